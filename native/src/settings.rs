@@ -1,0 +1,81 @@
+//! The frozen value received from Python, field for field (`fapilog/pipeline.py` builds it). Imports `block` only.
+
+use crate::block::Codec;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What happens to a record when the buffer is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overflow {
+    /// The oldest unsent records make room; blocks without protected records go first.
+    DropOldest,
+    /// The record being logged is dropped.
+    DropNewest,
+    /// The caller waits for room, up to a deadline; on an event loop the awaitable waits instead.
+    Wait,
+}
+
+/// Stage 4: memory between callers and the sealer.
+#[derive(Debug, Clone)]
+pub struct BufferSettings {
+    /// Upper bound of raw chunks plus sealed blocks held in memory, in bytes.
+    pub limit_bytes: usize,
+    /// Size of one append chunk, and so of one block before compression, in bytes.
+    pub chunk_bytes: usize,
+    /// Records held at most, raw and sealed; `u64::MAX` when only bytes bound the buffer.
+    pub limit_records: u64,
+    /// Records in one block at most; `u64::MAX` when only bytes bound a block.
+    pub block_records: u64,
+    /// What happens when the buffer is full.
+    pub overflow: Overflow,
+    /// Longest time one call waits under `Overflow::Wait`.
+    pub wait_timeout: Duration,
+    /// One record's size at most, in bytes; a larger one is truncated and marked.
+    pub record_bytes: usize,
+    /// Longest time a record stays in an open chunk before it is sealed.
+    pub schedule_delay: Duration,
+}
+
+/// Stage 6: retries of one block, as OTLP 2.1 says: exponential backoff with full jitter.
+#[derive(Debug, Clone)]
+pub struct RetrySettings {
+    /// Upper bound of the first pause.
+    pub initial_backoff: Duration,
+    /// Upper bound of every later pause.
+    pub max_backoff: Duration,
+    /// Longest `Retry-After` that is honoured.
+    pub max_retry_after: Duration,
+    /// Age at which a block that cannot be delivered is dropped; `None`: never, memory decides.
+    pub max_elapsed: Option<Duration>,
+}
+
+/// Stage 6: the native OTLP/HTTP exporter.
+#[derive(Debug, Clone)]
+pub struct OtlpSettings {
+    /// Full URL that logs are posted to.
+    pub endpoint: String,
+    /// Request headers, in order.
+    pub headers: Vec<(String, String)>,
+    /// Time for one attempt, connect to last byte of the answer; `None`: no limit.
+    pub timeout: Option<Duration>,
+    /// Time for the TCP and TLS handshake of one attempt.
+    pub connect_timeout: Duration,
+    /// How request bodies are compressed.
+    pub codec: Codec,
+    /// Requests in flight at most; one native thread each.
+    pub max_in_flight: usize,
+    /// PEM file of trusted certificate authorities; `None`: the platform's.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of the client's certificate chain.
+    pub client_certificate: Option<PathBuf>,
+    /// PEM file of the client's private key.
+    pub client_key: Option<PathBuf>,
+    /// `User-Agent` header.
+    pub user_agent: String,
+    /// Largest request before compression, in bytes; larger blocks are split (OTLP: 64 MiB).
+    pub max_request_bytes: usize,
+    /// Largest response body that is read, in bytes (OTLP: 4 MiB).
+    pub max_response_bytes: usize,
+    /// How failed attempts are repeated.
+    pub retry: RetrySettings,
+}

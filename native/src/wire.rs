@@ -1,0 +1,142 @@
+//! Protobuf wire primitives: varints, tags and a borrowing field reader. Imports nothing of ours.
+//!
+//! Written by hand because the hot path encodes from Python objects straight into one buffer: a generated
+//! encoder would first build an owned tree (a dozen allocations for five attributes).
+
+/// Wire type of a protobuf field, the low three bits of its tag.
+pub const VARINT: u8 = 0;
+/// Eight bytes, little endian.
+pub const FIXED64: u8 = 1;
+/// A varint length, then that many bytes.
+pub const LENGTH: u8 = 2;
+/// Four bytes, little endian.
+pub const FIXED32: u8 = 5;
+
+/// Number of bytes that `value` takes as a varint (1 to 10).
+#[inline]
+#[must_use]
+pub const fn varint_len(value: u64) -> usize {
+    // 9/64 approximates 1/7 exactly for 1..=64 significant bits.
+    let bits = 64 - (value | 1).leading_zeros() as usize;
+    (bits * 9 + 64) / 64
+}
+
+/// Appends `value` as a varint.
+#[inline]
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value as u8) | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends a length-delimited field: tag, length, bytes. `tag` is the whole one-byte tag.
+#[inline]
+pub fn put_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    out.push(tag);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Reads one varint at `*at` and moves `*at` behind it. `None` when it is cut off or longer than ten bytes.
+#[inline]
+#[must_use]
+pub fn get_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut value = 0u64;
+    let mut shift = 0;
+    loop {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        if shift == 63 && byte > 1 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+        shift += 7;
+        if shift > 63 {
+            return None;
+        }
+    }
+}
+
+/// One field of a message, borrowed from it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    /// Wire type 0.
+    Varint(u64),
+    /// Wire type 1.
+    Fixed64(u64),
+    /// Wire type 2.
+    Bytes(&'a [u8]),
+    /// Wire type 5.
+    Fixed32(u32),
+}
+
+/// Iterates the fields of one message in wire order; stops at the end or at the first malformed byte.
+///
+/// `malformed()` tells the two apart after the iteration ended.
+#[derive(Debug, Clone)]
+pub struct Fields<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    malformed: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// Starts at the first byte of `message`.
+    #[must_use]
+    pub const fn new(message: &'a [u8]) -> Self {
+        Self { bytes: message, at: 0, malformed: false }
+    }
+
+    /// True when the iteration stopped before the end of the message.
+    #[must_use]
+    pub const fn malformed(&self) -> bool {
+        self.malformed
+    }
+
+    /// Offset of the next unread byte.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.at
+    }
+
+    fn read(&mut self) -> Option<(u32, Value<'a>)> {
+        let tag = get_varint(self.bytes, &mut self.at)?;
+        let number = u32::try_from(tag >> 3).ok()?;
+        let value = match (tag & 7) as u8 {
+            VARINT => Value::Varint(get_varint(self.bytes, &mut self.at)?),
+            FIXED64 => Value::Fixed64(u64::from_le_bytes(self.take(8)?.try_into().ok()?)),
+            LENGTH => {
+                let length = usize::try_from(get_varint(self.bytes, &mut self.at)?).ok()?;
+                Value::Bytes(self.take(length)?)
+            }
+            FIXED32 => Value::Fixed32(u32::from_le_bytes(self.take(4)?.try_into().ok()?)),
+            _ => return None,
+        };
+        Some((number, value))
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(length)?;
+        let slice = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(slice)
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (u32, Value<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.malformed || self.at == self.bytes.len() {
+            return None;
+        }
+        let field = self.read();
+        self.malformed = field.is_none();
+        field
+    }
+}
