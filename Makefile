@@ -1,0 +1,99 @@
+# Everything is built into .venv and .cache at the root (and cargo's native/target).
+# Stamp files make a second call quick; `make clean` forgets them all.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+BIN := .venv/bin
+CHECK := tools/check.sh
+CARGO := cargo
+MANIFEST := --manifest-path native/Cargo.toml
+MATURIN_FLAGS := --release --locked --features zstd
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := .cache/tools/.cargo-deny-$(CARGO_DENY_VERSION)
+
+# One interpreter for PyO3's build script, whoever calls cargo.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+RUST_SOURCES := $(shell find native -path native/target -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
+
+.PHONY: help setup build demo test lint type deny test-rust test-python bench wheels docs clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.setup ## Make .venv with every dependency; add missing Rust components
+
+build: .venv/.build ## Compile the native module (release) and install fapilog into .venv, editable
+
+demo: build ## Build, then run the main job: an application, a receiver and the ledger
+	@$(BIN)/fapilog demo
+
+test: build ## Set everything up and pass every check (this is what CI runs)
+	@$(CHECK) begin
+	@$(MAKE) --no-print-directory lint type deny test-rust test-python
+	@$(CHECK) end
+
+lint: setup ## Formatting, clippy, ruff, bandit, import arrows
+	@$(CHECK) run "cargo fmt" -- $(CARGO) fmt $(MANIFEST) --check
+	@$(CHECK) run "clippy, pure core" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd --all-targets -- -D warnings
+	@$(CHECK) run "clippy, with Python" -- $(CARGO) clippy $(MANIFEST) --locked --all-targets -- -D warnings
+	@$(CHECK) run "ruff check" -- $(BIN)/ruff check .
+	@$(CHECK) run "ruff format" -- $(BIN)/ruff format --check .
+	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog
+	@$(CHECK) run "import-linter" -- $(BIN)/lint-imports --cache-dir .cache/import_linter
+
+type: build ## mypy strict, and the stub against the compiled module
+	@$(CHECK) run "mypy" -- $(BIN)/mypy
+	@$(CHECK) run "stubtest" -- $(BIN)/python -m mypy.stubtest fapilog._native --mypy-config-file pyproject.toml --allowlist tools/stubtest_allowlist.txt
+
+deny: $(CARGO_DENY) ## Licences, bans and sources of the crates; advisories when their database can be had
+	@$(CHECK) run "cargo-deny" -- tools/cargo_deny.sh
+
+test-rust: setup ## cargo test of the pure core (no interpreter)
+	@$(CHECK) run "cargo test" -- $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd
+
+test-python: build ## pytest with coverage
+	@$(BIN)/coverage erase
+	@$(CHECK) run "pytest" -- $(BIN)/coverage run -m pytest --junitxml=.cache/pytest.xml
+	@$(BIN)/coverage combine --quiet
+	@$(CHECK) run "coverage" -- $(BIN)/coverage report
+
+bench: build .venv/.bench ## Run the benchmarks beside their peers
+	@$(BIN)/python -m benchmarks.run
+
+wheels: setup ## Build sdist and wheel into dist/, then smoke-test the wheel in an empty environment
+	@rm -rf dist
+	$(BIN)/maturin build $(MATURIN_FLAGS) --sdist --out dist
+	@tools/smoke_wheel.sh $(BIN)/python dist
+
+docs: setup ## Reference of the Rust core into native/target/doc; broken links fail
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(MANIFEST) --locked --no-deps --no-default-features --features zstd
+
+clean: ## Remove everything that was built
+	rm -rf .venv .cache dist build native/target fapilog/_native*.so .coverage*
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/.setup: pyproject.toml tools/toolchain.sh tools/requirements.py
+	@tools/toolchain.sh $(PYTHON)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python tools/requirements.py > .venv/requirements.txt
+	$(BIN)/python -m pip install --quiet --requirement .venv/requirements.txt --group test --group check
+	@touch $@
+
+.venv/.build: .venv/.setup $(RUST_SOURCES)
+	PIP_QUIET=1 $(BIN)/maturin develop $(MATURIN_FLAGS)
+	@touch $@
+
+.venv/.bench: .venv/.setup
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+$(CARGO_DENY):
+	$(CARGO) install cargo-deny --quiet --locked --version $(CARGO_DENY_VERSION) --root .cache/tools
+	@touch $@
