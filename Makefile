@@ -12,6 +12,8 @@ CHECK := tools/check.sh
 CARGO := cargo
 MANIFEST := --manifest-path native/Cargo.toml
 MATURIN_FLAGS := --release --locked --features zstd
+# A shipped wheel names crates in its panic messages, not the folders of whoever built it.
+REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .cache/tools/.cargo-deny-$(CARGO_DENY_VERSION)
 
@@ -68,7 +70,7 @@ bench: build .venv/.bench ## Run the benchmarks beside their peers
 
 wheels: setup ## Build sdist and wheel into dist/, then smoke-test the wheel in an empty environment
 	@rm -rf dist
-	$(BIN)/maturin build $(MATURIN_FLAGS) --sdist --out dist
+	RUSTFLAGS="$(RUSTFLAGS) $(REMAP)" $(BIN)/maturin build $(MATURIN_FLAGS) --sdist --out dist
 	@tools/smoke_wheel.sh $(BIN)/python dist
 
 docs: setup ## Reference of the Rust core into native/target/doc; broken links fail
@@ -95,5 +97,6 @@ clean: ## Remove everything that was built
 	@touch $@
 
 $(CARGO_DENY):
+	@echo "Compiling cargo-deny $(CARGO_DENY_VERSION), once: two to five minutes"
 	$(CARGO) install cargo-deny --quiet --locked --version $(CARGO_DENY_VERSION) --root .cache/tools
 	@touch $@
