@@ -3,19 +3,41 @@
 //! | stage | module | thread |
 //! |---|---|---|
 //! | 1 emit | `python::logger` | caller |
-//! | 2 capture | `python::capture` into `record` | caller |
-//! | 3 redact | `redact`, `truncate` | caller |
-//! | 4 append | `buffer` | caller |
-//! | 5 seal | `seal` into `block` | sealer |
-//! | 6 export | `backlog`, `export`; `console` on the caller | senders |
-//! | 7 settle | `ledger` | as 6 |
+//! | 2 capture | `python::emission`, `python::values`, into [`record`] | caller |
+//! | 3 redact | [`redact`], [`rewrite`], [`truncate`] | caller |
+//! | 4 append | [`buffer`] | caller |
+//! | 5 seal | [`seal`], [`compress`], into [`block`] | sealer |
+//! | 6 export | [`backlog`], [`export`]; [`console`] on the caller | senders |
+//! | 7 settle | [`ledger`], [`notices`] | as 6 |
 //!
-//! `pipeline` wires them. Only `python` knows an interpreter; everything else is plain Rust.
+//! [`pipeline`] wires them. Only `python` knows an interpreter; everything else is plain Rust.
 
 pub mod block;
+pub mod clock;
 pub mod settings;
 pub mod wire;
 
+pub mod record;
+pub mod scopes;
+
+pub mod redact;
+pub mod rewrite;
+pub mod truncate;
+
+pub mod buffer;
+
+pub mod compress;
+pub mod seal;
+
+pub mod backlog;
+pub mod console;
+pub mod decode;
 pub mod export;
 
-pub mod console;
+pub mod ledger;
+pub mod notices;
+
+pub mod pipeline;
+
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,299 @@
+//! Stage 6 of 7, export: the log of sealed blocks, with one cursor per exporter. Threads: sealer (pushes), senders (claim, settle).
+//!
+//! Before: `seal`. After: `export`. A block is freed when every cursor has settled it; a slow or dead exporter
+//! delays only itself. Blocks may settle in any order, because several requests are in flight.
+
+use crate::block::Block;
+use crate::ledger::{DropReason, Drops, ExporterCounts};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Where one exporter stands with one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Pending,
+    InFlight,
+    Settled,
+}
+
+#[derive(Debug)]
+struct Entry {
+    block: Option<Arc<Block>>,
+    marks: Vec<Mark>,
+    /// Records not decided yet, per cursor; a split block is settled in parts.
+    left: Vec<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Cursor {
+    name: String,
+    /// First block that was never claimed.
+    next: u64,
+    /// Blocks that were claimed and given back.
+    released: BTreeSet<u64>,
+    delivered: u64,
+    rejected: u64,
+    dropped: Drops,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: VecDeque<Entry>,
+    first: u64,
+    cursors: Vec<Cursor>,
+    stopped: bool,
+}
+
+/// What became of a block, or of a part of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// Acknowledged records.
+    pub delivered: u64,
+    /// Records the receiver refused for good.
+    pub rejected: u64,
+    /// Records given up.
+    pub dropped: Drops,
+}
+
+impl Settlement {
+    /// Records this settlement decides.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.delivered + self.rejected + self.dropped.total()
+    }
+}
+
+/// The block log of one pipeline.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    state: Mutex<State>,
+    ready: Condvar,
+    moved: Condvar,
+    bytes: AtomicUsize,
+    records: AtomicU64,
+}
+
+impl Backlog {
+    /// An empty log read by the exporters `names`, one cursor each, in this order.
+    #[must_use]
+    pub fn new(names: &[&str]) -> Self {
+        let cursors = names.iter().map(|name| Cursor { name: (*name).to_owned(), ..Cursor::default() }).collect();
+        Self { state: Mutex::new(State { cursors, ..State::default() }), ..Self::default() }
+    }
+
+    /// Memory held by blocks, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Records held by blocks.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// Appends a block and gives it the next sequence number.
+    pub fn push(&self, mut block: Block) {
+        let mut state = self.lock();
+        let cursors = state.cursors.len();
+        if cursors == 0 {
+            return;
+        }
+        block.sequence = state.end();
+        self.bytes.fetch_add(block.body.len(), Ordering::Relaxed);
+        self.records.fetch_add(block.records, Ordering::Relaxed);
+        let left = vec![block.records; cursors];
+        state.entries.push_back(Entry { block: Some(Arc::new(block)), marks: vec![Mark::Pending; cursors], left });
+        self.ready.notify_all();
+    }
+
+    /// The oldest block that `cursor` has to deliver; waits for one. `None` after [`Self::stop`].
+    pub fn claim(&self, cursor: usize) -> Option<Arc<Block>> {
+        let mut state = self.lock();
+        loop {
+            if state.stopped {
+                return None;
+            }
+            if let Some(block) = state.claim(cursor) {
+                return Some(block);
+            }
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Gives a claimed block back, undelivered.
+    pub fn release(&self, cursor: usize, sequence: u64) {
+        let mut state = self.lock();
+        if let Some(entry) = state.entry(sequence) {
+            entry.marks[cursor] = Mark::Pending;
+            state.cursors[cursor].released.insert(sequence);
+            self.ready.notify_one();
+        }
+    }
+
+    /// Records what became of a claimed block, wholly or in parts; frees it when every cursor is done with it.
+    pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
+        let mut state = self.lock();
+        let Some(entry) = state.entry(sequence) else { return };
+        entry.left[cursor] = entry.left[cursor].saturating_sub(settlement.total());
+        if entry.left[cursor] == 0 {
+            entry.marks[cursor] = Mark::Settled;
+        }
+        state.cursors[cursor].count(settlement);
+        self.free_settled(&mut state, sequence);
+        self.moved.notify_all();
+    }
+
+    /// Drops the oldest block that is not being sent; one with protected records only if `protected_too`. False when there is none.
+    pub fn drop_oldest(&self, protected_too: bool) -> bool {
+        let mut state = self.lock();
+        let position = state.entries.iter().position(|entry| {
+            let free = entry.block.as_ref().is_some_and(|block| protected_too || block.protected_records == 0);
+            free && !entry.marks.contains(&Mark::InFlight)
+        });
+        let Some(position) = position else { return false };
+        let sequence = state.first + position as u64;
+        self.drop_entry(&mut state, sequence, DropReason::OverflowOldest);
+        self.moved.notify_all();
+        true
+    }
+
+    /// Wakes all senders to end; what is not settled stays counted as pending.
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.ready.notify_all();
+        self.moved.notify_all();
+    }
+
+    /// Drops everything that is still undecided, under `reason`. For the end of a shutdown.
+    pub fn abandon(&self, reason: DropReason) {
+        let mut state = self.lock();
+        for sequence in state.first..state.end() {
+            self.drop_entry(&mut state, sequence, reason);
+        }
+        self.moved.notify_all();
+    }
+
+    /// Sequence number that the next block will get.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.lock().end()
+    }
+
+    /// Waits until every block before `end` is settled by every cursor. False at the deadline or when stopped.
+    #[must_use]
+    pub fn wait_settled(&self, end: u64, deadline: Instant) -> bool {
+        let mut state = self.lock();
+        while state.first < end {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || state.stopped {
+                return false;
+            }
+            state = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Sleeps for `duration` unless the log is stopped first. False when it is stopped.
+    #[must_use]
+    pub fn pause(&self, duration: Duration) -> bool {
+        let deadline = Instant::now() + duration;
+        let mut state = self.lock();
+        while !state.stopped {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            state = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
+    /// Every cursor's counts; `accepted` and the buffer's share are the caller's to add.
+    #[must_use]
+    pub fn counts(&self) -> Vec<ExporterCounts> {
+        let state = self.lock();
+        let counts = state.cursors.iter().enumerate().map(|(index, cursor)| ExporterCounts {
+            name: cursor.name.clone(),
+            accepted: 0,
+            delivered: cursor.delivered,
+            rejected: cursor.rejected,
+            dropped: cursor.dropped,
+            pending: state.entries.iter().map(|entry| entry.left[index]).sum(),
+        });
+        counts.collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn drop_entry(&self, state: &mut State, sequence: u64, reason: DropReason) {
+        for cursor in 0..state.cursors.len() {
+            let Some(entry) = state.entry(sequence) else { return };
+            let left = std::mem::take(&mut entry.left[cursor]);
+            entry.marks[cursor] = Mark::Settled;
+            state.cursors[cursor].dropped.add(reason, left);
+        }
+        self.free_settled(state, sequence);
+    }
+
+    fn free_settled(&self, state: &mut State, sequence: u64) {
+        if let Some(entry) = state.entry(sequence) {
+            if entry.marks.iter().all(|mark| *mark == Mark::Settled) {
+                if let Some(block) = entry.block.take() {
+                    self.bytes.fetch_sub(block.body.len(), Ordering::Relaxed);
+                    self.records.fetch_sub(block.records, Ordering::Relaxed);
+                }
+            }
+        }
+        while state.entries.front().is_some_and(|entry| entry.block.is_none()) {
+            state.entries.pop_front();
+            state.first += 1;
+        }
+    }
+}
+
+impl State {
+    fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    fn entry(&mut self, sequence: u64) -> Option<&mut Entry> {
+        let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
+        self.entries.get_mut(index)
+    }
+
+    fn claim(&mut self, cursor: usize) -> Option<Arc<Block>> {
+        loop {
+            let end = self.end();
+            let place = &mut self.cursors[cursor];
+            place.next = place.next.max(self.first);
+            let sequence = match place.released.pop_first() {
+                Some(sequence) => sequence,
+                None if place.next < end => {
+                    place.next += 1;
+                    place.next - 1
+                }
+                None => return None,
+            };
+            if let Some(entry) = self.entry(sequence) {
+                if let (Mark::Pending, Some(block)) = (entry.marks[cursor], entry.block.clone()) {
+                    entry.marks[cursor] = Mark::InFlight;
+                    return Some(block);
+                }
+            }
+        }
+    }
+}
+
+impl Cursor {
+    fn count(&mut self, settlement: Settlement) {
+        self.delivered += settlement.delivered;
+        self.rejected += settlement.rejected;
+        self.dropped.merge(&settlement.dropped);
+    }
+}

@@ -1,0 +1,428 @@
+//! Stage 4 of 7, append: bytes in a bounded, recycled chunk. Thread: caller (stores), sealer (takes).
+//!
+//! Before: `redact`. After: `seal`.
+//!
+//! One chunk behind one mutex: the lock costs about 5 ns where callers are serialised by the GIL anyway, keeps call
+//! order, and needs nothing special when a thread ends or the process forks. Records are complete before the lock
+//! is taken, so the critical section is a bounds check and a copy. Whoever holds it never waits and never calls Python.
+//!
+//! When full: [`Overflow`]. Loses: only what it counts.
+
+use crate::backlog::Backlog;
+use crate::block::Block;
+use crate::ledger::{DropReason, Drops, Refusal, REFUSALS};
+use crate::record::{patch_sequence, Meta};
+use crate::redact::Redacted;
+use crate::settings::{BufferSettings, Overflow};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// First byte of a scope mark: field 15 as fixed32, which `ScopeLogs` never uses. Stripped at seal.
+pub const SCOPE_MARK: u8 = 0x7d;
+const SCOPE_MARK_BYTES: usize = 5;
+/// Emptied chunks kept warm; a page's first touch costs ten times a copy into it.
+const WARM_CHUNKS: usize = 8;
+/// Fill ratio in percent, and the severity below which records are shed from there on.
+const FLOORS: [(usize, u8); 3] = [(95, 17), (90, 13), (75, 9)];
+
+/// Records of one chunk on their way to the sealer.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// Scope marks and frames, in call order.
+    pub bytes: Vec<u8>,
+    /// Frames inside.
+    pub records: u64,
+    /// Of these, records that shedding must spare.
+    pub protected_records: u64,
+}
+
+/// What became of one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// In the buffer (or, without a buffered exporter, only counted), under this sequence number.
+    Stored(u64),
+    /// Accepted and lost at once; counted with its reason.
+    Dropped,
+    /// Not accepted; counted with its reason.
+    Refused,
+    /// No room, and the policy is to wait: wait for room and call again. Not counted yet.
+    Full,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    active: Chunk,
+    /// Bytes and records that still fit into `active`; both 0 when the slow path must decide.
+    space_bytes: usize,
+    space_records: u64,
+    scope: u32,
+    full: VecDeque<Chunk>,
+    warm: Vec<Vec<u8>>,
+    sealing_records: u64,
+    sealing_bytes: usize,
+    rotated_chunks: u64,
+    settled_chunks: u64,
+    next_sequence: u64,
+    accepted: u64,
+    refused: [u64; REFUSALS.len()],
+    dropped: Drops,
+    closed: bool,
+}
+
+/// The bounded memory between callers and the sealer.
+#[derive(Debug)]
+pub struct Buffer {
+    settings: BufferSettings,
+    stores: bool,
+    chunk_bytes: usize,
+    state: Mutex<State>,
+    work: Condvar,
+    room: Condvar,
+    floor: AtomicU8,
+    backlog: Arc<Backlog>,
+}
+
+/// The buffer's terms of the ledger at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct BufferCounts {
+    /// Past stage 3.
+    pub accepted: u64,
+    /// Not accepted, by reason.
+    pub refused: [u64; REFUSALS.len()],
+    /// Lost before they reached a block, by reason.
+    pub dropped: Drops,
+    /// In chunks, sealed or not.
+    pub pending: u64,
+}
+
+impl Buffer {
+    /// A buffer that feeds `backlog`. Without `stores` (no exporter reads blocks) records are only counted.
+    #[must_use]
+    pub fn new(settings: BufferSettings, backlog: Arc<Backlog>, stores: bool) -> Self {
+        let smallest = settings.record_bytes + SCOPE_MARK_BYTES + 64;
+        let chunk_bytes = (settings.limit_bytes / 8).clamp(smallest, settings.chunk_bytes.max(smallest));
+        Self {
+            settings,
+            stores,
+            chunk_bytes,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            room: Condvar::new(),
+            floor: AtomicU8::new(0),
+            backlog,
+        }
+    }
+
+    /// Severity below which unprotected records are shed now; 0 without pressure. One relaxed load.
+    #[inline]
+    #[must_use]
+    pub fn floor(&self) -> u8 {
+        self.floor.load(Ordering::Relaxed)
+    }
+
+    /// Stores one record in call order.
+    #[inline]
+    pub fn append(&self, record: &mut Redacted<'_>, scope: u32) -> Appended {
+        let mut state = self.lock();
+        let mark = if state.scope == scope { 0 } else { SCOPE_MARK_BYTES };
+        let need = record.frame().len() + mark;
+        if need > state.space_bytes || state.space_records == 0 {
+            if let Some(answer) = self.make_room(&mut state, record.meta()) {
+                return answer;
+            }
+        }
+        state.store(record, scope)
+    }
+
+    /// Counts a record that the severity floor shed. It takes a number, so that the gap is visible.
+    pub fn shed(&self) {
+        let mut state = self.lock();
+        state.refused[Refusal::Shed as usize] += 1;
+        state.next_sequence += 1;
+    }
+
+    /// Counts a record that was not accepted.
+    pub fn refuse(&self, reason: Refusal) {
+        self.lock().refused[reason as usize] += 1;
+    }
+
+    /// Counts a record as accepted and lost, for a caller that gave up after [`Appended::Full`].
+    pub fn give_up(&self, reason: DropReason) {
+        self.lock().drop_newest(reason);
+    }
+
+    /// Waits until a record may fit, at most `timeout`. The caller must not hold the interpreter lock.
+    #[must_use]
+    pub fn wait_for_room(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        while !self.has_room(&state) && !state.closed {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self.room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Hands the open chunk to the sealer; the answer names the last chunk handed over so far.
+    pub fn rotate(&self) -> u64 {
+        let mut state = self.lock();
+        self.hand_over(&mut state);
+        state.rotated_chunks
+    }
+
+    /// Waits until every chunk up to `ticket` (from [`Self::rotate`]) has become blocks. False at the deadline.
+    #[must_use]
+    pub fn wait_sealed(&self, ticket: u64, deadline: Instant) -> bool {
+        let mut state = self.lock();
+        while state.settled_chunks < ticket {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self.room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Refuses records from now on and lets the sealer finish what is there.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        self.hand_over(&mut state);
+        state.closed = true;
+        state.space_bytes = 0;
+        self.work.notify_all();
+        self.room.notify_all();
+    }
+
+    /// The next chunk to seal: a full one, or whatever is there when the schedule delay has passed. `None`: closed and empty.
+    pub fn next_chunk(&self) -> Option<Chunk> {
+        let mut state = self.lock();
+        loop {
+            if let Some(chunk) = state.full.pop_front() {
+                state.sealing_records += chunk.records;
+                state.sealing_bytes += self.chunk_bytes;
+                return Some(chunk);
+            }
+            if state.closed {
+                return None;
+            }
+            let delay = self.settings.schedule_delay;
+            let (next, timeout) = self.work.wait_timeout(state, delay).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+            if timeout.timed_out() && state.full.is_empty() {
+                self.hand_over(&mut state);
+            }
+        }
+    }
+
+    /// Moves a sealed chunk's records into the backlog and recycles its memory.
+    pub fn sealed(&self, mut chunk: Chunk, block: Option<Block>) {
+        let mut state = self.lock();
+        state.sealing_records -= chunk.records;
+        state.sealing_bytes -= self.chunk_bytes;
+        state.settled_chunks += 1;
+        if let Some(block) = block {
+            self.backlog.push(block);
+        }
+        chunk.bytes.clear();
+        state.recycle(chunk.bytes);
+        self.update_floor(&state);
+        self.room.notify_all();
+    }
+
+    /// Drops what is still here, under `reason`. For the end of a shutdown.
+    pub fn abandon(&self, reason: DropReason) {
+        let mut state = self.lock();
+        self.hand_over(&mut state);
+        for chunk in std::mem::take(&mut state.full) {
+            state.dropped.add(reason, chunk.records);
+            state.settled_chunks += 1;
+        }
+        self.room.notify_all();
+    }
+
+    /// Called when an exporter settled a block: memory may have become free.
+    pub fn settled(&self) {
+        let state = self.lock();
+        self.update_floor(&state);
+        self.room.notify_all();
+    }
+
+    /// The buffer's counts, and what `with` reads while no record can move between buffer and backlog.
+    pub fn counts<T>(&self, with: impl FnOnce() -> T) -> (BufferCounts, T) {
+        let state = self.lock();
+        let waiting: u64 = state.full.iter().map(|chunk| chunk.records).sum();
+        let counts = BufferCounts {
+            accepted: state.accepted,
+            refused: state.refused,
+            dropped: state.dropped,
+            pending: state.active.records + waiting + state.sealing_records,
+        };
+        (counts, with())
+    }
+
+    /// Memory in use now, in bytes.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        let state = self.lock();
+        self.used_bytes(&state)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The slow path: opens a chunk, or answers what happens to a record that finds no room.
+    #[cold]
+    fn make_room(&self, state: &mut State, meta: Meta) -> Option<Appended> {
+        if state.closed {
+            state.refused[Refusal::ShutDown as usize] += 1;
+            return Some(Appended::Refused);
+        }
+        if !self.stores {
+            return Some(state.count_only());
+        }
+        self.hand_over(state);
+        if !self.has_room(state) {
+            let answer = self.overflow(state, meta);
+            self.update_floor(state);
+            if answer.is_some() {
+                return answer;
+            }
+        }
+        self.open_chunk(state);
+        self.update_floor(state);
+        None
+    }
+
+    fn overflow(&self, state: &mut State, meta: Meta) -> Option<Appended> {
+        let make_room = match self.settings.overflow {
+            Overflow::Wait => return Some(Appended::Full),
+            Overflow::DropOldest => true,
+            Overflow::DropNewest => meta.protected,
+        };
+        while make_room && !self.has_room(state) {
+            if !self.drop_oldest(state) {
+                break;
+            }
+        }
+        if self.has_room(state) {
+            return None;
+        }
+        state.drop_newest(DropReason::OverflowNewest);
+        Some(Appended::Dropped)
+    }
+
+    /// Drops the oldest block that nobody is sending, else the oldest chunk. False when there is neither.
+    fn drop_oldest(&self, state: &mut State) -> bool {
+        if self.backlog.drop_oldest(false) {
+            return true;
+        }
+        let spared = state.full.iter().position(|chunk| chunk.protected_records == 0);
+        if spared.is_none() && self.backlog.drop_oldest(true) {
+            return true;
+        }
+        let Some(chunk) = state.full.remove(spared.unwrap_or(0)) else { return false };
+        state.dropped.add(DropReason::OverflowOldest, chunk.records);
+        state.settled_chunks += 1;
+        let mut bytes = chunk.bytes;
+        bytes.clear();
+        state.recycle(bytes);
+        true
+    }
+
+    fn hand_over(&self, state: &mut State) {
+        if state.active.records > 0 {
+            let chunk = std::mem::take(&mut state.active);
+            state.full.push_back(chunk);
+            state.rotated_chunks += 1;
+            self.work.notify_one();
+        }
+        state.space_bytes = 0;
+    }
+
+    fn open_chunk(&self, state: &mut State) {
+        if state.active.bytes.capacity() == 0 {
+            state.active.bytes = state.warm.pop().unwrap_or_else(|| Vec::with_capacity(self.chunk_bytes));
+        }
+        state.scope = u32::MAX;
+        // The scope mark of the first record is not in the caller's estimate of `need`.
+        state.space_bytes = self.chunk_bytes;
+        let queued = self.queued_records(state);
+        state.space_records = self.settings.block_records.min(self.settings.limit_records.saturating_sub(queued));
+    }
+
+    fn used_bytes(&self, state: &State) -> usize {
+        let active = usize::from(state.active.records > 0);
+        (state.full.len() + active) * self.chunk_bytes + state.sealing_bytes + self.backlog.bytes()
+    }
+
+    fn queued_records(&self, state: &State) -> u64 {
+        if self.settings.limit_records == u64::MAX {
+            return 0;
+        }
+        let waiting: u64 = state.full.iter().map(|chunk| chunk.records).sum();
+        state.active.records + waiting + state.sealing_records + self.backlog.records()
+    }
+
+    fn has_room(&self, state: &State) -> bool {
+        self.used_bytes(state) + self.chunk_bytes <= self.settings.limit_bytes
+            && self.queued_records(state) < self.settings.limit_records
+    }
+
+    /// Sets the severity floor from the fill ratio. `wait` promises to lose nothing, so it sheds nothing.
+    fn update_floor(&self, state: &State) {
+        let percent = self.used_bytes(state) * 100 / self.settings.limit_bytes.max(1);
+        let shedding = self.settings.overflow != Overflow::Wait;
+        let floor = FLOORS.iter().find(|(from, _)| shedding && percent >= *from).map_or(0, |(_, floor)| *floor);
+        self.floor.store(floor, Ordering::Relaxed);
+    }
+}
+
+impl State {
+    #[inline]
+    fn store(&mut self, record: &mut Redacted<'_>, scope: u32) -> Appended {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        self.accepted += 1;
+        if self.scope != scope {
+            self.active.bytes.push(SCOPE_MARK);
+            self.active.bytes.extend_from_slice(&scope.to_le_bytes());
+            self.scope = scope;
+            self.space_bytes -= SCOPE_MARK_BYTES;
+        }
+        if record.sequenced() {
+            patch_sequence(record.frame_mut(), sequence);
+        }
+        self.active.bytes.extend_from_slice(record.frame());
+        self.active.records += 1;
+        self.active.protected_records += u64::from(record.meta().protected);
+        self.space_bytes -= record.frame().len();
+        self.space_records -= 1;
+        Appended::Stored(sequence)
+    }
+
+    fn count_only(&mut self) -> Appended {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        self.accepted += 1;
+        Appended::Stored(sequence)
+    }
+
+    fn drop_newest(&mut self, reason: DropReason) {
+        self.next_sequence += 1;
+        self.accepted += 1;
+        self.dropped.add(reason, 1);
+    }
+
+    fn recycle(&mut self, bytes: Vec<u8>) {
+        if self.warm.len() < WARM_CHUNKS {
+            self.warm.push(bytes);
+        }
+    }
+}

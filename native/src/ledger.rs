@@ -1,0 +1,126 @@
+//! Stage 7 of 7, settle: what became of every record. Threads: all; a snapshot is taken under the locks it needs.
+//!
+//! Two equations hold in every snapshot:
+//!
+//! * offered = filtered + refused{reason} + accepted
+//! * accepted + adopted = delivered + rejected + dropped{reason} + pending, for every exporter
+//!
+//! `pending` is counted where the records lie (chunks, blocks), not computed from the other terms: so the second
+//! equation is a check, and the tests use it as one.
+
+/// Why a record was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Refusal {
+    /// The buffer was under pressure and the severity below its floor.
+    Shed,
+    /// Logged after `shutdown`.
+    ShutDown,
+    /// Capture failed; the fault itself is reported through `on_error`.
+    CaptureFailed,
+}
+
+/// Why an accepted record was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum DropReason {
+    /// The buffer was full and the oldest records made room.
+    OverflowOldest,
+    /// The buffer was full and the record being logged was dropped.
+    OverflowNewest,
+    /// The buffer was full and the deadline of `wait` passed.
+    WaitTimeout,
+    /// The buffer was full on an event loop and the awaitable was never awaited.
+    NotAwaited,
+    /// Delivery did not succeed within the longest age.
+    Expired,
+    /// Still undelivered when the deadline of `shutdown` passed.
+    Shutdown,
+}
+
+impl DropReason {
+    /// Every reason, in order.
+    pub const ALL: [Self; 6] = [
+        Self::OverflowOldest,
+        Self::OverflowNewest,
+        Self::WaitTimeout,
+        Self::NotAwaited,
+        Self::Expired,
+        Self::Shutdown,
+    ];
+}
+
+/// The names of [`Refusal`], in order.
+pub const REFUSALS: [&str; 3] = ["shed", "shut_down", "capture_failed"];
+/// The names of [`DropReason`], in order.
+pub const DROPS: [&str; 6] =
+    ["overflow_oldest", "overflow_newest", "wait_timeout", "not_awaited", "expired", "shutdown"];
+
+/// Records lost by one exporter, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drops([u64; DROPS.len()]);
+
+impl Drops {
+    /// Adds `records` to `reason`.
+    pub fn add(&mut self, reason: DropReason, records: u64) {
+        self.0[reason as usize] += records;
+    }
+
+    /// Records lost for `reason`.
+    #[must_use]
+    pub fn get(&self, reason: DropReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// Counts with their names, in the order of [`DROPS`].
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        DROPS.iter().copied().zip(self.0)
+    }
+
+    /// Adds every count of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for reason in DropReason::ALL {
+            self.add(reason, other.get(reason));
+        }
+    }
+
+    /// Sum over all reasons.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// One exporter's side of the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExporterCounts {
+    /// Exporter name, such as `otlp`.
+    pub name: String,
+    /// Records this exporter answers for.
+    pub accepted: u64,
+    /// Acknowledged by the receiver.
+    pub delivered: u64,
+    /// Refused by the receiver for good.
+    pub rejected: u64,
+    /// Lost, by reason.
+    pub dropped: Drops,
+    /// Held in memory, undecided.
+    pub pending: u64,
+}
+
+/// Every term of both equations at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Calls that reached the logger.
+    pub offered: u64,
+    /// Below the logger's level.
+    pub filtered: u64,
+    /// Not accepted, by reason, in the order of [`REFUSALS`].
+    pub refused: [u64; REFUSALS.len()],
+    /// Past stage 3.
+    pub accepted: u64,
+    /// Records taken over from a dead process; 0 until a spool exists.
+    pub adopted: u64,
+    /// One entry per exporter.
+    pub exporters: Vec<ExporterCounts>,
+}

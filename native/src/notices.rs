@@ -1,0 +1,85 @@
+//! Stage 7 of 7, settle: faults that happened off the caller, waiting to be told. Threads: senders write, a caller reads.
+//!
+//! The native side never calls Python. It prints a friendly line itself, once per run of failures, and leaves the
+//! same notice here; the next log call, flush or health check hands it to the application's `on_error`.
+
+use crate::export::sender::SenderEvent;
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Notices kept when nobody reads them; the oldest go first.
+const KEEP: usize = 64;
+
+/// One fault: a stable code and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Slug, listed in the error reference.
+    pub code: &'static str,
+    /// What happened, for people.
+    pub message: String,
+}
+
+/// A bounded mailbox with a cheap "anything there?".
+#[derive(Debug, Default)]
+pub struct Notices {
+    waiting: AtomicBool,
+    queue: Mutex<VecDeque<Notice>>,
+}
+
+impl Notices {
+    /// True when [`Self::take`] would return something. One relaxed load.
+    #[inline]
+    #[must_use]
+    pub fn waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// All waiting notices, oldest first.
+    pub fn take(&self) -> Vec<Notice> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.store(false, Ordering::Relaxed);
+        queue.drain(..).collect()
+    }
+
+    /// Prints one line and keeps the notice.
+    pub fn say(&self, code: &'static str, message: String) {
+        // Nothing can be done about a closed stderr, and nobody must be harmed by it.
+        let _ = writeln!(std::io::stderr(), "fapilog: {message}");
+        self.keep(code, message);
+    }
+
+    /// Keeps a notice without printing it.
+    pub fn keep(&self, code: &'static str, message: String) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.len() == KEEP {
+            queue.pop_front();
+        }
+        queue.push_back(Notice { code, message });
+        self.waiting.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells what a sender met.
+    pub fn sender(&self, endpoint: &str, event: &SenderEvent) {
+        match event {
+            SenderEvent::Unreachable { cause } => self.say(
+                "receiver-unreachable",
+                format!(
+                    "cannot deliver to {endpoint} ({cause}); records wait in memory and delivery is tried again. \
+                     Start a collector there or set OTEL_EXPORTER_OTLP_ENDPOINT."
+                ),
+            ),
+            SenderEvent::Recovered { attempts } => {
+                self.say("receiver-recovered", format!("{endpoint} answers again after {attempts} failed attempts."));
+            }
+            SenderEvent::Rejected { cause, records } => {
+                self.say("records-rejected", format!("{endpoint} refused {records} records for good: {cause}"));
+            }
+            SenderEvent::PartialSuccess { rejected, warning } => self.say(
+                "records-partly-rejected",
+                format!("{endpoint} accepted a request but rejected {rejected} of its records: {warning}"),
+            ),
+        }
+    }
+}

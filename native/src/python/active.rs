@@ -1,0 +1,160 @@
+//! What the caller's stages need of one pipeline: the core, the key cache, scratch memory, console and taps. Thread: caller.
+
+use super::gil::GilCell;
+use super::keys::KeyCache;
+use crate::console::ConsoleSettings;
+use crate::pipeline::{Pipeline, Settings};
+use crate::record::RecordWriter;
+use pyo3::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// Counts every change that a logger must notice: a pipeline attached or shut, a level changed, a fork.
+pub static GENERATION: AtomicU64 = AtomicU64::new(1);
+/// Counts forks, in the child.
+pub static FORKS: AtomicU64 = AtomicU64::new(0);
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Scratch memory kept per pipeline; more than one is in use only when a value's method logs.
+const KEEP_WRITERS: usize = 4;
+
+/// Settings of capture.
+#[derive(Debug, Clone)]
+pub struct CaptureSettings {
+    /// Attributes of one record at most (OTel: AttributeCountLimit).
+    pub max_attributes: usize,
+    /// Characters of one string value at most (OTel: AttributeValueLengthLimit).
+    pub max_length: usize,
+    /// Severity from which the caller's location is recorded; above 24: never.
+    pub location_severity: u8,
+    /// Severity below which records are filtered, for loggers without a rule of their own.
+    pub level: u8,
+    /// Rules by logger name: the name itself or a dotted prefix of it; the longest wins.
+    pub levels: Vec<(String, u8)>,
+}
+
+impl CaptureSettings {
+    /// The severity floor of a logger.
+    pub fn threshold(&self, name: &str) -> u8 {
+        let applies = |prefix: &str| {
+            name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let rules = self.levels.iter().filter(|(prefix, _)| applies(prefix));
+        rules.max_by_key(|(prefix, _)| prefix.len()).map_or(self.level, |(_, level)| *level)
+    }
+}
+
+/// Exporters that run on the caller, after append.
+pub struct Outputs {
+    /// Rendering settings and `write(text)`.
+    pub console: Option<(ConsoleSettings, Py<PyAny>)>,
+    /// `tap(record: bytes, scope: str)`, for capture in tests.
+    pub taps: Vec<Py<PyAny>>,
+}
+
+/// One pipeline as callers use it.
+pub struct Active {
+    /// Distinguishes pipelines for caches that outlive one.
+    pub id: u64,
+    pub pipeline: Arc<Pipeline>,
+    capture: GilCell<CaptureSettings>,
+    pub keys: GilCell<KeyCache>,
+    writers: GilCell<Vec<RecordWriter>>,
+    outputs: GilCell<Arc<Outputs>>,
+    has_outputs: GilCell<bool>,
+    /// [`FORKS`] when this was made: a difference means that a parent owns it.
+    pub forks: u64,
+}
+
+impl Active {
+    /// Builds a pipeline; starts nothing.
+    pub fn new(
+        settings: Arc<Settings>,
+        capture: CaptureSettings,
+        outputs: Arc<Outputs>,
+    ) -> Result<Arc<Self>, crate::export::http::TransportError> {
+        let pipeline = Pipeline::new(settings)?;
+        let active = Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            pipeline,
+            capture: GilCell::new(capture),
+            keys: GilCell::new(KeyCache::new()),
+            writers: GilCell::new(Vec::with_capacity(KEEP_WRITERS)),
+            has_outputs: GilCell::new(outputs.console.is_some() || !outputs.taps.is_empty()),
+            outputs: GilCell::new(outputs),
+            forks: FORKS.load(Ordering::Acquire),
+        };
+        Ok(Arc::new(active))
+    }
+
+    /// Settings of capture; the borrow ends before Python code may run.
+    #[inline]
+    pub fn capture(&self) -> &CaptureSettings {
+        // SAFETY: attached, as every user of an `Active` is; `set_capture` runs only from Python calls.
+        unsafe { self.capture.get() }
+    }
+
+    /// Changes the settings of capture.
+    ///
+    /// # Safety
+    /// Attached.
+    pub unsafe fn set_capture(&self, capture: CaptureSettings) {
+        // SAFETY: attached; the settings hold no Python object.
+        unsafe { drop(self.capture.replace(capture)) };
+    }
+
+    /// Scratch memory for one record.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn take_writer(&self) -> RecordWriter {
+        // SAFETY: attached; popping runs no Python code.
+        unsafe { self.writers.get().pop() }.unwrap_or_else(RecordWriter::new)
+    }
+
+    /// Gives scratch memory back.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn put_writer(&self, mut writer: RecordWriter) {
+        writer.relax();
+        // SAFETY: attached; pushing runs no Python code.
+        let writers = unsafe { self.writers.get() };
+        if writers.len() < KEEP_WRITERS {
+            writers.push(writer);
+        }
+    }
+
+    /// Whether anything runs on the caller after append.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn has_outputs(&self) -> bool {
+        // SAFETY: attached; copied out.
+        unsafe { *self.has_outputs.get() }
+    }
+
+    /// Console and taps as they are now.
+    ///
+    /// # Safety
+    /// Attached.
+    pub unsafe fn outputs(&self) -> Arc<Outputs> {
+        // SAFETY: attached; cloning an Arc runs no Python code.
+        unsafe { Arc::clone(self.outputs.get()) }
+    }
+
+    /// Changes console and taps.
+    ///
+    /// # Safety
+    /// Attached.
+    pub unsafe fn set_outputs(&self, outputs: Outputs) {
+        // SAFETY: attached; the old value is dropped after the cell is written.
+        unsafe {
+            *self.has_outputs.get() = outputs.console.is_some() || !outputs.taps.is_empty();
+            drop(self.outputs.replace(Arc::new(outputs)));
+        }
+    }
+}
+

@@ -1,0 +1,386 @@
+//! Stages 2 to 4 of one record, in order: capture, redact, append; then console and taps. Thread: caller.
+//!
+//! An [`Emission`] is one record on its way. It owns its scratch memory, so a value's method that logs while it is
+//! read starts another one and disturbs nothing.
+
+use super::active::Active;
+use super::bound::{append_unique, BoundAttributes};
+use super::keys::{KeyKind, Reserved};
+use super::text::{borrowed_utf8, owned_utf8};
+use super::values::ValueReader;
+use super::{backpressure, helpers, location, trace};
+use crate::buffer::Appended;
+use crate::console;
+use crate::record::{Meta, RecordWriter, TraceFields};
+use crate::redact::{Redacted, SECRET_MARKER};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::ptr;
+use std::sync::Arc;
+
+/// What a level method knows before it is called.
+#[derive(Debug, Clone, Copy)]
+pub struct Level {
+    pub severity: u8,
+    /// Encoded severity fields.
+    pub field: &'static [u8],
+    pub protected: bool,
+}
+
+/// One record on its way from the call to the buffer.
+pub struct Emission<'a, 'py> {
+    pub py: Python<'py>,
+    active: &'a Arc<Active>,
+    pub writer: RecordWriter,
+    attributes: usize,
+    dropped: u32,
+    /// Bit set of the attribute keys so far.
+    bits: u64,
+    pub meta: Meta,
+    reserved: bool,
+    pub interrupt: Option<PyErr>,
+}
+
+impl<'a, 'py> Emission<'a, 'py> {
+    /// Starts a record with times, severity and the active span.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn begin(py: Python<'py>, active: &'a Arc<Active>, level: Level) -> Self {
+        let now = active.pipeline.clock().now_nanos();
+        // SAFETY: attached.
+        let mut emission = unsafe { Self::start(py, active, level, now, now) };
+        // SAFETY: attached.
+        if let Some(fields) = unsafe { trace::current(py) } {
+            emission.writer.trace(&fields);
+        }
+        emission
+    }
+
+    /// Starts a record with given times and span.
+    ///
+    /// # Safety
+    /// Attached.
+    pub unsafe fn begin_at(
+        py: Python<'py>,
+        active: &'a Arc<Active>,
+        level: (u8, &[u8], bool),
+        times: (u64, u64),
+        span: Option<TraceFields>,
+    ) -> Self {
+        // SAFETY: attached.
+        let mut writer = unsafe { active.take_writer() };
+        writer.begin(times.0, times.1, level.1);
+        let meta = Meta { severity: level.0, protected: level.2 };
+        let mut emission = Self::with(py, active, writer, meta);
+        if let Some(fields) = span {
+            emission.writer.trace(&fields);
+        }
+        emission
+    }
+
+    #[inline]
+    unsafe fn start(py: Python<'py>, active: &'a Arc<Active>, level: Level, time: u64, observed: u64) -> Self {
+        // SAFETY: attached.
+        let mut writer = unsafe { active.take_writer() };
+        writer.begin(time, observed, level.field);
+        Self::with(py, active, writer, Meta { severity: level.severity, protected: level.protected })
+    }
+
+    #[inline]
+    fn with(py: Python<'py>, active: &'a Arc<Active>, writer: RecordWriter, meta: Meta) -> Self {
+        Self { py, active, writer, attributes: 0, dropped: 0, bits: 0, meta, reserved: false, interrupt: None }
+    }
+
+    /// The body: a string at once, anything else by its kind.
+    ///
+    /// # Safety
+    /// Attached; `value` is live.
+    #[inline]
+    pub unsafe fn body(&mut self, value: *mut ffi::PyObject) {
+        // SAFETY: as the caller's; nothing between borrow and copy runs Python code.
+        unsafe {
+            if ptr::eq(ffi::Py_TYPE(value), &raw mut ffi::PyUnicode_Type) {
+                match borrowed_utf8(value) {
+                    Some(text) => self.writer.body_str(text),
+                    None => self.writer.body_str(owned_utf8(value).as_bytes()),
+                }
+                return;
+            }
+            let value = Bound::from_borrowed_ptr(self.py, value);
+            self.read(|reader| reader.body(&value));
+        }
+    }
+
+    /// One keyword of the call.
+    ///
+    /// # Safety
+    /// Attached; `name` is a live `str`, `value` is live.
+    #[inline]
+    pub unsafe fn keyword(&mut self, name: *mut ffi::PyObject, value: *mut ffi::PyObject) {
+        // SAFETY: the plan borrows the key cache only until the first call that could run Python code, for which
+        // the key is copied first.
+        unsafe {
+            let plan = self.active.keys.get().plan(name, &self.active.pipeline.settings().policy);
+            if plan.kind != KeyKind::Plain {
+                return self.special(plan.kind, plan.field, plan.bit);
+            }
+            if self.attributes >= self.active.capture().max_attributes {
+                self.dropped += 1;
+                return;
+            }
+            self.attributes += 1;
+            self.bits |= plan.bit;
+            let kind = ffi::Py_TYPE(value);
+            if ptr::eq(kind, &raw mut ffi::PyUnicode_Type) {
+                if let Some(text) = borrowed_utf8(value) {
+                    if text.len() <= self.active.capture().max_length {
+                        return self.writer.attribute_str(plan.field, text);
+                    }
+                }
+            } else if ptr::eq(kind, &raw mut ffi::PyLong_Type) {
+                let mut overflow = 0;
+                let number = ffi::PyLong_AsLongLongAndOverflow(value, &raw mut overflow);
+                if overflow == 0 {
+                    return self.writer.attribute_int(plan.field, number);
+                }
+            } else if ptr::eq(kind, &raw mut ffi::PyFloat_Type) {
+                return self.writer.attribute_double(plan.field, ffi::PyFloat_AsDouble(value));
+            } else if ptr::eq(kind, &raw mut ffi::PyBool_Type) {
+                return self.writer.attribute_bool(plan.field, ptr::eq(value, ffi::Py_True()));
+            } else if ptr::eq(value, ffi::Py_None()) {
+                return self.writer.attribute_none(plan.field);
+            }
+            let field = plan.field.to_vec();
+            let value = Bound::from_borrowed_ptr(self.py, value);
+            self.read(|reader| reader.attribute(&field, &value));
+        }
+    }
+
+    fn special(&mut self, kind: KeyKind, field: &[u8], bit: u64) {
+        if kind == KeyKind::Secret {
+            self.attributes += 1;
+            self.bits |= bit;
+            self.writer.attribute_str(field, SECRET_MARKER.as_bytes());
+        } else {
+            self.reserved = true;
+        }
+    }
+
+    /// True when the call used a reserved keyword; then the caller passes all keywords to [`Self::reserved`].
+    pub fn has_reserved(&self) -> bool {
+        self.reserved
+    }
+
+    /// A keyword with a meaning of its own; others are ignored, they were written before.
+    pub fn reserved(&mut self, name: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) {
+        // SAFETY: attached; only the kind is copied out.
+        let kind = unsafe {
+            self.active.keys.get().plan(name.as_ptr(), &self.active.pipeline.settings().policy).kind
+        };
+        let KeyKind::Reserved(reserved) = kind else { return };
+        if value.is_none() {
+            return;
+        }
+        match reserved {
+            Reserved::ExcInfo => self.exception(value),
+            Reserved::EventName => self.event_name(&value.to_string()),
+            Reserved::Category => {
+                let plain = value.getattr("value").unwrap_or_else(|_| value.clone());
+                self.meta.protected |= plain.eq("security").unwrap_or(false);
+                self.named("fapilog.event.category", &plain);
+            }
+            Reserved::Severity => self.named("fapilog.event.severity", value),
+            Reserved::Tags => self.tags(value),
+            Reserved::Timestamp => match helpers::unix_nanos(value) {
+                Some(nanos) => self.writer.set_time(nanos),
+                None => self.named("timestamp", value),
+            },
+        }
+    }
+
+    /// The event name field.
+    pub fn event_name(&mut self, name: &str) {
+        self.writer.event_name(name.as_bytes());
+    }
+
+    fn tags(&mut self, value: &Bound<'py, PyAny>) {
+        match value.call_method0("items").and_then(|items| items.try_iter()) {
+            Ok(items) => {
+                for item in items.flatten() {
+                    if let Ok((key, value)) = item.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>() {
+                        self.named(&format!("fapilog.tag.{key}"), &value);
+                    }
+                }
+            }
+            Err(_) => self.named("fapilog.tags", value),
+        }
+    }
+
+    /// The exception, its chain and stack as attributes; `value` as `exc_info=` takes it.
+    pub fn exception(&mut self, value: &Bound<'py, PyAny>) {
+        match helpers::describe_exception(value) {
+            Ok(Some((kind, message, stack))) => {
+                for (name, text) in
+                    [("exception.type", kind), ("exception.message", message), ("exception.stacktrace", stack)]
+                {
+                    if self.has_key(name) {
+                        continue;
+                    }
+                    self.named(name, &text);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => self.remember(error),
+        }
+    }
+
+    fn has_key(&self, name: &str) -> bool {
+        self.bits & super::keys::bit_of(name.as_bytes()) != 0 && super::bound::has_key(self.writer.record(), name)
+    }
+
+    /// An attribute under a name of ours or of a mapping.
+    pub fn named(&mut self, name: &str, value: &Bound<'py, PyAny>) {
+        if self.attributes >= self.active.capture().max_attributes {
+            self.dropped += 1;
+            return;
+        }
+        self.attributes += 1;
+        self.bits |= super::keys::bit_of(name.as_bytes());
+        self.read(|reader| reader.named_attribute(name, value));
+    }
+
+    fn read(&mut self, with: impl FnOnce(&mut ValueReader<'_, 'py>)) {
+        let policy = &self.active.pipeline.settings().policy;
+        let mut reader = ValueReader::new(self.py, &mut self.writer, policy, self.active.capture().max_length);
+        with(&mut reader);
+        if let Some(interrupt) = reader.interrupt {
+            self.interrupt = Some(interrupt);
+        }
+    }
+
+    fn remember(&mut self, error: PyErr) {
+        if !error.is_instance_of::<pyo3::exceptions::PyException>(self.py) {
+            self.interrupt = Some(error);
+        }
+    }
+
+    /// Attributes bound to the logger or the context; those of the call win.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn bound(&mut self, bound: &BoundAttributes) {
+        // SAFETY: copying the encoded bytes runs no Python code.
+        let Some(encoded) = (unsafe { bound.encoded(self.py, self.active) }) else { return };
+        let room = self.active.capture().max_attributes.saturating_sub(self.attributes);
+        if encoded.bits & self.bits == 0 && encoded.count <= room {
+            self.writer.encoded_attributes(&encoded.bytes);
+            self.attributes += encoded.count;
+        } else {
+            let written = append_unique(&mut self.writer, &encoded.bytes, room);
+            self.attributes += written.added;
+            self.dropped += written.left_out;
+        }
+        self.bits |= encoded.bits;
+    }
+
+    /// The attributes that `bind_context` bound.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn bound_context(&mut self) {
+        // SAFETY: attached; a new reference or null.
+        let value = unsafe { trace::bound() };
+        if value.is_null() {
+            return;
+        }
+        // SAFETY: we own the reference.
+        let value = unsafe { Bound::from_owned_ptr(self.py, value) };
+        if let Ok(bound) = value.cast::<BoundAttributes>() {
+            // SAFETY: attached.
+            unsafe { self.bound(bound.get()) };
+        }
+    }
+
+    /// The caller's place in the source, when its severity asks for it.
+    ///
+    /// # Safety
+    /// Attached, called from a native function that Python called.
+    #[inline]
+    pub unsafe fn location(&mut self) {
+        if self.meta.severity >= self.active.capture().location_severity {
+            // SAFETY: as the caller's.
+            unsafe { location::write(self.py, &mut self.writer) };
+            self.attributes += location::ATTRIBUTES;
+        }
+    }
+
+    /// Stages 3 and 4, then what runs on the caller after append. Returns what the log call returns.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn finish(mut self, scope: u32) -> *mut ffi::PyObject {
+        self.writer.dropped_attributes(self.dropped);
+        let active = self.active;
+        let mut redacted = active.pipeline.redact(&mut self.writer, self.meta);
+        let appended = active.pipeline.append(&mut redacted, scope);
+        // SAFETY: attached.
+        let result = unsafe {
+            if appended == Appended::Full || active.has_outputs() {
+                after_append(self.py, active, redacted, scope, appended)
+            } else {
+                helpers::done()
+            }
+        };
+        // SAFETY: attached.
+        unsafe { active.put_writer(std::mem::take(&mut self.writer)) };
+        if active.pipeline.notices().waiting() {
+            helpers::tell_notices(self.py, active);
+        }
+        match self.interrupt {
+            None => result,
+            Some(interrupt) => {
+                interrupt.restore(self.py);
+                // SAFETY: the reference that would have been returned.
+                unsafe { ffi::Py_XDECREF(result) };
+                ptr::null_mut()
+            }
+        }
+    }
+}
+
+/// The rare ends of an emission: no room under `wait`, console, taps.
+#[cold]
+unsafe fn after_append(
+    py: Python<'_>,
+    active: &Arc<Active>,
+    mut redacted: Redacted<'_>,
+    scope: u32,
+    appended: Appended,
+) -> *mut ffi::PyObject {
+    let result = match appended {
+        Appended::Full => backpressure::wait(py, active, &mut redacted, scope),
+        _ => helpers::done(),
+    };
+    if appended != Appended::Refused {
+        // SAFETY: attached.
+        let outputs = unsafe { active.outputs() };
+        let scope = active.pipeline.scopes().name(scope);
+        if let Some((settings, write)) = &outputs.console {
+            let mut line = String::with_capacity(256);
+            console::render(redacted.record(), &scope, settings, &mut line);
+            let written = write.call1(py, (line,));
+            active.pipeline.emit_counts().console(written.is_ok());
+            helpers::ignore(py, written);
+        }
+        for tap in &outputs.taps {
+            helpers::ignore(py, tap.call1(py, (PyBytes::new(py, redacted.record()), &scope)));
+        }
+    }
+    result
+}

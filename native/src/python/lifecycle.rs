@@ -1,0 +1,72 @@
+//! Fork and exit, natively: the child starts clean, and records from `__del__` at teardown still leave.
+//!
+//! `pthread_atfork` only counts: no lock is taken, because the child never touches inherited state. The C `atexit`
+//! handler runs after the interpreter is gone; native threads still live then, and deliver what is left.
+
+use super::active::{FORKS, GENERATION};
+use crate::pipeline::Pipeline;
+use pyo3::prelude::*;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Once, Weak};
+use std::time::{Duration, Instant};
+
+/// Time for records that were logged after Python's own atexit flush.
+const LAST_GRACE: Duration = Duration::from_millis(1_000);
+
+struct Registered {
+    forks: u64,
+    pipeline: Weak<Pipeline>,
+}
+
+static PIPELINES: Mutex<Vec<Registered>> = Mutex::new(Vec::new());
+/// Set when Python's atexit flush gave up: then nobody waits a second time.
+static GAVE_UP: AtomicU64 = AtomicU64::new(0);
+static HANDLERS: Once = Once::new();
+
+/// Remembers a pipeline for the end of the process; installs the handlers with the first one.
+pub fn register(pipeline: &Arc<Pipeline>) {
+    HANDLERS.call_once(|| {
+        // SAFETY: both handlers are plain functions that stay loaded: extension modules are never unloaded.
+        unsafe {
+            libc::pthread_atfork(None, None, Some(after_fork_in_child));
+            libc::atexit(at_exit);
+        }
+    });
+    // The parent's lock may have been held during a fork; only this thread exists in the child, and a `try_lock`
+    // that fails there means exactly that. Then the exit handler does without this pipeline.
+    if let Ok(mut pipelines) = PIPELINES.try_lock() {
+        pipelines.retain(|known| known.pipeline.strong_count() > 0);
+        pipelines.push(Registered { forks: FORKS.load(Ordering::Acquire), pipeline: Arc::downgrade(pipeline) });
+    }
+}
+
+/// Tells the exit handler that Python's flush ran out of time.
+#[pyfunction]
+pub fn give_up_at_exit() {
+    GAVE_UP.store(1, Ordering::Release);
+}
+
+extern "C" fn after_fork_in_child() {
+    FORKS.fetch_add(1, Ordering::AcqRel);
+    GENERATION.fetch_add(1, Ordering::AcqRel);
+}
+
+extern "C" fn at_exit() {
+    let forks = FORKS.load(Ordering::Acquire);
+    let Ok(pipelines) = PIPELINES.try_lock() else { return };
+    let ours = pipelines.iter().filter(|known| known.forks == forks);
+    let deadline = Instant::now() + if GAVE_UP.load(Ordering::Acquire) == 0 { LAST_GRACE } else { Duration::ZERO };
+    let mut lost = 0;
+    for pipeline in ours.filter_map(|known| known.pipeline.upgrade()) {
+        if !pipeline.force_flush(deadline.saturating_duration_since(Instant::now())) {
+            lost += pipeline.snapshot().exporters.iter().map(|exporter| exporter.pending).max().unwrap_or(0);
+        }
+        // The allocator and the threads outlive this handler; dropping would join them.
+        std::mem::forget(pipeline);
+    }
+    drop(pipelines);
+    if lost > 0 {
+        let _ = writeln!(std::io::stderr(), "fapilog: {lost} records were not delivered before the process ended.");
+    }
+}

@@ -1,0 +1,83 @@
+//! Stage 2 of 7, capture: where the call stands in the source. Thread: caller.
+//!
+//! Attributes `code.file.path`, `code.function.name`, `code.line.number` (stable semantic conventions). File and
+//! function are encoded once per code object; what is left per call is the frame and its line.
+
+use super::gil::GilCell;
+use crate::record::{key_field, RecordWriter};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::ptr;
+
+const SLOTS: usize = 256;
+const LINE_FIELD: &[u8] = b"\x0a\x10code.line.number";
+
+struct Place {
+    code: *mut ffi::PyCodeObject,
+    fields: Vec<u8>,
+}
+
+static PLACES: GilCell<Vec<Place>> = GilCell::new(Vec::new());
+
+/// Number of attributes that [`write`] adds.
+pub const ATTRIBUTES: usize = 3;
+
+/// Writes the location of the Python frame that is running.
+///
+/// # Safety
+/// Attached, called from a native function that Python called: the running frame is the logger's caller.
+pub unsafe fn write(py: Python<'_>, writer: &mut RecordWriter) {
+    // SAFETY: `PyEval_GetFrame` lends the running frame; `PyFrame_GetCode` gives a new reference.
+    unsafe {
+        let frame = ffi::PyEval_GetFrame();
+        if frame.is_null() {
+            return;
+        }
+        let code = ffi::PyFrame_GetCode(frame);
+        let line = ffi::PyFrame_GetLineNumber(frame);
+        let index = (code as usize >> 5) & (SLOTS - 1);
+        let known = PLACES.get().get(index).is_some_and(|place| ptr::eq(place.code, code));
+        if !known {
+            learn(py, code, index);
+        }
+        if let Some(place) = PLACES.get().get(index) {
+            writer.encoded_attributes(&place.fields);
+        }
+        writer.attribute_int(LINE_FIELD, i64::from(line));
+        ffi::Py_DECREF(code.cast());
+    }
+}
+
+#[cold]
+unsafe fn learn(py: Python<'_>, code: *mut ffi::PyCodeObject, index: usize) {
+    // SAFETY: a live code object.
+    let object = unsafe { Bound::<PyAny>::from_borrowed_ptr(py, code.cast()) };
+    let text = |name: &str| object.getattr(name).and_then(|value| value.extract::<String>()).unwrap_or_default();
+    let function = match module_name(py) {
+        Some(module) => format!("{module}.{}", text("co_qualname")),
+        None => text("co_qualname"),
+    };
+    let mut writer = RecordWriter::new();
+    writer.begin(0, 0, &[]);
+    let head = writer.len();
+    writer.attribute_str(&key_field(b"code.file.path"), text("co_filename").as_bytes());
+    writer.attribute_str(&key_field(b"code.function.name"), function.as_bytes());
+    let fields = writer.record()[head..].to_vec();
+    // SAFETY: attached. The new object is held, the slot written, and only then the old one let go.
+    unsafe {
+        let places = PLACES.get();
+        if places.is_empty() {
+            places.resize_with(SLOTS, || Place { code: ptr::null_mut(), fields: Vec::new() });
+        }
+        ffi::Py_INCREF(code.cast());
+        let old = std::mem::replace(&mut places[index], Place { code, fields });
+        ffi::Py_XDECREF(old.code.cast());
+    }
+}
+
+fn module_name(py: Python<'_>) -> Option<String> {
+    // SAFETY: lends the globals of the running frame, a dict, or null.
+    let globals = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetGlobals()) }?;
+    globals.cast::<PyDict>().ok()?.get_item("__name__").ok()??.extract().ok()
+}

@@ -1,0 +1,440 @@
+//! Stage 1 of 7, emit: the level methods of `fapilog.Logger`. Thread: caller.
+//!
+//! They are raw fastcall methods, put on the class by hand: a `**kwargs` method of PyO3 costs 281 ns before it does
+//! anything, one of these 19. What a logger knows about its pipeline is looked up again only when [`GENERATION`]
+//! says that something changed; a call below the level costs two loads and a compare.
+
+use super::active::{Active, GENERATION};
+use super::bound::BoundAttributes;
+use super::emission::{Emission, Level};
+use super::gil::GilCell;
+use super::handle::PipelineHandle;
+use super::{helpers, trace, values};
+use crate::ledger::Refusal;
+use crate::record::severity_field;
+use crate::scopes::Scope;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+
+/// What a logger looked up under one generation.
+struct Resolved {
+    generation: u64,
+    threshold: u8,
+    scope: u32,
+    active: Option<Arc<Active>>,
+}
+
+/// A named source of records.
+#[pyclass(frozen, weakref, module = "fapilog", name = "Logger")]
+pub struct Logger {
+    handle: Py<PipelineHandle>,
+    scope: Scope,
+    bound: Option<Py<BoundAttributes>>,
+    resolved: GilCell<Resolved>,
+}
+
+/// A record from another API, field by field.
+#[derive(FromPyObject)]
+struct Foreign<'py> {
+    #[pyo3(item)]
+    time_unix_nano: Option<u64>,
+    #[pyo3(item)]
+    observed_time_unix_nano: Option<u64>,
+    #[pyo3(item)]
+    severity_number: Option<u8>,
+    #[pyo3(item)]
+    severity_text: Option<String>,
+    #[pyo3(item)]
+    body: Option<Bound<'py, PyAny>>,
+    #[pyo3(item)]
+    attributes: Option<Bound<'py, PyAny>>,
+    #[pyo3(item)]
+    event_name: Option<String>,
+    #[pyo3(item)]
+    context: Option<Bound<'py, PyAny>>,
+    #[pyo3(item)]
+    exception: Option<Bound<'py, PyAny>>,
+    #[pyo3(item)]
+    protected: bool,
+}
+
+#[pymethods]
+impl Logger {
+    #[new]
+    #[pyo3(signature = (handle, name="", *, version="", schema_url="", scope_attributes=None, bound=None))]
+    fn new(
+        py: Python<'_>,
+        handle: Py<PipelineHandle>,
+        name: &str,
+        version: &str,
+        schema_url: &str,
+        scope_attributes: Option<&Bound<'_, PyDict>>,
+        bound: Option<Py<BoundAttributes>>,
+    ) -> Self {
+        let scope = Scope {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            schema_url: schema_url.to_owned(),
+            attributes: scope_attributes.map(|dict| values::scope_attributes(py, dict)).unwrap_or_default(),
+        };
+        Self::with(handle, scope, bound)
+    }
+
+    /// The instrumentation scope's name.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.scope.name
+    }
+
+    #[pyo3(signature = (**attributes))]
+    fn bind(&self, py: Python<'_>, attributes: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let bound = match (attributes, &self.bound) {
+            (None, bound) => bound.as_ref().map(|bound| bound.clone_ref(py)),
+            (Some(more), Some(bound)) => Some(Py::new(py, bound.get().with(py, more)?)?),
+            (Some(more), None) => Some(Py::new(py, BoundAttributes::of(more.copy()?.unbind()))?),
+        };
+        Ok(Self::with(self.handle.clone_ref(py), self.scope.clone(), bound))
+    }
+
+    #[pyo3(signature = (severity))]
+    fn is_enabled_for(&self, py: Python<'_>, severity: u8) -> bool {
+        // SAFETY: attached, as `py` proves.
+        let resolved = unsafe { self.resolve(py) };
+        let floor = resolved.active.as_ref().map_or(u8::MAX, |active| active.pipeline.buffer().floor());
+        severity >= resolved.threshold && severity >= floor
+    }
+
+    /// Emits a `LogEvent`.
+    fn emit(&self, py: Python<'_>, event: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let record = match event.call_method0("to_record") {
+            Ok(record) => record,
+            Err(error) => {
+                self.refuse(py);
+                helpers::ignore::<()>(py, Err(error));
+                return self.completed(py);
+            }
+        };
+        let scope: Option<String> = record.get_item("scope_name").ok().and_then(|name| name.extract().ok());
+        match scope.filter(|name| !name.is_empty() && *name != self.scope.name) {
+            None => self.emit_record(py, &record),
+            Some(name) => {
+                let bound = self.bound.as_ref().map(|bound| bound.clone_ref(py));
+                Self::with(self.handle.clone_ref(py), Scope { name, ..self.scope.clone() }, bound)
+                    .emit_record(py, &record)
+            }
+        }
+    }
+
+    /// Emits a record given as a mapping of OTel fields; the door for the OTel API, stdlib logging and `LogEvent`.
+    fn emit_record(&self, py: Python<'_>, record: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match record.extract::<Foreign<'_>>() {
+            Ok(foreign) => {
+                // SAFETY: attached; `emit_foreign` returns a new reference or null with an error set.
+                unsafe { Bound::from_owned_ptr_or_err(py, self.emit_foreign(py, foreign)).map(Bound::unbind) }
+            }
+            Err(error) => {
+                self.refuse(py);
+                helpers::ignore::<()>(py, Err(error));
+                self.completed(py)
+            }
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<fapilog.Logger {:?}>", self.scope.name)
+    }
+}
+
+impl Logger {
+    fn with(handle: Py<PipelineHandle>, scope: Scope, bound: Option<Py<BoundAttributes>>) -> Self {
+        let resolved = GilCell::new(Resolved { generation: 0, threshold: 0, scope: 0, active: None });
+        Self { handle, scope, bound, resolved }
+    }
+
+    /// What the logger knows of its pipeline, looked up anew when something changed.
+    ///
+    /// # Safety
+    /// Attached; the borrow ends before Python code may run.
+    #[inline]
+    unsafe fn resolve(&self, py: Python<'_>) -> &Resolved {
+        // SAFETY: attached.
+        unsafe {
+            if self.resolved.get().generation != GENERATION.load(Ordering::Acquire) {
+                self.look_up(py);
+            }
+            self.resolved.get()
+        }
+    }
+
+    #[cold]
+    unsafe fn look_up(&self, py: Python<'_>) {
+        let generation = GENERATION.load(Ordering::Acquire);
+        let active = self.handle.get().resolve(py);
+        // Configuring on the first record changes the generation; then the newer one is what was looked up.
+        let generation = if active.is_some() { GENERATION.load(Ordering::Acquire) } else { generation };
+        let threshold = active.as_ref().map_or(u8::MAX, |active| active.capture().threshold(&self.scope.name));
+        let scope = active.as_ref().map_or(0, |active| active.pipeline.scopes().id(&self.scope));
+        // SAFETY: attached. The old pipeline is dropped after the cell is written; if it is the last reference, no
+        // Python code runs while the cell is borrowed.
+        drop(unsafe { self.resolved.replace(Resolved { generation, threshold, scope, active }) });
+    }
+
+    fn refuse(&self, py: Python<'_>) {
+        // SAFETY: attached.
+        if let Some(active) = unsafe { self.resolve(py) }.active.clone() {
+            active.pipeline.refuse(Refusal::CaptureFailed);
+        }
+    }
+
+    #[allow(clippy::unused_self)]
+    fn completed(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        // SAFETY: a new reference.
+        unsafe { Bound::from_owned_ptr_or_err(py, helpers::done()).map(Bound::unbind) }
+    }
+
+    /// The gate every record passes. `None`: filtered, shed or nowhere to go, and counted.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    unsafe fn admit(&self, py: Python<'_>, severity: u8, protected: bool) -> Option<(Arc<Active>, u32)> {
+        // SAFETY: attached; what is needed is copied out.
+        let resolved = unsafe { self.resolve(py) };
+        let active = resolved.active.as_ref()?;
+        // Severity 0 is "unspecified" and passes every level (OTel logs SDK, Enabled).
+        if severity < resolved.threshold && severity != 0 {
+            active.pipeline.emit_counts().filtered();
+            return None;
+        }
+        if severity < active.pipeline.buffer().floor() && !protected {
+            active.pipeline.buffer().shed();
+            return None;
+        }
+        Some((Arc::clone(active), resolved.scope))
+    }
+
+    /// Stages 1 to 4 of one level method call.
+    ///
+    /// # Safety
+    /// Attached; `arguments` and `names` as the fastcall convention gives them.
+    #[inline]
+    unsafe fn log(
+        &self,
+        py: Python<'_>,
+        level: Level,
+        with_exception: bool,
+        arguments: &[*mut ffi::PyObject],
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        // SAFETY: as the caller's, for every call below.
+        unsafe {
+            let Some((active, scope)) = self.admit(py, level.severity, level.protected) else {
+                return helpers::done();
+            };
+            let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) as usize };
+            let (positional, values) = arguments.split_at(arguments.len() - named);
+            let mut emission = Emission::begin(py, &active, level);
+            match positional {
+                [] => {}
+                [message] => emission.body(*message),
+                [message, rest @ ..] => format_body(&mut emission, *message, rest),
+            }
+            for (index, value) in values.iter().enumerate() {
+                emission.keyword(ffi::PyTuple_GetItem(names, index as isize), *value);
+            }
+            if emission.has_reserved() {
+                reserved(&mut emission, names, values);
+            }
+            if with_exception && !emission.described_exception() {
+                emission.exception(&pyo3::types::PyBool::new(py, true).to_owned().into_any());
+            }
+            if let Some(bound) = &self.bound {
+                emission.bound(bound.get());
+            }
+            emission.bound_context();
+            emission.location();
+            emission.finish(scope)
+        }
+    }
+
+    /// # Safety
+    /// Attached.
+    unsafe fn emit_foreign(&self, py: Python<'_>, foreign: Foreign<'_>) -> *mut ffi::PyObject {
+        let severity = foreign.severity_number.unwrap_or(0).min(24);
+        // SAFETY: attached, for every call below.
+        unsafe {
+            let Some((active, scope)) = self.admit(py, severity, foreign.protected) else {
+                return helpers::done();
+            };
+            let observed = foreign.observed_time_unix_nano.unwrap_or_else(|| active.pipeline.clock().now_nanos());
+            let field = severity_field(severity, foreign.severity_text.as_deref().unwrap_or_default());
+            let level = (severity, field.as_slice(), foreign.protected || severity >= 17);
+            let times = (foreign.time_unix_nano.unwrap_or(0), observed);
+            let span = trace::of_context(py, foreign.context.as_ref());
+            let mut emission = Emission::begin_at(py, &active, level, times, span);
+            if let Some(body) = &foreign.body {
+                emission.body(body.as_ptr());
+            }
+            if let Some(attributes) = &foreign.attributes {
+                emission.mapping(attributes);
+            }
+            if let Some(exception) = &foreign.exception {
+                emission.exception(exception);
+            }
+            emission.event_name(foreign.event_name.as_deref().unwrap_or_default());
+            if let Some(bound) = &self.bound {
+                emission.bound(bound.get());
+            }
+            emission.bound_context();
+            emission.finish(scope)
+        }
+    }
+}
+
+/// `%`-formatting as `logging` does it; when it fails, template and arguments are both kept.
+#[cold]
+unsafe fn format_body(emission: &mut Emission<'_, '_>, template: *mut ffi::PyObject, rest: &[*mut ffi::PyObject]) {
+    let py = emission.py;
+    // SAFETY: live objects of the running call.
+    let (template, rest) = unsafe {
+        let rest: Vec<_> = rest.iter().map(|argument| Bound::from_borrowed_ptr(py, *argument)).collect();
+        (Bound::from_borrowed_ptr(py, template), rest)
+    };
+    let formatted = match rest.as_slice() {
+        // One non-empty mapping is the mapping of `%(name)s`.
+        [only] if only.is_instance_of::<PyDict>() && only.is_truthy().unwrap_or(false) => template.rem(only),
+        _ => PyTuple::new(py, &rest).and_then(|arguments| template.rem(arguments)),
+    };
+    match formatted {
+        // SAFETY: attached.
+        Ok(text) if text.is_instance_of::<PyString>() => unsafe { emission.body(text.as_ptr()) },
+        other => {
+            if let Err(error) = other {
+                emission.remember(error);
+            }
+            // SAFETY: attached.
+            unsafe { emission.body(template.as_ptr()) };
+            if let Ok(arguments) = PyTuple::new(py, &rest) {
+                emission.named("fapilog.format_arguments", &arguments.into_any());
+            }
+        }
+    }
+}
+
+#[cold]
+unsafe fn reserved(emission: &mut Emission<'_, '_>, names: *mut ffi::PyObject, values: &[*mut ffi::PyObject]) {
+    for (index, value) in values.iter().enumerate() {
+        // SAFETY: names and values of the running call, borrowed.
+        let (name, value) = unsafe {
+            let name = Bound::from_borrowed_ptr(emission.py, ffi::PyTuple_GetItem(names, index as isize));
+            (name, Bound::from_borrowed_ptr(emission.py, *value))
+        };
+        emission.reserved(&name, &value);
+    }
+}
+
+/// Severity fields as bytes: `0x10 number 0x1a length text`.
+const LEVELS: [Level; 9] = [
+    Level { severity: 1, field: b"\x10\x01\x1a\x05TRACE", protected: false },
+    Level { severity: 5, field: b"\x10\x05\x1a\x05DEBUG", protected: false },
+    Level { severity: 9, field: b"\x10\x09\x1a\x04INFO", protected: false },
+    Level { severity: 13, field: b"\x10\x0d\x1a\x04WARN", protected: false },
+    Level { severity: 17, field: b"\x10\x11\x1a\x05ERROR", protected: true },
+    Level { severity: 21, field: b"\x10\x15\x1a\x05FATAL", protected: true },
+    Level { severity: 17, field: b"\x10\x11\x1a\x05ERROR", protected: true },
+    Level { severity: 10, field: b"\x10\x0a\x1a\x05INFO2", protected: true },
+    Level { severity: 14, field: b"\x10\x0e\x1a\x05WARN2", protected: true },
+];
+/// Index of `exception` in [`LEVELS`].
+const EXCEPTION: usize = 6;
+
+/// A level method: `info(message, *args, **attributes)`.
+unsafe extern "C" fn level_method<const INDEX: usize>(
+    slf: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter on an instance of Logger (the method descriptor checked its type), attached.
+    let answer = catch_unwind(AssertUnwindSafe(|| unsafe {
+        let py = Python::assume_attached();
+        let logger = Bound::from_borrowed_ptr(py, slf);
+        let logger = logger.cast_unchecked::<Logger>().get();
+        let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
+        let arguments = std::slice::from_raw_parts(arguments, (count + named) as usize);
+        logger.log(py, LEVELS[INDEX], INDEX == EXCEPTION, arguments, names)
+    }));
+    // A panic is a defect of ours; it must not cross into the application.
+    answer.unwrap_or_else(|_| helpers::done())
+}
+
+/// `log(severity, message, *args, **attributes)`: any of the 24 severities, or a name.
+unsafe extern "C" fn log_method(
+    slf: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: as in `level_method`.
+    let answer = catch_unwind(AssertUnwindSafe(|| unsafe {
+        let py = Python::assume_attached();
+        let logger = Bound::from_borrowed_ptr(py, slf);
+        let logger = logger.cast_unchecked::<Logger>().get();
+        let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
+        let arguments = std::slice::from_raw_parts(arguments, (count + named) as usize);
+        match arguments {
+            [severity, rest @ ..] if count > 0 => {
+                let severity = Bound::from_borrowed_ptr(py, *severity);
+                let level = helpers::level_of(&severity);
+                logger.log(py, level, false, rest, names)
+            }
+            _ => helpers::done(),
+        }
+    }));
+    answer.unwrap_or_else(|_| helpers::done())
+}
+
+macro_rules! method {
+    ($name:literal, $function:expr, $signature:literal) => {
+        ffi::PyMethodDef {
+            ml_name: concat!($name, "\0").as_ptr().cast(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: $function },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            // The first line is the text signature that `inspect` and stubtest read.
+            ml_doc: concat!($name, "($self, ", $signature, ", **attributes)\n--\n\n\0").as_ptr().cast(),
+        }
+    };
+}
+
+/// Puts the fastcall methods on the class.
+pub fn install(py: Python<'_>) -> PyResult<()> {
+    let methods = [
+        method!("trace", level_method::<0>, "message='', /, *args"),
+        method!("debug", level_method::<1>, "message='', /, *args"),
+        method!("info", level_method::<2>, "message='', /, *args"),
+        method!("warning", level_method::<3>, "message='', /, *args"),
+        method!("error", level_method::<4>, "message='', /, *args"),
+        method!("critical", level_method::<5>, "message='', /, *args"),
+        method!("exception", level_method::<6>, "message='', /, *args"),
+        method!("audit", level_method::<7>, "message='', /, *args"),
+        method!("security", level_method::<8>, "message='', /, *args"),
+        method!("log", log_method, "severity, message='', /, *args"),
+    ];
+    let class = py.get_type::<Logger>();
+    // Descriptors point at their definitions for the life of the process.
+    for definition in Box::leak(Box::new(methods)) {
+        // SAFETY: `definition` is static from here on; the descriptor is a new reference or null with an error set.
+        unsafe {
+            let descriptor = ffi::PyDescr_NewMethod(class.as_type_ptr(), ptr::from_mut(definition));
+            let descriptor = Bound::from_owned_ptr_or_err(py, descriptor)?;
+            let name = std::ffi::CStr::from_ptr(definition.ml_name);
+            class.setattr(name.to_string_lossy().as_ref(), descriptor)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! The door to Python: the only folder that knows an interpreter. In the stub's order (`fapilog/_native.pyi`).
+
+mod active;
+mod backpressure;
+mod bound;
+mod emission;
+mod gil;
+mod handle;
+mod helpers;
+mod keys;
+mod lifecycle;
+mod location;
+mod logger;
+mod settings;
+mod text;
+mod trace;
+mod values;
+
+use pyo3::prelude::*;
+
+/// `fapilog._native`. `gil_used`: see `gil`.
+#[pymodule(gil_used = true)]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    helpers::init(py)?;
+    module.add_class::<logger::Logger>()?;
+    module.add_class::<handle::Pipeline>()?;
+    module.add_class::<handle::PipelineHandle>()?;
+    module.add_class::<bound::BoundAttributes>()?;
+    module.add_class::<helpers::Completed>()?;
+    module.add_class::<backpressure::PendingRecord>()?;
+    module.add_function(wrap_pyfunction!(trace::connect_context, module)?)?;
+    module.add_function(wrap_pyfunction!(trace::forget_contexts, module)?)?;
+    module.add_function(wrap_pyfunction!(values::connect_values, module)?)?;
+    module.add_function(wrap_pyfunction!(helpers::connect_capture, module)?)?;
+    module.add_function(wrap_pyfunction!(lifecycle::give_up_at_exit, module)?)?;
+    logger::install(py)
+}

@@ -1,0 +1,110 @@
+//! The one value that crosses from Python at start: a dict of primitives, built by `fapilog/pipeline.py`.
+
+use super::active::{CaptureSettings, Outputs};
+use super::helpers::required;
+use crate::block::Codec;
+use crate::console::{ConsoleSettings, Style};
+use crate::pipeline::Settings;
+use crate::redact::Policy;
+use crate::settings::{BufferSettings, OtlpSettings, Overflow, RetrySettings};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything one pipeline needs, read out of `settings`.
+pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<(Settings, CaptureSettings, Outputs)> {
+    let otlp: Option<Bound<'_, PyDict>> = required(settings, "otlp")?;
+    let native = Settings {
+        buffer: buffer(&required(settings, "buffer")?)?,
+        otlp: otlp.as_ref().map(otlp_settings).transpose()?,
+        policy: policy(&required(settings, "redaction")?)?,
+        sequenced: required(settings, "sequenced")?,
+        resource: required::<Vec<u8>>(settings, "resource")?,
+    };
+    let capture: Bound<'_, PyDict> = required(settings, "capture")?;
+    let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
+    let outputs = Outputs { console: console.as_ref().map(console_settings).transpose()?, taps: Vec::new() };
+    Ok((native, capture_settings(&capture)?, outputs))
+}
+
+fn buffer(dict: &Bound<'_, PyDict>) -> PyResult<BufferSettings> {
+    Ok(BufferSettings {
+        limit_bytes: required(dict, "limit_bytes")?,
+        chunk_bytes: required(dict, "chunk_bytes")?,
+        limit_records: unlimited(required(dict, "limit_records")?),
+        block_records: unlimited(required(dict, "block_records")?),
+        overflow: match required::<String>(dict, "overflow")?.as_str() {
+            "wait" => Overflow::Wait,
+            "drop_newest" => Overflow::DropNewest,
+            "drop_oldest" => Overflow::DropOldest,
+            other => return Err(unknown("overflow", other)),
+        },
+        wait_timeout: millis(required(dict, "wait_timeout_millis")?),
+        record_bytes: required(dict, "record_bytes")?,
+        schedule_delay: millis(required(dict, "schedule_delay_millis")?),
+    })
+}
+
+fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
+    Ok(OtlpSettings {
+        endpoint: required(dict, "endpoint")?,
+        headers: required(dict, "headers")?,
+        timeout: required::<Option<u64>>(dict, "timeout_millis")?.map(millis),
+        connect_timeout: millis(required(dict, "connect_timeout_millis")?),
+        codec: match required::<String>(dict, "compression")?.as_str() {
+            "none" => Codec::Identity,
+            "gzip" => Codec::Gzip,
+            "zstd" if cfg!(feature = "zstd") => Codec::Zstd,
+            other => return Err(unknown("compression", other)),
+        },
+        max_in_flight: required(dict, "max_in_flight")?,
+        certificate: required::<Option<PathBuf>>(dict, "certificate")?,
+        client_certificate: required::<Option<PathBuf>>(dict, "client_certificate")?,
+        client_key: required::<Option<PathBuf>>(dict, "client_key")?,
+        user_agent: required(dict, "user_agent")?,
+        max_request_bytes: required(dict, "max_request_bytes")?,
+        max_response_bytes: required(dict, "max_response_bytes")?,
+        retry: RetrySettings {
+            initial_backoff: millis(required(dict, "initial_backoff_millis")?),
+            max_backoff: millis(required(dict, "max_backoff_millis")?),
+            max_retry_after: millis(required(dict, "max_retry_after_millis")?),
+            max_elapsed: required::<Option<u64>>(dict, "max_elapsed_millis")?.map(millis),
+        },
+    })
+}
+
+fn policy(dict: &Bound<'_, PyDict>) -> PyResult<Policy> {
+    let list = |key| required::<Vec<String>>(dict, key);
+    Ok(Policy::new(&list("anywhere")?, &list("last")?, &list("exact")?))
+}
+
+fn capture_settings(dict: &Bound<'_, PyDict>) -> PyResult<CaptureSettings> {
+    Ok(CaptureSettings {
+        max_attributes: required(dict, "max_attributes")?,
+        max_length: required::<Option<usize>>(dict, "max_length")?.unwrap_or(usize::MAX),
+        location_severity: required(dict, "location_severity")?,
+        level: required(dict, "level")?,
+        levels: required(dict, "levels")?,
+    })
+}
+
+fn console_settings(dict: &Bound<'_, PyDict>) -> PyResult<(ConsoleSettings, Py<PyAny>)> {
+    let name: String = required(dict, "style")?;
+    let style = Style::from_name(&name).ok_or_else(|| unknown("console style", &name))?;
+    let settings = ConsoleSettings { style, colour: required(dict, "colour")?, show_scope: true };
+    Ok((settings, required(dict, "write")?))
+}
+
+fn millis(value: u64) -> Duration {
+    Duration::from_millis(value)
+}
+
+fn unlimited(value: Option<u64>) -> u64 {
+    value.unwrap_or(u64::MAX)
+}
+
+fn unknown(what: &str, value: &str) -> PyErr {
+    PyValueError::new_err(format!("{what}: unknown value {value:?}"))
+}

@@ -1,0 +1,394 @@
+//! Stage 2 of 7, capture: one log record as OTLP bytes in reusable scratch memory. Thread: caller.
+//!
+//! Before: `python::capture`, which reads Python objects. After: `redact`.
+//! The bytes written here are the bytes on the wire: nothing encodes a record again.
+//!
+//! A record is written in this order, so that a prefix is known before its payload or can be put in front:
+//! times, severity, trace context, body, attributes, the rest; then [`crate::redact`] looks at it, and
+//! [`RecordWriter::frame`] appends the sequence attribute and puts `0x12 <length>` before the first byte.
+
+use crate::wire::{put_bytes, put_varint, varint_len};
+
+/// Tags of `opentelemetry.proto.logs.v1.LogRecord`, with their wire types.
+pub mod tag {
+    /// `fixed64 time_unix_nano = 1`
+    pub const TIME: u8 = 0x09;
+    /// `SeverityNumber severity_number = 2`
+    pub const SEVERITY_NUMBER: u8 = 0x10;
+    /// `string severity_text = 3`
+    pub const SEVERITY_TEXT: u8 = 0x1a;
+    /// `AnyValue body = 5`
+    pub const BODY: u8 = 0x2a;
+    /// `repeated KeyValue attributes = 6`
+    pub const ATTRIBUTE: u8 = 0x32;
+    /// `uint32 dropped_attributes_count = 7`
+    pub const DROPPED_ATTRIBUTES: u8 = 0x38;
+    /// `fixed32 flags = 8`
+    pub const FLAGS: u8 = 0x45;
+    /// `bytes trace_id = 9`
+    pub const TRACE_ID: u8 = 0x4a;
+    /// `bytes span_id = 10`
+    pub const SPAN_ID: u8 = 0x52;
+    /// `fixed64 observed_time_unix_nano = 11`
+    pub const OBSERVED_TIME: u8 = 0x59;
+    /// `string event_name = 12`
+    pub const EVENT_NAME: u8 = 0x62;
+
+    /// `AnyValue.string_value = 1`
+    pub const STRING: u8 = 0x0a;
+    /// `AnyValue.bool_value = 2`
+    pub const BOOL: u8 = 0x10;
+    /// `AnyValue.int_value = 3`
+    pub const INT: u8 = 0x18;
+    /// `AnyValue.double_value = 4`
+    pub const DOUBLE: u8 = 0x21;
+    /// `AnyValue.array_value = 5`
+    pub const ARRAY: u8 = 0x2a;
+    /// `AnyValue.kvlist_value = 6`
+    pub const KVLIST: u8 = 0x32;
+    /// `AnyValue.bytes_value = 7`
+    pub const BYTES: u8 = 0x3a;
+
+    /// `KeyValue.key = 1`, and `ArrayValue.values`, `KeyValueList.values`
+    pub const KEY: u8 = 0x0a;
+    /// `KeyValue.value = 2`
+    pub const VALUE: u8 = 0x12;
+    /// `ScopeLogs.log_records = 2`: what a frame starts with
+    pub const FRAME: u8 = 0x12;
+}
+
+/// Attribute that carries a record's position in its process, so that a gap is visible at the backend.
+pub const SEQUENCE_KEY: &str = "fapilog.sequence";
+/// Bytes of the padded varint that stage 4 fills in: 49 bits.
+pub const SEQUENCE_BYTES: usize = 7;
+/// The sequence attribute with the number still zero. A padded varint is legal protobuf, of fixed size.
+const SEQUENCE_ATTRIBUTE: &[u8; 30] = b"\x32\x1c\x0a\x10fapilog.sequence\x12\x08\x18\x80\x80\x80\x80\x80\x80\x00";
+
+/// Room before the record for `0x12` and its length (up to 9 varint bytes).
+const HEADROOM: usize = 10;
+/// Scratch memory above this is given back after the record, so that one huge record does not stay resident.
+const KEEP_BYTES: usize = 64 * 1024;
+
+/// What later stages decide by, beside the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// OTel severity number, 0 when unspecified.
+    pub severity: u8,
+    /// Audit, security, ERROR and above: shedding spares it.
+    pub protected: bool,
+}
+
+/// Encoded trace context: flags, trace id and span id as three fields, ready to copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceFields([u8; 33]);
+
+impl TraceFields {
+    /// Encodes the three fields of an active span.
+    #[must_use]
+    pub fn new(trace_id: [u8; 16], span_id: [u8; 8], flags: u8) -> Self {
+        let mut bytes = [0; 33];
+        bytes[0] = tag::FLAGS;
+        bytes[1] = flags;
+        bytes[5] = tag::TRACE_ID;
+        bytes[6] = 16;
+        bytes[7..23].copy_from_slice(&trace_id);
+        bytes[23] = tag::SPAN_ID;
+        bytes[24] = 8;
+        bytes[25..].copy_from_slice(&span_id);
+        Self(bytes)
+    }
+
+    /// The 16 bytes of the trace id.
+    #[must_use]
+    pub fn trace_id(&self) -> &[u8] {
+        &self.0[7..23]
+    }
+}
+
+/// Position of a length byte that is filled in when its message is complete.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Open(usize);
+
+/// Writes one record after the other into the same memory.
+#[derive(Debug, Default)]
+pub struct RecordWriter {
+    bytes: Vec<u8>,
+}
+
+impl RecordWriter {
+    /// Memory for records of usual size; grows for larger ones.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { bytes: Vec::with_capacity(4096) }
+    }
+
+    /// Starts a record: times and severity. `time` may be 0 (unknown); `severity_field` as [`severity_field`] makes it.
+    #[inline]
+    pub fn begin(&mut self, time_unix_nanos: u64, observed_time_unix_nanos: u64, severity_field: &[u8]) {
+        self.bytes.clear();
+        let mut head = [0u8; HEADROOM + 18];
+        head[HEADROOM] = tag::TIME;
+        head[HEADROOM + 1..HEADROOM + 9].copy_from_slice(&time_unix_nanos.to_le_bytes());
+        head[HEADROOM + 9] = tag::OBSERVED_TIME;
+        head[HEADROOM + 10..].copy_from_slice(&observed_time_unix_nanos.to_le_bytes());
+        self.bytes.extend_from_slice(&head);
+        self.bytes.extend_from_slice(severity_field);
+    }
+
+    /// Replaces both times' first one after `begin`, for callers that learn it late (`timestamp=`).
+    pub fn set_time(&mut self, time_unix_nanos: u64) {
+        if let Some(slot) = self.bytes.get_mut(HEADROOM + 1..HEADROOM + 9) {
+            slot.copy_from_slice(&time_unix_nanos.to_le_bytes());
+        }
+    }
+
+    /// Copies the active span's fields.
+    #[inline]
+    pub fn trace(&mut self, fields: &TraceFields) {
+        self.bytes.extend_from_slice(&fields.0);
+    }
+
+    /// Bytes written so far, without headroom.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len() - HEADROOM.min(self.bytes.len())
+    }
+
+    /// True before `begin`.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Body as a string.
+    #[inline]
+    pub fn body_str(&mut self, text: &[u8]) {
+        self.put_len(tag::BODY, 1 + varint_len(text.len() as u64) + text.len());
+        put_bytes(&mut self.bytes, tag::STRING, text);
+    }
+
+    /// Event name.
+    pub fn event_name(&mut self, name: &[u8]) {
+        if !name.is_empty() {
+            put_bytes(&mut self.bytes, tag::EVENT_NAME, name);
+        }
+    }
+
+    /// Number of attributes that a limit left out.
+    pub fn dropped_attributes(&mut self, count: u32) {
+        if count > 0 {
+            self.bytes.push(tag::DROPPED_ATTRIBUTES);
+            put_varint(&mut self.bytes, u64::from(count));
+        }
+    }
+
+    /// String attribute; `key_field` is `0x0a <length> key`.
+    #[inline]
+    pub fn attribute_str(&mut self, key_field: &[u8], text: &[u8]) {
+        let inner = 1 + varint_len(text.len() as u64) + text.len();
+        self.put_len(tag::ATTRIBUTE, key_field.len() + 1 + varint_len(inner as u64) + inner);
+        self.bytes.extend_from_slice(key_field);
+        self.put_len(tag::VALUE, inner);
+        put_bytes(&mut self.bytes, tag::STRING, text);
+    }
+
+    /// Integer attribute.
+    #[inline]
+    pub fn attribute_int(&mut self, key_field: &[u8], value: i64) {
+        let inner = 1 + varint_len(value as u64);
+        self.put_len(tag::ATTRIBUTE, key_field.len() + 2 + inner);
+        self.bytes.extend_from_slice(key_field);
+        self.bytes.extend_from_slice(&[tag::VALUE, inner as u8, tag::INT]);
+        put_varint(&mut self.bytes, value as u64);
+    }
+
+    /// Floating-point attribute.
+    #[inline]
+    pub fn attribute_double(&mut self, key_field: &[u8], value: f64) {
+        self.put_len(tag::ATTRIBUTE, key_field.len() + 11);
+        self.bytes.extend_from_slice(key_field);
+        let mut field = [tag::VALUE, 9, tag::DOUBLE, 0, 0, 0, 0, 0, 0, 0, 0];
+        field[3..].copy_from_slice(&value.to_le_bytes());
+        self.bytes.extend_from_slice(&field);
+    }
+
+    /// Boolean attribute.
+    #[inline]
+    pub fn attribute_bool(&mut self, key_field: &[u8], value: bool) {
+        self.put_len(tag::ATTRIBUTE, key_field.len() + 4);
+        self.bytes.extend_from_slice(key_field);
+        self.bytes.extend_from_slice(&[tag::VALUE, 2, tag::BOOL, u8::from(value)]);
+    }
+
+    /// Attribute without a value (`None`): the key is kept.
+    pub fn attribute_none(&mut self, key_field: &[u8]) {
+        self.put_len(tag::ATTRIBUTE, key_field.len() + 2);
+        self.bytes.extend_from_slice(key_field);
+        self.bytes.extend_from_slice(&[tag::VALUE, 0]);
+    }
+
+    /// Attributes that were encoded before (`bind`, `bind_context`): whole `KeyValue` fields.
+    #[inline]
+    pub fn encoded_attributes(&mut self, fields: &[u8]) {
+        self.bytes.extend_from_slice(fields);
+    }
+
+    /// Opens an attribute whose value's size is not known yet; write one `any_*` value, then `close` it.
+    pub fn open_attribute(&mut self, key_field: &[u8]) -> (Open, Open) {
+        let attribute = self.open(tag::ATTRIBUTE);
+        self.bytes.extend_from_slice(key_field);
+        let value = self.open(tag::VALUE);
+        (attribute, value)
+    }
+
+    /// Closes what `open_attribute` opened.
+    pub fn close_attribute(&mut self, (attribute, value): (Open, Open)) {
+        self.close(value);
+        self.close(attribute);
+    }
+
+    /// Opens the body for one `any_*` value.
+    pub fn open_body(&mut self) -> Open {
+        self.open(tag::BODY)
+    }
+
+    /// Opens a nested message with a one-byte tag.
+    pub fn open(&mut self, tag: u8) -> Open {
+        self.bytes.extend_from_slice(&[tag, 0]);
+        Open(self.bytes.len() - 1)
+    }
+
+    /// Fills in the length of what `open` opened; moves the payload when the length needs more than one byte.
+    pub fn close(&mut self, open: Open) {
+        let length = self.bytes.len() - open.0 - 1;
+        if let Ok(short @ 0..=0x7f) = u8::try_from(length) {
+            self.bytes[open.0] = short;
+            return;
+        }
+        let mut prefix = [0u8; 10];
+        let count = write_varint(&mut prefix, length as u64);
+        self.bytes.splice(open.0..=open.0, prefix[..count].iter().copied());
+    }
+
+    /// Forgets everything written since `length` (as [`Self::len`] gave it).
+    pub fn rewind(&mut self, length: usize) {
+        self.bytes.truncate(HEADROOM + length);
+    }
+
+    /// String inside an open value.
+    pub fn any_str(&mut self, text: &[u8]) {
+        put_bytes(&mut self.bytes, tag::STRING, text);
+    }
+
+    /// Bytes inside an open value.
+    pub fn any_bytes(&mut self, bytes: &[u8]) {
+        put_bytes(&mut self.bytes, tag::BYTES, bytes);
+    }
+
+    /// Integer inside an open value.
+    pub fn any_int(&mut self, value: i64) {
+        self.bytes.push(tag::INT);
+        put_varint(&mut self.bytes, value as u64);
+    }
+
+    /// Floating-point number inside an open value.
+    pub fn any_double(&mut self, value: f64) {
+        self.bytes.push(tag::DOUBLE);
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// Boolean inside an open value.
+    pub fn any_bool(&mut self, value: bool) {
+        self.bytes.extend_from_slice(&[tag::BOOL, u8::from(value)]);
+    }
+
+    /// The key of an open `KeyValue`.
+    pub fn key(&mut self, key: &[u8]) {
+        put_bytes(&mut self.bytes, tag::KEY, key);
+    }
+
+    /// The record so far: what stage 3 reads.
+    #[must_use]
+    pub fn record(&self) -> &[u8] {
+        self.bytes.get(HEADROOM..).unwrap_or_default()
+    }
+
+    /// Replaces the record, when stage 3 had to write another.
+    pub fn replace(&mut self, record: &[u8]) {
+        self.bytes.truncate(HEADROOM);
+        self.bytes.extend_from_slice(record);
+    }
+
+    /// Completes the record as a `ScopeLogs.log_records` field. With `sequenced`, its last bytes are the padded number.
+    #[inline]
+    pub(crate) fn frame(&mut self, sequenced: bool) -> &mut [u8] {
+        if sequenced {
+            self.bytes.extend_from_slice(SEQUENCE_ATTRIBUTE);
+        }
+        let length = (self.bytes.len() - HEADROOM) as u64;
+        let prefix = 1 + varint_len(length);
+        let start = HEADROOM - prefix;
+        self.bytes[start] = tag::FRAME;
+        write_varint(&mut self.bytes[start + 1..], length);
+        &mut self.bytes[start..]
+    }
+
+    /// Gives memory of an unusually large record back.
+    #[inline]
+    pub fn relax(&mut self) {
+        if self.bytes.capacity() > KEEP_BYTES {
+            self.bytes = Vec::with_capacity(4096);
+        }
+    }
+
+    #[inline]
+    fn put_len(&mut self, tag: u8, length: usize) {
+        self.bytes.push(tag);
+        put_varint(&mut self.bytes, length as u64);
+    }
+}
+
+/// Writes `number` as the padded varint that [`RecordWriter::frame`] left at the end of `frame`.
+#[inline]
+pub fn patch_sequence(frame: &mut [u8], number: u64) {
+    let start = frame.len() - SEQUENCE_BYTES;
+    for (index, byte) in frame[start..].iter_mut().enumerate() {
+        let continues = if index + 1 < SEQUENCE_BYTES { 0x80 } else { 0 };
+        *byte = ((number >> (7 * index)) as u8 & 0x7f) | continues;
+    }
+}
+
+/// The severity fields of a record, encoded once per level: number and text.
+#[must_use]
+pub fn severity_field(number: u8, text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4 + text.len());
+    if number > 0 {
+        out.extend_from_slice(&[tag::SEVERITY_NUMBER, number]);
+    }
+    if !text.is_empty() {
+        put_bytes(&mut out, tag::SEVERITY_TEXT, text.as_bytes());
+    }
+    out
+}
+
+/// `0x0a <length> key`: how a key stands in every `KeyValue`.
+#[must_use]
+pub fn key_field(key: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2 + key.len());
+    put_bytes(&mut out, tag::KEY, key);
+    out
+}
+
+/// Writes a varint at the start of `out` and tells how many bytes it took.
+fn write_varint(out: &mut [u8], mut value: u64) -> usize {
+    let mut at = 0;
+    while value >= 0x80 {
+        out[at] = (value as u8) | 0x80;
+        value >>= 7;
+        at += 1;
+    }
+    out[at] = value as u8;
+    at + 1
+}

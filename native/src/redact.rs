@@ -1,0 +1,204 @@
+//! Stage 3 of 7, redact: the frame without secrets. Thread: caller.
+//!
+//! Before: `record`. After: `buffer`, which accepts only [`Redacted`], and only this module makes one: what is
+//! stored, spooled, retried or printed has passed here.
+//!
+//! Two things are hidden without a word of configuration: values under secret key names (decided once per key,
+//! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one.
+
+use crate::record::{Meta, RecordWriter};
+use crate::rewrite::rewrite;
+use crate::truncate;
+use memchr::memmem::Finder;
+
+/// Stands where a value was whose key names a secret. It carries the type, never the value.
+pub const SECRET_MARKER: &str = "[REDACTED:secret]";
+/// Stands where `user:password` was in a URL (OTel semantic conventions, `url.full`).
+const USERINFO_MARKER: &[u8] = b"REDACTED:REDACTED";
+
+/// What to do with the value under a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyDecision {
+    /// Encode it.
+    Keep,
+    /// Write [`SECRET_MARKER`] in its place; the value is never encoded.
+    Hide,
+}
+
+/// The policy common to all destinations, compiled once (`fapilog/redaction/policy.py` holds the words).
+#[derive(Debug)]
+pub struct Policy {
+    anywhere: Vec<String>,
+    last: Vec<String>,
+    exact: Vec<String>,
+    url: Finder<'static>,
+}
+
+impl Policy {
+    /// Compiles a policy.
+    ///
+    /// `anywhere`: words that make a key secret wherever they stand in it (`password` in `old_password_hash`).
+    /// `last`: words that do so only at the end (`token`: not in `token_count`).
+    /// `exact`: whole names, compared without case and separators.
+    #[must_use]
+    pub fn new(anywhere: &[String], last: &[String], exact: &[String]) -> Self {
+        Self {
+            anywhere: anywhere.to_vec(),
+            last: last.to_vec(),
+            exact: exact.iter().map(|name| words(name).concat()).collect(),
+            url: Finder::new("://"),
+        }
+    }
+
+    /// Decides by the name of a key, in any spelling: `API-Key`, `apiKey`, `db.password`, `X_AUTH_TOKEN`.
+    #[must_use]
+    pub fn decide(&self, key: &str) -> KeyDecision {
+        let words = words(key);
+        let joined = words.concat();
+        let secret = words.iter().any(|word| self.anywhere.contains(word))
+            || (1..=words.len().min(3)).any(|n| self.last.contains(&words[words.len() - n..].concat()))
+            || self.exact.contains(&joined);
+        if secret {
+            KeyDecision::Hide
+        } else {
+            KeyDecision::Keep
+        }
+    }
+}
+
+/// Splits a key at separators and at lower-to-upper case changes; words come out in lower case.
+fn words(key: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut previous_lower = false;
+    for character in key.chars() {
+        let separator = !character.is_alphanumeric();
+        if separator || (character.is_uppercase() && previous_lower) {
+            words.push(String::new());
+        }
+        if let (false, Some(word)) = (separator, words.last_mut()) {
+            word.extend(character.to_lowercase());
+        }
+        previous_lower = character.is_lowercase() || character.is_numeric();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// A frame that may be stored: `0x12 <length> record`, with its facts.
+#[derive(Debug)]
+pub struct Redacted<'a> {
+    frame: &'a mut [u8],
+    meta: Meta,
+    sequenced: bool,
+}
+
+impl<'a> Redacted<'a> {
+    /// The bytes, tag and length included.
+    #[must_use]
+    pub fn frame(&self) -> &[u8] {
+        self.frame
+    }
+
+    /// What shedding and the ledger decide by.
+    #[must_use]
+    pub fn meta(&self) -> Meta {
+        self.meta
+    }
+
+    /// True when the frame ends with the padded number that stage 4 fills in.
+    #[must_use]
+    pub fn sequenced(&self) -> bool {
+        self.sequenced
+    }
+
+    /// Copies the frame, to try again later.
+    #[must_use]
+    pub fn park(&self) -> Parked {
+        Parked { frame: self.frame.to_vec(), meta: self.meta, sequenced: self.sequenced }
+    }
+
+    /// The record inside the frame, without tag and length.
+    #[must_use]
+    pub fn record(&self) -> &[u8] {
+        let mut at = 1;
+        let _ = crate::wire::get_varint(self.frame, &mut at);
+        &self.frame[at..]
+    }
+
+    /// The frame, for writing the sequence number.
+    pub fn frame_mut(&mut self) -> &mut [u8] {
+        self.frame
+    }
+}
+
+/// A frame that waits for room outside of scratch memory.
+#[derive(Debug)]
+pub struct Parked {
+    frame: Vec<u8>,
+    meta: Meta,
+    sequenced: bool,
+}
+
+impl Parked {
+    /// The frame, for another attempt.
+    pub fn redacted(&mut self) -> Redacted<'_> {
+        Redacted { frame: &mut self.frame, meta: self.meta, sequenced: self.sequenced }
+    }
+}
+
+/// Settings of this stage that are not policy.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameSettings {
+    /// Cap of one record, in bytes.
+    pub record_bytes: usize,
+    /// Whether records carry a sequence number.
+    pub sequenced: bool,
+}
+
+/// Takes the secrets out of the record in `writer`, fits it into its cap and frames it.
+#[inline]
+pub fn redact<'a>(writer: &'a mut RecordWriter, meta: Meta, policy: &Policy, settings: FrameSettings) -> Redacted<'a> {
+    if policy.url.find(writer.record()).is_some() {
+        hide_url_credentials(writer, policy);
+    }
+    if writer.len() + 128 > settings.record_bytes {
+        if let Some(shorter) = truncate::fit(writer.record(), settings.record_bytes) {
+            writer.replace(&shorter);
+        }
+    }
+    Redacted { frame: writer.frame(settings.sequenced), meta, sequenced: settings.sequenced }
+}
+
+#[cold]
+fn hide_url_credentials(writer: &mut RecordWriter, policy: &Policy) {
+    let mut found = false;
+    let mut out = Vec::with_capacity(writer.len() + 64);
+    rewrite(writer.record(), &mut out, &mut |_, text, out| found |= without_userinfo(&policy.url, text, out));
+    if found {
+        writer.replace(&out);
+    }
+}
+
+/// Appends `text` to `out` with every URL's userinfo replaced. True when there was one.
+fn without_userinfo(url: &Finder<'_>, text: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut copied = 0;
+    for at in url.find_iter(text) {
+        let start = at + 3;
+        let authority = &text[start..];
+        let end = authority.iter().position(|byte| ends_authority(*byte)).unwrap_or(authority.len());
+        if let Some(length @ 1..) = memchr::memrchr(b'@', &authority[..end]) {
+            if start < copied {
+                continue;
+            }
+            out.extend_from_slice(&text[copied..start]);
+            out.extend_from_slice(USERINFO_MARKER);
+            copied = start + length;
+        }
+    }
+    out.extend_from_slice(&text[copied..]);
+    copied > 0
+}
+
+const fn ends_authority(byte: u8) -> bool {
+    matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`') || byte <= b' '
+}

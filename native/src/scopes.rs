@@ -1,0 +1,112 @@
+//! The instrumentation scopes of one pipeline: a small id for the buffer, encoded fields for the sealer. Imports `wire` only.
+
+use crate::seal::Prefixes;
+use crate::wire::put_bytes;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+/// `ScopeLogs.scope = 1`, `ResourceLogs.resource = 1`
+const SCOPE: u8 = 0x0a;
+/// `InstrumentationScope.name = 1`
+const NAME: u8 = 0x0a;
+/// `InstrumentationScope.version = 2`
+const VERSION: u8 = 0x12;
+/// `ScopeLogs.schema_url = 3`
+const SCHEMA_URL: u8 = 0x1a;
+/// Ids stop here: an application that makes loggers without end shares the last one's neighbour, "fapilog.overflow".
+const MAX_SCOPES: usize = 1 << 20;
+
+/// What identifies a scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// Logger name.
+    pub name: String,
+    /// Version of the instrumented library, may be empty.
+    pub version: String,
+    /// Schema URL, may be empty.
+    pub schema_url: String,
+    /// Encoded `InstrumentationScope.attributes` fields, may be empty.
+    pub attributes: Vec<u8>,
+}
+
+impl Scope {
+    /// `ScopeLogs` fields other than the records.
+    #[must_use]
+    pub fn fields(&self) -> Vec<u8> {
+        let mut scope = Vec::new();
+        for (tag, text) in [(NAME, &self.name), (VERSION, &self.version)] {
+            if !text.is_empty() {
+                put_bytes(&mut scope, tag, text.as_bytes());
+            }
+        }
+        scope.extend_from_slice(&self.attributes);
+        let mut fields = Vec::with_capacity(scope.len() + self.schema_url.len() + 6);
+        put_bytes(&mut fields, SCOPE, &scope);
+        if !self.schema_url.is_empty() {
+            put_bytes(&mut fields, SCHEMA_URL, self.schema_url.as_bytes());
+        }
+        fields
+    }
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    ids: HashMap<Scope, u32>,
+    scopes: Vec<Scope>,
+}
+
+/// Scope table; written when a logger meets its pipeline, read by the sealer and the console.
+#[derive(Debug, Default)]
+pub struct Scopes {
+    table: RwLock<Table>,
+}
+
+impl Scopes {
+    /// The id of `scope`, the same for equal scopes.
+    pub fn id(&self, scope: &Scope) -> u32 {
+        if let Some(id) = self.read().ids.get(scope) {
+            return *id;
+        }
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let next = table.scopes.len();
+        if next >= MAX_SCOPES {
+            return 0;
+        }
+        let id = *table.ids.entry(scope.clone()).or_insert(next as u32);
+        if id as usize == next {
+            table.scopes.push(scope.clone());
+        }
+        id
+    }
+
+    /// The scope's name, for the console.
+    #[must_use]
+    pub fn name(&self, id: u32) -> String {
+        self.read().scopes.get(id as usize).map(|scope| scope.name.clone()).unwrap_or_default()
+    }
+
+    /// A view for the sealer.
+    #[must_use]
+    pub fn prefixes<'a>(&'a self, resource: &'a [u8]) -> impl Prefixes + 'a {
+        View { scopes: self, resource }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct View<'a> {
+    scopes: &'a Scopes,
+    resource: &'a [u8],
+}
+
+impl Prefixes for View<'_> {
+    fn resource(&self) -> &[u8] {
+        self.resource
+    }
+
+    fn scope(&self, id: u32) -> Vec<u8> {
+        self.scopes.read().scopes.get(id as usize).map(Scope::fields).unwrap_or_default()
+    }
+}

@@ -1,0 +1,72 @@
+//! Stage 3 of 7, redact: the last step, which fits one record into its cap. Thread: caller.
+//!
+//! It runs behind redaction: a cut through a card number would hide it from the scan. One record may so never
+//! cost a batch (architecture, decision 15): long texts are cut first, then the last attributes are left out.
+
+use crate::record::tag;
+use crate::rewrite::{append_attribute_bool, rewrite, Text};
+use crate::wire::{put_varint, Fields, Value};
+
+/// Attribute that marks a record which lost something to the cap.
+pub const TRUNCATED_KEY: &str = "fapilog.truncated";
+/// Room for the mark, the dropped count and the sequence attribute.
+const RESERVE_BYTES: usize = 80;
+
+/// Returns a record of at most `limit_bytes`, marked, when `record` is larger; `None` when it fits.
+#[must_use]
+pub fn fit(record: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
+    if record.len() + RESERVE_BYTES <= limit_bytes {
+        return None;
+    }
+    let room = limit_bytes.saturating_sub(RESERVE_BYTES);
+    let mut text_bytes = room / 2;
+    let mut out = Vec::new();
+    loop {
+        out.clear();
+        rewrite(record, &mut out, &mut |kind, text, out| out.extend_from_slice(cut(kind, text, text_bytes)));
+        if out.len() <= room || text_bytes < 32 {
+            break;
+        }
+        text_bytes /= 4;
+    }
+    if out.len() > room {
+        out = without_last_attributes(&out, room);
+    }
+    append_attribute_bool(&mut out, TRUNCATED_KEY, true);
+    Some(out)
+}
+
+/// The longest prefix of at most `limit` bytes that does not split a character.
+fn cut(kind: Text, text: &[u8], limit: usize) -> &[u8] {
+    if text.len() <= limit {
+        return text;
+    }
+    let mut end = limit;
+    while kind == Text::String && end > 0 && text[end] & 0xc0 == 0x80 {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Keeps fields in order while they fit; attributes that do not are counted in `dropped_attributes_count`.
+fn without_last_attributes(record: &[u8], room: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(room);
+    let mut dropped = 0u64;
+    let mut fields = Fields::new(record);
+    loop {
+        let start = fields.offset();
+        let Some((number, value)) = fields.next() else { break };
+        let raw = &record[start..fields.offset()];
+        match (number, value) {
+            (7, Value::Varint(count)) => dropped += count,
+            _ if out.len() + raw.len() <= room => out.extend_from_slice(raw),
+            (6, _) => dropped += 1,
+            _ => {}
+        }
+    }
+    if dropped > 0 {
+        out.push(tag::DROPPED_ATTRIBUTES);
+        put_varint(&mut out, dropped);
+    }
+    out
+}
