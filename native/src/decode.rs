@@ -316,5 +316,8 @@ fn next_message<'a>(fields: &mut Fields<'a>, wanted: u32) -> Option<&'a [u8]> {
 
 /// The text up to the first byte that is not UTF-8.
 fn valid_prefix(bytes: &[u8]) -> &str {
-    bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid())
+    std::str::from_utf8(bytes).unwrap_or_else(|error| {
+        let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        std::str::from_utf8(valid).unwrap_or_default()
+    })
 }
