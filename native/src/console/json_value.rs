@@ -1,0 +1,85 @@
+//! Stage 6 of 7, export: one value as compact JSON. Thread: caller.
+//!
+//! 64-bit integers are numbers, as log stores index them. NaN and the infinities are the strings that protobuf's
+//! JSON mapping uses. Bytes are base64. Keys are unique: of a repeated key the first entry is kept.
+
+use super::base64::push_base64;
+use super::escape::{push_quoted, Form};
+use crate::decode::{AnyView, KvListView};
+
+/// Appends `value` as JSON.
+pub(super) fn push_value(out: &mut String, value: &AnyView<'_>) {
+    match value {
+        AnyView::Empty => out.push_str("null"),
+        AnyView::Str(text) => push_string(out, text),
+        AnyView::Bool(truth) => out.push_str(bool_text(*truth)),
+        AnyView::Int(number) => push_int(out, *number),
+        AnyView::Double(number) if number.is_finite() => push_double(out, *number),
+        AnyView::Double(number) => {
+            out.push('"');
+            push_double(out, *number);
+            out.push('"');
+        }
+        AnyView::Bytes(bytes) => {
+            out.push('"');
+            push_base64(out, bytes);
+            out.push('"');
+        }
+        AnyView::Array(values) => {
+            out.push('[');
+            for (index, member) in values.iter().enumerate() {
+                push_comma(out, index);
+                push_value(out, &member);
+            }
+            out.push(']');
+        }
+        AnyView::KvList(entries) => push_object(out, entries),
+    }
+}
+
+/// Appends `entries` as a JSON object.
+pub(super) fn push_object(out: &mut String, entries: &KvListView<'_>) {
+    out.push('{');
+    for (index, (key, value)) in entries.unique().enumerate() {
+        push_comma(out, index);
+        push_string(out, key);
+        out.push(':');
+        push_value(out, &value);
+    }
+    out.push('}');
+}
+
+/// Appends `text` as a JSON string.
+pub(super) fn push_string(out: &mut String, text: &str) {
+    push_quoted(out, text, Form::Json);
+}
+
+/// Appends an integer.
+pub(super) fn push_int(out: &mut String, number: impl itoa::Integer) {
+    out.push_str(itoa::Buffer::new().format(number));
+}
+
+/// Appends the shortest text that reads back as `number`; `NaN`, `Infinity` or `-Infinity` bare.
+pub(super) fn push_double(out: &mut String, number: f64) {
+    if number.is_nan() {
+        out.push_str("NaN");
+    } else if number.is_infinite() {
+        out.push_str(if number > 0.0 { "Infinity" } else { "-Infinity" });
+    } else {
+        out.push_str(zmij::Buffer::new().format_finite(number));
+    }
+}
+
+pub(super) const fn bool_text(truth: bool) -> &'static str {
+    if truth {
+        "true"
+    } else {
+        "false"
+    }
+}
+
+fn push_comma(out: &mut String, index: usize) {
+    if index > 0 {
+        out.push(',');
+    }
+}
