@@ -13,6 +13,7 @@
 //! `pipeline` wires them. Only `python` knows an interpreter; everything else is plain Rust.
 
 pub mod block;
+pub mod compress;
 pub mod settings;
 pub mod wire;
 
