@@ -92,9 +92,7 @@ fn read_partial_success(body: &[u8]) -> Option<(u64, Option<String>)> {
         for field in fields.by_ref() {
             match field {
                 // An int64 on the wire; a negative count is nonsense and counts as none.
-                (1, Value::Varint(count)) => {
-                    rejected_records = u64::try_from(count.cast_signed()).unwrap_or(0)
-                }
+                (1, Value::Varint(count)) => rejected_records = i64::try_from(count).map_or(0, |_| count),
                 (2, Value::Bytes(text)) => warning = clean(text),
                 _ => {}
             }
