@@ -1,0 +1,277 @@
+//! Stage 6 of 7, export: one attempt to post one block over OTLP/HTTP. Thread: sender.
+//!
+//! Blocking HTTP/1.1 with a keep-alive pool as large as the number of sender threads. Never follows redirects,
+//! never panics: whatever goes wrong is an `Answer`.
+
+use super::answer::{classify, clean, Answer};
+use super::connect::{CachingResolver, EarlyAnswerConnector};
+use super::{proxy, tls};
+use crate::block::Block;
+use crate::settings::OtlpSettings;
+use std::io::ErrorKind;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+use ureq::config::AutoHeaderValue;
+use ureq::http::header::{HeaderMap, HeaderName, HeaderValue};
+use ureq::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use ureq::http::{Method, Request, Response, Uri};
+use ureq::tls::TlsConfig;
+use ureq::unversioned::transport::{Connector, DefaultConnector};
+use ureq::{Agent, Body, Error};
+
+/// What OTLP/HTTP calls binary protobuf.
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+/// Headers that describe the request's framing; a value from the settings would break it.
+const OWN_HEADERS: [&str; 7] =
+    ["connection", "content-encoding", "content-length", "content-type", "expect", "te", "transfer-encoding"];
+/// Time after which an idle connection is not used again; many servers close theirs after 15 seconds or more.
+const IDLE_AGE: Duration = Duration::from_secs(15);
+
+/// One way to deliver a block; `sender` drives it.
+pub trait Transport: Send + Sync {
+    /// Makes one attempt and says what came of it. Blocks up to the attempt's timeout.
+    fn send(&self, block: &Block) -> Answer;
+}
+
+/// A setting of the exporter that cannot work; the text says which, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportError(String);
+
+impl TransportError {
+    pub(super) const fn new(message: String) -> Self {
+        Self(message)
+    }
+}
+
+impl std::fmt::Display for TransportError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TransportError {}
+
+/// Posts blocks to one OTLP endpoint; shared by all sender threads of an exporter.
+///
+/// After a fork the child must make its own: open connections belong to the parent.
+pub struct HttpTransport {
+    agent: Agent,
+    resolver: CachingResolver,
+    endpoint: Uri,
+    shown_endpoint: String,
+    headers: HeaderMap,
+    max_response_bytes: u64,
+    /// True when the last attempt was answered, so a broken connection may just have been idle too long.
+    answered: AtomicBool,
+}
+
+impl HttpTransport {
+    /// Checks the settings and reads the certificate files and the proxy variables; connects to nothing.
+    pub fn new(settings: &OtlpSettings) -> Result<Self, TransportError> {
+        Self::with_environment(settings, &|name| std::env::var(name).ok())
+    }
+
+    /// As `new`, with `lookup` in place of the process's environment variables.
+    pub fn with_environment(
+        settings: &OtlpSettings,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, TransportError> {
+        let endpoint = parse_endpoint(&settings.endpoint)?;
+        let headers = build_headers(settings)?;
+        let secure = endpoint.scheme_str() == Some("https");
+        let tls = if secure { tls::configure(settings)? } else { TlsConfig::default() };
+        let connections = settings.max_in_flight.max(1);
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .tls_config(tls)
+            .proxy(proxy::from_environment(&endpoint, lookup)?)
+            .timeout_global(settings.timeout)
+            .timeout_connect(Some(settings.connect_timeout))
+            .max_idle_connections(connections)
+            .max_idle_connections_per_host(connections)
+            .max_idle_age(IDLE_AGE)
+            .user_agent(settings.user_agent.clone())
+            .accept_encoding(AutoHeaderValue::None)
+            .build();
+        let resolver = CachingResolver::default();
+        let connector = DefaultConnector::new().chain(EarlyAnswerConnector);
+        Ok(Self {
+            agent: Agent::with_parts(config, connector, resolver.clone()),
+            resolver,
+            shown_endpoint: without_credentials(&endpoint),
+            endpoint,
+            headers,
+            max_response_bytes: settings.max_response_bytes as u64,
+            answered: AtomicBool::new(false),
+        })
+    }
+
+    fn attempt(&self, block: &Block) -> Result<Answer, Error> {
+        let mut request = Request::new(block.body.as_slice());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.endpoint.clone();
+        *request.headers_mut() = self.headers.clone();
+        if let Some(encoding) = block.codec.content_encoding() {
+            request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        let response = self.agent.run(request)?;
+        Ok(self.read(response))
+    }
+
+    /// The status line is the server's word: a body that breaks off behind it cannot take it back.
+    fn read(&self, response: Response<Body>) -> Answer {
+        let (parts, body) = response.into_parts();
+        let (bytes, broken) = match body.into_with_config().limit(self.max_response_bytes).read_to_vec() {
+            Ok(bytes) => (bytes, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let status = parts.status.as_u16();
+        let answer = classify(status, header(RETRY_AFTER), header(CONTENT_TYPE), &bytes, SystemTime::now());
+        match (answer, broken) {
+            (Answer::Delivered { rejected_records, warning: None }, Some(error)) => {
+                let warning = Some(format!("the answer could not be read: {}", describe(&error)));
+                Answer::Delivered { rejected_records, warning }
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// The attempt, made twice when the connection broke that the attempt before it was answered on: the
+    /// server may close an idle connection just as it is used again, and that is no reason to back off.
+    fn attempt_on_fresh_connection(&self, block: &Block) -> Result<Answer, Error> {
+        let result = self.attempt(block);
+        match &result {
+            Err(Error::Io(error)) if is_disconnect(error.kind()) => {
+                self.resolver.forget();
+                if self.answered.swap(false, Ordering::Relaxed) {
+                    return self.attempt(block);
+                }
+                result
+            }
+            _ => result,
+        }
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, block: &Block) -> Answer {
+        // The client's own invariants are not ours: a panic in it costs an attempt, not the thread.
+        let result = catch_unwind(AssertUnwindSafe(|| self.attempt_on_fresh_connection(block)));
+        self.answered.store(matches!(result, Ok(Ok(_))), Ordering::Relaxed);
+        let error = match result {
+            Ok(Ok(answer)) => return answer,
+            Ok(Err(error)) => describe(&error),
+            Err(_) => "the HTTP client failed internally".to_owned(),
+        };
+        self.resolver.forget();
+        Answer::Retry { after: None, cause: format!("cannot reach {}: {error}", self.shown_endpoint) }
+    }
+}
+
+/// True for the ways in which a peer hangs up.
+pub(super) const fn is_disconnect(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::NotConnected
+            | ErrorKind::UnexpectedEof
+    )
+}
+
+/// One line for people, without the client's own prefixes.
+fn describe(error: &Error) -> String {
+    let text = match error {
+        // A failed handshake reaches us wrapped as invalid data.
+        Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            format!("TLS: {error}; check the certificate files of the exporter")
+        }
+        Error::Io(error) => error.to_string(),
+        Error::Timeout(phase) => format!("timed out ({phase})"),
+        Error::Rustls(error) => format!("TLS: {error}; check the certificate files of the exporter"),
+        Error::BodyExceedsLimit(limit) => format!("it is larger than {limit} bytes"),
+        other => other.to_string(),
+    };
+    clean(text.as_bytes()).unwrap_or_default()
+}
+
+fn parse_endpoint(text: &str) -> Result<Uri, TransportError> {
+    let bad = |why: &str| {
+        let shown = shown_url(text);
+        TransportError::new(format!(
+            "endpoint {shown:?} is not usable: {why}; set it to a full URL such as http://localhost:4318/v1/logs"
+        ))
+    };
+    let endpoint: Uri = text.trim().parse().map_err(|_| bad("it is not a URL"))?;
+    match endpoint.scheme_str() {
+        Some("http" | "https") => {}
+        Some(_) => return Err(bad("its scheme is neither http nor https")),
+        None => return Err(bad("it has no scheme (http or https)")),
+    }
+    if endpoint.host().is_none_or(str::is_empty) {
+        return Err(bad("it has no host"));
+    }
+    Ok(endpoint)
+}
+
+/// A URL as it was written, without what stands before an `@`.
+fn shown_url(text: &str) -> String {
+    match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &text[..scheme], &text[at..]),
+        (None, Some(at)) => format!("***{}", &text[at..]),
+        _ => text.to_owned(),
+    }
+}
+
+fn without_credentials(endpoint: &Uri) -> String {
+    let authority = endpoint.authority().map_or("", ureq::http::uri::Authority::as_str);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    // A query can carry a token, so it is not shown either.
+    format!("{}://{host}{}", endpoint.scheme_str().unwrap_or("http"), endpoint.path())
+}
+
+fn build_headers(settings: &OtlpSettings) -> Result<HeaderMap, TransportError> {
+    let mut headers = HeaderMap::new();
+    let agent = HeaderValue::from_str(&settings.user_agent).map_err(|_| {
+        TransportError::new(
+            "the User-Agent holds characters that HTTP does not allow; use printable ASCII".into(),
+        )
+    })?;
+    headers.insert(USER_AGENT, agent);
+    for (name, value) in &settings.headers {
+        let (name, value) = parse_header(name, value)?;
+        if name == CONTENT_TYPE && value == PROTOBUF {
+            continue;
+        }
+        if OWN_HEADERS.contains(&name.as_str()) {
+            return Err(TransportError::new(format!(
+                "header {name:?} is set by the exporter itself; remove it from the exporter's headers"
+            )));
+        }
+        headers.insert(name, value);
+    }
+    headers.insert(ACCEPT, PROTOBUF);
+    headers.insert(CONTENT_TYPE, PROTOBUF);
+    Ok(headers)
+}
+
+/// Errors name the header and never its value, which is most often a credential.
+fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), TransportError> {
+    let parsed = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| {
+        TransportError::new(format!(
+            "header name {name:?} is not allowed in HTTP; check the exporter's headers"
+        ))
+    })?;
+    let mut value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| {
+        TransportError::new(format!(
+            "the value of header {name:?} holds control characters; check the exporter's headers"
+        ))
+    })?;
+    value.set_sensitive(true);
+    Ok((parsed, value))
+}

@@ -1,0 +1,272 @@
+//! Stage 6 of 7, export: the loop of every sender thread. Claims a block, sends it until it is settled, says
+//! what became of each record. Thread: sender (several, one `Pace` between them).
+
+use super::answer::Answer;
+use super::http::Transport;
+use super::pace::{Pace, Permit, Ticket};
+use super::{retry, split};
+use crate::block::Block;
+use crate::settings::{OtlpSettings, RetrySettings};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Where blocks come from and where their fate is recorded.
+pub trait BlockSource: Send + Sync {
+    /// The next block to send, waiting for one; `None` stops the sender.
+    fn claim(&self) -> Option<Arc<Block>>;
+
+    /// The claimed block is done with; `outcome.total()` is its number of records.
+    fn settle(&self, sequence: u64, outcome: Outcome);
+
+    /// The claimed block goes back unsent, because the sender stops. Of a block that had been split, a part
+    /// may have been delivered already; it counts as pending all the same (delivery is at least once).
+    fn release(&self, sequence: u64);
+
+    /// Waits; `false` means stop now, at once when that is known already.
+    fn pause(&self, duration: Duration) -> bool;
+
+    /// Something that people should hear of; rare by construction.
+    fn note(&self, event: SenderEvent);
+
+    /// The clock that pauses and ages are measured with.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+}
+
+/// What became of the records of one block.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Taken by the server.
+    pub delivered: u64,
+    /// Refused by the server for good, or larger than it takes.
+    pub rejected: u64,
+    /// Given up after `RetrySettings::max_elapsed`.
+    pub dropped_max_elapsed: u64,
+}
+
+impl Outcome {
+    /// All records that the outcome accounts for.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.delivered + self.rejected + self.dropped_max_elapsed
+    }
+}
+
+/// News for people. Each kind comes at most once a minute per exporter, `Recovered` only after `Unreachable`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SenderEvent {
+    /// The endpoint does not take requests for now; records wait.
+    Unreachable {
+        /// Why the first attempt of the run failed.
+        cause: String,
+    },
+    /// It takes requests again.
+    Recovered {
+        /// Attempts that had failed.
+        attempts: u32,
+    },
+    /// The endpoint refused requests for good.
+    Rejected {
+        /// Why the latest one was refused.
+        cause: String,
+        /// Records refused this way since the last such event.
+        records: u64,
+    },
+    /// The endpoint took requests without some of their records, or with a warning.
+    PartialSuccess {
+        /// Records left out since the last such event; 0 when it only warned.
+        rejected: u64,
+        /// What the endpoint said.
+        warning: Option<String>,
+    },
+}
+
+/// What a sender needs to know beyond its transport.
+#[derive(Debug, Clone)]
+pub struct SenderSettings {
+    /// How failed attempts are repeated.
+    pub retry: RetrySettings,
+    /// Largest request before compression, in bytes; larger blocks are split before they are sent.
+    pub max_request_bytes: usize,
+    /// Whether shedding must spare an encoded `LogRecord`: recounted when a block is split.
+    pub is_protected: fn(&[u8]) -> bool,
+    /// Uniform in 0..1, for the jitter.
+    pub random: fn() -> f64,
+}
+
+impl SenderSettings {
+    /// The sender's part of the exporter's settings.
+    #[must_use]
+    pub fn new(settings: &OtlpSettings, is_protected: fn(&[u8]) -> bool) -> Self {
+        Self {
+            retry: settings.retry.clone(),
+            max_request_bytes: settings.max_request_bytes,
+            is_protected,
+            random: fastrand::f64,
+        }
+    }
+}
+
+/// One sender thread's view of its exporter.
+pub struct Sender<'a> {
+    /// How blocks are sent.
+    pub transport: &'a dyn Transport,
+    /// Where they come from.
+    pub source: &'a dyn BlockSource,
+    /// Shared with the other senders of this exporter.
+    pub pace: &'a Pace,
+    /// Limits and retries.
+    pub settings: &'a SenderSettings,
+}
+
+/// How the attempts with one request ended.
+enum Attempts {
+    Answered(Answer),
+    Expired,
+    Stopped,
+}
+
+/// How a wait ended.
+enum Waited {
+    Enough,
+    /// The block is as old as `max_elapsed`.
+    Expired,
+    Stopped,
+}
+
+impl Sender<'_> {
+    /// Sends until the source has no more or says stop.
+    pub fn run(&self) {
+        while self.wait_until_open() {
+            let Some(block) = self.source.claim() else { return };
+            let Some(outcome) = self.deliver(&block) else {
+                self.source.release(block.sequence);
+                return;
+            };
+            self.source.settle(block.sequence, outcome);
+        }
+    }
+
+    /// While the endpoint fails, blocks stay in the backlog, where shedding can still choose among them.
+    fn wait_until_open(&self) -> bool {
+        while let Some(wait) = self.pace.closed_for(self.source.now()) {
+            if !self.source.pause(wait) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Settles every record of `block`; `None` when told to stop before that.
+    fn deliver(&self, block: &Block) -> Option<Outcome> {
+        let started = self.source.now();
+        let mut outcome = Outcome::default();
+        // A stack whose top is the next request in order; OTLP clients do not send empty ones.
+        let mut requests = Vec::new();
+        if block.records > 0 {
+            requests.push(Cow::Borrowed(block));
+        }
+        while let Some(request) = requests.pop() {
+            let records = request.records;
+            match self.send(&request, started) {
+                Attempts::Stopped => return None,
+                Attempts::Expired => outcome.dropped_max_elapsed += records,
+                Attempts::Answered(Answer::TooLarge { cause }) => {
+                    match split::split(&request, self.settings.is_protected) {
+                        Some((first, second)) => requests.extend([Cow::Owned(second), Cow::Owned(first)]),
+                        None => self.reject(&mut outcome, records, cause),
+                    }
+                }
+                Attempts::Answered(Answer::Delivered { rejected_records, warning }) => {
+                    self.accept(&mut outcome, records, rejected_records, warning);
+                }
+                Attempts::Answered(Answer::Rejected { cause } | Answer::Retry { cause, .. }) => {
+                    self.reject(&mut outcome, records, cause);
+                }
+            }
+        }
+        Some(outcome)
+    }
+
+    fn accept(&self, outcome: &mut Outcome, records: u64, rejected: u64, warning: Option<String>) {
+        // A server may claim to have refused more than it was sent.
+        let rejected = rejected.min(records);
+        outcome.rejected += rejected;
+        outcome.delivered += records - rejected;
+        if rejected == 0 && warning.is_none() {
+            return;
+        }
+        if let Some(rejected) = self.pace.note_partial(self.source.now(), rejected) {
+            self.source.note(SenderEvent::PartialSuccess { rejected, warning });
+        }
+    }
+
+    fn reject(&self, outcome: &mut Outcome, records: u64, cause: String) {
+        outcome.rejected += records;
+        if let Some(records) = self.pace.note_rejected(self.source.now(), records) {
+            self.source.note(SenderEvent::Rejected { cause, records });
+        }
+    }
+
+    /// Attempts until there is an answer that settles the request.
+    fn send(&self, request: &Block, started: Instant) -> Attempts {
+        let limit = self.settings.max_request_bytes;
+        if request.raw_bytes > limit {
+            let size = request.raw_bytes;
+            let cause = format!("the request has {size} bytes, the exporter sends {limit} at most");
+            return Attempts::Answered(Answer::TooLarge { cause });
+        }
+        let mut attempt = 0;
+        loop {
+            let ended = match self.pace.enter(self.source.now()) {
+                Permit::Wait(wait) => self.wait(wait, started),
+                Permit::Go(ticket) => match self.attempt(request, ticket, attempt) {
+                    Ok(answer) => return Attempts::Answered(answer),
+                    Err((wait, next)) => {
+                        attempt = next;
+                        self.wait(wait, started)
+                    }
+                },
+            };
+            match ended {
+                Waited::Enough => {}
+                Waited::Expired => return Attempts::Expired,
+                Waited::Stopped => return Attempts::Stopped,
+            }
+        }
+    }
+
+    /// One attempt, reported to the pace: an answer that settles, or this request's own pause and the number of
+    /// its next failure. The pause is its own so that one request that always fails does not slow the others.
+    fn attempt(&self, request: &Block, ticket: Ticket, attempt: u32) -> Result<Answer, (Duration, u32)> {
+        let (after, cause) = match self.transport.send(request) {
+            Answer::Retry { after, cause } => (after, cause),
+            answer => {
+                if let Some(attempts) = self.pace.answered(ticket) {
+                    self.source.note(SenderEvent::Recovered { attempts });
+                }
+                return Ok(answer);
+            }
+        };
+        let settings = &self.settings.retry;
+        let random = (self.settings.random)();
+        if self.pace.failed(ticket, after, self.source.now(), settings, random) {
+            self.source.note(SenderEvent::Unreachable { cause });
+        }
+        let wait = retry::pause(attempt, after, settings, random);
+        Err((wait, retry::next_attempt(attempt, after, settings)))
+    }
+
+    /// Waits, but not beyond the age at which the block is given up.
+    fn wait(&self, wait: Duration, started: Instant) -> Waited {
+        let age = self.source.now().saturating_duration_since(started);
+        let left = self.settings.retry.max_elapsed.map(|limit| limit.saturating_sub(age));
+        match left {
+            Some(left) if left.is_zero() => Waited::Expired,
+            _ if self.source.pause(left.map_or(wait, |left| left.min(wait))) => Waited::Enough,
+            _ => Waited::Stopped,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What an OTLP/HTTP response means: every clause of OTLP's "OTLP/HTTP Response".
+
+use fapilog_native::export::answer::{classify, Answer};
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
+use proptest::prelude::*;
+use prost::Message;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const PROTOBUF: Option<&str> = Some("application/x-protobuf");
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(784_111_777) // Sun, 06 Nov 1994 08:49:37 GMT
+}
+
+fn partial(rejected_log_records: i64, error_message: &str) -> Vec<u8> {
+    let partial_success =
+        Some(ExportLogsPartialSuccess { rejected_log_records, error_message: error_message.to_owned() });
+    ExportLogsServiceResponse { partial_success }.encode_to_vec()
+}
+
+fn delivered(rejected_records: u64, warning: Option<&str>) -> Answer {
+    Answer::Delivered { rejected_records, warning: warning.map(str::to_owned) }
+}
+
+fn status_message(message: &str) -> Vec<u8> {
+    let mut body = vec![0x08, 3, 0x12];
+    prost::encoding::encode_varint(message.len() as u64, &mut body);
+    body.extend_from_slice(message.as_bytes());
+    body
+}
+
+fn after(value: &str) -> Option<Duration> {
+    match classify(503, Some(value), None, b"", now()) {
+        Answer::Retry { after, .. } => after,
+        other => panic!("503 must be retried, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_success_is_full_unless_its_protobuf_body_says_otherwise() {
+    let answer = |content_type, body: &[u8]| classify(200, None, content_type, body, now());
+    assert_eq!(answer(PROTOBUF, b""), delivered(0, None));
+    assert_eq!(answer(PROTOBUF, &partial(3, "too old")), delivered(3, Some("too old")));
+    assert_eq!(answer(Some("Application/X-Protobuf; v=1"), &partial(3, "")), delivered(3, None));
+    assert_eq!(answer(PROTOBUF, &partial(0, "use TLS")), delivered(0, Some("use TLS")));
+    assert_eq!(answer(PROTOBUF, &partial(0, "")), delivered(0, None));
+    assert_eq!(answer(PROTOBUF, &partial(-5, "")), delivered(0, None));
+    assert_eq!(answer(PROTOBUF, b"<html>garbage"), delivered(0, None));
+    assert_eq!(answer(PROTOBUF, &partial(3, "cut off")[..5]), delivered(0, None));
+    assert_eq!(answer(Some("application/json"), br#"{"partialSuccess":{}}"#), delivered(0, None));
+    assert_eq!(answer(None, &partial(3, "")), delivered(0, None));
+    assert_eq!(classify(204, None, None, b"", now()), delivered(0, None));
+}
+
+#[test]
+fn exactly_429_502_503_and_504_are_retried_and_only_413_is_too_large() {
+    for status in 200..600 {
+        let answer = classify(status, None, None, b"", now());
+        let fits = match status {
+            200..=299 => matches!(answer, Answer::Delivered { .. }),
+            429 | 502 | 503 | 504 => matches!(answer, Answer::Retry { after: None, .. }),
+            413 => matches!(answer, Answer::TooLarge { .. }),
+            _ => matches!(answer, Answer::Rejected { .. }),
+        };
+        assert!(fits, "{status} became {answer:?}");
+    }
+}
+
+#[test]
+fn retry_after_is_read_as_seconds_or_as_an_http_date_and_garbage_is_ignored() {
+    assert_eq!(after("120"), Some(Duration::from_secs(120)));
+    assert_eq!(after(" 0 "), Some(Duration::ZERO));
+    assert_eq!(after("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+    assert_eq!(after("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
+    assert_eq!(after("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+    for garbage in ["", "-1", "+5", "1.5", "soon", "Sun, 99 Nov 1994 08:49:47 GMT", "\u{661}"] {
+        assert_eq!(after(garbage), None, "{garbage:?}");
+    }
+}
+
+#[test]
+fn the_cause_names_the_status_what_the_server_says_and_what_to_do() {
+    let cause = |status, content_type, body: &[u8]| match classify(status, None, content_type, body, now()) {
+        Answer::Rejected { cause } | Answer::Retry { cause, .. } | Answer::TooLarge { cause } => cause,
+        Answer::Delivered { .. } => panic!("{status} is no success"),
+    };
+    assert_eq!(
+        cause(401, PROTOBUF, &status_message("no such key")),
+        "HTTP 401 Unauthorized: no such key (check the credentials in the exporter's headers)"
+    );
+    assert_eq!(cause(400, PROTOBUF, b"<html>"), "HTTP 400 Bad Request");
+    assert_eq!(cause(400, Some("text/html"), b"<html>"), "HTTP 400 Bad Request");
+    assert_eq!(
+        cause(500, Some("text/plain; charset=utf-8"), b"oops\n"),
+        "HTTP 500 Internal Server Error: oops"
+    );
+    assert_eq!(
+        cause(301, None, b""),
+        "HTTP 301 Moved Permanently (redirects are not followed: set the endpoint to the final URL)"
+    );
+    assert_eq!(cause(599, None, b""), "HTTP 599");
+    assert_eq!(
+        cause(400, PROTOBUF, &status_message("a\nb\u{1b}[31m\u{202e}c")),
+        r"HTTP 400 Bad Request: a\nb\u{1b}[31m\u{202e}c"
+    );
+    let long = cause(400, PROTOBUF, &status_message(&"é".repeat(5_000)));
+    assert_eq!(long, format!("HTTP 400 Bad Request: {}…", "é".repeat(200)));
+}
+
+proptest! {
+    #[test]
+    fn no_response_can_break_the_classification(
+        status in 100u16..1000,
+        retry_after in proptest::option::of(".{0,40}"),
+        body in proptest::collection::vec(any::<u8>(), 0..200),
+        protobuf in any::<bool>(),
+    ) {
+        let content_type = if protobuf { PROTOBUF } else { Some("text/plain") };
+        let answer = classify(status, retry_after.as_deref(), content_type, &body, now());
+        if let Answer::Rejected { cause } | Answer::Retry { cause, .. } | Answer::TooLarge { cause } = answer {
+            prop_assert!(!cause.chars().any(char::is_control));
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! One attempt over real sockets, against small servers on the loopback address.
+
+mod sending;
+mod serving;
+
+use fapilog_native::block::{Block, Codec};
+use fapilog_native::export::answer::Answer;
+use fapilog_native::export::http::{HttpTransport, Transport};
+use fapilog_native::settings::OtlpSettings;
+use sending::{numbered_block, otlp_settings};
+use serving::{reply, Certificates, Connection, Server};
+use std::path::PathBuf;
+use std::time::Duration;
+
+fn delivered() -> Answer {
+    Answer::Delivered { rejected_records: 0, warning: None }
+}
+
+fn transport(settings: &OtlpSettings) -> HttpTransport {
+    HttpTransport::with_environment(settings, &|_| None).unwrap()
+}
+
+fn retry_cause(answer: Answer) -> String {
+    match answer {
+        Answer::Retry { after: None, cause } => cause,
+        other => panic!("expected a retry, not {other:?}"),
+    }
+}
+
+/// The error of settings that cannot work, with the test's folder cut out.
+fn refusal(change: impl Fn(&mut OtlpSettings)) -> String {
+    let mut settings = otlp_settings("https://localhost:4318/v1/logs");
+    change(&mut settings);
+    match HttpTransport::with_environment(&settings, &|_| None) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("the settings were accepted"),
+    }
+}
+
+#[test]
+fn a_request_is_what_otlp_says_and_names_its_length() {
+    let server = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        connection.write(&reply(200, ""));
+        vec![request]
+    });
+    let block = numbered_block(3);
+    assert_eq!(transport(&otlp_settings(&server.url("/v1/logs?k=v"))).send(&block), delivered());
+    let address = server.address;
+    let request = server.requests().remove(0);
+    assert_eq!(request.line, "POST /v1/logs?k=v HTTP/1.1");
+    let mut headers = request.headers.clone();
+    headers.sort();
+    let expected = [
+        "accept: application/x-protobuf".to_owned(),
+        "content-encoding: gzip".to_owned(),
+        format!("content-length: {}", block.body.len()),
+        "content-type: application/x-protobuf".to_owned(),
+        format!("host: {address}"),
+        "user-agent: fapilog/1.0.0 OTel-OTLP-Exporter-Python/1.45.1".to_owned(),
+        "x-tenant: blue".to_owned(),
+    ];
+    assert_eq!(headers, expected);
+    assert_eq!(request.body, block.body);
+}
+
+#[test]
+fn an_uncompressed_block_has_no_content_encoding() {
+    let server = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        connection.write(&reply(200, ""));
+        vec![request]
+    });
+    let block = Block { codec: Codec::Identity, ..numbered_block(1) };
+    assert_eq!(transport(&otlp_settings(&server.url("/"))).send(&block), delivered());
+    let request = server.requests().remove(0);
+    assert!(!request.headers.iter().any(|header| header.starts_with("content-encoding")));
+}
+
+#[test]
+fn a_connection_is_kept_and_used_again() {
+    let server = Server::plain(|mut connection| {
+        let mut requests = Vec::new();
+        while let Some(request) = connection.request() {
+            connection.write(&reply(200, ""));
+            requests.push(request);
+        }
+        requests
+    });
+    let transport = transport(&otlp_settings(&server.url("/v1/logs")));
+    for _ in 0..5 {
+        assert_eq!(transport.send(&numbered_block(2)), delivered());
+    }
+    drop(transport);
+    assert_eq!(server.finish(), [5]);
+}
+
+#[test]
+fn a_connection_that_the_server_closed_while_idle_is_replaced_without_a_failure() {
+    let server = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        connection.write(&reply(200, ""));
+        vec![request]
+    });
+    let transport = transport(&otlp_settings(&server.url("/v1/logs")));
+    for _ in 0..3 {
+        assert_eq!(transport.send(&numbered_block(2)), delivered());
+        server.wait_until_closed();
+    }
+    drop(transport);
+    assert_eq!(server.finish(), [1, 1, 1]);
+}
+
+#[test]
+fn a_connection_that_breaks_as_it_is_used_again_is_replaced_once_and_then_retried() {
+    // Each connection answers one request, reads the next one and hangs up without a word.
+    let server = Server::plain(|mut connection| {
+        let first = connection.request().unwrap();
+        if connection.number < 2 {
+            connection.write(&reply(200, ""));
+            return [Some(first), connection.request()].into_iter().flatten().collect();
+        }
+        vec![first]
+    });
+    let transport = transport(&otlp_settings(&server.url("/v1/logs")));
+    assert_eq!(transport.send(&numbered_block(2)), delivered());
+    assert_eq!(transport.send(&numbered_block(2)), delivered());
+    let cause = retry_cause(transport.send(&numbered_block(2)));
+    assert_eq!(cause, format!("cannot reach {}: Peer disconnected", server.url("/v1/logs")));
+    drop(transport);
+    assert_eq!(server.finish(), [2, 2, 1]);
+}
+
+#[test]
+fn an_answer_that_takes_too_long_is_retried() {
+    let server = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        connection.wait_for_close();
+        vec![request]
+    });
+    let mut settings = otlp_settings(&server.url("/v1/logs"));
+    settings.timeout = Some(Duration::from_millis(100));
+    let cause = retry_cause(transport(&settings).send(&numbered_block(2)));
+    assert_eq!(cause, format!("cannot reach {}: timed out (global)", server.url("/v1/logs")));
+}
+
+#[test]
+fn an_endpoint_that_refuses_connections_is_retried() {
+    let server = Server::plain(|_| Vec::new());
+    let url = server.url("/v1/logs");
+    server.close();
+    let cause = retry_cause(transport(&otlp_settings(&url)).send(&numbered_block(2)));
+    assert!(cause.starts_with(&format!("cannot reach {url}: Connection refused")), "{cause}");
+}
+
+#[test]
+fn a_request_that_is_cut_off_is_retried() {
+    let server = Server::plain(|mut connection| {
+        connection.read_some();
+        Vec::new()
+    });
+    let block = Block { body: vec![7; 8_000_000], ..numbered_block(2) };
+    let cause = retry_cause(transport(&otlp_settings(&server.url("/"))).send(&block));
+    assert!(cause.contains("cannot reach"), "{cause}");
+}
+
+#[test]
+fn an_answer_given_before_the_request_was_read_counts() {
+    let server = Server::plain(|mut connection| {
+        connection.read_some();
+        connection.write(&reply(413, "text/plain").replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n"));
+        Vec::new()
+    });
+    let block = Block { body: vec![7; 8_000_000], ..numbered_block(2) };
+    assert_eq!(
+        transport(&otlp_settings(&server.url("/"))).send(&block),
+        Answer::TooLarge { cause: "HTTP 413 Payload Too Large".into() }
+    );
+}
+
+#[test]
+fn an_answer_whose_body_breaks_off_or_is_too_long_keeps_the_meaning_of_its_status() {
+    let server = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        let status = if connection.number == 1 { 400 } else { 200 };
+        let length = if connection.number == 2 { 5_000 } else { 100 };
+        connection.write(&format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/x-protobuf\r\ncontent-length: {length}\r\n\r\n"
+        ));
+        connection.write(&"\u{0}".repeat(if length == 100 { 10 } else { length }));
+        vec![request]
+    });
+    let mut settings = otlp_settings(&server.url("/"));
+    settings.max_response_bytes = 1_000;
+    let transport = transport(&settings);
+    let warned = |text: &str| Answer::Delivered {
+        rejected_records: 0,
+        warning: Some(format!("the answer could not be read: {text}")),
+    };
+    assert_eq!(transport.send(&numbered_block(2)), warned("Peer disconnected"));
+    assert_eq!(transport.send(&numbered_block(2)), Answer::Rejected { cause: "HTTP 400 Bad Request".into() });
+    assert_eq!(transport.send(&numbered_block(2)), warned("it is larger than 1000 bytes"));
+}
+
+#[test]
+fn an_answer_that_is_not_http_is_retried() {
+    let server = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        connection.write("SSH-2.0-OpenSSH_9.6\r\n\r\n");
+        vec![request]
+    });
+    let cause = retry_cause(transport(&otlp_settings(&server.url("/"))).send(&numbered_block(2)));
+    assert!(cause.contains("protocol"), "{cause}");
+}
+
+#[test]
+fn redirects_are_refused_and_not_followed() {
+    for status in [301, 302, 307, 308] {
+        let server = Server::plain(move |mut connection| {
+            let request = connection.request().unwrap();
+            connection
+                .write(&format!("HTTP/1.1 {status} X\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"));
+            vec![request]
+        });
+        let transport = transport(&otlp_settings(&server.url("/")));
+        assert!(matches!(transport.send(&numbered_block(1)), Answer::Rejected { .. }));
+        drop(transport);
+        assert_eq!(server.finish(), [1]);
+    }
+}
+
+#[test]
+fn a_throttle_and_a_partial_success_reach_the_caller() {
+    let server = Server::plain(|mut connection| {
+        let first = connection.request().unwrap();
+        connection.write("HTTP/1.1 429 X\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n");
+        let second = connection.request().unwrap();
+        connection
+            .write("HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 4\r\n\r\n");
+        connection.write("\u{0a}\u{02}\u{08}\u{03}");
+        vec![first, second]
+    });
+    let transport = transport(&otlp_settings(&server.url("/")));
+    let cause = "HTTP 429 Too Many Requests".into();
+    assert_eq!(
+        transport.send(&numbered_block(5)),
+        Answer::Retry { after: Some(Duration::from_secs(7)), cause }
+    );
+    assert_eq!(transport.send(&numbered_block(5)), Answer::Delivered { rejected_records: 3, warning: None });
+}
+
+fn answer_once(mut connection: Connection) -> Vec<serving::Request> {
+    let request = connection.request();
+    if request.is_some() {
+        connection.write(&reply(200, ""));
+    }
+    request.into_iter().collect()
+}
+
+#[test]
+fn a_server_certificate_of_the_given_authority_is_trusted() {
+    let certificates = Certificates::new("trusted");
+    let server = Server::tls(certificates.server_config(false), answer_once);
+    let mut settings = otlp_settings(&server.url("/v1/logs"));
+    settings.certificate = Some(certificates.authority.clone());
+    assert_eq!(transport(&settings).send(&numbered_block(2)), delivered());
+}
+
+#[test]
+fn a_server_certificate_of_another_authority_is_not_trusted() {
+    let (ours, theirs) = (Certificates::new("ours"), Certificates::new("theirs"));
+    let server = Server::tls(theirs.server_config(false), answer_once);
+    let mut settings = otlp_settings(&server.url("/v1/logs"));
+    settings.certificate = Some(ours.authority.clone());
+    let cause = retry_cause(transport(&settings).send(&numbered_block(2)));
+    assert!(cause.contains("TLS: invalid peer certificate"), "{cause}");
+    assert!(cause.ends_with("check the certificate files of the exporter"), "{cause}");
+}
+
+#[test]
+fn a_server_that_asks_for_a_client_certificate_gets_it() {
+    let certificates = Certificates::new("mutual");
+    let server = Server::tls(certificates.server_config(true), answer_once);
+    let mut settings = otlp_settings(&server.url("/v1/logs"));
+    settings.certificate = Some(certificates.authority.clone());
+    retry_cause(transport(&settings).send(&numbered_block(2)));
+    settings.client_certificate = Some(certificates.client.clone());
+    settings.client_key = Some(certificates.client_key.clone());
+    assert_eq!(transport(&settings).send(&numbered_block(2)), delivered());
+}
+
+#[test]
+fn plain_http_on_a_tls_port_and_tls_on_a_plain_port_are_retried() {
+    let certificates = Certificates::new("mixed");
+    let server = Server::tls(certificates.server_config(false), answer_once);
+    let plain = server.url("/").replace("https:", "http:");
+    retry_cause(transport(&otlp_settings(&plain)).send(&numbered_block(2)));
+    let server = Server::plain(answer_once);
+    let mut settings = otlp_settings(&server.url("/").replace("http:", "https:"));
+    settings.certificate = Some(certificates.authority.clone());
+    settings.connect_timeout = Duration::from_millis(200);
+    let cause = retry_cause(transport(&settings).send(&numbered_block(2)));
+    assert!(cause.ends_with("timed out (connect)"), "{cause}");
+}
+
+#[test]
+fn certificate_files_that_cannot_work_are_refused_with_their_path() {
+    let (ours, theirs) = (Certificates::new("first"), Certificates::new("second"));
+    let missing = refusal(|settings| settings.certificate = Some(PathBuf::from("/no/such.pem")));
+    assert_eq!(
+        missing,
+        "certificate file /no/such.pem cannot be read: No such file or directory (os error 2); \
+         check the path and its permissions"
+    );
+    let empty = refusal(|settings| settings.certificate = Some(ours.client_key.clone()));
+    assert!(empty.contains("client.key is not usable: it holds no PEM certificate"), "{empty}");
+    let half = refusal(|settings| settings.client_certificate = Some(ours.client.clone()));
+    assert!(half.ends_with("set without a client key: mTLS needs both, set the key file too"), "{half}");
+    let no_key = refusal(|settings| {
+        settings.client_certificate = Some(ours.client.clone());
+        settings.client_key = Some(ours.client.clone());
+    });
+    assert!(no_key.contains("it holds no PEM private key"), "{no_key}");
+    let foreign = refusal(|settings| {
+        settings.client_certificate = Some(ours.client.clone());
+        settings.client_key = Some(theirs.client_key.clone());
+    });
+    assert!(foreign.contains("it does not fit"), "{foreign}");
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_without_showing_secrets() {
+    let url = |text: &'static str| refusal(move |settings| settings.endpoint = text.into());
+    let advice = "set it to a full URL such as http://localhost:4318/v1/logs";
+    assert_eq!(
+        url("localhost:4318"),
+        format!("endpoint \"localhost:4318\" is not usable: it has no scheme (http or https); {advice}")
+    );
+    assert_eq!(
+        url("ftp://user:hunter2@host/"),
+        format!("endpoint \"ftp://***@host/\" is not usable: its scheme is neither http nor https; {advice}")
+    );
+    assert_eq!(url(""), format!("endpoint \"\" is not usable: it is not a URL; {advice}"));
+    let header = |name: &'static str, value: &'static str| {
+        refusal(move |settings| settings.headers = vec![(name.into(), value.into())])
+    };
+    assert_eq!(
+        header("authorization", "Bearer hunter2\nx"),
+        "the value of header \"authorization\" holds control characters; check the exporter's headers"
+    );
+    assert_eq!(
+        header("api key", "hunter2"),
+        "header name \"api key\" is not allowed in HTTP; check the exporter's headers"
+    );
+    assert_eq!(
+        header("Transfer-Encoding", "chunked"),
+        "header \"transfer-encoding\" is set by the exporter itself; remove it from the exporter's headers"
+    );
+    assert_eq!(
+        refusal(|settings| settings.user_agent = "a\nb".into()),
+        "the User-Agent holds characters that HTTP does not allow; use printable ASCII"
+    );
+}
+
+#[test]
+fn a_proxy_is_asked_for_a_tunnel_with_its_credentials_and_keeps_it() {
+    let target = Server::plain(|mut connection| {
+        let mut requests = Vec::new();
+        while let Some(request) = connection.request() {
+            connection.write(&reply(200, ""));
+            requests.push(request);
+        }
+        requests
+    });
+    let proxy = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        connection.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        let to = request.line.split(' ').nth(1).unwrap().to_owned();
+        connection.tunnel(&to);
+        vec![request]
+    });
+    let variable = format!("http://user:pass@{}", proxy.address);
+    let lookup = |name: &str| (name == "http_proxy").then(|| variable.clone());
+    let settings = otlp_settings(&target.url("/v1/logs"));
+    let transport = HttpTransport::with_environment(&settings, &lookup).unwrap();
+    assert_eq!(transport.send(&numbered_block(2)), delivered());
+    assert_eq!(transport.send(&numbered_block(2)), delivered());
+    drop(transport);
+    let address = target.address;
+    assert_eq!(target.finish(), [2]);
+    let request = proxy.requests().remove(0);
+    assert_eq!(request.line, format!("CONNECT {address} HTTP/1.1"));
+    assert!(request.headers.contains(&"proxy-authorization: Basic dXNlcjpwYXNz".to_owned()));
+}
+
+#[test]
+fn a_proxy_that_refuses_is_retried_and_no_proxy_goes_around_it() {
+    let target = Server::plain(answer_once);
+    let proxy = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        connection.write("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+        vec![request]
+    });
+    let settings = otlp_settings(&target.url("/v1/logs"));
+    let through = |no_proxy: Option<&'static str>| {
+        let url = format!("http://{}", proxy.address);
+        let lookup = move |name: &str| match name {
+            "ALL_PROXY" => Some(url.clone()),
+            "NO_PROXY" => no_proxy.map(str::to_owned),
+            _ => None,
+        };
+        HttpTransport::with_environment(&settings, &lookup).unwrap().send(&numbered_block(2))
+    };
+    let cause = retry_cause(through(None));
+    assert!(cause.contains("CONNECT proxy failed: proxy server responded 403"), "{cause}");
+    assert_eq!(through(Some("127.0.0.1")), delivered());
+}
+
+#[test]
+fn one_transport_serves_several_threads_with_a_connection_each() {
+    let server = Server::plain(|mut connection| {
+        let mut requests = Vec::new();
+        while let Some(request) = connection.request() {
+            connection.write(&reply(200, ""));
+            requests.push(request);
+        }
+        requests
+    });
+    let transport = transport(&otlp_settings(&server.url("/v1/logs")));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..25).for_each(|_| assert_eq!(transport.send(&numbered_block(2)), delivered())));
+        }
+    });
+    drop(transport);
+    let per_connection = server.finish();
+    assert_eq!(per_connection.iter().sum::<usize>(), 100);
+    assert!(per_connection.len() <= 4, "{per_connection:?}");
+}

@@ -1,0 +1,454 @@
+//! The sender's loop: every record of every block is accounted for, whatever the endpoint answers.
+
+mod sending;
+
+use fapilog_native::block::{Block, Codec};
+use fapilog_native::export::answer::Answer;
+use fapilog_native::export::http::Transport;
+use fapilog_native::export::pace::{Pace, Permit, Ticket};
+use fapilog_native::export::sender::{BlockSource, Outcome, Sender, SenderEvent, SenderSettings};
+use fapilog_native::settings::RetrySettings;
+use proptest::prelude::*;
+use sending::{block_of, is_error, numbered_block, request, request_of, retry_settings};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+const fn seconds(value: u64) -> Duration {
+    Duration::from_secs(value)
+}
+
+/// What the sender did, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Deed {
+    Sent(u64),
+    Paused(Duration),
+    Settled(u64, Outcome),
+    Released(u64),
+    Noted(SenderEvent),
+}
+
+/// A source and a transport with a clock that only pauses move.
+struct World {
+    start: Instant,
+    elapsed: Mutex<Duration>,
+    stop_after: Option<Duration>,
+    waiting: Mutex<VecDeque<Block>>,
+    answer: Box<dyn Fn(&Block) -> Answer + Send + Sync>,
+    deeds: Mutex<Vec<Deed>>,
+}
+
+impl World {
+    fn new(blocks: Vec<Block>, answer: impl Fn(&Block) -> Answer + Send + Sync + 'static) -> Self {
+        let numbered = blocks.into_iter().zip(0..).map(|(block, sequence)| Block { sequence, ..block });
+        Self {
+            start: Instant::now(),
+            elapsed: Mutex::default(),
+            stop_after: None,
+            waiting: Mutex::new(numbered.collect()),
+            answer: Box::new(answer),
+            deeds: Mutex::default(),
+        }
+    }
+
+    fn scripted(blocks: Vec<Block>, answers: Vec<Answer>) -> Self {
+        let answers = Mutex::new(VecDeque::from(answers));
+        Self::new(blocks, move |_| answers.lock().unwrap().pop_front().unwrap_or_else(delivered))
+    }
+
+    fn did(&self, deed: Deed) {
+        self.deeds.lock().unwrap().push(deed);
+    }
+
+    fn run(&self, settings: &SenderSettings) -> Vec<Deed> {
+        Sender { transport: self, source: self, pace: &Pace::new(), settings }.run();
+        self.deeds.lock().unwrap().clone()
+    }
+}
+
+impl Transport for World {
+    fn send(&self, block: &Block) -> Answer {
+        self.did(Deed::Sent(block.records));
+        (self.answer)(block)
+    }
+}
+
+impl BlockSource for World {
+    fn claim(&self) -> Option<Arc<Block>> {
+        self.waiting.lock().unwrap().pop_front().map(Arc::new)
+    }
+
+    fn settle(&self, sequence: u64, outcome: Outcome) {
+        self.did(Deed::Settled(sequence, outcome));
+    }
+
+    fn release(&self, sequence: u64) {
+        self.did(Deed::Released(sequence));
+    }
+
+    fn pause(&self, duration: Duration) -> bool {
+        self.did(Deed::Paused(duration));
+        let mut elapsed = self.elapsed.lock().unwrap();
+        *elapsed += duration;
+        self.stop_after.is_none_or(|stop| *elapsed < stop)
+    }
+
+    fn note(&self, event: SenderEvent) {
+        self.did(Deed::Noted(event));
+    }
+
+    fn now(&self) -> Instant {
+        self.start + *self.elapsed.lock().unwrap()
+    }
+}
+
+fn settings(retry: RetrySettings) -> SenderSettings {
+    SenderSettings { retry, max_request_bytes: 64 * 1024 * 1024, is_protected: is_error, random: || 1.0 }
+}
+
+const fn delivered() -> Answer {
+    Answer::Delivered { rejected_records: 0, warning: None }
+}
+
+fn retry(after: Option<Duration>) -> Answer {
+    Answer::Retry { after, cause: "down".into() }
+}
+
+fn too_large() -> Answer {
+    Answer::TooLarge { cause: "big".into() }
+}
+
+fn rejected() -> Answer {
+    Answer::Rejected { cause: "no".into() }
+}
+
+const fn outcome(delivered: u64, rejected: u64, dropped_max_elapsed: u64) -> Outcome {
+    Outcome { delivered, rejected, dropped_max_elapsed }
+}
+
+#[test]
+fn an_outage_is_retried_with_growing_pauses_and_told_once() {
+    let world = World::scripted(vec![numbered_block(3)], vec![retry(None), retry(None), retry(None)]);
+    assert_eq!(
+        world.run(&settings(retry_settings())),
+        [
+            Deed::Sent(3),
+            Deed::Noted(SenderEvent::Unreachable { cause: "down".into() }),
+            Deed::Paused(seconds(1)),
+            Deed::Sent(3),
+            Deed::Paused(seconds(2)),
+            Deed::Sent(3),
+            Deed::Paused(seconds(4)),
+            Deed::Sent(3),
+            Deed::Noted(SenderEvent::Recovered { attempts: 3 }),
+            Deed::Settled(0, outcome(3, 0, 0)),
+        ]
+    );
+}
+
+#[test]
+fn a_retry_after_is_waited_out() {
+    let world = World::scripted(vec![numbered_block(1)], vec![retry(Some(seconds(7)))]);
+    assert_eq!(world.run(&settings(retry_settings()))[2], Deed::Paused(seconds(8)));
+}
+
+#[test]
+fn a_flapping_endpoint_is_told_once_a_minute() {
+    let answers = (0..200).map(|number| if number % 2 == 0 { retry(None) } else { delivered() }).collect();
+    let world = World::scripted((0..100).map(|_| numbered_block(1)).collect(), answers);
+    let deeds = world.run(&settings(retry_settings()));
+    let notes = deeds.iter().filter(|deed| matches!(deed, Deed::Noted(_))).count();
+    assert_eq!(notes, 4, "100 outages of a second each are two minutes' worth of news: {deeds:?}");
+    assert_eq!(deeds.iter().filter(|deed| matches!(deed, Deed::Settled(..))).count(), 100);
+}
+
+#[test]
+fn a_stop_during_a_retry_gives_the_block_back_unsettled() {
+    let mut world = World::new(vec![numbered_block(3), numbered_block(2)], |_| retry(None));
+    world.stop_after = Some(seconds(2));
+    let deeds = world.run(&settings(retry_settings()));
+    assert_eq!(deeds.last(), Some(&Deed::Released(0)));
+    assert!(!deeds.iter().any(|deed| matches!(deed, Deed::Settled(..))));
+}
+
+#[test]
+fn a_block_is_dropped_at_the_age_of_max_elapsed() {
+    let world = World::new(vec![numbered_block(3)], |_| retry(None));
+    let retry = RetrySettings { max_elapsed: Some(seconds(5)), ..retry_settings() };
+    let deeds = world.run(&settings(retry));
+    assert_eq!(
+        deeds[2..],
+        [
+            Deed::Paused(seconds(1)),
+            Deed::Sent(3),
+            Deed::Paused(seconds(2)),
+            Deed::Sent(3),
+            Deed::Paused(seconds(2)),
+            Deed::Settled(0, outcome(0, 0, 3)),
+            // The endpoint's own backoff of four seconds goes on before the next block is claimed.
+            Deed::Paused(seconds(2)),
+        ]
+    );
+}
+
+#[test]
+fn a_block_that_is_too_large_is_split_until_it_passes_and_order_is_kept() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let bodies = seen.clone();
+    let world = World::new(vec![numbered_block(21)], move |block| {
+        if block.records > 3 {
+            return too_large();
+        }
+        let scopes = request_of(block).resource_logs.remove(0).scope_logs.remove(0);
+        bodies.lock().unwrap().extend(scopes.log_records);
+        delivered()
+    });
+    let deeds = world.run(&settings(retry_settings()));
+    assert_eq!(deeds.last(), Some(&Deed::Settled(0, outcome(21, 0, 0))));
+    let whole = request_of(&numbered_block(21)).resource_logs.remove(0).scope_logs.remove(0);
+    assert_eq!(*seen.lock().unwrap(), whole.log_records);
+    assert!(!deeds.iter().any(|deed| matches!(deed, Deed::Noted(_))), "a split is no news");
+}
+
+#[test]
+fn a_single_record_that_is_too_large_is_rejected_and_the_others_are_delivered() {
+    let mut records: Vec<_> = (0..7).map(|number| (format!("{number}"), 9)).collect();
+    records[4].0 = "x".repeat(10_000);
+    let world = World::new(vec![block_of(&request(&[("scope".into(), records)]), Codec::Gzip)], |block| {
+        if block.raw_bytes > 5_000 {
+            too_large()
+        } else {
+            delivered()
+        }
+    });
+    let deeds = world.run(&settings(retry_settings()));
+    assert!(deeds.contains(&Deed::Noted(SenderEvent::Rejected { cause: "big".into(), records: 1 })));
+    assert_eq!(deeds.last(), Some(&Deed::Settled(0, outcome(6, 1, 0))));
+}
+
+#[test]
+fn a_request_beyond_the_own_limit_is_split_before_it_is_sent() {
+    let block = numbered_block(16);
+    let limit = block.raw_bytes / 2 + 100;
+    let world = World::new(vec![block], |_| delivered());
+    let settings = SenderSettings { max_request_bytes: limit, ..settings(retry_settings()) };
+    assert_eq!(world.run(&settings), [Deed::Sent(8), Deed::Sent(8), Deed::Settled(0, outcome(16, 0, 0))]);
+}
+
+#[test]
+fn an_empty_block_is_settled_without_a_request() {
+    let world = World::new(vec![numbered_block(0)], |_| rejected());
+    assert_eq!(world.run(&settings(retry_settings())), [Deed::Settled(0, outcome(0, 0, 0))]);
+}
+
+#[test]
+fn refusals_are_counted_each_time_and_told_once_a_minute() {
+    let world = World::new((0..50).map(|_| numbered_block(2)).collect(), |_| rejected());
+    let deeds = world.run(&settings(retry_settings()));
+    let notes: Vec<_> = deeds.iter().filter(|deed| matches!(deed, Deed::Noted(_))).collect();
+    assert_eq!(notes, [&Deed::Noted(SenderEvent::Rejected { cause: "no".into(), records: 2 })]);
+    let settled: Vec<_> = deeds.iter().filter(|deed| matches!(deed, Deed::Settled(..))).cloned().collect();
+    assert_eq!(settled, (0..50).map(|number| Deed::Settled(number, outcome(0, 2, 0))).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_partial_success_is_counted_and_a_server_that_refuses_more_than_it_got_cannot_break_the_sum() {
+    let partial =
+        |rejected_records| Answer::Delivered { rejected_records, warning: Some("too old".to_owned()) };
+    let world = World::scripted(vec![numbered_block(5), numbered_block(5)], vec![partial(2), partial(99)]);
+    assert_eq!(
+        world.run(&settings(retry_settings())),
+        [
+            Deed::Sent(5),
+            Deed::Noted(SenderEvent::PartialSuccess { rejected: 2, warning: Some("too old".into()) }),
+            Deed::Settled(0, outcome(3, 2, 0)),
+            Deed::Sent(5),
+            Deed::Settled(1, outcome(0, 5, 0)),
+        ]
+    );
+}
+
+fn ticket(pace: &Pace, now: Instant) -> Ticket {
+    match pace.enter(now) {
+        Permit::Go(ticket) => ticket,
+        Permit::Wait(wait) => panic!("had to wait {wait:?}"),
+    }
+}
+
+fn wait(pace: &Pace, now: Instant) -> Duration {
+    match pace.enter(now) {
+        Permit::Wait(wait) => wait,
+        Permit::Go(ticket) => panic!("got {ticket:?}"),
+    }
+}
+
+#[test]
+fn attempts_that_fail_together_count_as_one_failure() {
+    let (pace, now, retry) = (Pace::new(), Instant::now(), retry_settings());
+    let tickets: Vec<_> = (0..4).map(|_| ticket(&pace, now)).collect();
+    let told: Vec<_> =
+        tickets.into_iter().map(|ticket| pace.failed(ticket, None, now, &retry, 1.0)).collect();
+    assert_eq!(told, [true, false, false, false]);
+    assert_eq!(wait(&pace, now), seconds(1));
+}
+
+#[test]
+fn a_failing_endpoint_is_probed_by_one_sender_at_a_time_until_it_answers() {
+    let (pace, start, retry) = (Pace::new(), Instant::now(), retry_settings());
+    assert!(pace.failed(ticket(&pace, start), None, start, &retry, 1.0));
+    let later = start + seconds(1);
+    let probe = ticket(&pace, later);
+    assert_eq!(wait(&pace, later), Duration::from_millis(100));
+    assert_eq!(pace.closed_for(later), Some(Duration::from_millis(100)));
+    assert!(!pace.failed(probe, None, later, &retry, 1.0));
+    assert_eq!(wait(&pace, later), seconds(2));
+    let probe = ticket(&pace, later + seconds(2));
+    assert_eq!(pace.answered(probe), Some(2));
+    let together = [ticket(&pace, later), ticket(&pace, later)];
+    assert_eq!(together.map(|ticket| pace.answered(ticket)), [None, None]);
+}
+
+#[test]
+fn a_throttle_pauses_all_senders_and_an_older_success_does_not_lift_it() {
+    let (pace, now, retry) = (Pace::new(), Instant::now(), retry_settings());
+    let (throttled, older) = (ticket(&pace, now), ticket(&pace, now));
+    assert!(pace.failed(throttled, Some(seconds(20)), now, &retry, 0.0));
+    assert_eq!(pace.answered(older), None);
+    assert_eq!(wait(&pace, now), seconds(20));
+    assert_eq!(pace.closed_for(now + seconds(20)), None);
+}
+
+#[test]
+fn a_later_throttle_of_an_older_attempt_still_lengthens_the_pause() {
+    let (pace, now, retry) = (Pace::new(), Instant::now(), retry_settings());
+    let (first, second) = (ticket(&pace, now), ticket(&pace, now));
+    assert!(pace.failed(first, None, now, &retry, 1.0));
+    assert!(!pace.failed(second, Some(seconds(20)), now, &retry, 0.0));
+    assert_eq!(wait(&pace, now), seconds(20));
+}
+
+/// A source for real threads: its pauses wait on a condition that nobody signals before the stop.
+struct Shared {
+    waiting: Mutex<VecDeque<Arc<Block>>>,
+    settled: Mutex<Vec<(u64, Outcome)>>,
+    stop: (Mutex<bool>, Condvar),
+}
+
+impl BlockSource for Shared {
+    fn claim(&self) -> Option<Arc<Block>> {
+        self.waiting.lock().unwrap().pop_front()
+    }
+    fn settle(&self, sequence: u64, outcome: Outcome) {
+        self.settled.lock().unwrap().push((sequence, outcome));
+    }
+    fn release(&self, sequence: u64) {
+        panic!("block {sequence} came back although nobody stopped");
+    }
+    fn pause(&self, duration: Duration) -> bool {
+        let stopped = self.stop.0.lock().unwrap();
+        !*self.stop.1.wait_timeout(stopped, duration).unwrap().0
+    }
+    fn note(&self, _: SenderEvent) {}
+}
+
+/// Fails the first `failing` attempts; the first four start together.
+struct Outage {
+    failing: usize,
+    calls: AtomicUsize,
+    in_flight: AtomicUsize,
+    most_probes: AtomicUsize,
+    together: Barrier,
+}
+
+impl Transport for Outage {
+    fn send(&self, _: &Block) -> Answer {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        if call < 4 {
+            self.together.wait();
+        } else if call < self.failing {
+            self.most_probes.fetch_max(in_flight, Ordering::SeqCst);
+        }
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if call < self.failing {
+            retry(None)
+        } else {
+            delivered()
+        }
+    }
+}
+
+#[test]
+fn four_threads_do_not_hammer_a_dead_endpoint_and_all_go_on_when_it_is_back() {
+    let transport = Outage {
+        failing: 40,
+        calls: AtomicUsize::new(0),
+        in_flight: AtomicUsize::new(0),
+        most_probes: AtomicUsize::new(0),
+        together: Barrier::new(4),
+    };
+    let blocks = (0..100).map(|sequence| Arc::new(Block { sequence, ..numbered_block(2) })).collect();
+    let source = Shared { waiting: Mutex::new(blocks), settled: Mutex::default(), stop: Default::default() };
+    let millis = Duration::from_millis;
+    let retry = RetrySettings { initial_backoff: millis(1), max_backoff: millis(2), ..retry_settings() };
+    let (pace, settings) = (Pace::new(), settings(retry));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                Sender { transport: &transport, source: &source, pace: &pace, settings: &settings }.run();
+            });
+        }
+    });
+    let mut settled = source.settled.lock().unwrap().clone();
+    settled.sort_by_key(|(sequence, _)| *sequence);
+    assert_eq!(settled, (0..100).map(|sequence| (sequence, outcome(2, 0, 0))).collect::<Vec<_>>());
+    assert_eq!(transport.calls.load(Ordering::SeqCst), 140);
+    assert_eq!(transport.most_probes.load(Ordering::SeqCst), 1);
+}
+
+fn answers() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        (0u64..9).prop_map(|rejected_records| Answer::Delivered { rejected_records, warning: None }),
+        proptest::option::of(0u64..400).prop_map(|after| retry(after.map(seconds))),
+        Just(too_large()),
+        Just(rejected()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_record_of_a_claimed_block_is_settled_once_or_its_block_is_released(
+        records in proptest::collection::vec(0u64..12, 0..6),
+        script in proptest::collection::vec(answers(), 0..60),
+        stop_after in proptest::option::of(0u64..200),
+        max_elapsed in proptest::option::of(0u64..60),
+        max_request_bytes in prop_oneof![Just(usize::MAX), 0usize..400],
+    ) {
+        let blocks: Vec<_> = records.iter().map(|records| numbered_block(*records)).collect();
+        let mut world = World::scripted(blocks, script);
+        world.stop_after = stop_after.map(seconds);
+        let retry = RetrySettings { max_elapsed: max_elapsed.map(seconds), ..retry_settings() };
+        let deeds = world.run(&SenderSettings { max_request_bytes, ..settings(retry) });
+
+        let claimed = records.len() - world.waiting.lock().unwrap().len();
+        let mut next = 0;
+        for deed in &deeds {
+            match deed {
+                Deed::Settled(sequence, outcome) => {
+                    prop_assert_eq!(*sequence, next);
+                    prop_assert_eq!(outcome.total(), records[next as usize]);
+                    next += 1;
+                }
+                Deed::Released(sequence) => {
+                    prop_assert!(stop_after.is_some());
+                    prop_assert_eq!(*sequence, next);
+                    next += 1;
+                }
+                _ => {}
+            }
+        }
+        prop_assert_eq!(next as usize, claimed);
+        prop_assert!(stop_after.is_some() || claimed == records.len());
+    }
+}
