@@ -137,7 +137,7 @@ impl Backlog {
     /// Records what became of a claimed block, wholly or in parts; frees it when every cursor is done with it.
     pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
         let mut state = self.lock();
-        let Some(entry) = state.entry(sequence) else { return };
+        let Some(entry) = state.entry(sequence).filter(|entry| entry.left[cursor] > 0) else { return };
         entry.left[cursor] = entry.left[cursor].saturating_sub(settlement.total());
         if entry.left[cursor] == 0 {
             entry.marks[cursor] = Mark::Settled;

@@ -76,10 +76,11 @@ impl Notices {
             SenderEvent::Rejected { cause, records } => {
                 self.say("records-rejected", format!("{endpoint} refused {records} records for good: {cause}"));
             }
-            SenderEvent::PartialSuccess { rejected, warning } => self.say(
-                "records-partly-rejected",
-                format!("{endpoint} accepted a request but rejected {rejected} of its records: {warning}"),
-            ),
+            SenderEvent::PartialSuccess { rejected, warning } => {
+                let warning = warning.as_deref().unwrap_or("no reason given");
+                let message = format!("{endpoint} took a request without {rejected} of its records: {warning}");
+                self.say("records-partly-rejected", message);
+            }
         }
     }
 }

@@ -8,9 +8,11 @@ use crate::backlog::{Backlog, Settlement};
 use crate::block::{Block, Codec};
 use crate::buffer::{Appended, Buffer};
 use crate::clock::Clock;
+use crate::decode::RecordView;
 use crate::export::http::{HttpTransport, TransportError};
-use crate::export::sender::{self, BlockSource, Outcome, SenderEvent};
-use crate::ledger::{DropReason, Refusal, Snapshot};
+use crate::export::pace::Pace;
+use crate::export::sender::{BlockSource, Outcome, Sender, SenderEvent, SenderSettings};
+use crate::ledger::{DropReason, Drops, Refusal, Snapshot};
 use crate::notices::Notices;
 use crate::record::RecordWriter;
 use crate::redact::{redact, FrameSettings, Policy, Redacted};
@@ -165,7 +167,7 @@ impl Pipeline {
         let sealer = Arc::clone(self);
         self.spawn("fapilog-seal", move || sealer.run_sealer());
         let in_flight = self.settings.otlp.as_ref().map_or(1, |otlp| otlp.max_in_flight.max(1));
-        let pace = Arc::new(sender::Pace::default());
+        let pace = Arc::new(Pace::new());
         for index in 0..in_flight {
             let (pipeline, pace) = (Arc::clone(self), Arc::clone(&pace));
             self.spawn(&format!("fapilog-send-{index}"), move || pipeline.run_sender(&pace));
@@ -190,9 +192,10 @@ impl Pipeline {
     }
 
     /// Stages 6 and 7 until the backlog is stopped.
-    fn run_sender(&self, pace: &sender::Pace) {
+    fn run_sender(&self, pace: &Pace) {
         if let (Some(transport), Some(otlp)) = (&self.transport, &self.settings.otlp) {
-            sender::run(self, transport.as_ref(), pace, otlp);
+            let settings = SenderSettings::new(otlp, is_protected);
+            Sender { transport: transport.as_ref(), source: self, pace, settings: &settings }.run();
         }
     }
 
@@ -268,7 +271,10 @@ impl BlockSource for Pipeline {
     }
 
     fn settle(&self, sequence: u64, outcome: Outcome) {
-        self.backlog.settle(OTLP, sequence, Settlement::from(outcome));
+        let mut dropped = Drops::default();
+        dropped.add(DropReason::Expired, outcome.dropped_max_elapsed);
+        let (delivered, rejected) = (outcome.delivered, outcome.rejected);
+        self.backlog.settle(OTLP, sequence, Settlement { delivered, rejected, dropped });
         self.buffer.settled();
     }
 
@@ -283,4 +289,9 @@ impl BlockSource for Pipeline {
     fn note(&self, event: SenderEvent) {
         self.notices.sender(self.settings.otlp.as_ref().map_or("", |otlp| otlp.endpoint.as_str()), &event);
     }
+}
+
+/// Whether shedding must spare an encoded record, as far as its bytes tell: ERROR and above.
+fn is_protected(record: &[u8]) -> bool {
+    RecordView::parse(record).severity_number >= 17
 }

@@ -15,7 +15,7 @@ use crate::record::{Meta, RecordWriter, TraceFields};
 use crate::redact::{Redacted, SECRET_MARKER};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 use std::ptr;
 use std::sync::Arc;
 
@@ -26,6 +26,14 @@ pub struct Level {
     /// Encoded severity fields.
     pub field: &'static [u8],
     pub protected: bool,
+}
+
+type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+/// A `str` as ours, lone surrogates escaped.
+fn text_of(text: &Bound<'_, PyString>) -> String {
+    // SAFETY: attached; a live str.
+    unsafe { owned_utf8(text.as_ptr()) }
 }
 
 /// One record on its way from the call to the buffer.
@@ -210,7 +218,7 @@ impl<'a, 'py> Emission<'a, 'py> {
         match value.call_method0("items").and_then(|items| items.try_iter()) {
             Ok(items) => {
                 for item in items.flatten() {
-                    if let Ok((key, value)) = item.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>() {
+                    if let Ok((key, value)) = item.extract::<Pair<'_>>() {
                         self.named(&format!("fapilog.tag.{key}"), &value);
                     }
                 }
@@ -234,6 +242,25 @@ impl<'a, 'py> Emission<'a, 'py> {
             }
             Ok(None) => {}
             Err(error) => self.remember(error),
+        }
+    }
+
+    /// True when the call described an exception itself (`exc_info=`).
+    pub fn described_exception(&self) -> bool {
+        self.has_key("exception.type")
+    }
+
+    /// Attributes from any mapping, in its order.
+    pub fn mapping(&mut self, attributes: &Bound<'py, PyAny>) {
+        let items = attributes.call_method0("items").and_then(|items| items.try_iter()?.collect::<PyResult<Vec<_>>>());
+        match items {
+            Err(error) => self.remember(error),
+            Ok(items) => {
+                for (key, value) in items.iter().filter_map(|item| item.extract::<Pair<'_>>().ok()) {
+                    let name = key.str().map_or_else(|_| "<unprintable key>".to_owned(), |name| text_of(&name));
+                    self.named(&name, &value);
+                }
+            }
         }
     }
 
@@ -261,7 +288,8 @@ impl<'a, 'py> Emission<'a, 'py> {
         }
     }
 
-    fn remember(&mut self, error: PyErr) {
+    /// Keeps KeyboardInterrupt and SystemExit for the end of the record; every other error ends here.
+    pub fn remember(&mut self, error: PyErr) {
         if !error.is_instance_of::<pyo3::exceptions::PyException>(self.py) {
             self.interrupt = Some(error);
         }

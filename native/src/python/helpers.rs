@@ -1,13 +1,17 @@
 //! What capture asks of Python, off the hot path: connected once, by `fapilog.capture`. Thread: caller.
 
 use super::active::Active;
+use super::emission::Level;
 use super::gil::GilCell;
+use crate::decode::severity_short_name;
+use crate::record::severity_field;
 use pyo3::exceptions::PyException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use std::ptr;
+use std::sync::OnceLock;
 
 /// The Python functions, by the names of the `connect_capture` keywords.
 struct Helpers {
@@ -122,6 +126,34 @@ pub fn tell_notices(py: Python<'_>, active: &Active) {
 pub fn configure_defaults(py: Python<'_>) {
     if let Some(helpers) = HELPERS.get(py) {
         ignore(py, helpers.configure_defaults.call0(py));
+    }
+}
+
+/// The level that `log(severity, …)` names: an OTel number, a standard-library level above 24, or a name.
+pub fn level_of(severity: &Bound<'_, PyAny>) -> Level {
+    static FIELDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    let fields = FIELDS.get_or_init(|| {
+        (0..=24_u8).map(|number| severity_field(number, severity_short_name(i32::from(number)))).collect()
+    });
+    let number = match severity.extract::<i64>() {
+        Ok(number @ 0..=24) => number as u8,
+        Ok(25..=34) => 13,
+        Ok(35..=44) => 17,
+        Ok(_) => 21,
+        Err(_) => number_of_name(&severity.to_string()),
+    };
+    Level { severity: number, field: &fields[usize::from(number)], protected: number >= 17 }
+}
+
+/// Severity number of a level name; INFO for an unknown one, so that the record is kept.
+fn number_of_name(name: &str) -> u8 {
+    match name.to_ascii_lowercase().as_str() {
+        "trace" => 1,
+        "debug" => 5,
+        "warn" | "warning" => 13,
+        "error" | "exception" => 17,
+        "critical" | "fatal" => 21,
+        _ => 9,
     }
 }
 

@@ -12,7 +12,7 @@ use pyo3::exceptions::PyException;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use std::ptr;
 
 /// Deepest nesting that is encoded; deeper arrays and maps become empty values. OTel's AttributeValueDepthLimit
@@ -389,7 +389,19 @@ fn classify(value: &Bound<'_, PyAny>, kind: *mut ffi::PyTypeObject, index: usize
     found
 }
 
-/// A tuple of positional arguments, for `%`-formatting.
-pub fn tuple_of<'py>(py: Python<'py>, values: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(py, values)
+/// Attributes of an instrumentation scope, as `InstrumentationScope.attributes` fields (3, `KeyValue`).
+pub fn scope_attributes(py: Python<'_>, attributes: &Bound<'_, PyDict>) -> Vec<u8> {
+    let policy = Policy::new(&[], &[], &[]);
+    let mut writer = RecordWriter::new();
+    writer.begin(0, 0, &[]);
+    let head = writer.len();
+    for (key, value) in attributes {
+        let entry = writer.open(0x1a);
+        writer.key(key.to_string().as_bytes());
+        let open = writer.open(crate::record::tag::VALUE);
+        ValueReader::new(py, &mut writer, &policy, usize::MAX).any(&value);
+        writer.close(open);
+        writer.close(entry);
+    }
+    writer.record()[head..].to_vec()
 }
