@@ -31,7 +31,7 @@ class _Authority:
 
 
 def make_certificates(directory: Path, *, now: datetime | None = None) -> Certificates:
-    """Writes a new authority, server and client certificate into `directory`, valid for one day around `now`."""
+    """Writes an authority, a server and a client certificate into `directory`, valid until a day after `now`."""
     now = now or datetime.now(UTC)
     authority = _make_authority(now - timedelta(hours=1), now + timedelta(days=1))
     directory.mkdir(parents=True, exist_ok=True)

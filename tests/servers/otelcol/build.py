@@ -19,11 +19,11 @@ BINARY_NAME = "otelcol-test"
 BUILD_TIMEOUT_SECONDS = 1200
 
 
-class GoMissing(RuntimeError):
+class GoMissing(RuntimeError):  # noqa: N818 - it is a finding about the machine, not a failure
     """Go is not installed, so the Collector cannot be built."""
 
 
-class CollectorBuildFailed(RuntimeError):
+class CollectorBuildError(RuntimeError):
     """`go build` ended with an error; the message holds its output."""
 
 
@@ -42,7 +42,7 @@ def build() -> Path:
 
     Raises:
         GoMissing: There is no binary yet and no `go` on the PATH.
-        CollectorBuildFailed: `go build` failed or took longer than 20 minutes.
+        CollectorBuildError: `go build` failed or took longer than 20 minutes.
     """
     binary = binary_path()
     if binary.exists():
@@ -62,7 +62,9 @@ def _run_go_build(go: str, binary: Path) -> None:
     # A build that is interrupted must not leave a file under the final name.
     unfinished = binary.with_suffix(".unfinished")
     command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", str(unfinished), "."]
-    print("Building the OpenTelemetry Collector for the tests (once; one to three minutes)...", file=sys.stderr)
+    print(
+        "Building the OpenTelemetry Collector for the tests (once; one to three minutes)...", file=sys.stderr
+    )
     started = time.monotonic()
     try:
         result = subprocess.run(
@@ -75,9 +77,9 @@ def _run_go_build(go: str, binary: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise CollectorBuildFailed(f"go build took longer than {BUILD_TIMEOUT_SECONDS} s") from error
+        raise CollectorBuildError(f"go build took longer than {BUILD_TIMEOUT_SECONDS} s") from error
     if result.returncode != 0:
-        raise CollectorBuildFailed(f"{' '.join(command)} in {SOURCES} failed:\n{result.stderr[-4000:]}")
+        raise CollectorBuildError(f"{' '.join(command)} in {SOURCES} failed:\n{result.stderr[-4000:]}")
     unfinished.rename(binary)
     print(f"Built in {time.monotonic() - started:.0f} s.", file=sys.stderr)
 
@@ -85,5 +87,5 @@ def _run_go_build(go: str, binary: Path) -> None:
 if __name__ == "__main__":
     try:
         print(build())
-    except (GoMissing, CollectorBuildFailed) as error:
+    except (GoMissing, CollectorBuildError) as error:
         sys.exit(f"NOT BUILT: {error}")
