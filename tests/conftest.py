@@ -5,11 +5,15 @@ from collections import Counter
 
 import pytest
 
+# requests prefers these to the authority that a client was given.
+CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(("OTEL_", "FAPILOG_")) or name.lower().endswith("_proxy"):
+        is_setting = name.startswith(("OTEL_", "FAPILOG_")) or name.lower().endswith("_proxy")
+        if is_setting or name in CERTIFICATE_VARIABLES:
             monkeypatch.delenv(name)
 
 

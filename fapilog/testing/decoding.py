@@ -1,12 +1,10 @@
 """Turns OTLP/HTTP request bodies into plain Python values that tests compare as whole structures."""
 
-import gzip
 import importlib
-import io
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -106,9 +104,9 @@ def decode_value(value: AnyValue) -> Any:
 
 
 def decompress(body: bytes, content_encoding: str, *, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Undoes a `Content-Encoding`: identity, gzip (of any number of members), deflate, zstd where available.
+    """Undoes a `Content-Encoding`: identity, gzip, deflate, and zstd where available.
 
-    zstd needs `compression.zstd` (Python 3.14), `backports.zstd` or `zstandard`.
+    Several gzip members or zstd frames in a row are one body. zstd needs Python 3.14 or `backports.zstd`.
 
     Raises:
         UnsupportedEncodingError: The encoding is another one, or zstd and no module for it is installed.
@@ -116,51 +114,55 @@ def decompress(body: bytes, content_encoding: str, *, max_bytes: int = MAX_BODY_
         ValueError: The body is not what the encoding says.
 
     Example:
+        >>> import gzip
         >>> decompress(gzip.compress(b"abc") + gzip.compress(b"def"), "gzip")
         b'abcdef'
     """
     encoding = content_encoding.strip().lower() or "identity"
+    new_decompressor, error_type = _decompression(encoding)
     try:
         # One byte more than allowed tells "too large" from "just fits", and bounds what a bomb can unpack to.
-        unpacked = _read_at_most(body, encoding, max_bytes + 1)
-    except (EOFError, OSError, zlib.error) as error:
+        unpacked = _unpack(body, new_decompressor, max_bytes + 1) if new_decompressor else body
+    except (EOFError, error_type) as error:
         raise ValueError(f"the body is not valid {encoding}: {error}") from error
     if len(unpacked) > max_bytes:
-        raise BodyTooLargeError(f"the body unpacks to more than {max_bytes} bytes")
+        raise BodyTooLargeError(f"the body has more than {max_bytes} bytes, unpacked from {encoding}")
     return unpacked
 
 
-def _read_at_most(body: bytes, encoding: str, limit: int) -> bytes:
+def _decompression(encoding: str) -> tuple[Callable[[], Any] | None, type[Exception]]:
+    """Answers what makes a decompressor for one stream, and the error that it raises."""
     match encoding:
         case "identity":
-            return body
+            return None, zlib.error
         case "gzip":
-            return gzip.GzipFile(fileobj=io.BytesIO(body)).read(limit)
+            return lambda: zlib.decompressobj(zlib.MAX_WBITS | 16), zlib.error
         case "deflate":
-            unpacker = zlib.decompressobj()
-            unpacked = unpacker.decompress(body, limit)
-            if len(unpacked) < limit and not unpacker.eof:
-                raise EOFError("it ends too early")
-            return unpacked
+            return zlib.decompressobj, zlib.error
         case "zstd":
-            return _open_zstd(body).read(limit)
+            zstd = _import_zstd()
+            return zstd.ZstdDecompressor, zstd.ZstdError
     raise UnsupportedEncodingError(f"content encoding {encoding!r} is not supported")
 
 
-def _open_zstd(body: bytes) -> BinaryIO:
-    """Opens the body with the first zstd module there is; each of them reads several frames as one."""
+def _import_zstd() -> Any:
     for name in ("compression.zstd", "backports.zstd"):
         try:
-            return cast("BinaryIO", importlib.import_module(name).ZstdFile(io.BytesIO(body)))
+            return importlib.import_module(name)
         except ImportError:
             continue
-    try:
-        zstandard = importlib.import_module("zstandard")
-    except ImportError:
-        message = "content encoding 'zstd' needs Python 3.14, or the backports.zstd or zstandard package"
-        raise UnsupportedEncodingError(message) from None
-    reader = zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True)
-    return cast("BinaryIO", reader)
+    raise UnsupportedEncodingError("content encoding 'zstd' needs Python 3.14 or the backports.zstd package")
+
+
+def _unpack(body: bytes, new_decompressor: Callable[[], Any], limit: int) -> bytes:
+    unpacked = bytearray()
+    while body and len(unpacked) < limit:
+        decompressor = new_decompressor()
+        unpacked += decompressor.decompress(body, limit - len(unpacked))
+        if not decompressor.eof and len(unpacked) < limit:
+            raise EOFError("it ends too early")
+        body = decompressor.unused_data
+    return bytes(unpacked)
 
 
 def _received(record: LogRecord, scope_logs: ScopeLogs, resource_logs: ResourceLogs) -> ReceivedLogRecord:

@@ -20,7 +20,7 @@ class OtlpReceiver:
     It takes logs, traces and metrics as protobuf, plain or compressed with gzip, deflate or zstd (where a
     module for it is installed), over HTTP/1.1 with keep-alive, with TLS if it is given a certificate. Every
     request is answered with `Ok()` unless `answer_with` or `answer_always_with` says otherwise. It refuses by
-    itself what it cannot read (400, 404, 411, 413, 415), as any receiver does; that uses up no scripted answer.
+    itself what it cannot read (400, 404, 411, 413, 415), as receivers do; that uses up no scripted answer.
 
     All methods and properties may be used from any thread.
 
@@ -131,7 +131,7 @@ class OtlpReceiver:
 
     @property
     def log_records(self) -> list[ReceivedLogRecord]:
-        """The log records taken so far, by `Ok` or by another answer that takes them"""
+        """The log records taken so far, by `Ok` or by another answer that takes them."""
         return self._inbox.log_records()
 
     @property

@@ -31,7 +31,7 @@ class _Authority:
 
 
 def make_certificates(directory: Path, *, now: datetime | None = None) -> Certificates:
-    """Writes an authority, a server and a client certificate into `directory`, valid until a day after `now`."""
+    """Writes an authority, a server and a client certificate into `directory`, valid until `now` + 1 day."""
     now = now or datetime.now(UTC)
     authority = _make_authority(now - timedelta(hours=1), now + timedelta(days=1))
     directory.mkdir(parents=True, exist_ok=True)

@@ -152,6 +152,12 @@ class Collector:
         """Blocks until at least so many log records are written, and answers all, as `log_records` does."""
         return self._wait_for(self.log_records, count, timeout_seconds)
 
+    def wait_for_lines(
+        self, signal_name: str, count: int, timeout_seconds: float = 10.0
+    ) -> list[dict[str, Any]]:
+        """Blocks until at least so many requests of a signal are written, and answers all of them."""
+        return self._wait_for(lambda: self.lines(signal_name), count, timeout_seconds)
+
     def forget_records(self) -> None:
         """Hides what is written so far, so that the next test begins with nothing."""
         for name in SIGNALS:
@@ -224,7 +230,7 @@ class Collector:
             self._check_running()
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"{len(found)} of {count} records within {timeout_seconds} s; the Collector wrote:\n"
+                    f"{len(found)} of {count} within {timeout_seconds} s; the Collector wrote:\n"
                     f"{self.written()}"
                 )
             time.sleep(POLL_SECONDS)
