@@ -8,9 +8,10 @@ import pytest
 
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.collector import Collector
-from tests.servers.otelcol.build import GoMissing, build
+from tests.servers.otelcol.build import CollectorBuildError, GoMissing, build
 
 COLLECTOR_FIXTURE = "collector_binary"
+BUILD_ERROR = pytest.StashKey[Exception]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,19 +24,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Builds the Collector before the first test: a cold build takes longer than a test may."""
-    wanted = any(item.get_closest_marker("collector") for item in session.items)
-    if wanted and not session.config.option.collectonly:
-        with contextlib.suppress(GoMissing):  # the fixture says it for each test
+    config = session.config
+    if config.option.collectonly or not any(item.get_closest_marker("collector") for item in session.items):
+        return
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        try:
             build()
+        except (GoMissing, CollectorBuildError) as error:
+            config.stash[BUILD_ERROR] = error
 
 
 @pytest.fixture(scope="session")
-def collector_binary() -> Path:
+def collector_binary(request: pytest.FixtureRequest) -> Path:
     """The Collector's binary; the test is skipped where it cannot be built because Go is missing."""
-    try:
-        return build()
-    except GoMissing as missing:
-        pytest.skip(str(missing))
+    error = request.config.stash.get(BUILD_ERROR, None)
+    if isinstance(error, GoMissing):
+        pytest.skip(str(error))
+    if error is not None:
+        raise error
+    return build()
 
 
 @pytest.fixture(scope="session")
