@@ -1,0 +1,83 @@
+"""The real Collector for the integration tests: one plain and one with TLS per test run."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.certificates import Certificates, make_certificates
+from tests.servers.collector import Collector
+from tests.servers.otelcol.build import CollectorBuildError, GoMissing, build
+
+COLLECTOR_FIXTURE = "collector_binary"
+BUILD_ERROR = pytest.StashKey[Exception]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test that uses the Collector, so that `-m "not collector"` finds them all."""
+    for item in items:
+        if COLLECTOR_FIXTURE in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.collector)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds the Collector before the first test: a cold build takes longer than a test may."""
+    config = session.config
+    if config.option.collectonly or not any(item.get_closest_marker("collector") for item in session.items):
+        return
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        try:
+            build()
+        except (GoMissing, CollectorBuildError) as error:
+            config.stash[BUILD_ERROR] = error
+
+
+@pytest.fixture(scope="session")
+def collector_binary(request: pytest.FixtureRequest) -> Path:
+    """The Collector's binary; the test is skipped where it cannot be built because Go is missing."""
+    error = request.config.stash.get(BUILD_ERROR, None)
+    if isinstance(error, GoMissing):
+        pytest.skip(str(error))
+    if error is not None:
+        raise error
+    return build()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A certificate authority of this test run, with a server and a client certificate."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def shared_collector(collector_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    """One plain Collector for the whole test run; tests use `collector`."""
+    with Collector(collector_binary, tmp_path_factory.mktemp("collector")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_tls_collector(
+    collector_binary: Path, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Collector]:
+    """One Collector with TLS for the whole test run; tests use `tls_collector`."""
+    directory = tmp_path_factory.mktemp("tls-collector")
+    with Collector(collector_binary, directory, certificates=certificates) as running:
+        yield running
+
+
+@pytest.fixture
+def collector(shared_collector: Collector) -> Collector:
+    """The plain Collector, with no records in it yet."""
+    shared_collector.forget_records()
+    return shared_collector
+
+
+@pytest.fixture
+def tls_collector(shared_tls_collector: Collector) -> Collector:
+    """The Collector with TLS, with no records in it yet."""
+    shared_tls_collector.forget_records()
+    return shared_tls_collector
