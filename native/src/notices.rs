@@ -45,8 +45,7 @@ impl Notices {
 
     /// Prints one line and keeps the notice.
     pub fn say(&self, code: &'static str, message: String) {
-        // Nothing can be done about a closed stderr, and nobody must be harmed by it.
-        let _ = writeln!(std::io::stderr(), "fapilog: {message}");
+        print(&message);
         self.keep(code, message);
     }
 
@@ -64,23 +63,28 @@ impl Notices {
     pub fn sender(&self, endpoint: &str, event: &SenderEvent) {
         match event {
             SenderEvent::Unreachable { cause } => self.say(
-                "receiver-unreachable",
+                "endpoint-unreachable",
                 format!(
                     "cannot deliver to {endpoint} ({cause}); records wait in memory and delivery is tried again. \
                      Start a collector there or set OTEL_EXPORTER_OTLP_ENDPOINT."
                 ),
             ),
             SenderEvent::Recovered { attempts } => {
-                self.say("receiver-recovered", format!("{endpoint} answers again after {attempts} failed attempts."));
+                print(&format!("{endpoint} answers again after {attempts} failed attempts."));
             }
             SenderEvent::Rejected { cause, records } => {
-                self.say("records-rejected", format!("{endpoint} refused {records} records for good: {cause}"));
+                self.say("export-rejected", format!("{endpoint} refused {records} records for good: {cause}"));
             }
             SenderEvent::PartialSuccess { rejected, warning } => {
                 let warning = warning.as_deref().unwrap_or("no reason given");
                 let message = format!("{endpoint} took a request without {rejected} of its records: {warning}");
-                self.say("records-partly-rejected", message);
+                self.say("export-rejected", message);
             }
         }
     }
+}
+
+fn print(message: &str) {
+    // Nothing can be done about a closed stderr, and nobody must be harmed by it.
+    let _ = writeln!(std::io::stderr(), "fapilog: {message}");
 }

@@ -177,7 +177,7 @@ impl Pipeline {
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) {
         match Builder::new().name(name.to_owned()).stack_size(THREAD_STACK_BYTES).spawn(run) {
             Ok(thread) => self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
-            Err(error) => self.notices.say("thread-start", format!("cannot start thread {name}: {error}")),
+            Err(error) => self.notices.say("thread-not-started", format!("cannot start thread {name}: {error}")),
         }
     }
 

@@ -39,28 +39,35 @@ pub struct Logger {
 }
 
 /// A record from another API, field by field.
-#[derive(FromPyObject)]
-struct Foreign<'py> {
-    #[pyo3(item)]
+struct Foreign<'a, 'py> {
     time_unix_nano: Option<u64>,
-    #[pyo3(item)]
     observed_time_unix_nano: Option<u64>,
-    #[pyo3(item)]
-    severity_number: Option<u8>,
-    #[pyo3(item)]
-    severity_text: Option<String>,
-    #[pyo3(item)]
+    severity_number: u8,
+    severity_text: String,
     body: Option<Bound<'py, PyAny>>,
-    #[pyo3(item)]
     attributes: Option<Bound<'py, PyAny>>,
-    #[pyo3(item)]
     event_name: Option<String>,
-    #[pyo3(item)]
-    context: Option<Bound<'py, PyAny>>,
-    #[pyo3(item)]
-    exception: Option<Bound<'py, PyAny>>,
-    #[pyo3(item)]
+    context: Option<&'a Bound<'py, PyAny>>,
+    exception: Option<&'a Bound<'py, PyAny>>,
     protected: bool,
+}
+
+impl<'py> Foreign<'_, 'py> {
+    /// The fields of what `LogEvent.to_record()` returned.
+    fn of_event(record: &Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(Self {
+            time_unix_nano: record.getattr("time_unix_nano")?.extract()?,
+            observed_time_unix_nano: None,
+            severity_number: record.getattr("severity_number")?.extract()?,
+            severity_text: record.getattr("severity_text")?.extract()?,
+            body: Some(record.getattr("body")?),
+            attributes: Some(record.getattr("attributes")?),
+            event_name: record.getattr("event_name")?.extract()?,
+            context: None,
+            exception: None,
+            protected: false,
+        })
+    }
 }
 
 #[pymethods]
@@ -111,38 +118,52 @@ impl Logger {
 
     /// Emits a `LogEvent`.
     fn emit(&self, py: Python<'_>, event: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        let record = match event.call_method0("to_record") {
-            Ok(record) => record,
-            Err(error) => {
-                self.refuse(py);
-                helpers::ignore::<()>(py, Err(error));
-                return self.completed(py);
-            }
+        let read = || -> PyResult<(Option<String>, Foreign<'_, '_>)> {
+            let record = event.call_method0("to_record")?;
+            Ok((record.getattr("scope_name")?.extract()?, Foreign::of_event(&record)?))
         };
-        let scope: Option<String> = record.get_item("scope_name").ok().and_then(|name| name.extract().ok());
-        match scope.filter(|name| !name.is_empty() && *name != self.scope.name) {
-            None => self.emit_record(py, &record),
-            Some(name) => {
+        match read() {
+            Err(error) => self.refuse(py, error),
+            Ok((Some(name), foreign)) if !name.is_empty() && name != self.scope.name => {
                 let bound = self.bound.as_ref().map(|bound| bound.clone_ref(py));
-                Self::with(self.handle.clone_ref(py), Scope { name, ..self.scope.clone() }, bound)
-                    .emit_record(py, &record)
+                let other = Self::with(self.handle.clone_ref(py), Scope { name, ..self.scope.clone() }, bound);
+                other.emit_foreign(py, &foreign)
             }
+            Ok((_, foreign)) => self.emit_foreign(py, &foreign),
         }
     }
 
-    /// Emits a record given as a mapping of OTel fields; the door for the OTel API, stdlib logging and `LogEvent`.
-    fn emit_record(&self, py: Python<'_>, record: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        match record.extract::<Foreign<'_>>() {
-            Ok(foreign) => {
-                // SAFETY: attached; `emit_foreign` returns a new reference or null with an error set.
-                unsafe { Bound::from_owned_ptr_or_err(py, self.emit_foreign(py, foreign)).map(Bound::unbind) }
-            }
-            Err(error) => {
-                self.refuse(py);
-                helpers::ignore::<()>(py, Err(error));
-                self.completed(py)
-            }
-        }
+    /// Emits a record given field by field: the door for the OTel API, `logging` and other libraries.
+    #[pyo3(signature = (*, body=None, severity_number=0, severity_text="", time_unix_nano=None,
+        observed_time_unix_nano=None, attributes=None, event_name=None, context=None, exception=None, protected=false))]
+    #[allow(clippy::too_many_arguments)]
+    fn emit_record(
+        &self,
+        py: Python<'_>,
+        body: Option<Bound<'_, PyAny>>,
+        severity_number: u8,
+        severity_text: &str,
+        time_unix_nano: Option<u64>,
+        observed_time_unix_nano: Option<u64>,
+        attributes: Option<Bound<'_, PyAny>>,
+        event_name: Option<String>,
+        context: Option<&Bound<'_, PyAny>>,
+        exception: Option<&Bound<'_, PyAny>>,
+        protected: bool,
+    ) -> PyResult<Py<PyAny>> {
+        let foreign = Foreign {
+            time_unix_nano,
+            observed_time_unix_nano,
+            severity_number,
+            severity_text: severity_text.to_owned(),
+            body,
+            attributes,
+            event_name,
+            context,
+            exception,
+            protected,
+        };
+        self.emit_foreign(py, &foreign)
     }
 
     fn __repr__(&self) -> String {
@@ -184,15 +205,18 @@ impl Logger {
         drop(unsafe { self.resolved.replace(Resolved { generation, threshold, scope, active }) });
     }
 
-    fn refuse(&self, py: Python<'_>) {
+    /// Counts a record that could not be read, and tells why.
+    fn refuse(&self, py: Python<'_>, error: PyErr) -> PyResult<Py<PyAny>> {
         // SAFETY: attached.
         if let Some(active) = unsafe { self.resolve(py) }.active.clone() {
             active.pipeline.refuse(Refusal::CaptureFailed);
+            active.pipeline.notices().keep("capture-failed", format!("a record could not be read: {error}"));
         }
+        helpers::ignore::<()>(py, Err(error));
+        Self::completed(py)
     }
 
-    #[allow(clippy::unused_self)]
-    fn completed(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn completed(py: Python<'_>) -> PyResult<Py<PyAny>> {
         // SAFETY: a new reference.
         unsafe { Bound::from_owned_ptr_or_err(py, helpers::done()).map(Bound::unbind) }
     }
@@ -262,20 +286,19 @@ impl Logger {
         }
     }
 
-    /// # Safety
-    /// Attached.
-    unsafe fn emit_foreign(&self, py: Python<'_>, foreign: Foreign<'_>) -> *mut ffi::PyObject {
-        let severity = foreign.severity_number.unwrap_or(0).min(24);
-        // SAFETY: attached, for every call below.
+    /// Stages 1 to 4 of a record from another API.
+    fn emit_foreign(&self, py: Python<'_>, foreign: &Foreign<'_, '_>) -> PyResult<Py<PyAny>> {
+        let severity = foreign.severity_number.min(24);
+        // SAFETY: attached, as `py` proves, for every call below.
         unsafe {
             let Some((active, scope)) = self.admit(py, severity, foreign.protected) else {
-                return helpers::done();
+                return Self::completed(py);
             };
             let observed = foreign.observed_time_unix_nano.unwrap_or_else(|| active.pipeline.clock().now_nanos());
-            let field = severity_field(severity, foreign.severity_text.as_deref().unwrap_or_default());
+            let field = severity_field(severity, &foreign.severity_text);
             let level = (severity, field.as_slice(), foreign.protected || severity >= 17);
             let times = (foreign.time_unix_nano.unwrap_or(0), observed);
-            let span = trace::of_context(py, foreign.context.as_ref());
+            let span = trace::of_context(py, foreign.context);
             let mut emission = Emission::begin_at(py, &active, level, times, span);
             if let Some(body) = &foreign.body {
                 emission.body(body.as_ptr());
@@ -283,7 +306,7 @@ impl Logger {
             if let Some(attributes) = &foreign.attributes {
                 emission.mapping(attributes);
             }
-            if let Some(exception) = &foreign.exception {
+            if let Some(exception) = foreign.exception {
                 emission.exception(exception);
             }
             emission.event_name(foreign.event_name.as_deref().unwrap_or_default());
@@ -291,7 +314,7 @@ impl Logger {
                 emission.bound(bound.get());
             }
             emission.bound_context();
-            emission.finish(scope)
+            Bound::from_owned_ptr_or_err(py, emission.finish(scope)).map(Bound::unbind)
         }
     }
 }

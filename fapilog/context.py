@@ -1,0 +1,79 @@
+"""Stage 2 of 7, capture: attributes bound to the context of a task or thread. Thread: caller.
+
+One context variable holds the innermost binding, already encoded for the pipeline that used it first. It is a
+variable of its own, not a key in OpenTelemetry's `Context`: extracting a remote parent starts a fresh `Context`, and
+bound attributes must outlive that (ADR 0004).
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any
+
+from fapilog import _native, otel_private
+
+_bound: ContextVar[_native.BoundAttributes | None] = ContextVar("fapilog_bound", default=None)
+
+
+class bind_context:  # noqa: N801 - used as a function
+    """Bind attributes to every record logged below, in this task or thread and in those that copy its context.
+
+    Attributes of the call win over those of `Logger.bind`, these over bound context; an inner `bind_context` wins over
+    an outer one. Works with `with` and `async with`; may be entered again after it was left.
+
+    Args:
+        **attributes: Any values; encoded once, when the first record uses them.
+
+    Example:
+        >>> import fapilog
+        >>> with fapilog.bind_context(request_id="r-1"):
+        ...     fapilog.current_context()
+        {'request_id': 'r-1'}
+    """
+
+    __slots__ = ("_attributes", "_tokens")
+
+    def __init__(self, **attributes: Any) -> None:
+        self._attributes = attributes
+        self._tokens: list[Token[_native.BoundAttributes | None]] = []
+
+    def __enter__(self) -> None:
+        merged = _native.BoundAttributes(self._attributes, _bound.get())
+        self._tokens.append(_bound.set(merged))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            _bound.reset(self._tokens.pop())
+        except ValueError:
+            # Left in another context than entered (a generator finalised elsewhere): there is nothing to undo here.
+            return
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def current_context() -> dict[str, Any]:
+    """Return the attributes that `bind_context` binds here, as a new dict.
+
+    Example:
+        >>> current_context()
+        {}
+    """
+    bound = _bound.get()
+    return {} if bound is None else bound.attributes
+
+
+def connect() -> None:
+    """Tell native capture where the current span and the bound attributes are read."""
+    getter, key = otel_private.current_context_getter(), otel_private.span_key()
+    _native.connect_context(
+        bound=_bound.get, fallback=otel_private.span_context, current_context=getter, span_key=key
+    )

@@ -1,0 +1,79 @@
+"""Stage 2 of 7, capture: an exception as three attributes. Thread: caller.
+
+Formatted on the caller, because a traceback kept for later would keep every local of its frames alive.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from types import TracebackType
+from typing import Any
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+# Frames of one traceback: deep recursion would fill the record with the same line.
+_FRAMES_LIMIT = 64
+
+
+def describe_exception(exc_info: Any) -> tuple[str, str, str] | None:
+    """Describe an exception for `exception.type`, `exception.message` and `exception.stacktrace`.
+
+    The stack trace holds the whole chain (`__cause__`, `__context__`, groups), oldest first, as Python prints it; at
+    most 64 frames of each traceback, from both ends.
+
+    Args:
+        exc_info: What `exc_info=` takes: True for the exception being handled, an exception, or a `sys.exc_info()`
+            tuple. Anything else, or no exception, gives None.
+
+    Returns:
+        Fully qualified type, message and stack trace (OTel semantic conventions, exceptions in logs).
+
+    Example:
+        >>> describe_exception(ValueError("no such order"))[:2]
+        ('ValueError', 'no such order')
+    """
+    exception = _exception(exc_info)
+    if exception is None:
+        return None
+    kind = type(exception)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return name, _message(exception), _stack(exception)
+
+
+def _exception(exc_info: Any) -> BaseException | None:
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if isinstance(exc_info, tuple) and len(exc_info) == 3:
+        return exc_info[1] if isinstance(exc_info[1], BaseException) else None
+    return sys.exc_info()[1] if exc_info else None
+
+
+def _message(exception: BaseException) -> str:
+    try:
+        return str(exception)
+    except Exception:
+        return f"<unprintable {type(exception).__name__}>"
+
+
+def _stack(exception: BaseException) -> str:
+    try:
+        described = traceback.TracebackException.from_exception(exception)
+        _shorten(described, set())
+        return "".join(described.format())
+    except Exception as error:
+        # A class can lie about anything; the record keeps type and message.
+        return f"<no stack trace: {type(error).__name__}>"
+
+
+def _shorten(described: traceback.TracebackException, seen: set[int]) -> None:
+    if id(described) in seen:
+        return
+    seen.add(id(described))
+    if len(described.stack) > _FRAMES_LIMIT:
+        half = _FRAMES_LIMIT // 2
+        left_out = len(described.stack) - 2 * half
+        gap = traceback.FrameSummary(f"<{left_out} frames left out>", 0, "", line="")
+        described.stack[half:-half] = [gap]
+    for other in (described.__cause__, described.__context__, *(described.exceptions or ())):
+        if other is not None:
+            _shorten(other, seen)

@@ -1,0 +1,72 @@
+"""Stage 1 of 7, emit: where an application gets its loggers. Thread: caller.
+
+`Logger` is native: a level method goes through stages 1 to 4 in one call, `native/src/python/logger.rs`. This module
+makes loggers and connects native capture with the Python functions it asks now and then.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import sys
+from typing import Any
+
+from fapilog import _native, backpressure, context, exceptions, values
+from fapilog._native import Logger
+
+# The process-wide pipeline; `configure_otel()` attaches it, or the first record does.
+default_handle = _native.PipelineHandle(configures_itself=True)
+
+
+def get_logger(name: str | None = None, /, **attributes: Any) -> Logger:
+    """Return a logger whose records carry `name` as their instrumentation scope.
+
+    Works before `configure_otel()`: the first record then configures defaults from the environment (the console, and
+    OTLP when an endpoint is set). Loggers are cheap; two with the same name are equal in effect.
+
+    Args:
+        name: Usually `__name__`. Default: the name of the calling module.
+        **attributes: Bound to every record, as by `Logger.bind`.
+
+    Example:
+        >>> log = get_logger("orders", tenant="acme")
+        >>> log.name
+        'orders'
+    """
+    if name is None:
+        name = sys._getframe(1).f_globals.get("__name__", "")
+    bound = _native.BoundAttributes(attributes) if attributes else None
+    return Logger(default_handle, str(name), bound=bound)
+
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def _unix_nanos(value: Any) -> int | None:
+    """Nanoseconds since the epoch: of a datetime (naive: local time), an int (nanoseconds), a float (seconds)."""
+    if isinstance(value, datetime.datetime):
+        return (value.astimezone(datetime.UTC) - _EPOCH) // datetime.timedelta(microseconds=1) * 1_000
+    if isinstance(value, float):
+        return int(value * 1e9)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _configure_defaults() -> None:
+    # The one call that goes up: a logger that nobody configured configures the process.
+    importlib.import_module("fapilog.telemetry").configure_defaults()
+
+
+def _on_notice(code: str, message: str) -> None:
+    importlib.import_module("fapilog.telemetry").on_notice(code, message)
+
+
+context.connect()
+_native.connect_values(values.classify, values.to_plain)
+_native.connect_capture(
+    describe_exception=exceptions.describe_exception,
+    unix_nanos=_unix_nanos,
+    wait_for_room=backpressure.wait_for_room,
+    on_event_loop=backpressure.on_event_loop,
+    on_notice=_on_notice,
+    configure_defaults=_configure_defaults,
+)
