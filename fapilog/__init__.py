@@ -1,0 +1,1 @@
+"""OpenTelemetry-native logging for Python."""
