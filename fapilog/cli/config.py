@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 
+from fapilog.errors import ConfigurationError
 from fapilog.settings import Settings
 from fapilog.settings.sources import nest
 
-app = typer.Typer(
-    help="Look at the settings: arguments apart, exactly what a service would use.", no_args_is_help=True
-)
+app = typer.Typer(help="Look at the settings that a service started here would use.", no_args_is_help=True)
 
 File = Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Settings file: .yaml, .yml or .json.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -40,7 +40,13 @@ def explain(path: File = None, as_json: Json = False) -> None:
 @app.command()
 def validate(path: File = None, as_json: Json = False) -> None:
     """Check the settings; exit code 2 and the problems on stderr if they are wrong."""
-    settings = Settings.load(path)
+    try:
+        settings = Settings.load(path)
+    except ConfigurationError as error:
+        if as_json:
+            problems = [asdict(problem) for problem in error.problems]
+            typer.echo(json.dumps({"valid": False, "problems": problems}, indent=2))
+        raise
     origins = {item.origin for item in settings.explain()} - {"default"}
     if as_json:
         typer.echo(json.dumps({"valid": True, "origins": sorted(origins)}))

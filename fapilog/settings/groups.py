@@ -32,8 +32,8 @@ class BufferSettings(Group):
     )
     overflow: Literal["drop_oldest", "drop_newest", "wait"] = Field(
         "drop_oldest",
-        description="What happens when the buffer is full: the oldest unsent records make room, the new record"
-        " is dropped, or the caller waits. Every drop is counted.",
+        description="What happens when the buffer is full: the oldest unsent records make room, the new"
+        " record is dropped, or the caller waits. Every drop is counted.",
     )
     wait_timeout_millis: NotNegative = Field(
         5_000, description="Longest time one call waits when `overflow` is `wait`."

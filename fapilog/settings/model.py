@@ -98,9 +98,7 @@ class Settings(BaseSettings):
         try:
             super().__init__(**nest(flat))
         except ValidationError as error:
-            load.problems += [
-                problems.problem_from(item, load.origins, tuple(ROWS)) for item in error.errors()
-            ]
+            load.problems += [problems.problem_from(item, load.origins, _known()) for item in error.errors()]
         finally:
             _current.reset(token)
         if load.problems:
@@ -156,11 +154,11 @@ class Settings(BaseSettings):
             ConfigurationError: `setting-unknown`, if there is no such setting.
         """
         if name not in ROWS:
-            raise ConfigurationError([problems.unknown_problem(name, ARGUMENT, tuple(ROWS))])
+            raise ConfigurationError([problems.unknown_problem(name, ARGUMENT, _known())])
         return self._origins.get(name, problems.DEFAULT)
 
     def explain(self) -> Explanation:
-        """Every setting with its value, where it comes from and which variables can set it; secrets masked."""
+        """Every setting with value, origin and the variables that can set it; secrets masked."""
         return Explanation(
             Explained(
                 row.name,
@@ -179,6 +177,10 @@ class Settings(BaseSettings):
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         yield from ((name, masked(name, getattr(self, name))) for name in type(self).model_fields)
+
+
+def _known() -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*ROWS, *Settings.model_fields)))
 
 
 def _plain(value: object) -> object:

@@ -73,21 +73,22 @@ def pairs(raw: str) -> dict[str, str]:
 
 
 def baggage(raw: str) -> dict[str, str]:
-    """`key=value` pairs as W3C Baggage writes them: percent-encoded UTF-8, without `;` properties."""
-    if ";" in raw:
-        raise ValueError("holds a semicolon, which has to be written as %3B")
+    """`key=value` pairs as W3C Baggage writes them: percent-encoded UTF-8."""
     try:
-        decoded = {
-            unquote(key, errors="strict"): unquote(value, errors="strict")
-            for key, value in pairs(raw).items()
-        }
+        decoded = {_unquoted(key): _unquoted(value) for key, value in pairs(raw).items()}
     except UnicodeDecodeError:
         raise ValueError("holds percent-encoded bytes that are not UTF-8") from None
     return {key.strip(): value.strip() for key, value in decoded.items()}
 
 
+def _unquoted(raw: str) -> str:
+    return unquote(raw, errors="strict")
+
+
 def headers(raw: str) -> dict[str, str]:
     """Request headers from a W3C Baggage list; names become lower case."""
+    if ";" in raw:  # a property of W3C Baggage, or a value that was not encoded: nobody can tell
+        raise ValueError("holds a semicolon, which has to be written as %3B")
     return checked_headers(baggage(raw))
 
 
@@ -102,7 +103,7 @@ def checked_headers(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def otlp_timeout(raw: str) -> int | Noted:
-    """Milliseconds from the value of OTEL_EXPORTER_OTLP_TIMEOUT: seconds as in Python, or clearly milliseconds.
+    """Milliseconds from OTEL_EXPORTER_OTLP_TIMEOUT: seconds as in Python, or clearly milliseconds.
 
     0 stays 0: no limit. Any positive number is at least 1 ms, so that a tiny one never means no limit.
     """

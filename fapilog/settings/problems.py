@@ -1,4 +1,4 @@
-"""Errors of pydantic and of parsers to problems in our own words: what, the values, their origin, what to do."""
+"""Errors of pydantic and of parsers in our words: what, the values, their origin, what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from fapilog.diagnostics import one_line
 from fapilog.errors import MASK, OffendingSetting, Problem
 from fapilog.settings.parse import mask_url
-from fapilog.settings.variables import ROWS
+from fapilog.settings.variables import ROWS, VARIABLE_NAMES
 
 DEFAULT = "default"
 _SHOWN_CHARACTERS = 80
@@ -21,6 +21,7 @@ _CLAUSES: Mapping[str, tuple[str, str]] = {
     "int_type": ("is not a whole number", "a whole number of {unit}"),
     "int_from_float": ("is not a whole number", "a whole number of {unit}"),
     "greater_than_equal": ("is too small", "{ge} or more"),
+    "less_than_equal": ("is too large", "{le} or less"),
     "bool_type": ("is neither true nor false", "true or false"),
     "string_type": ("is not text", "text ({unit})"),
     "path_type": ("is not a path", "a path"),
@@ -53,10 +54,15 @@ def parse_problem(name: str, raw: str, variable: str, clause: str) -> Problem:
     return Problem("setting-invalid", f"{name} {clause}", (setting(name, raw, variable, remedy),), remedy)
 
 
+def _place(name: str, origin: str) -> str:
+    """Where a person changes the value: the variable it came from, else the setting."""
+    return origin if origin in VARIABLE_NAMES else name
+
+
 def value_problem(error: ErrorDetails, name: str, value: object, origin: str) -> Problem:
     """One value that a field does not accept."""
     context: Mapping[str, Any] = error.get("ctx", {})
-    place = name if origin in {DEFAULT, "argument"} or origin.endswith((".yaml", ".yml", ".json")) else origin
+    place = _place(name, origin)
     unit = ROWS[name].unit if name in ROWS else "its kind"
     if error["type"] == "fapilog":
         code, clause, hint = context["code"], context["clause"], context["do"]
@@ -65,7 +71,7 @@ def value_problem(error: ErrorDetails, name: str, value: object, origin: str) ->
         clause, template = _CLAUSES.get(error["type"], default)
         code, hint = (
             "setting-invalid",
-            template.format_map({"unit": unit, "expected": "", "ge": ""} | dict(context)),
+            template.format_map({"unit": unit, "expected": "", "ge": "", "le": ""} | dict(context)),
         )
     remedy = f"set {place} to {hint}"
     return Problem(code, f"{name} {clause}", (setting(name, value, origin, remedy),), remedy)
@@ -74,8 +80,9 @@ def value_problem(error: ErrorDetails, name: str, value: object, origin: str) ->
 def conflict_problem(error: ErrorDetails, group: str, origins: Mapping[str, str]) -> Problem:
     """Settings of one group that contradict each other."""
     context = error["ctx"]
-    remedy = str(context["do"])
     prefix = f"{group}." if group else ""
+    places = {name: _place(prefix + name, origins.get(prefix + name, DEFAULT)) for name in context["values"]}
+    remedy = str(context["do"]).format_map(places)
     settings = tuple(
         setting(prefix + name, value, origins.get(prefix + name, DEFAULT), remedy)
         for name, value in context["values"].items()

@@ -54,11 +54,15 @@ def leaves(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     """The opposite of `leaves`."""
     tree: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {}  # made here: a mapping of the caller is never written to
     for name, value in flat.items():
-        *groups, last = name.split(".")
+        *parents, last = name.split(".")
         level = tree
-        for group in groups:
-            level = level.setdefault(group, {})
+        for depth, parent in enumerate(parents, start=1):
+            path = ".".join(parents[:depth])
+            if path not in groups:
+                groups[path] = level[parent] = {}
+            level = groups[path]
         level[last] = value
     return tree
 
