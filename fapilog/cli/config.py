@@ -16,7 +16,7 @@ from fapilog.settings.sources import nest
 
 app = typer.Typer(help="Look at the settings that a service started here would use.", no_args_is_help=True)
 
-File = Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Settings file: .yaml, .yml or .json.")]
+File = Annotated[Path | None, typer.Argument(help="Settings file: .yaml, .yml or .json.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         try:
             super().__init__(**nest(flat))
         except ValidationError as error:
-            load.problems += [problems.problem_from(item, load.origins, _known()) for item in error.errors()]
+            _add_problems(load, error)
         finally:
             _current.reset(token)
         if load.problems:
@@ -177,6 +177,15 @@ class Settings(BaseSettings):
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         yield from ((name, masked(name, getattr(self, name))) for name in type(self).model_fields)
+
+
+def _add_problems(load: Load, error: ValidationError) -> None:
+    """Add what the model found, without conflicts that only follow from a value that is wrong already."""
+    wrong = {setting.name for problem in load.problems for setting in problem.settings}
+    for item in error.errors():
+        problem = problems.problem_from(item, load.origins, _known())
+        if wrong.isdisjoint(setting.name for setting in problem.settings):
+            load.problems.append(problem)
 
 
 def _known() -> tuple[str, ...]:
