@@ -85,6 +85,14 @@ def _nanoseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
+def _unambiguous(value: object) -> object:
+    # pydantic would take a float or a text of digits as seconds, where an integer means nanoseconds.
+    number = isinstance(value, (float, bool)) or (isinstance(value, str) and value.strip()[4:5] != "-")
+    if number:
+        raise ValueError("a timestamp is an aware datetime, an ISO 8601 text or whole nanoseconds")
+    return value
+
+
 def _not_before_1970(value: datetime | int) -> datetime | int:
     if isinstance(value, datetime) and value < _EPOCH:
         raise ValueError("a timestamp before 1970 has no OTLP representation")
@@ -93,7 +101,9 @@ def _not_before_1970(value: datetime | int) -> datetime | int:
 
 Level = Annotated[str, BeforeValidator(_level_text), AfterValidator(_known_level)]
 UnixNano = Annotated[int, Field(strict=True, ge=0, lt=_UINT64_LIMIT)]
-Timestamp = Annotated[UnixNano | AwareDatetime, AfterValidator(_not_before_1970)]
+Timestamp = Annotated[
+    UnixNano | AwareDatetime, BeforeValidator(_unambiguous), AfterValidator(_not_before_1970)
+]
 
 
 class LogEvent(BaseModel):
