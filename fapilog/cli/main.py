@@ -13,9 +13,10 @@ import typer
 
 from fapilog.cli import config
 from fapilog.diagnostics import one_line
-from fapilog.errors import ConfigurationError
+from fapilog.errors import ConfigurationError, FapilogError
 
 COMMANDS_GROUP = "fapilog.commands"
+FAILED = 1
 WRONG_CONFIGURATION = 2
 
 app = typer.Typer(
@@ -82,6 +83,6 @@ def main() -> None:
     add_plugin_commands(app)
     try:
         app(prog_name="fapilog")
-    except ConfigurationError as error:
+    except FapilogError as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(WRONG_CONFIGURATION)
+        sys.exit(WRONG_CONFIGURATION if isinstance(error, ConfigurationError) else FAILED)

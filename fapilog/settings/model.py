@@ -175,6 +175,15 @@ class Settings(BaseSettings):
             value = getattr(value, part)
         return value
 
+    def __eq__(self, other: object) -> bool:
+        """Equal values are equal settings, wherever they came from."""
+        if not isinstance(other, Settings):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in Settings.model_fields)
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in Settings.model_fields))
+
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         yield from ((name, masked(name, getattr(self, name))) for name in type(self).model_fields)
 

@@ -161,8 +161,9 @@ def mask_url(raw: str) -> str:
         >>> mask_url("https://user:pa/ss@host:4318/v1/logs?key=1")
         'https://***@host:4318/v1/logs?***'
     """
-    head, question, _ = raw.partition("?")
-    head = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", rf"\g<1>{MASK}@", head, flags=re.DOTALL)
+    # Up to the last @ of everything: a password may hold any character, a question mark too.
+    shown = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", rf"\g<1>{MASK}@", raw, flags=re.DOTALL)
+    head, question, _ = shown.partition("?")
     return head + (f"?{MASK}" if question else "")
 
 

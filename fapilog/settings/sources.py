@@ -72,9 +72,8 @@ def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
     """Validates the value of one setting alone, as its field would."""
     group, _, rest = name.partition(".")
     info: FieldInfo = model.model_fields[group]
-    if rest:
-        inner = nested(info.annotation)
-        assert inner is not None, name
+    inner = nested(info.annotation)
+    if inner is not None:
         return _adapter(inner, rest)
     annotation: Any = info.annotation
     return TypeAdapter(Annotated[annotation, *info.metadata] if info.metadata else annotation)

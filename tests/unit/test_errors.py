@@ -20,7 +20,9 @@ from fapilog.errors import (
     configuration_error,
 )
 
-CLASSES = [item for item in vars(errors).values() if inspect.isclass(item) and issubclass(item, BaseException)]
+CLASSES = [
+    item for item in vars(errors).values() if inspect.isclass(item) and issubclass(item, BaseException)
+]
 
 QUEUE = Problem(
     "queue-smaller-than-batch",

@@ -25,7 +25,14 @@ def test_a_full_event_becomes_a_record_of_the_data_model():
         category="business",
         severity=4,
         tags={"shop": "berlin"},
-        context={"user_id": 7, "client_ip": "10.0.0.1", "method": "POST", "path": "/o", "status_code": 201, "x": []},
+        context={
+            "user_id": 7,
+            "client_ip": "10.0.0.1",
+            "method": "POST",
+            "path": "/o",
+            "status_code": 201,
+            "x": [],
+        },
         metrics={"duration": 12},
         correlation_id="c-1",
         event_name="order.placed",
@@ -151,8 +158,13 @@ def test_a_datetime_becomes_nanoseconds_without_rounding(naive, offset_minutes):
 
 
 def test_an_event_can_be_read_from_json():
-    event = LogEvent.model_validate_json('{"message": "m", "timestamp": "2026-01-01T00:00:00Z", "category": "error"}')
-    assert (event.category, event.to_record().time_unix_nano) == (EventCategory.ERROR, 1_767_225_600_000_000_000)
+    event = LogEvent.model_validate_json(
+        '{"message": "m", "timestamp": "2026-01-01T00:00:00Z", "category": "error"}'
+    )
+    assert (event.category, event.to_record().time_unix_nano) == (
+        EventCategory.ERROR,
+        1_767_225_600_000_000_000,
+    )
 
 
 def test_the_six_categories_are_their_own_text():

@@ -35,14 +35,15 @@ def test_baggage_survives_percent_encoding_in_any_language(attributes):
 
 
 @given(st.text())
-def test_parsers_of_lists_answer_or_raise_value_error(raw):
+def test_parsers_answer_or_raise_value_error_with_a_clause(raw):
     for parser in (parse.headers, parse.baggage, parse.pairs, parse.otlp_timeout, parse.whole_number):
+        clause = ""
+        answer = None
         try:
             answer = parser(raw)
         except ValueError as error:
-            assert str(error).startswith(("is ", "holds "))
-        else:
-            assert isinstance(answer, (dict, int, Noted))
+            clause = str(error)
+        assert isinstance(answer, (dict, int, Noted)) or clause.startswith(("is ", "holds "))
 
 
 @given(st.text())
@@ -78,7 +79,16 @@ def test_header_details_follow_the_baggage_format():
 
 @pytest.mark.parametrize(
     ("raw", "millis"),
-    [("10", 10_000), ("0", 0), ("0.5", 500), (" 2.25 ", 2_250), ("0.0001", 1), (".5", 500), ("999", 999_000), ("5.", 5_000)],
+    [
+        ("10", 10_000),
+        ("0", 0),
+        ("0.5", 500),
+        (" 2.25 ", 2_250),
+        ("0.0001", 1),
+        (".5", 500),
+        ("999", 999_000),
+        ("5.", 5_000),
+    ],
 )
 def test_the_otel_timeout_is_read_as_seconds(raw, millis):
     assert parse.otlp_timeout(raw) == millis
@@ -134,13 +144,22 @@ ENDPOINTS = [
     ("http://h:4318/", "http://h:4318/v1/logs", "http://h:4318/", "http://h:4318/"),
     ("https://h/otlp", "https://h/otlp/v1/logs", "https://h/otlp", "https://h/otlp"),
     ("https://h/otlp/", "https://h/otlp/v1/logs", "https://h/otlp/", "https://h/otlp/"),
-    (" http://[::1]:1/x?a=b ", "http://[::1]:1/x/v1/logs?a=b", "http://[::1]:1/x?a=b", "http://[::1]:1/x?a=b"),
+    (
+        " http://[::1]:1/x?a=b ",
+        "http://[::1]:1/x/v1/logs?a=b",
+        "http://[::1]:1/x?a=b",
+        "http://[::1]:1/x?a=b",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("raw", "base", "signal", "full"), ENDPOINTS)
 def test_the_path_of_an_endpoint_depends_on_where_it_was_given(raw, base, signal, full):
-    assert (parse.base_endpoint(raw), parse.signal_endpoint(raw), parse.full_endpoint(raw)) == (base, signal, full)
+    assert (parse.base_endpoint(raw), parse.signal_endpoint(raw), parse.full_endpoint(raw)) == (
+        base,
+        signal,
+        full,
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +188,7 @@ def test_a_url_is_shown_without_credentials_and_query(raw, shown):
     assert parse.mask_url(raw) == shown
 
 
-@given(st.text(min_size=8, alphabet=st.characters(exclude_characters="@?")))
+@given(st.text(min_size=8, alphabet=st.characters(exclude_categories=["Cs"])))
 def test_a_password_never_shows_whatever_it_holds(password):
     assert parse.mask_url(f"https://user:{password}@h") == "https://***@h"
 
