@@ -1,0 +1,167 @@
+"""Rewrite the generated parts of `docs/reference/*.md` from the code: `python docs/generate.py`.
+
+What stands between the markers belongs to this script, the rest of a page to its author.
+`tests/contract/test_docs.py` asserts that the committed pages equal what this script writes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import typer.main
+
+sys.path.insert(
+    0, str(Path(__file__).resolve().parents[1])
+)  # the tree next to this script, not an installed one
+
+from fapilog import errors
+from fapilog.cli.main import app
+from fapilog.diagnostics import NOTICES
+from fapilog.event import CONTEXT_NAMES
+from fapilog.settings import Settings
+from fapilog.settings.explain import masked, text
+from fapilog.settings.groups import nested
+from fapilog.settings.variables import ROWS, Row
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+_PART = re.compile(r"(<!-- begin generated: (?P<name>\w+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    escaped = (tuple(cell.replace("|", "\\|") for cell in row) for row in rows)
+    lines = [head, tuple("---" for _ in head), *escaped]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def settings() -> str:
+    """One table of settings for each group."""
+    return "\n\n".join(f"## {title}\n\n{about}\n\n{body}" for title, about, body in _groups(Settings))
+
+
+def _groups(model: type[Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    rows, inner = [], []
+    for field, info in model.model_fields.items():
+        group = nested(info.annotation)
+        if group:
+            inner.append((group, f"{prefix}{field}."))
+        else:
+            rows.append(_setting(ROWS[prefix + field], info))
+    about = "Everything that belongs to no group." if model is Settings else inspect.getdoc(model) or ""
+    head = ("setting", "value", "default", "variables", "what it does")
+    yield prefix.rstrip(".") or "Top level", about, table(head, rows)
+    for group, path in inner:
+        yield from _groups(group, path)
+
+
+def _setting(row: Row, info: Any) -> tuple[str, ...]:
+    default = text(masked(row.name, info.get_default(call_default_factory=True)))
+    variables = ", ".join(f"`{variable.name}`" for variable in row.variables)
+    return (
+        f"`{row.name}`",
+        _values(info.annotation, row),
+        f"`{default}` ({row.source})",
+        variables,
+        info.description,
+    )
+
+
+def _values(annotation: Any, row: Row) -> str:
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{word}`" for word in get_args(annotation))
+    return row.unit
+
+
+def environment() -> str:
+    """One row for each variable."""
+    rows = [
+        (
+            f"`{variable.name}`",
+            f"`{row.name}`",
+            row.unit,
+            f"{place} of {len(row.variables)}",
+            "a warning, ignored" if variable.lenient else "an error",
+        )
+        for row in ROWS.values()
+        for place, variable in enumerate(row.variables, start=1)
+    ]
+    return table(
+        ("variable", "setting", "value", "precedence", "a value that cannot be used is"), sorted(rows)
+    )
+
+
+def tree() -> str:
+    """The exception tree as it is drawn at the head of `errors.py`."""
+    drawing = re.search(r"```\n.*?```", inspect.getdoc(errors) or "", re.DOTALL)
+    return drawing.group() if drawing else ""
+
+
+def codes() -> str:
+    """One heading for each code."""
+    return "\n\n".join(
+        f"### {code}\n\n`{entry.exception}`. {entry.meaning} What to do: {entry.remedy}"
+        for code, entry in errors.CODES.items()
+    )
+
+
+def notices() -> str:
+    """One heading for each line that the logger says on stderr."""
+    return "\n\n".join(f"### {code}\n\n{meaning}" for code, meaning in NOTICES.items())
+
+
+def context() -> str:
+    """Context keys and their semantic-convention names."""
+    return table(
+        ("context key", "attribute"), [(f"`{key}`", f"`{name}`") for key, name in CONTEXT_NAMES.items()]
+    )
+
+
+def commands() -> str:
+    """One heading for each command of the core; packages can add more."""
+    return "\n\n".join(_command("fapilog", typer.main.get_command(app)))
+
+
+def _command(path: str, command: Any) -> Iterator[str]:
+    arguments = [param for param in command.params if param.param_type_name == "argument"]
+    names = " ".join(p.name.upper() if p.required else f"[{p.name.upper()}]" for p in arguments)
+    options = [(" ".join(f"`{name}`" for name in p.opts), p.help or "") for p in command.params]
+    body = table(("argument or option", "what it does"), options) if options else ""
+    usage = f"{path} {names}".strip()
+    yield "\n\n".join(
+        part for part in (f"## {path}", f"`{usage}`: {inspect.cleandoc(command.help or '')}", body) if part
+    )
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _command(f"{path} {name}", inner)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    part.__name__: part for part in (settings, environment, tree, codes, notices, context, commands)
+}
+
+
+def generated(page: str) -> str:
+    """The page with every generated part written anew."""
+
+    def write(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{PARTS[match['name']]()}\n\n{match[3]}"
+
+    return _PART.sub(write, page)
+
+
+def main() -> None:
+    """Rewrite the pages in place and name those that changed."""
+    for path in sorted(REFERENCE.glob("*.md")):
+        before = path.read_text(encoding="utf-8")
+        after = generated(before)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+            sys.stdout.write(f"rewrote {path.relative_to(REFERENCE.parents[1])}\n")
+
+
+if __name__ == "__main__":
+    main()

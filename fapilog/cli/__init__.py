@@ -1,0 +1,1 @@
+"""The `fapilog` command. The only place that imports typer."""

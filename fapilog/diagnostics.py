@@ -1,0 +1,191 @@
+"""The logger's own voice: one line on stderr, once per subject and minute, and the `on_error` callback.
+
+Neither goes through the pipeline and neither raises, so a broken pipeline can still say that it is broken.
+Threads: any. Imports `errors` only.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TextIO
+
+from fapilog.errors import ConfigurationError, FapilogError, OffendingSetting, Problem
+
+INTERVAL_SECONDS = 60.0
+# Subjects remembered before the memory is cleared: names come from outside, so memory needs a bound.
+_SUBJECTS_LIMIT = 1_024
+
+# What the settings say on stderr instead of raising. `docs/reference/errors.md` lists them.
+NOTICES: Mapping[str, str] = MappingProxyType(
+    {
+        "variable-ignored": "An OTEL_ variable holds a value that cannot be used. The OpenTelemetry"
+        " specification demands a warning and the default, not an error.",
+        "variable-unknown": "A FAPILOG_ variable has the name of no setting, but is close to one.",
+        "timeout-unit": "OTEL_EXPORTER_OTLP_TIMEOUT is 1000 or more. OpenTelemetry for Python reads seconds,"
+        " the specification says milliseconds; a number this large is taken as milliseconds.",
+    }
+)
+
+
+def one_line(text: str) -> str:
+    """Escape everything unprintable, so that a value can neither forge a line nor command a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+class Voice:
+    """Says each subject at most once per interval, and how often it kept silent.
+
+    Args:
+        stream: Where to write; None looks `sys.stderr` up at each line.
+        clock: Monotonic seconds.
+        interval_seconds: Silence after a line about the same subject; 60 by default.
+
+    Example:
+        >>> Voice(sys.stdout).say("variable-ignored", "OTEL_BLRP_SCHEDULE_DELAY = 'soon' is ignored")
+        fapilog: OTEL_BLRP_SCHEDULE_DELAY = 'soon' is ignored [variable-ignored]
+        True
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        interval_seconds: float = INTERVAL_SECONDS,
+    ) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._interval_seconds = interval_seconds
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what was said; also makes the voice usable in a forked child whose parent held the lock."""
+        self._lock = threading.RLock()
+        self._speaking = threading.local()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def say(self, code: str, message: str, about: str = "") -> bool:
+        """Write one line to stderr unless the same subject was said within the interval.
+
+        Args:
+            code: Stable slug, printed in brackets.
+            message: What, the values, what to do.
+            about: Tells subjects with the same code apart, such as the name of a variable.
+
+        Returns:
+            True if a line was written. Never raises, not even on a closed stream.
+        """
+        if getattr(self._speaking, "now", False):  # the stream itself logs: one level is enough
+            return False
+        self._speaking.now = True
+        try:
+            silenced = self._due((code, about))
+            if silenced is None:
+                return False
+            more = f" ({silenced} more like this before)" if silenced else ""
+            stream = self._stream if self._stream is not None else sys.stderr
+            stream.write(f"fapilog: {one_line(message)} [{code}]{more}\n")
+            stream.flush()
+        except Exception:
+            return False  # nobody is left to tell
+        else:
+            return True
+        finally:
+            self._speaking.now = False
+
+    def _due(self, subject: tuple[str, str]) -> int | None:
+        """Number of lines held back since the last one, or None if it is too early for another."""
+        with self._lock:
+            now = self._clock()
+            last, silenced = self._said.get(subject, (None, 0))
+            if last is not None and now - last < self._interval_seconds:
+                self._said[subject] = (last, silenced + 1)
+                return None
+            if len(self._said) >= _SUBJECTS_LIMIT:
+                self._said.clear()
+            self._said[subject] = (now, 0)
+            return silenced
+
+
+_voice = Voice()
+say = _voice.say
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_voice.forget)
+
+
+class OnError:
+    """Calls the user's `on_error` with errors of the logger, isolated and rate-limited.
+
+    What the callback raises is swallowed and counted. What it causes itself, by logging, does not call it
+    again. `KeyboardInterrupt` and `SystemExit` pass: they are not the callback's.
+
+    Args:
+        callback: Takes one `FapilogError`; returns at once. It runs on the thread that met the error.
+        clock: Monotonic seconds.
+        interval_seconds: Silence after a call with the same code; 1 by default.
+
+    Attributes:
+        called: Calls made.
+        failed: Calls that raised.
+        suppressed: Errors not passed on, because of the rate limit or because the callback was running.
+
+    Raises:
+        ConfigurationError: `callback-invalid`, if the callback is not an ordinary callable.
+
+    Example:
+        >>> dispatch = OnError(lambda error: print(error.code))
+        >>> dispatch(FapilogError("export-timeout", "no answer after 10000 ms"))
+        export-timeout
+        True
+    """
+
+    def __init__(
+        self,
+        callback: Callable[[FapilogError], object],
+        clock: Callable[[], float] = time.monotonic,
+        interval_seconds: float = 1.0,
+    ) -> None:
+        if not callable(callback) or inspect.iscoroutinefunction(callback):
+            raise ConfigurationError([_callback_problem(callback)])
+        self._callback = callback
+        self._clock = clock
+        self._interval_seconds = interval_seconds
+        self._running = threading.local()
+        self._last: dict[str, float] = {}
+        self.called = 0
+        self.failed = 0
+        self.suppressed = 0
+
+    def __call__(self, error: FapilogError) -> bool:
+        """Pass one error on; True if the callback was called and returned."""
+        # No lock: a forked child must not inherit a held one, and a rare second call does no harm.
+        now = self._clock()
+        too_early = now - self._last.get(error.code, -self._interval_seconds) < self._interval_seconds
+        if too_early or getattr(self._running, "now", False):
+            self.suppressed += 1
+            return False
+        self._last[error.code] = now
+        self._running.now = True
+        self.called += 1
+        try:
+            self._callback(error)
+        except Exception:
+            self.failed += 1
+            return False
+        finally:
+            self._running.now = False
+        return True
+
+
+def _callback_problem(callback: object) -> Problem:
+    is_async = inspect.iscoroutinefunction(callback)
+    what = "on_error is a coroutine function" if is_async else "on_error is not callable"
+    remedy = "pass a function that takes one error and returns at once"
+    setting = OffendingSetting("on_error", f"<{type(callback).__name__}>", "argument", remedy)
+    return Problem("callback-invalid", what, (setting,), remedy)

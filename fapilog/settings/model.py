@@ -1,0 +1,206 @@
+"""`Settings`: the whole configuration as one frozen value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from fapilog.errors import ConfigurationError, configuration_error
+from fapilog.settings import problems, types
+from fapilog.settings.explain import Explained, Explanation, masked
+from fapilog.settings.groups import (
+    BufferSettings,
+    ConsoleSettings,
+    LimitSettings,
+    OtlpSettings,
+    RedactionSettings,
+    ServiceSettings,
+)
+from fapilog.settings.sources import ARGUMENT, EnvironmentSource, FileSource, Load, leaves, nest
+from fapilog.settings.types import FrozenDict
+from fapilog.settings.variables import ROWS
+from fapilog.severity import Severity
+
+# How `Settings.load` hands path and environment to the sources, which pydantic-settings creates by itself.
+_current: ContextVar[Load] = ContextVar("fapilog_settings_load")
+
+
+class Settings(BaseSettings):
+    """The whole configuration: argument before environment before file before default.
+
+    `Settings(...)` and `Settings.load(...)` read the environment once and never again; the value is frozen.
+    Values in the environment that cannot be used raise, except numbers, enumerations and booleans in `OTEL_*`
+    variables: these are named on stderr and ignored, as the OpenTelemetry specification demands.
+
+    Raises:
+        ConfigurationError: All problems at once, each with the value, its origin and the remedy.
+
+    Example:
+        >>> settings = Settings.load(environ={"FAPILOG_LEVEL": "debug"}, buffer={"overflow": "wait"})
+        >>> settings.level.text, settings.origin("level"), settings.origin("buffer.overflow")
+        ('DEBUG', 'FAPILOG_LEVEL', 'argument')
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", case_sensitive=True, hide_input_in_errors=True, validate_default=False
+    )
+
+    level: types.Level = Field(Severity.INFO, description="Records below it are filtered.")
+    levels: types.Levels = Field(
+        default_factory=FrozenDict,
+        description="Levels of single scopes: the longest prefix (`a.b` covers `a.b.c`) wins over `level`.",
+    )
+    exporters: types.Exporters | None = Field(
+        None, description="Where records go: otlp, console, none. None: otlp, and console on a terminal."
+    )
+    compliance: types.Compliance = Field((), description="Compliance profiles. Not in this version.")
+    durability: Annotated[Literal["memory"], types.Durability] = Field(
+        "memory", description="What survives a crash. `process` and `power` are not in this version."
+    )
+    spool_directory: types.Spool | None = Field(
+        None, description="Where records wait on disk. Not in this version."
+    )
+    disabled: types.Flag = Field(False, description="Nothing is recorded and no thread starts.")
+    capture_location: Literal["auto", "always", "never"] = Field(
+        "auto", description="File, line and function of the call. `auto`: for WARN and above."
+    )
+    capture_stdlib: types.Flag = Field(True, description="Records of `logging` go through the pipeline too.")
+    capture_warnings: types.Flag = Field(False, description="Warnings of `warnings` become records.")
+    exception_hooks: types.Flag = Field(
+        False, description="Unhandled exceptions of the main thread, threads and asyncio become records."
+    )
+    sequence: types.Flag = Field(
+        True, description="Each record carries `fapilog.sequence`, which proves order and gaps."
+    )
+    exit_report: types.Flag = Field(
+        False, description="The ledger is printed on stderr when the process ends."
+    )
+    service: ServiceSettings = Field(default_factory=ServiceSettings)
+    buffer: BufferSettings = Field(default_factory=BufferSettings)
+    otlp: OtlpSettings = Field(default_factory=OtlpSettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    redaction: RedactionSettings = Field(default_factory=RedactionSettings)
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def __init__(self, **values: Any) -> None:
+        load = _current.get(None) or Load(os.environ)
+        flat = leaves(type(self), {key: _plain(value) for key, value in values.items()})
+        load.origins |= dict.fromkeys(flat, ARGUMENT)
+        token = _current.set(load)
+        try:
+            super().__init__(**nest(flat))
+        except ValidationError as error:
+            _add_problems(load, error)
+        finally:
+            _current.reset(token)
+        if load.problems:
+            raise configuration_error(load.problems)
+        self._origins = load.origins
+
+    @classmethod
+    def load(
+        cls, path: str | Path | None = None, *, environ: Mapping[str, str] | None = None, **overrides: Any
+    ) -> Self:
+        """Read the settings from arguments, environment and a file.
+
+        Args:
+            path: YAML or JSON file, named by its suffix; None: no file.
+            environ: Environment variables; None: those of the process.
+            **overrides: Settings by name; groups as mappings or models, or single settings by their dotted
+                names (`**{"otlp.max_in_flight": 8}`).
+
+        Raises:
+            ConfigurationError: All problems at once.
+        """
+        load = Load(os.environ if environ is None else environ, None if path is None else Path(path))
+        token = _current.set(load)
+        try:
+            return cls(**overrides)
+        finally:
+            _current.reset(token)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Name the sources in order of precedence (pydantic-settings)."""
+        del env_settings, dotenv_settings, file_secret_settings  # names and parsing follow our table instead
+        load = _current.get()
+        return init_settings, EnvironmentSource(settings_cls, load), FileSource(settings_cls, load)
+
+    def origin(self, name: str) -> str:
+        """Where the value of a setting comes from.
+
+        Args:
+            name: Dotted name, such as `otlp.endpoint`.
+
+        Returns:
+            `argument`, the name of an environment variable, the path of the file, or `default`.
+
+        Raises:
+            ConfigurationError: `setting-unknown`, if there is no such setting.
+        """
+        if name not in ROWS:
+            raise ConfigurationError([problems.unknown_problem(name, ARGUMENT, _known())])
+        return self._origins.get(name, problems.DEFAULT)
+
+    def explain(self) -> Explanation:
+        """Every setting with value, origin and the variables that can set it; secrets masked."""
+        return Explanation(
+            Explained(
+                row.name,
+                masked(row.name, self._value(row.name)),
+                self.origin(row.name),
+                tuple(variable.name for variable in row.variables),
+            )
+            for row in ROWS.values()
+        )
+
+    def _value(self, name: str) -> object:
+        value: object = self
+        for part in name.split("."):
+            value = getattr(value, part)
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        """Equal values are equal settings, wherever they came from."""
+        if not isinstance(other, Settings):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in Settings.model_fields)
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in Settings.model_fields))
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        yield from ((name, masked(name, getattr(self, name))) for name in type(self).model_fields)
+
+
+def _add_problems(load: Load, error: ValidationError) -> None:
+    """Add what the model found, without conflicts that only follow from a value that is wrong already."""
+    wrong = {setting.name for problem in load.problems for setting in problem.settings}
+    for item in error.errors():
+        problem = problems.problem_from(item, load.origins, _known())
+        if wrong.isdisjoint(setting.name for setting in problem.settings):
+            load.problems.append(problem)
+
+
+def _known() -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*ROWS, *Settings.model_fields)))
+
+
+def _plain(value: object) -> object:
+    """A group given as a model counts only with what was set in it."""
+    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value

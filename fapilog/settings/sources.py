@@ -1,0 +1,199 @@
+"""Where values come from: argument, then environment, then file. Each value remembers its origin.
+
+The sources are those of pydantic-settings. A source offers only settings that no earlier one gave, so that a
+mapping such as `otlp.headers` is replaced as a whole and has one origin.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from fapilog import diagnostics
+from fapilog.errors import OffendingSetting, Problem
+from fapilog.settings import problems
+from fapilog.settings.groups import nested
+from fapilog.settings.parse import Noted
+from fapilog.settings.variables import ROWS, VARIABLE_NAMES, Row, Variable
+
+ARGUMENT = "argument"
+
+
+@dataclass
+class Load:
+    """What one loading of settings reads, and what it finds out on the way."""
+
+    environ: Mapping[str, str]
+    path: Path | None = None
+    origins: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def leaves(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested values to dotted names; what is no group, or no setting at all, stays whole."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        info = model.model_fields.get(str(key))
+        group = nested(info.annotation) if info else None
+        if group and isinstance(value, Mapping):
+            found |= leaves(group, value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The opposite of `leaves`."""
+    tree: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {}  # made here: a mapping of the caller is never written to
+    for name, value in flat.items():
+        *parents, last = name.split(".")
+        level = tree
+        for depth, parent in enumerate(parents, start=1):
+            path = ".".join(parents[:depth])
+            if path not in groups:
+                groups[path] = level[parent] = {}
+            level = groups[path]
+        level[last] = value
+    return tree
+
+
+@cache
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    """Validates the value of one setting alone, as its field would."""
+    group, _, rest = name.partition(".")
+    info: FieldInfo = model.model_fields[group]
+    inner = nested(info.annotation)
+    if inner is not None:
+        return _adapter(inner, rest)
+    annotation: Any = info.annotation
+    return TypeAdapter(Annotated[annotation, *info.metadata] if info.metadata else annotation)
+
+
+class _Source(PydanticBaseSettingsSource):
+    """A source that answers for the whole model at once."""
+
+    def __init__(self, settings_cls: type[BaseSettings], load: Load) -> None:
+        super().__init__(settings_cls)
+        self.load = load
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError("this source answers for the whole model: call it")
+
+
+class EnvironmentSource(_Source):
+    """Variables of the table in `variables.py`; an empty one counts as unset."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Read and check every variable of a setting that has no value yet."""
+        found: dict[str, Any] = {}
+        for row in ROWS.values():
+            if row.name in self.load.origins:
+                continue
+            for variable in row.variables:
+                if not self.load.environ.get(variable.name, "").strip():
+                    continue
+                if self._read(row, variable, found):
+                    self.load.origins[row.name] = variable.name
+                    break
+        self._name_misspelt()
+        return nest(found)
+
+    def _read(self, row: Row, variable: Variable, found: dict[str, Any]) -> bool:
+        raw = self.load.environ[variable.name]
+        problem = None
+        try:
+            value = variable.parse(raw)
+            if isinstance(value, Noted):
+                diagnostics.say(value.code, f"{variable.name} {value.message}", variable.name)
+                value = value.value
+            found[row.name] = _adapter(self.settings_cls, row.name).validate_python(value)
+        except ValidationError as error:
+            problem = problems.value_problem(error.errors()[0], row.name, raw, variable.name)
+        except ValueError as error:
+            problem = problems.parse_problem(row.name, raw, variable.name, str(error))
+        if problem is None:
+            return True
+        if variable.lenient and problem.code != "not-in-this-version":
+            _say_ignored(problem, variable)
+            return False
+        self.load.problems.append(problem)
+        return True
+
+    def _name_misspelt(self) -> None:
+        known = tuple(sorted(VARIABLE_NAMES))
+        for name in self.load.environ:
+            if name.startswith("FAPILOG_") and name not in VARIABLE_NAMES:
+                close = problems.closest(name, known)
+                if close is not None:
+                    message = f"{name} is not a variable of fapilog; did you mean {close}?"
+                    diagnostics.say("variable-unknown", message, name)
+
+
+def _say_ignored(problem: Problem, variable: Variable) -> None:
+    value = problem.settings[0].value
+    clause = problem.what.partition(" ")[2]
+    message = f"{variable.name} = {value} {clause}: it is ignored; {problem.remedy}"
+    diagnostics.say("variable-ignored", message, variable.name)
+
+
+class FileSource(_Source):
+    """A YAML or JSON file whose keys are the names of the settings, nested."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Read the file, if one was given."""
+        if self.load.path is None:
+            return {}
+        content = self._content(self.load.path)
+        found = {}
+        for name, value in leaves(self.settings_cls, content).items():
+            if name not in self.load.origins:
+                self.load.origins[name] = str(self.load.path)
+                found[name] = value
+        return nest(found)
+
+    def _content(self, path: Path) -> Mapping[str, Any]:
+        try:
+            content = _decoded(path)
+        except OSError as error:
+            self._refuse("file-unreadable", f"the settings file cannot be read: {error.strerror}")
+        except (ValueError, yaml.YAMLError) as error:
+            self._refuse("file-invalid", f"the settings file is not valid: {_where(error)}")
+        else:
+            if content is None:
+                return {}
+            if isinstance(content, dict) and all(isinstance(key, str) for key in content):
+                return content
+            self._refuse("file-invalid", "the top level of the settings file is not a mapping of names")
+        return {}
+
+    def _refuse(self, code: str, what: str) -> None:
+        remedy = "check the path and the permissions" if code == "file-unreadable" else "correct the file"
+        offender = OffendingSetting("path", repr(str(self.load.path)), ARGUMENT, remedy)
+        self.load.problems.append(Problem(code, what, (offender,), remedy))
+
+
+def _decoded(path: Path) -> object:
+    if path.suffix not in {".yaml", ".yml", ".json"}:
+        raise ValueError("its name does not end in .yaml, .yml or .json")
+    content = path.read_text(encoding="utf-8")
+    return json.loads(content) if path.suffix == ".json" else yaml.safe_load(content)
+
+
+def _where(error: Exception) -> str:
+    """The place of a syntax error without the text around it, which may hold a secret."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg}, line {error.lineno}, column {error.colno}"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}"
+    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)

@@ -1,0 +1,182 @@
+"""Field types of the settings: checks that a type alone cannot say, each with its own remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
+
+from fapilog.settings import parse
+from fapilog.settings.explain import masked
+from fapilog.severity import Severity
+
+BUILT_IN_EXPORTERS = ("otlp", "console", "none")
+_STDLIB_LEVELS = (10, 20, 30, 40, 50)
+_LARGEST = 2**63 - 1  # the native side counts in 64 bits
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class FrozenDict(dict[K, V]):
+    """A dict that cannot be changed, so that frozen settings are frozen to the bottom."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("settings are frozen; make new ones with Settings.load(...)")
+
+    __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = _refuse
+    __ior__ = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[type, tuple[dict[K, V]]]:
+        return (FrozenDict, (dict(self),))
+
+
+class Group(BaseModel):
+    """Base of the groups: frozen, strict about names, secrets masked in `repr`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        yield from ((name, masked(name, getattr(self, name))) for name in type(self).model_fields)
+
+
+def refuse(clause: str, do: str, code: str = "setting-invalid") -> PydanticCustomError:
+    """An error about one value: a clause that completes "<name> ..." and the end of "set <name> to ..."."""
+    return PydanticCustomError("fapilog", "{clause}", {"clause": clause, "do": do, "code": code})
+
+
+def conflict(code: str, what: str, do: str, **values: object) -> PydanticCustomError:
+    """An error between settings of a group: `values` by name; `{name}` in `do` becomes where it is set."""
+    return PydanticCustomError("fapilog", "{what}", {"what": what, "do": do, "code": code, "values": values})
+
+
+def _level(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return Severity.from_level_name(value)
+        except ValueError:
+            raise refuse(
+                "is not the name of a level", "trace, debug, info, warning, error or critical"
+            ) from None
+    if isinstance(value, Severity):
+        return value
+    if isinstance(value, int) and value in _STDLIB_LEVELS and not isinstance(value, bool):
+        return Severity.from_stdlib(value)
+    # 9 is INFO for OpenTelemetry and less than DEBUG for logging: only the constants of logging are clear.
+    raise refuse("is not the name of a level", "a name such as info, or a constant of logging such as 20")
+
+
+def _exporters(value: object) -> object:
+    items = _listed(value)
+    if not isinstance(items, (tuple, list)) or not all(isinstance(item, str) for item in items):
+        return items
+    chosen = tuple(dict.fromkeys(item.lower() for item in items))
+    if not chosen:
+        raise refuse("names no exporter", "none, to export nothing")
+    for name in chosen:
+        if name not in BUILT_IN_EXPORTERS:
+            known = f"one or more of {', '.join(BUILT_IN_EXPORTERS)}"
+            raise refuse(f"names an exporter that does not exist: {name}", known, "exporter-unknown")
+    if "none" in chosen and len(chosen) > 1:
+        raise refuse("names none next to other exporters", "none alone, or the others", "exporters-conflict")
+    return chosen
+
+
+def _listed(value: object) -> object:
+    return parse.names(value) if isinstance(value, str) else value
+
+
+def _paired(value: object) -> object:
+    return _checked(parse.pairs, value, "key=value,key=value") if isinstance(value, str) else value
+
+
+def _attributes(value: object) -> object:
+    return _checked(parse.baggage, value, "key=value,key=value") if isinstance(value, str) else value
+
+
+def _headers(value: object) -> object:
+    hint = "name=value pairs with percent-encoded values, such as authorization=Basic%20abc"
+    if isinstance(value, str):
+        return _checked(parse.headers, value, hint)
+    if isinstance(value, Mapping):
+        revealed = {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in value.items()}
+        if all(isinstance(item, str) for pair in revealed.items() for item in pair):
+            return _checked(parse.checked_headers, revealed, hint)
+    return value
+
+
+def _endpoint(value: str) -> str:
+    return str(_checked(parse.full_endpoint, value, "a full URL, such as http://localhost:4318/v1/logs"))
+
+
+def _checked(check: Any, value: object, hint: str) -> object:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise refuse(str(error), hint) from None
+
+
+def _existing(value: Path) -> Path:
+    if not value.is_file():
+        raise refuse("is not a file that exists", "the path of a PEM file")
+    return value
+
+
+def _protocol(value: object) -> object:
+    if value in {"grpc", "http/json"}:
+        do = "http/protobuf (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)"
+        raise refuse(f"asks for OTLP over {value}, which is not in this version", do, "not-in-this-version")
+    return value
+
+
+def _durability(value: object) -> object:
+    if value in {"process", "power"}:
+        raise refuse(
+            f"asks for durability {value}, which is not in this version", "memory", "not-in-this-version"
+        )
+    return value
+
+
+def _redaction(value: object) -> object:
+    if value == "scan":
+        raise refuse("asks for a scan of values, which is not in this version", "keys", "not-in-this-version")
+    return value
+
+
+def _compliance(value: object) -> object:
+    value = _listed(value)
+    if value:
+        clause = "names compliance profiles, which are not in this version"
+        raise refuse(clause, "nothing: leave it out", "not-in-this-version")
+    return ()
+
+
+def _spool(value: object) -> object:
+    if value is not None:
+        clause = "asks for a spool, which is not in this version"
+        raise refuse(clause, "nothing: leave it out", "not-in-this-version")
+    return value
+
+
+Level = Annotated[Severity, BeforeValidator(_level)]
+Levels = Annotated[dict[str, Level], BeforeValidator(_paired), AfterValidator(FrozenDict)]
+Exporters = Annotated[tuple[str, ...], BeforeValidator(_exporters)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Attributes = Annotated[dict[str, str], BeforeValidator(_attributes), AfterValidator(FrozenDict)]
+Headers = Annotated[dict[str, SecretStr], BeforeValidator(_headers), AfterValidator(FrozenDict)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+PemFile = Annotated[Path, AfterValidator(_existing)]
+Flag = Annotated[bool, Field(strict=True)]
+Positive = Annotated[int, Field(strict=True, ge=1, le=_LARGEST)]
+NotNegative = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
+Protocol = BeforeValidator(_protocol)
+Durability = BeforeValidator(_durability)
+RedactionMode = BeforeValidator(_redaction)
+Compliance = Annotated[tuple[str, ...], BeforeValidator(_compliance)]
+Spool = Annotated[Path, BeforeValidator(_spool)]

@@ -1,0 +1,249 @@
+"""The one table: setting, environment variables in order of precedence, unit, and the source of its default.
+
+The environment source reads it, errors and `explain()` quote it, and `docs/reference/` is generated from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from fapilog.settings import parse
+
+Parser = Callable[[str], object]
+
+
+class Variable(NamedTuple):
+    """One environment variable of one setting.
+
+    `lenient`: a value that cannot be used is named on stderr and ignored, as the OpenTelemetry specification
+    demands for its numbers, enumerations and booleans. All others are configuration errors.
+    """
+
+    name: str
+    parse: Parser
+    lenient: bool
+
+
+class Row(NamedTuple):
+    """One setting."""
+
+    name: str
+    variables: tuple[Variable, ...]
+    unit: str
+    source: str
+    secret: bool = False
+
+
+def _ours(name: str, parser: Parser) -> Variable:
+    return Variable(f"FAPILOG_{name}", parser, lenient=False)
+
+
+def _otel(name: str, parser: Parser) -> Variable:
+    return Variable(f"OTEL_{name}", parser, lenient=True)
+
+
+def _otlp(name: str, parser: Parser, lenient: bool = True) -> tuple[Variable, Variable]:
+    """The variable for logs, which wins, and the general one."""
+    return (
+        Variable(f"OTEL_EXPORTER_OTLP_LOGS_{name}", parser, lenient),
+        Variable(f"OTEL_EXPORTER_OTLP_{name}", parser, lenient),
+    )
+
+
+_OTEL = "OTel specification"
+_SDK = "OTel SDK for Python"
+_OTLP = "OTLP specification"
+_FAPILOG = "fapilog"
+_LATER = "a later version"
+
+_TOP = (
+    Row("level", (_ours("LEVEL", parse.text),), "level name", "logging"),
+    Row("levels", (_ours("LEVELS", parse.text),), "prefix=level list", _FAPILOG),
+    Row(
+        "exporters",
+        (_ours("EXPORTERS", parse.names), _otel("LOGS_EXPORTER", parse.names)),
+        "list of names",
+        "decided at start: otlp, and console on a terminal",
+    ),
+    Row("compliance", (_ours("COMPLIANCE", parse.names),), "list of names", _LATER),
+    Row("durability", (_ours("DURABILITY", parse.word),), "one word", _FAPILOG),
+    Row("spool_directory", (_ours("SPOOL_DIRECTORY", parse.text),), "path", _LATER),
+    Row("disabled", (_otel("SDK_DISABLED", parse.flag),), "true or false", _OTEL),
+    Row("capture_location", (_ours("CAPTURE_LOCATION", parse.word),), "one word", _FAPILOG),
+    Row("capture_stdlib", (_ours("CAPTURE_STDLIB", parse.flag),), "true or false", _FAPILOG),
+    Row("capture_warnings", (_ours("CAPTURE_WARNINGS", parse.flag),), "true or false", "logging"),
+    Row("exception_hooks", (_ours("EXCEPTION_HOOKS", parse.flag),), "true or false", _FAPILOG),
+    Row("sequence", (_ours("SEQUENCE", parse.flag),), "true or false", _FAPILOG),
+    Row("exit_report", (_ours("EXIT_REPORT", parse.flag),), "true or false", _FAPILOG),
+)
+
+_SERVICE = (
+    Row("service.name", (Variable("OTEL_SERVICE_NAME", parse.text, lenient=False),), "text", _OTEL),
+    Row(
+        "service.resource_attributes",
+        (_otel("RESOURCE_ATTRIBUTES", parse.baggage),),
+        "key=value list, percent-encoded",
+        _OTEL,
+    ),
+)
+
+_BUFFER = (
+    Row("buffer.limit_bytes", (_ours("BUFFER_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row("buffer.overflow", (_ours("OVERFLOW", parse.word),), "one word", _FAPILOG),
+    Row(
+        "buffer.wait_timeout_millis",
+        (_ours("WAIT_TIMEOUT_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row("buffer.chunk_bytes", (_ours("CHUNK_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row("buffer.record_bytes", (_ours("RECORD_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row(
+        "buffer.schedule_delay_millis",
+        (_otel("BLRP_SCHEDULE_DELAY", parse.whole_number),),
+        "milliseconds",
+        _OTEL,
+    ),
+    Row(
+        "buffer.max_queue_records",
+        (_otel("BLRP_MAX_QUEUE_SIZE", parse.whole_number),),
+        "records",
+        "fapilog: bytes are the limit (OTel: 2048)",
+    ),
+    Row(
+        "buffer.max_block_records",
+        (_otel("BLRP_MAX_EXPORT_BATCH_SIZE", parse.whole_number),),
+        "records",
+        "fapilog: bytes are the limit (OTel: 512)",
+    ),
+    Row(
+        "buffer.shutdown_timeout_millis",
+        (_ours("SHUTDOWN_TIMEOUT_MILLIS", parse.whole_number),),
+        "milliseconds",
+        "fapilog: well below the 30 s that Kubernetes gives a pod",
+    ),
+    Row(
+        "buffer.export_timeout_millis",
+        (_otel("BLRP_EXPORT_TIMEOUT", parse.whole_number),),
+        "milliseconds",
+        _OTEL,
+    ),
+)
+
+_OTLP_EXPORTER = (
+    Row(
+        "otlp.endpoint",
+        (
+            Variable("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", parse.signal_endpoint, lenient=False),
+            Variable("OTEL_EXPORTER_OTLP_ENDPOINT", parse.base_endpoint, lenient=False),
+        ),
+        "URL",
+        _OTEL,
+    ),
+    Row("otlp.protocol", _otlp("PROTOCOL", parse.word), "one word", _OTEL),
+    Row(
+        "otlp.headers",
+        _otlp("HEADERS", parse.headers, lenient=False),
+        "name=value list, percent-encoded",
+        _OTEL,
+        secret=True,
+    ),
+    Row("otlp.compression", _otlp("COMPRESSION", parse.word), "one word", "fapilog: smaller (OTel: none)"),
+    Row(
+        "otlp.timeout_millis",
+        (_ours("OTLP_TIMEOUT_MILLIS", parse.whole_number), *_otlp("TIMEOUT", parse.otlp_timeout)),
+        "milliseconds; the OTEL variables: seconds",
+        _OTEL,
+    ),
+    Row(
+        "otlp.connect_timeout_millis",
+        (_ours("OTLP_CONNECT_TIMEOUT_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row("otlp.max_in_flight", (_ours("OTLP_MAX_IN_FLIGHT", parse.whole_number),), "requests", _FAPILOG),
+    Row("otlp.certificate", _otlp("CERTIFICATE", parse.text, lenient=False), "path", _OTEL),
+    Row("otlp.client_certificate", _otlp("CLIENT_CERTIFICATE", parse.text, lenient=False), "path", _OTEL),
+    Row("otlp.client_key", _otlp("CLIENT_KEY", parse.text, lenient=False), "path", _OTEL),
+    Row("otlp.insecure", _otlp("INSECURE", parse.flag), "true or false", _OTEL),
+    Row(
+        "otlp.max_request_bytes",
+        (_ours("OTLP_MAX_REQUEST_BYTES", parse.whole_number),),
+        "bytes",
+        _OTLP,
+    ),
+    Row(
+        "otlp.retry.initial_backoff_millis",
+        (_ours("OTLP_RETRY_INITIAL_BACKOFF_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row(
+        "otlp.retry.max_backoff_millis",
+        (_ours("OTLP_RETRY_MAX_BACKOFF_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row(
+        "otlp.retry.max_retry_after_millis",
+        (_ours("OTLP_RETRY_MAX_RETRY_AFTER_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row(
+        "otlp.retry.max_elapsed_millis",
+        (_ours("OTLP_RETRY_MAX_ELAPSED_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+)
+
+_CONSOLE = (
+    Row("console.style", (_ours("CONSOLE_STYLE", parse.word),), "one word", _FAPILOG),
+    Row("console.stream", (_ours("CONSOLE_STREAM", parse.word),), "one word", "logging"),
+    Row(
+        "console.colour",
+        (
+            _ours("CONSOLE_COLOUR", parse.word),
+            Variable("NO_COLOR", parse.no_color, lenient=True),
+            Variable("FORCE_COLOR", parse.force_color, lenient=True),
+        ),
+        "one word",
+        "no-color.org, force-color.org",
+    ),
+)
+
+_LIMITS = (
+    Row(
+        "limits.attribute_count",
+        (
+            _otel("LOGRECORD_ATTRIBUTE_COUNT_LIMIT", parse.whole_number),
+            _otel("ATTRIBUTE_COUNT_LIMIT", parse.whole_number),
+        ),
+        "attributes",
+        _OTEL,
+    ),
+    Row(
+        "limits.attribute_value_length",
+        (
+            _otel("LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", parse.whole_number),
+            _otel("ATTRIBUTE_VALUE_LENGTH_LIMIT", parse.whole_number),
+        ),
+        "characters or bytes",
+        _OTEL,
+    ),
+    Row("limits.depth", (_ours("ATTRIBUTE_DEPTH_LIMIT", parse.whole_number),), "levels", _OTEL),
+)
+
+_REDACTION = (
+    Row("redaction.mode", (_ours("REDACTION", parse.word),), "one word", _FAPILOG),
+    Row("redaction.secret_keys", (_ours("SECRET_KEYS", parse.names),), "list of names", _FAPILOG),
+)
+
+ROWS: Mapping[str, Row] = MappingProxyType(
+    {row.name: row for row in (*_TOP, *_SERVICE, *_BUFFER, *_OTLP_EXPORTER, *_CONSOLE, *_LIMITS, *_REDACTION)}
+)
+
+VARIABLE_NAMES = frozenset(variable.name for row in ROWS.values() for variable in row.variables)

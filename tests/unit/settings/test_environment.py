@@ -1,0 +1,260 @@
+"""Every variable of the table reaches its field; the rules of OpenTelemetry and ours for wrong values."""
+
+import logging
+
+import pytest
+
+from fapilog.errors import ConfigurationError, UnsupportedSettingError
+from fapilog.settings import Settings
+from fapilog.settings.explain import masked
+from fapilog.settings.groups import nested
+from fapilog.settings.variables import ROWS, VARIABLE_NAMES
+from fapilog.severity import Severity
+
+PEM = __file__  # any file that exists
+
+# variable: (text, value as explain() shows it)
+EXAMPLES = {
+    "FAPILOG_LEVEL": ("Warn", "WARN"),
+    "FAPILOG_LEVELS": ("a.b=debug, c = ERROR", {"a.b": "DEBUG", "c": "ERROR"}),
+    "FAPILOG_EXPORTERS": ("OTLP,console,otlp", ["otlp", "console"]),
+    "OTEL_LOGS_EXPORTER": ("none", ["none"]),
+    "FAPILOG_COMPLIANCE": (",", []),
+    "FAPILOG_DURABILITY": ("Memory", "memory"),
+    "OTEL_SDK_DISABLED": ("TRUE", True),
+    "FAPILOG_CAPTURE_LOCATION": ("always", "always"),
+    "FAPILOG_CAPTURE_STDLIB": ("false", False),
+    "FAPILOG_CAPTURE_WARNINGS": ("true", True),
+    "FAPILOG_EXCEPTION_HOOKS": ("true", True),
+    "FAPILOG_SEQUENCE": ("false", False),
+    "FAPILOG_EXIT_REPORT": ("true", True),
+    "OTEL_SERVICE_NAME": ("orders", "orders"),
+    "OTEL_RESOURCE_ATTRIBUTES": ("team=a%2Cb,api_key=x", {"team": "a,b", "api_key": "***"}),
+    "FAPILOG_BUFFER_BYTES": ("2000000", 2_000_000),
+    "FAPILOG_OVERFLOW": ("DROP_NEWEST", "drop_newest"),
+    "FAPILOG_WAIT_TIMEOUT_MILLIS": ("0", 0),
+    "FAPILOG_CHUNK_BYTES": ("100000", 100_000),
+    "FAPILOG_RECORD_BYTES": ("1024", 1_024),
+    "OTEL_BLRP_SCHEDULE_DELAY": ("200", 200),
+    "OTEL_BLRP_MAX_QUEUE_SIZE": ("2048", 2_048),
+    "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": ("512", 512),
+    "FAPILOG_SHUTDOWN_TIMEOUT_MILLIS": ("1", 1),
+    "OTEL_BLRP_EXPORT_TIMEOUT": ("9", 9),
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": ("http://u:p@h:1", "http://***@h:1/"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("http://h:1/base/", "http://h:1/base/v1/logs"),
+    "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": ("http/protobuf", "http/protobuf"),
+    "OTEL_EXPORTER_OTLP_PROTOCOL": ("HTTP/protobuf", "http/protobuf"),
+    "OTEL_EXPORTER_OTLP_LOGS_HEADERS": ("A=b", {"a": "***"}),
+    "OTEL_EXPORTER_OTLP_HEADERS": ("c=d", {"c": "***"}),
+    "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION": ("none", "none"),
+    "OTEL_EXPORTER_OTLP_COMPRESSION": ("zstd", "zstd"),
+    "FAPILOG_OTLP_TIMEOUT_MILLIS": ("250", 250),
+    "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": ("0.5", 500),
+    "OTEL_EXPORTER_OTLP_TIMEOUT": ("3", 3_000),
+    "FAPILOG_OTLP_CONNECT_TIMEOUT_MILLIS": ("10", 10),
+    "FAPILOG_OTLP_MAX_IN_FLIGHT": ("8", 8),
+    "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE": (PEM, PEM),
+    "OTEL_EXPORTER_OTLP_CERTIFICATE": (PEM, PEM),
+    "OTEL_EXPORTER_OTLP_LOGS_INSECURE": ("true", True),
+    "OTEL_EXPORTER_OTLP_INSECURE": ("true", True),
+    "FAPILOG_OTLP_MAX_REQUEST_BYTES": ("4096", 4_096),
+    "FAPILOG_OTLP_RETRY_INITIAL_BACKOFF_MILLIS": ("20", 20),
+    "FAPILOG_OTLP_RETRY_MAX_BACKOFF_MILLIS": ("2000", 2_000),
+    "FAPILOG_OTLP_RETRY_MAX_RETRY_AFTER_MILLIS": ("0", 0),
+    "FAPILOG_OTLP_RETRY_MAX_ELAPSED_MILLIS": ("60000", 60_000),
+    "FAPILOG_CONSOLE_STYLE": ("LogFmt", "logfmt"),
+    "FAPILOG_CONSOLE_STREAM": ("stdout", "stdout"),
+    "FAPILOG_CONSOLE_COLOUR": ("auto", "auto"),
+    "NO_COLOR": ("0", "never"),
+    "FORCE_COLOR": ("1", "always"),
+    "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT": ("0", 0),
+    "OTEL_ATTRIBUTE_COUNT_LIMIT": ("64", 64),
+    "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT": ("10", 10),
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": ("11", 11),
+    "FAPILOG_ATTRIBUTE_DEPTH_LIMIT": ("3", 3),
+    "FAPILOG_REDACTION": ("keys", "keys"),
+    "FAPILOG_SECRET_KEYS": ("ssn, iban", ["ssn", "iban"]),
+}
+# These need each other or have no value in this version; they have tests of their own.
+ELSEWHERE = {
+    "FAPILOG_SPOOL_DIRECTORY",
+    *(f"OTEL_EXPORTER_OTLP_{logs}CLIENT_{part}" for logs in ("", "LOGS_") for part in ("KEY", "CERTIFICATE")),
+}
+
+
+def test_every_setting_of_the_model_has_one_row_and_every_row_a_setting():
+    def names(model, prefix=""):
+        for field, info in model.model_fields.items():
+            group = nested(info.annotation)
+            yield from names(group, f"{prefix}{field}.") if group else [prefix + field]
+
+    assert list(ROWS) == list(names(Settings))
+
+
+def test_no_variable_belongs_to_two_settings():
+    everything = [variable.name for row in ROWS.values() for variable in row.variables]
+    assert len(everything) == len(VARIABLE_NAMES)
+
+
+def test_every_variable_has_an_example_here():
+    assert set(EXAMPLES) | ELSEWHERE == VARIABLE_NAMES
+
+
+@pytest.mark.parametrize("variable", EXAMPLES)
+def test_a_variable_reaches_its_setting(variable, load, notices):
+    raw, expected = EXAMPLES[variable]
+    name = next(row.name for row in ROWS.values() if variable in [item.name for item in row.variables])
+    (explained,) = [item for item in load({variable: raw}).explain() if item.name == name]
+    assert (explained.value, explained.origin) == (expected, variable)
+    assert notices == []
+
+
+def test_client_certificate_and_key_reach_their_settings_together(load):
+    otlp = load({f"OTEL_EXPORTER_OTLP_CLIENT_{part}": PEM for part in ("KEY", "CERTIFICATE")}).otlp
+    assert (str(otlp.client_key), str(otlp.client_certificate)) == (PEM, PEM)
+
+
+IGNORED = {
+    "OTEL_BLRP_SCHEDULE_DELAY": ["soon", "-1", "1.5", "9" * 40],
+    "OTEL_BLRP_MAX_QUEUE_SIZE": ["0", "many"],
+    "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT": ["-1", "x"],
+    "OTEL_EXPORTER_OTLP_TIMEOUT": ["-1", "ten", "nan"],
+    "OTEL_EXPORTER_OTLP_COMPRESSION": ["deflate"],
+    "OTEL_EXPORTER_OTLP_PROTOCOL": ["carrier-pigeon"],
+    "OTEL_LOGS_EXPORTER": ["zipkin", "otlp,zipkin", "none,otlp", ","],
+    "OTEL_SDK_DISABLED": ["1", "yes"],
+    "OTEL_RESOURCE_ATTRIBUTES": ["novalue", "a=%ff"],
+}
+
+
+@pytest.mark.parametrize(("variable", "raw"), [(name, raw) for name, raws in IGNORED.items() for raw in raws])
+def test_a_wrong_number_word_or_boolean_of_opentelemetry_is_named_and_ignored(variable, raw, load, notices):
+    assert load({variable: raw}) == load()
+    ((code, message),) = notices
+    assert code == "variable-ignored"
+    assert message.startswith(f"{variable} = {raw!r} ") or len(raw) > 30
+    assert ": it is ignored; set " in message
+
+
+def test_a_variable_that_is_ignored_leaves_room_for_the_next(load, notices):
+    settings = load({"OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT": "x", "OTEL_ATTRIBUTE_COUNT_LIMIT": "7"})
+    assert (settings.limits.attribute_count, settings.origin("limits.attribute_count"), len(notices)) == (
+        7,
+        "OTEL_ATTRIBUTE_COUNT_LIMIT",
+        1,
+    )
+
+
+def test_a_timeout_in_milliseconds_is_understood_and_its_variable_named(load, notices):
+    assert load({"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "10000"}).otlp.timeout_millis == 10_000
+    ((code, message),) = notices
+    assert (code, message.partition(" ")[0]) == ("timeout-unit", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT")
+
+
+REFUSED = {
+    "FAPILOG_LEVEL": "loud",
+    "FAPILOG_LEVELS": "a=loud",
+    "FAPILOG_EXPORTERS": "zipkin",
+    "FAPILOG_BUFFER_BYTES": "64MiB",
+    "FAPILOG_OVERFLOW": "panic",
+    "FAPILOG_SEQUENCE": "yes",
+    "FAPILOG_CONSOLE_STYLE": "fancy",
+    "FAPILOG_OTLP_MAX_IN_FLIGHT": "0",
+    "FAPILOG_OTLP_TIMEOUT_MILLIS": "0.5",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "ftp://h",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere/ca.pem",
+}
+
+
+@pytest.mark.parametrize(("variable", "raw"), REFUSED.items())
+def test_a_wrong_value_of_ours_is_an_error_with_value_origin_and_remedy(variable, raw, load, notices):
+    with pytest.raises(ConfigurationError) as caught:
+        load({variable: raw})
+    (offender,) = caught.value.settings
+    assert (offender.value, offender.origin) == (repr(raw), variable)
+    assert offender.remedy.startswith(f"set {variable} to ")
+    assert notices == []
+
+
+def test_wrong_headers_are_an_error_that_does_not_show_them(load):
+    with pytest.raises(ConfigurationError) as caught:
+        load({"OTEL_EXPORTER_OTLP_HEADERS": "authorization hunter2"})
+    assert "otlp.headers = ***   from OTEL_EXPORTER_OTLP_HEADERS" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "remedy"),
+    [
+        ({"FAPILOG_DURABILITY": "process"}, "set FAPILOG_DURABILITY to memory"),
+        ({"FAPILOG_DURABILITY": "power"}, "set FAPILOG_DURABILITY to memory"),
+        ({"FAPILOG_COMPLIANCE": "pci-dss"}, "set FAPILOG_COMPLIANCE to nothing: leave it out"),
+        ({"FAPILOG_SPOOL_DIRECTORY": "/var/spool"}, "set FAPILOG_SPOOL_DIRECTORY to nothing: leave it out"),
+        ({"FAPILOG_REDACTION": "scan"}, "set FAPILOG_REDACTION to keys"),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            "set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf"
+            " (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/json"},
+            "set OTEL_EXPORTER_OTLP_LOGS_PROTOCOL to http/protobuf"
+            " (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)",
+        ),
+    ],
+)
+def test_what_comes_with_a_later_version_says_so(environ, remedy, load):
+    with pytest.raises(UnsupportedSettingError) as caught:
+        load(environ)
+    assert (caught.value.code, caught.value.remedy) == ("not-in-this-version", remedy)
+
+
+def test_grpc_for_the_other_signals_is_fine_when_logs_have_their_own_protocol(load):
+    environ = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/protobuf"}
+    assert load(environ).otlp.protocol == "http/protobuf"
+
+
+def test_a_misspelt_variable_of_ours_is_named_and_a_strangers_is_not(load, notices):
+    load({"FAPILOG_LEVLE": "debug", "FAPILOG_SPLUNK_INDEX_NAME": "main", "OTEL_LOGS_EXPORTR": "x"})
+    assert notices == [
+        ("variable-unknown", "FAPILOG_LEVLE is not a variable of fapilog; did you mean FAPILOG_LEVEL?")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "severity"),
+    [
+        ("warning", Severity.WARN),
+        (Severity.INFO3, Severity.INFO3),
+        (logging.DEBUG, Severity.DEBUG),
+        (50, Severity.FATAL),
+    ],
+)
+def test_a_level_is_a_name_a_severity_or_a_constant_of_logging(value, severity, load):
+    assert load(level=value, levels={"a": value}).levels == {"a": severity}
+
+
+@pytest.mark.parametrize("value", [9, 0, True, 2.5, None])
+def test_a_level_number_that_could_mean_two_things_is_refused(value, load):
+    with pytest.raises(ConfigurationError, match="level is not the name of a level"):
+        load(level=value)
+
+
+def test_secrets_are_masked_wherever_settings_are_shown(load):
+    environ = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=hunter2",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:hunter2@h",
+    }
+    settings = load(environ)
+    shown = [
+        repr(settings),
+        repr(settings.otlp),
+        str(settings),
+        str(settings.explain()),
+        repr(settings.explain()),
+    ]
+    assert [text for text in shown if "hunter2" in text] == []
+    assert masked("otlp", settings.otlp)["headers"] == {"authorization": "***"}
+    assert settings.otlp.header_pairs() == (("authorization", "hunter2"),)
+    assert settings.otlp.endpoint == "http://u:hunter2@h/v1/logs"
