@@ -1,0 +1,50 @@
+"""Stage 6 of 7, export: what the native OTLP/HTTP sender is told. Threads: sender."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from fapilog.settings import OtlpSettings
+
+# OTLP exporter specification: responses larger than this are not read.
+_MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+
+
+def user_agent() -> str:
+    """Return our product before OpenTelemetry's own identifier, as the OTLP specification asks of distributions."""
+    exporter = _version("opentelemetry-exporter-otlp-proto-http")
+    return f"fapilog/{_version('fapilog')} OTel-OTLP-Exporter-Python/{exporter} Python/{platform.python_version()}"
+
+
+def native_settings(settings: OtlpSettings) -> dict[str, object]:
+    """Translate the settings group into the frozen value that the native sender takes."""
+    return {
+        "endpoint": settings.endpoint,
+        "headers": [(name, value.get_secret_value()) for name, value in settings.headers.items()],
+        "timeout_millis": settings.timeout_millis or None,
+        "connect_timeout_millis": settings.connect_timeout_millis,
+        "compression": settings.compression,
+        "max_in_flight": settings.max_in_flight,
+        "certificate": _path(settings.certificate),
+        "client_certificate": _path(settings.client_certificate),
+        "client_key": _path(settings.client_key),
+        "user_agent": user_agent(),
+        "max_request_bytes": settings.max_request_bytes,
+        "max_response_bytes": _MAX_RESPONSE_BYTES,
+        "initial_backoff_millis": settings.retry.initial_backoff_millis,
+        "max_backoff_millis": settings.retry.max_backoff_millis,
+        "max_retry_after_millis": settings.retry.max_retry_after_millis,
+        "max_elapsed_millis": settings.retry.max_elapsed_millis,
+    }
+
+
+def _path(path: object) -> str | None:
+    return None if path is None else str(path)
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,74 @@
+"""Stage 1 of 7, emit: exceptions that nobody caught become FATAL or ERROR records, on request. Threads: any.
+
+Each hook logs first and then calls the one it replaced, so what the program prints does not change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from fapilog.logger import get_logger
+
+# OTel semantic conventions, exceptions in logs: name of the event for a global handler.
+_EVENT_NAME = "exception"
+
+
+def install() -> Callable[[], None]:
+    """Install `sys.excepthook` and `threading.excepthook`; asyncio loops get theirs by `watch_loop`.
+
+    Returns:
+        A function that puts the replaced hooks back, unless somebody replaced ours meanwhile.
+    """
+    log = get_logger("fapilog.hooks")
+    previous_sys, previous_threading = sys.excepthook, threading.excepthook
+
+    def on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, Exception):
+            log.critical("uncaught exception", exc_info=error, event_name=_EVENT_NAME)
+        previous_sys(kind, error, trace)
+
+    def on_thread_exception(arguments: threading.ExceptHookArgs) -> None:
+        name = arguments.thread.name if arguments.thread else ""
+        if arguments.exc_value is not None:
+            record = {"thread.name": name, "exc_info": arguments.exc_value, "event_name": _EVENT_NAME}
+            log.error("uncaught exception in thread", **record)
+        previous_threading(arguments)
+
+    sys.excepthook, threading.excepthook = on_exception, on_thread_exception
+
+    def remove() -> None:
+        if sys.excepthook is on_exception:
+            sys.excepthook = previous_sys
+        if threading.excepthook is on_thread_exception:
+            threading.excepthook = previous_threading
+
+    return remove
+
+
+def watch_loop(loop: asyncio.AbstractEventLoop | None = None) -> None:
+    """Log what an event loop reports to its exception handler, then let the handler it had go on.
+
+    Args:
+        loop: Default: the running loop.
+
+    Raises:
+        RuntimeError: If no loop is given and none is running.
+    """
+    watched = loop if loop is not None else asyncio.get_running_loop()
+    log = get_logger("fapilog.hooks")
+    previous = watched.get_exception_handler()
+
+    def on_loop_exception(reporting: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        message = str(context.get("message", "exception in event loop"))
+        log.error(message, exc_info=context.get("exception"), event_name=_EVENT_NAME)
+        if previous is not None:
+            previous(reporting, context)
+        else:
+            reporting.default_exception_handler(context)
+
+    watched.set_exception_handler(on_loop_exception)

@@ -1,0 +1,100 @@
+"""Stage 7 of 7, settle: what became of every record, as a value. Threads: any.
+
+Two equations hold at every moment, and `Ledger.balanced` checks them:
+
+* offered = filtered + refused{reason} + accepted
+* accepted + adopted = delivered + rejected + dropped{reason} + pending, for every exporter
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ExporterLedger:
+    """One exporter's side.
+
+    Attributes:
+        accepted: Records this exporter answers for.
+        delivered: Acknowledged by the receiver (console: written).
+        rejected: Refused by the receiver for good (console: the stream could not be written).
+        dropped: Lost, by reason: `overflow_oldest`, `overflow_newest`, `wait_timeout`, `not_awaited`, `expired`, `shutdown`.
+        pending: Held in memory, not decided yet. Counted where the records lie, not computed.
+    """
+
+    accepted: int
+    delivered: int
+    rejected: int
+    dropped: Mapping[str, int]
+    pending: int
+
+    def balanced(self, adopted: int = 0) -> bool:
+        """Tell whether the terms add up."""
+        return self.accepted + adopted == self.delivered + self.rejected + sum(self.dropped.values()) + self.pending
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All terms at one moment.
+
+    Attributes:
+        offered: Calls that reached a logger.
+        filtered: Below the logger's level.
+        refused: Not accepted, by reason: `shed` (buffer under pressure), `shut_down`, `capture_failed`.
+        accepted: Past redaction.
+        adopted: Taken over from another process; 0 in this version.
+        exporters: By name.
+
+    Example:
+        >>> print(Ledger(3, 1, MappingProxyType({}), 2, 0, MappingProxyType({})))
+        offered 3 = filtered 1 + accepted 2
+    """
+
+    offered: int
+    filtered: int
+    refused: Mapping[str, int]
+    accepted: int
+    adopted: int
+    exporters: Mapping[str, ExporterLedger]
+
+    @property
+    def balanced(self) -> bool:
+        """True when both equations hold."""
+        entered = self.offered == self.filtered + sum(self.refused.values()) + self.accepted
+        return entered and all(exporter.balanced(self.adopted) for exporter in self.exporters.values())
+
+    def __str__(self) -> str:
+        refused = "".join(f" + refused {count} ({reason})" for reason, count in self.refused.items() if count)
+        lines = [f"offered {self.offered} = filtered {self.filtered}{refused} + accepted {self.accepted}"]
+        for name, side in self.exporters.items():
+            dropped = "".join(f" + dropped {count} ({reason})" for reason, count in side.dropped.items() if count)
+            lines.append(
+                f"{name}: accepted {side.accepted} = delivered {side.delivered} + rejected {side.rejected}"
+                f"{dropped} + pending {side.pending}"
+            )
+        return "\n".join(lines)
+
+
+def from_native(counts: Mapping[str, Any], *, console: bool) -> Ledger:
+    """Build a ledger from `_native.Pipeline.ledger()`; `console` adds that exporter's side."""
+    exporters = {
+        name: ExporterLedger(
+            side["accepted"], side["delivered"], side["rejected"], MappingProxyType(side["dropped"]), side["pending"]
+        )
+        for name, side in counts["exporters"].items()
+    }
+    if console:
+        written, failed = counts["console"]
+        exporters["console"] = ExporterLedger(written + failed, written, failed, MappingProxyType({}), 0)
+    return Ledger(
+        counts["offered"],
+        counts["filtered"],
+        MappingProxyType(counts["refused"]),
+        counts["accepted"],
+        counts["adopted"],
+        MappingProxyType(exporters),
+    )

@@ -1,0 +1,89 @@
+"""How a process ends and forks: atexit, SIGTERM, multiprocessing. Threads: main.
+
+Every end comes down to one bounded flush of every provider. Native code does the rest: after a fork the child's
+pipelines start empty, and records logged while the interpreter is torn down leave through a C `atexit` handler.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import weakref
+from types import FrameType
+from typing import Protocol
+
+from fapilog import _native
+
+
+class Flushable(Protocol):
+    """What the end of a process needs of a provider."""
+
+    def finish(self) -> bool:
+        """Flush within the configured shutdown timeout; True when nothing is pending."""
+
+
+_providers: weakref.WeakSet[Flushable] = weakref.WeakSet()
+
+
+def register(provider: Flushable) -> None:
+    """Flush `provider` when the process ends; held weakly."""
+    _providers.add(provider)
+    _flush_on_sigterm()
+    _flush_at_multiprocessing_exit()
+
+
+def finish_all() -> bool:
+    """Flush every provider within its timeout. True when nothing is pending anywhere."""
+    finished = [provider.finish() for provider in list(_providers)]
+    return all(finished)
+
+
+def _at_exit() -> None:
+    if not finish_all():
+        _native.give_up_at_exit()
+
+
+def _flush_on_sigterm() -> None:
+    """Flush on SIGTERM if nobody else handles it: the default action would skip atexit and lose the tail.
+
+    uvicorn re-raises the signal with the handler it found, so this one runs after its graceful shutdown.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    _at_exit()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _flush_at_multiprocessing_exit() -> None:
+    """Multiprocessing children end by `os._exit`, which skips atexit; its own finalizers run before."""
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is not None and process is not None and process.parent_process() is not None:
+        util.Finalize(None, finish_all, exitpriority=100)
+
+
+class _Anchor:
+    """Keeps an entry in multiprocessing's weak after-fork registry."""
+
+
+_anchor = _Anchor()
+
+
+def _after_fork_in_child() -> None:
+    # The child's multiprocessing bootstrap clears its finalizers and then runs these hooks.
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(_anchor, lambda _: util.Finalize(None, finish_all, exitpriority=100))
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,208 @@
+"""Stage 1 of 7, emit: the OpenTelemetry logs API over our pipeline. Thread: caller.
+
+One provider is one isolated pipeline: its own buffer, threads, ledger and loggers; two share nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from opentelemetry._logs import Logger as ApiLogger
+from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
+from opentelemetry.sdk._logs import LogRecordProcessor
+from opentelemetry.sdk.resources import Resource
+
+from fapilog import _native, ledger, lifecycle, pipeline
+from fapilog.errors import LifecycleError
+from fapilog.otel.resource import build_resource
+from fapilog.settings import Settings
+from fapilog.severity import Severity
+
+
+class LoggerProvider(SdkLoggerProvider):
+    """An isolated pipeline behind the OpenTelemetry logs API.
+
+    `configure_otel()` makes one for the process; make more for parts that must not share a buffer, an exporter or a
+    policy. A subclass of the SDK's, so code that asks for one accepts it.
+
+    Args:
+        resource: Attached to every record. Default: from `settings.service` and OpenTelemetry's detectors.
+        settings: Default: `Settings()`, which reads the environment.
+        exporters: `otlp`, `console`, `none`. Default: `settings.exporters`, else `otlp`.
+
+    Raises:
+        ConfigurationError: If a setting is wrong.
+
+    Example:
+        >>> from fapilog import LoggerProvider
+        >>> with LoggerProvider(exporters=["none"]) as provider:
+        ...     provider.get_logger("jobs").emit(body="started")
+        ...     provider.ledger().accepted
+        1
+    """
+
+    def __init__(
+        self,
+        resource: Resource | None = None,
+        *,
+        settings: Settings | None = None,
+        exporters: Sequence[str] | None = None,
+    ) -> None:
+        self.settings = settings if settings is not None else Settings()
+        chosen = exporters if exporters is not None else self.settings.exporters
+        self.exporters = tuple(name for name in (chosen if chosen is not None else ("otlp",)) if name != "none")
+        resource = resource if resource is not None else build_resource(self.settings)
+        super().__init__(resource, shutdown_on_exit=False)
+        self._pipeline = pipeline.build(self.settings, resource, self.exporters)
+        self.handle = _native.PipelineHandle()
+        self.handle.attach(self._pipeline)
+        self._shut_down = False
+        lifecycle.register(self)
+
+    @property
+    def pipeline(self) -> _native.Pipeline:
+        """The native pipeline, for handles and for tests."""
+        return self._pipeline
+
+    def get_logger(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> ApiLogger:
+        """Return a logger for an instrumentation scope; a no-op one after `shutdown()` (logs SDK specification)."""
+        if self._shut_down or self.settings.disabled:
+            return NoOpLogger(name, version, schema_url, attributes)
+        return OtelLogger(self.handle, name or "", version, schema_url, attributes)
+
+    def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
+        """Refuse: stock processors on this provider come with a later version.
+
+        Raises:
+            LifecycleError: `not-in-this-version`. A processor that is silently never called would be worse.
+        """
+        what = f"{type(log_record_processor).__name__} cannot be added to fapilog.LoggerProvider"
+        raise LifecycleError("not-in-this-version", what)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Wait until nothing that was accepted before this call is pending.
+
+        What a receiver refused for good, or what was dropped, is not pending: `ledger()` tells.
+
+        Args:
+            timeout_millis: Longest wait. Default 30 000 (OTEL_BLRP_EXPORT_TIMEOUT, OTel specification).
+
+        Returns:
+            False when the time ran out first; the records stay queued.
+        """
+        return self._pipeline.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: int | None = None) -> bool:  # type: ignore[override]
+        """Refuse new records, deliver what is there, end the threads; what is left then is counted as dropped.
+
+        Args:
+            timeout_millis: Longest wait. Default: `buffer.shutdown_timeout_millis`.
+
+        Returns:
+            True when nothing was left. A second call does nothing and returns True.
+        """
+        if self._shut_down:
+            return True
+        self._shut_down = True
+        limit = self.settings.buffer.shutdown_timeout_millis if timeout_millis is None else timeout_millis
+        return self._pipeline.shutdown(limit)
+
+    def finish(self) -> bool:
+        """Flush at the end of the process, within the shutdown timeout; later records are still taken."""
+        return self._shut_down or self._pipeline.force_flush(self.settings.buffer.shutdown_timeout_millis)
+
+    def ledger(self) -> ledger.Ledger:
+        """Return what became of every record so far."""
+        return ledger.from_native(self._pipeline.ledger(), console="console" in self.exporters)
+
+    def __enter__(self) -> LoggerProvider:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    async def __aenter__(self) -> LoggerProvider:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+
+class OtelLogger(ApiLogger):
+    """A logger of the OpenTelemetry API whose records go through native capture. Never raises."""
+
+    def __init__(
+        self,
+        handle: _native.PipelineHandle,
+        name: str,
+        version: str | None,
+        schema_url: str | None,
+        attributes: Mapping[str, Any] | None,
+    ) -> None:
+        super().__init__(name, version, schema_url, attributes)
+        self._native = _native.Logger(
+            handle,
+            name,
+            version=version or "",
+            schema_url=schema_url or "",
+            scope_attributes=dict(attributes) if attributes else None,
+        )
+
+    def emit(  # type: ignore[override]
+        self,
+        record: LogRecord | None = None,
+        *,
+        timestamp: int | None = None,
+        observed_timestamp: int | None = None,
+        context: Context | None = None,
+        severity_number: SeverityNumber | None = None,
+        severity_text: str | None = None,
+        body: Any = None,
+        attributes: Mapping[str, Any] | None = None,
+        event_name: str | None = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Emit one record, given as a `LogRecord` or field by field (OTel API, both forms)."""
+        if record is not None:
+            timestamp, observed_timestamp = record.timestamp, record.observed_timestamp
+            context, severity_number = record.context, record.severity_number
+            severity_text, body, attributes = record.severity_text, record.body, record.attributes
+            event_name = record.event_name
+            exception = getattr(record, "exception", None)
+        number = severity_number.value if severity_number is not None else 0
+        self._native.emit_record(
+            body=body,
+            severity_number=number,
+            severity_text=severity_text or "",
+            time_unix_nano=timestamp,
+            observed_time_unix_nano=observed_timestamp,
+            attributes=attributes,
+            event_name=event_name,
+            context=context,
+            exception=exception,
+        )
+
+    def enabled(
+        self,
+        *,
+        context: Context | None = None,
+        severity_number: SeverityNumber | None = None,
+        event_name: str | None = None,
+    ) -> bool:
+        """Tell whether a record of this severity would be kept now; unspecified counts as INFO."""
+        number = severity_number.value if severity_number else int(Severity.INFO)
+        return self._native.is_enabled_for(number)

@@ -1,0 +1,120 @@
+"""Traces and metrics: the stock SDK with `opentelemetry-exporter-otlp`, over HTTP unless told otherwise.
+
+The exporters read their own `OTEL_EXPORTER_OTLP_*` variables. What they log about an unreachable collector becomes
+one line a minute instead of a storm, and never enters our pipeline.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+
+from fapilog import otel_private
+from fapilog.diagnostics import say
+from fapilog.errors import MissingDependencyError
+
+_NOISY_LOGGERS = ("opentelemetry.exporter", "opentelemetry.sdk")
+
+
+def tracer_provider(resource: Resource, *, otlp: bool) -> tuple[trace.TracerProvider, bool]:
+    """Return the process's tracer provider and whether we made it; one that somebody installed is reused.
+
+    Args:
+        resource: For a provider of ours.
+        otlp: Whether spans go to OTLP when `OTEL_TRACES_EXPORTER` says nothing.
+    """
+    installed = otel_private.installed_tracer_provider()
+    if installed is not None:
+        say("provider-reused", "a tracer provider is installed already and is used as it is", "trace")
+        return installed, False
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    for name in _exporters("OTEL_TRACES_EXPORTER", otlp=otlp):
+        provider.add_span_processor(BatchSpanProcessor(_span_exporter(name)))
+    otel_private.install_tracer_provider(provider)
+    return provider, True
+
+
+def meter_provider(resource: Resource, *, otlp: bool) -> tuple[metrics.MeterProvider, bool]:
+    """Return the process's meter provider and whether we made it; as `tracer_provider`."""
+    installed = otel_private.installed_meter_provider()
+    if installed is not None:
+        say("provider-reused", "a meter provider is installed already and is used as it is", "metrics")
+        return installed, False
+    names = _exporters("OTEL_METRICS_EXPORTER", otlp=otlp)
+    readers = [PeriodicExportingMetricReader(_metric_exporter(name)) for name in names]
+    provider = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+    otel_private.install_meter_provider(provider)
+    return provider, True
+
+
+def quiet_exporters() -> None:
+    """Let the stock exporters say the same thing once a minute, on stderr, and nowhere else."""
+    for name in _NOISY_LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(handler, _OncePerMinute) for handler in logger.handlers):
+            logger.addHandler(_OncePerMinute(logging.WARNING))
+            logger.propagate = False
+
+
+class _OncePerMinute(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except Exception:
+            message = str(record.msg)
+        first_line = message.splitlines()[0] if message else record.name
+        say("stock-exporter", f"{record.name.rsplit('.', 1)[-1]}: {first_line[:200]}", record.name)
+
+
+def _exporters(variable: str, *, otlp: bool) -> Sequence[str]:
+    value = os.environ.get(variable, "").strip()
+    names = [name.strip().lower() for name in value.split(",") if name.strip()]
+    known = [name for name in names if name in ("otlp", "console", "none")]
+    for name in names:
+        if name not in known:
+            say("variable-ignored", f"{variable} names {name!r}; known are otlp, console and none", variable)
+    chosen = known or (["otlp"] if otlp else [])
+    return [] if "none" in chosen else chosen
+
+
+def _uses_grpc(signal: str) -> bool:
+    value = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    return value == "grpc"
+
+
+def _span_exporter(name: str) -> SpanExporter:
+    if name == "console":
+        return ConsoleSpanExporter()
+    try:
+        if _uses_grpc("TRACES"):
+            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
+
+            return GrpcSpanExporter()
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        return OTLPSpanExporter()
+    except ImportError as error:
+        raise MissingDependencyError("opentelemetry-exporter-otlp", "exporting spans") from error
+
+
+def _metric_exporter(name: str) -> MetricExporter:
+    if name == "console":
+        return ConsoleMetricExporter()
+    try:
+        if _uses_grpc("METRICS"):
+            from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetricExporter
+
+            return GrpcMetricExporter()
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+        return OTLPMetricExporter()
+    except ImportError as error:
+        raise MissingDependencyError("opentelemetry-exporter-otlp", "exporting metrics") from error

@@ -1,0 +1,96 @@
+"""All seven stages, wired in order from settings. Threads: the configuring one; nothing starts here.
+
+The settings cross to the native side once, as one dict of primitives that `native/src/python/settings.rs` reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from opentelemetry.sdk.resources import Resource
+
+from fapilog import _native
+from fapilog.exporters import console, otlp
+from fapilog.redaction import default_policy
+from fapilog.settings import Settings
+from fapilog.severity import Severity
+
+_NEVER = 25
+
+
+def build(settings: Settings, resource: Resource, exporters: Sequence[str]) -> _native.Pipeline:
+    """Make the native pipeline: stages 2 to 7 behind one object. Starts no thread.
+
+    Args:
+        settings: Validated settings.
+        resource: Attached to every record.
+        exporters: Names from `otlp`, `console`; none of them: records are only counted.
+
+    Raises:
+        ConfigurationError: `file-unreadable` or `setting-invalid`, if a certificate or the endpoint cannot be used.
+    """
+    return _native.Pipeline(
+        {
+            # 2 capture
+            "capture": _capture(settings),
+            "resource": encode_resource(resource),
+            # 3 redact
+            "redaction": _redaction(settings),
+            # 4 append and 5 seal
+            "buffer": _buffer(settings),
+            "sequenced": settings.sequence,
+            # 6 export and 7 settle
+            "otlp": otlp.native_settings(settings.otlp) if "otlp" in exporters else None,
+            "console": _console(settings) if "console" in exporters else None,
+        }
+    )
+
+
+def encode_resource(resource: Resource) -> bytes:
+    """Encode a resource as the fields of `ResourceLogs` other than the scopes."""
+    return _native.encode_resource(dict(resource.attributes), resource.schema_url or "")
+
+
+def levels(settings: Settings) -> tuple[int, list[tuple[str, int]]]:
+    """Return the default severity and the rules by logger name, as the native side takes them."""
+    return int(settings.level), [(prefix, int(level)) for prefix, level in settings.levels.items()]
+
+
+def _capture(settings: Settings) -> dict[str, object]:
+    severity = {"always": 0, "auto": int(Severity.WARN), "never": _NEVER}[settings.capture_location]
+    level, rules = levels(settings)
+    return {
+        "max_attributes": settings.limits.attribute_count,
+        "max_length": settings.limits.attribute_value_length,
+        "max_depth": settings.limits.depth,
+        "location_severity": severity,
+        "level": level,
+        "levels": rules,
+    }
+
+
+def _redaction(settings: Settings) -> dict[str, list[str]]:
+    policy = default_policy(settings.redaction.secret_keys)
+    return {"anywhere": list(policy.anywhere), "last": list(policy.last), "exact": list(policy.exact)}
+
+
+def _buffer(settings: Settings) -> dict[str, object]:
+    buffer = settings.buffer
+    return {
+        "limit_bytes": buffer.limit_bytes,
+        "chunk_bytes": buffer.chunk_bytes,
+        "limit_records": buffer.max_queue_records,
+        "block_records": buffer.max_block_records,
+        "overflow": buffer.overflow,
+        "wait_timeout_millis": buffer.wait_timeout_millis,
+        "record_bytes": buffer.record_bytes,
+        "schedule_delay_millis": buffer.schedule_delay_millis,
+    }
+
+
+def _console(settings: Settings) -> dict[str, object]:
+    return {
+        "style": settings.console.style,
+        "colour": console.wants_colour(settings.console),
+        "write": console.writer(settings.console.stream),
+    }
