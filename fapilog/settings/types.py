@@ -129,14 +129,14 @@ def _existing(value: Path) -> Path:
 
 
 def _protocol(value: object) -> object:
-    if value in {"grpc", "http/json"}:
+    if value in ("grpc", "http/json"):
         do = "http/protobuf (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)"
         raise refuse(f"asks for OTLP over {value}, which is not in this version", do, "not-in-this-version")
     return value
 
 
 def _durability(value: object) -> object:
-    if value in {"process", "power"}:
+    if value in ("process", "power"):
         raise refuse(
             f"asks for durability {value}, which is not in this version", "memory", "not-in-this-version"
         )
@@ -154,7 +154,7 @@ def _compliance(value: object) -> object:
     if value:
         clause = "names compliance profiles, which are not in this version"
         raise refuse(clause, "nothing: leave it out", "not-in-this-version")
-    return ()
+    return value
 
 
 def _spool(value: object) -> object:
