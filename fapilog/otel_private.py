@@ -10,8 +10,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from opentelemetry import _logs, metrics, trace
 from opentelemetry import context as context_api
-from opentelemetry import trace
+from opentelemetry._logs import _internal as logs_internal
+from opentelemetry.metrics import _internal as metrics_internal
 
 
 def current_context_getter() -> Callable[[], Any] | None:
@@ -46,3 +48,63 @@ def span_key() -> str | None:
 def span_context(context: Any = None) -> trace.SpanContext:
     """Return the span context of `context`, or of the current one, over the public API."""
     return trace.get_current_span(context).get_span_context()
+
+
+def installed_tracer_provider() -> trace.TracerProvider | None:
+    """Return the tracer provider that somebody installed and that still works; None when there is none, or ours ended."""
+    provider = trace.get_tracer_provider()
+    stand_in = isinstance(provider, trace.ProxyTracerProvider) or provider is _ended.get("trace")
+    return None if stand_in else provider
+
+
+def install_tracer_provider(provider: trace.TracerProvider) -> None:
+    """Make `provider` the global one, also after an earlier one of ours was shut down."""
+    _allow_again(trace, "_TRACER_PROVIDER_SET_ONCE", "_TRACER_PROVIDER")
+    trace.set_tracer_provider(provider)
+
+
+def installed_meter_provider() -> metrics.MeterProvider | None:
+    """Return the meter provider that somebody installed and that still works; None as for traces."""
+    provider = metrics.get_meter_provider()
+    stand_in = type(provider).__name__ == "_ProxyMeterProvider" or provider is _ended.get("metrics")
+    return None if stand_in else provider
+
+
+def install_meter_provider(provider: metrics.MeterProvider) -> None:
+    """Make `provider` the global one, also after an earlier one of ours was shut down."""
+    _allow_again(metrics_internal, "_METER_PROVIDER_SET_ONCE", "_METER_PROVIDER")
+    metrics.set_meter_provider(provider)
+
+
+def installed_logger_provider() -> _logs.LoggerProvider | None:
+    """Return the logger provider that somebody installed and that still works; None as for traces."""
+    provider = _logs.get_logger_provider()
+    stand_in = type(provider).__name__ == "ProxyLoggerProvider" or provider is _ended.get("logs")
+    return None if stand_in else provider
+
+
+def install_logger_provider(provider: _logs.LoggerProvider) -> None:
+    """Make `provider` the global one, also after an earlier one of ours was shut down."""
+    _allow_again(logs_internal, "_LOGGER_PROVIDER_SET_ONCE", "_LOGGER_PROVIDER")
+    _logs.set_logger_provider(provider)
+
+
+def mark_ended(signal: str, provider: object) -> None:
+    """Remember that a global provider of ours is shut down, so that the next one may take its place."""
+    _ended[signal] = provider
+
+
+_ended: dict[str, object] = {}
+
+
+def _allow_again(module: Any, once_name: str, provider_name: str) -> None:
+    """Reset OpenTelemetry's set-once guard, if the provider it guards is one of ours that ended.
+
+    Without this, a process could be configured only once in its life. If the private names are gone, the public
+    setter refuses with its own warning, and the old provider stays.
+    """
+    once = getattr(module, once_name, None)
+    current = getattr(module, provider_name, None)
+    if current is not None and current in _ended.values() and hasattr(once, "_done"):
+        once._done = False
+        setattr(module, provider_name, None)

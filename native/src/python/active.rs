@@ -2,6 +2,7 @@
 
 use super::gil::GilCell;
 use super::keys::KeyCache;
+use super::values::ValueLimits;
 use crate::console::ConsoleSettings;
 use crate::pipeline::{Pipeline, Settings};
 use crate::record::RecordWriter;
@@ -22,8 +23,8 @@ const KEEP_WRITERS: usize = 4;
 pub struct CaptureSettings {
     /// Attributes of one record at most (OTel: AttributeCountLimit).
     pub max_attributes: usize,
-    /// Characters of one string value at most (OTel: AttributeValueLengthLimit).
-    pub max_length: usize,
+    /// Limits of one value (OTel: AttributeValueLengthLimit, AttributeValueDepthLimit).
+    pub values: ValueLimits,
     /// Severity from which the caller's location is recorded; above 24: never.
     pub location_severity: u8,
     /// Severity below which records are filtered, for loggers without a rule of their own.

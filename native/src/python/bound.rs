@@ -88,7 +88,7 @@ impl BoundAttributes {
         let mut count = 0;
         {
             let policy = &active.pipeline.settings().policy;
-            let mut reader = ValueReader::new(py, &mut writer, policy, active.capture().max_length);
+            let mut reader = ValueReader::new(py, &mut writer, policy, active.capture().values);
             for (key, value) in self.attributes.bind(py).iter().take(active.capture().max_attributes) {
                 reader.named_attribute(&key.to_string(), &value);
                 count += 1;

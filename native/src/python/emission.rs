@@ -144,7 +144,7 @@ impl<'a, 'py> Emission<'a, 'py> {
             let kind = ffi::Py_TYPE(value);
             if ptr::eq(kind, &raw mut ffi::PyUnicode_Type) {
                 if let Some(text) = borrowed_utf8(value) {
-                    if text.len() <= self.active.capture().max_length {
+                    if text.len() <= self.active.capture().values.length {
                         return self.writer.attribute_str(plan.field, text);
                     }
                 }
@@ -281,7 +281,7 @@ impl<'a, 'py> Emission<'a, 'py> {
 
     fn read(&mut self, with: impl FnOnce(&mut ValueReader<'_, 'py>)) {
         let policy = &self.active.pipeline.settings().policy;
-        let mut reader = ValueReader::new(self.py, &mut self.writer, policy, self.active.capture().max_length);
+        let mut reader = ValueReader::new(self.py, &mut self.writer, policy, self.active.capture().values);
         with(&mut reader);
         if let Some(interrupt) = reader.interrupt {
             self.interrupt = Some(interrupt);

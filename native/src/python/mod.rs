@@ -32,6 +32,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(trace::connect_context, module)?)?;
     module.add_function(wrap_pyfunction!(trace::forget_contexts, module)?)?;
     module.add_function(wrap_pyfunction!(values::connect_values, module)?)?;
+    module.add_function(wrap_pyfunction!(values::encode_resource, module)?)?;
     module.add_function(wrap_pyfunction!(helpers::connect_capture, module)?)?;
     module.add_function(wrap_pyfunction!(lifecycle::give_up_at_exit, module)?)?;
     logger::install(py)

@@ -2,6 +2,7 @@
 
 use super::active::{CaptureSettings, Outputs};
 use super::helpers::required;
+use super::values::ValueLimits;
 use crate::block::Codec;
 use crate::console::{ConsoleSettings, Style};
 use crate::pipeline::Settings;
@@ -83,7 +84,10 @@ fn policy(dict: &Bound<'_, PyDict>) -> PyResult<Policy> {
 fn capture_settings(dict: &Bound<'_, PyDict>) -> PyResult<CaptureSettings> {
     Ok(CaptureSettings {
         max_attributes: required(dict, "max_attributes")?,
-        max_length: required::<Option<usize>>(dict, "max_length")?.unwrap_or(usize::MAX),
+        values: ValueLimits {
+            length: required::<Option<usize>>(dict, "max_length")?.unwrap_or(usize::MAX),
+            depth: required::<usize>(dict, "max_depth")?.min(ValueLimits::NONE.depth),
+        },
         location_severity: required(dict, "location_severity")?,
         level: required(dict, "level")?,
         levels: required(dict, "levels")?,

@@ -6,8 +6,9 @@
 
 use super::gil::GilCell;
 use super::text::{with_utf8, MAX_TEXT_BYTES};
-use crate::record::RecordWriter;
+use crate::record::{tag, RecordWriter};
 use crate::redact::{KeyDecision, Policy, SECRET_MARKER};
+use crate::wire::put_bytes;
 use pyo3::exceptions::PyException;
 use pyo3::ffi;
 use pyo3::intern;
@@ -15,10 +16,21 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use std::ptr;
 
-/// Deepest nesting that is encoded; deeper arrays and maps become empty values. OTel's AttributeValueDepthLimit
-/// defaults to 64, but protobuf decoders stop at 100 nested messages and a map level costs three: at 32 one record
-/// would make its whole request unreadable (ADR 0006).
-pub const MAX_DEPTH: usize = 30;
+/// How much of one value is read.
+#[derive(Debug, Clone, Copy)]
+pub struct ValueLimits {
+    /// Characters of a string, bytes of a bytes value.
+    pub length: usize,
+    /// Containers inside containers; deeper ones become empty values.
+    pub depth: usize,
+}
+
+impl ValueLimits {
+    /// As far as the wire format carries: protobuf decoders stop at 100 nested messages, and a map level costs three
+    /// (ADR 0006).
+    pub const NONE: Self = Self { length: usize::MAX, depth: 30 };
+}
+
 /// A record that grows beyond this while nested values are read gets no more elements.
 const MAX_NESTED_BYTES: usize = 1 << 20;
 const TYPE_SLOTS: usize = 128;
@@ -71,8 +83,7 @@ pub struct ValueReader<'a, 'py> {
     pub py: Python<'py>,
     pub writer: &'a mut RecordWriter,
     pub policy: &'a Policy,
-    /// Longest string or bytes attribute value, in characters or bytes.
-    pub max_length: usize,
+    pub limits: ValueLimits,
     /// KeyboardInterrupt or SystemExit from a user's method.
     pub interrupt: Option<PyErr>,
     /// Containers being read, to see a cycle.
@@ -80,8 +91,8 @@ pub struct ValueReader<'a, 'py> {
 }
 
 impl<'a, 'py> ValueReader<'a, 'py> {
-    pub fn new(py: Python<'py>, writer: &'a mut RecordWriter, policy: &'a Policy, max_length: usize) -> Self {
-        Self { py, writer, policy, max_length, interrupt: None, path: Vec::new() }
+    pub fn new(py: Python<'py>, writer: &'a mut RecordWriter, policy: &'a Policy, limits: ValueLimits) -> Self {
+        Self { py, writer, policy, limits, interrupt: None, path: Vec::new() }
     }
 
     /// Attribute of any value. `field` is the encoded key.
@@ -103,11 +114,11 @@ impl<'a, 'py> ValueReader<'a, 'py> {
 
     /// Body of any value.
     pub fn body(&mut self, value: &Bound<'py, PyAny>) {
-        let limit = std::mem::replace(&mut self.max_length, usize::MAX);
+        let limit = std::mem::replace(&mut self.limits.length, usize::MAX);
         let open = self.writer.open_body();
         self.any(value);
         self.writer.close(open);
-        self.max_length = limit;
+        self.limits.length = limit;
     }
 
     /// One value into the message that is open in the writer.
@@ -130,7 +141,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     }
 
     fn str(&mut self, value: &Bound<'py, PyAny>) {
-        let (writer, limit) = (&mut *self.writer, self.max_length);
+        let (writer, limit) = (&mut *self.writer, self.limits.length);
         // SAFETY: attached; kind Str means an instance of str; the writer runs no Python code.
         unsafe { with_utf8(value.as_ptr(), |text| writer.any_str(first_characters(text, limit))) }
     }
@@ -154,7 +165,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
         match bytes {
             Ok(bytes) => {
                 let all = bytes.as_bytes();
-                self.writer.any_bytes(&all[..all.len().min(self.max_length).min(MAX_TEXT_BYTES)]);
+                self.writer.any_bytes(&all[..all.len().min(self.limits.length).min(MAX_TEXT_BYTES)]);
             }
             Err(error) => self.unprintable(value, error),
         }
@@ -173,7 +184,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     fn unwrapped(&mut self, value: &Bound<'py, PyAny>, name: &str, call: bool) {
         let inner = if call { value.call_method0(name) } else { value.getattr(name) };
         match inner {
-            Ok(inner) if self.path.len() < MAX_DEPTH && !inner.is(value) => {
+            Ok(inner) if self.path.len() < self.limits.depth && !inner.is(value) => {
                 self.path.push(value.as_ptr());
                 self.any(&inner);
                 self.path.pop();
@@ -186,7 +197,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     fn nested(&mut self, value: &Bound<'py, PyAny>, read: fn(&mut Self, &Bound<'py, PyAny>)) {
         if self.path.contains(&value.as_ptr()) {
             self.writer.any_str(b"<cycle>");
-        } else if self.path.len() < MAX_DEPTH {
+        } else if self.path.len() < self.limits.depth {
             self.path.push(value.as_ptr());
             read(self, value);
             self.path.pop();
@@ -206,15 +217,15 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     }
 
     fn items(&mut self, dict: &Bound<'py, PyDict>) {
-        let list = self.writer.open(crate::record::tag::KVLIST);
+        let list = self.writer.open(tag::KVLIST);
         for (key, value) in dict.iter() {
             if self.writer.len() > MAX_NESTED_BYTES {
                 break;
             }
-            let entry = self.writer.open(crate::record::tag::KEY);
+            let entry = self.writer.open(tag::KEY);
             let name = self.key_text(&key);
             self.writer.key(name.as_bytes());
-            let open = self.writer.open(crate::record::tag::VALUE);
+            let open = self.writer.open(tag::VALUE);
             if self.policy.decide(&name) == KeyDecision::Hide {
                 self.writer.any_str(SECRET_MARKER.as_bytes());
             } else {
@@ -235,14 +246,14 @@ impl<'a, 'py> ValueReader<'a, 'py> {
             Ok(list) => list,
             Err(error) => return self.unprintable(value, error),
         };
-        let array = self.writer.open(crate::record::tag::ARRAY);
+        let array = self.writer.open(tag::ARRAY);
         let mut index = 0;
         // By index, asking the length each time: the list may change while an element is read.
         while let Ok(element) = list.get_item(index) {
             if self.writer.len() > MAX_NESTED_BYTES {
                 break;
             }
-            let open = self.writer.open(crate::record::tag::KEY);
+            let open = self.writer.open(tag::KEY);
             self.any(&element);
             self.writer.close(open);
             index += 1;
@@ -389,17 +400,39 @@ fn classify(value: &Bound<'_, PyAny>, kind: *mut ffi::PyTypeObject, index: usize
     found
 }
 
-/// Attributes of an instrumentation scope, as `InstrumentationScope.attributes` fields (3, `KeyValue`).
+/// Attributes of an instrumentation scope, as `InstrumentationScope.attributes` fields.
 pub fn scope_attributes(py: Python<'_>, attributes: &Bound<'_, PyDict>) -> Vec<u8> {
+    key_values(py, attributes, 0x1a)
+}
+
+/// A resource as the fields of `ResourceLogs` other than the scopes.
+#[pyfunction]
+#[pyo3(signature = (attributes, schema_url=""))]
+pub fn encode_resource<'py>(
+    py: Python<'py>,
+    attributes: &Bound<'py, PyDict>,
+    schema_url: &str,
+) -> Bound<'py, PyBytes> {
+    let mut fields = Vec::new();
+    put_bytes(&mut fields, 0x0a, &key_values(py, attributes, 0x0a));
+    if !schema_url.is_empty() {
+        put_bytes(&mut fields, 0x1a, schema_url.as_bytes());
+    }
+    PyBytes::new(py, &fields)
+}
+
+/// `KeyValue` messages, each under `field_tag`. Nothing is hidden here: resource and scope are written by whoever
+/// deploys, and a policy for them comes with the redaction profiles.
+fn key_values(py: Python<'_>, attributes: &Bound<'_, PyDict>, field_tag: u8) -> Vec<u8> {
     let policy = Policy::new(&[], &[], &[]);
     let mut writer = RecordWriter::new();
     writer.begin(0, 0, &[]);
     let head = writer.len();
     for (key, value) in attributes {
-        let entry = writer.open(0x1a);
+        let entry = writer.open(field_tag);
         writer.key(key.to_string().as_bytes());
-        let open = writer.open(crate::record::tag::VALUE);
-        ValueReader::new(py, &mut writer, &policy, usize::MAX).any(&value);
+        let open = writer.open(tag::VALUE);
+        ValueReader::new(py, &mut writer, &policy, ValueLimits::NONE).any(&value);
         writer.close(open);
         writer.close(entry);
     }
