@@ -1,4 +1,5 @@
 //! One attempt over real sockets, against small servers on the loopback address.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod sending;
 mod serving;
@@ -275,6 +276,13 @@ fn a_server_certificate_of_another_authority_is_not_trusted() {
     let cause = retry_cause(transport(&settings).send(&numbered_block(2)));
     assert!(cause.contains("TLS: invalid peer certificate"), "{cause}");
     assert!(cause.ends_with("check the certificate files of the exporter"), "{cause}");
+}
+
+#[test]
+fn without_an_authority_of_its_own_the_exporter_asks_the_platform_which_does_not_know_the_test() {
+    let server = Server::tls(Certificates::new("unknown").server_config(false), answer_once);
+    let cause = retry_cause(transport(&otlp_settings(&server.url("/v1/logs"))).send(&numbered_block(2)));
+    assert!(cause.contains("certificate"), "{cause}");
 }
 
 #[test]
