@@ -66,6 +66,17 @@ fn a_request_is_what_otlp_says_and_names_its_length() {
 }
 
 #[test]
+fn credentials_in_the_url_are_sent_and_never_shown() {
+    let server = Server::plain(|mut connection| vec![connection.request().unwrap()]);
+    let url = server.url("/v1/logs");
+    let with_credentials = url.replace("://", "://user:hunter2@");
+    let cause = retry_cause(transport(&otlp_settings(&with_credentials)).send(&numbered_block(1)));
+    assert_eq!(cause, format!("cannot reach {url}: Peer disconnected"));
+    let request = server.requests().remove(0);
+    assert!(request.headers.contains(&"authorization: Basic dXNlcjpodW50ZXIy".to_owned()), "{request:?}");
+}
+
+#[test]
 fn an_uncompressed_block_has_no_content_encoding() {
     let server = Server::plain(|mut connection| {
         let request = connection.request().unwrap();
@@ -354,7 +365,7 @@ fn settings_that_cannot_work_are_refused_without_showing_secrets() {
     };
     assert_eq!(
         header("authorization", "Bearer hunter2\nx"),
-        "the value of header \"authorization\" holds control characters; check the exporter's headers"
+        "the value of header \"authorization\" is not printable ASCII; check the exporter's headers"
     );
     assert_eq!(
         header("api key", "hunter2"),

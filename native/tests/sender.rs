@@ -165,6 +165,21 @@ fn a_flapping_endpoint_is_told_once_a_minute() {
 }
 
 #[test]
+fn a_long_outage_soon_after_a_short_one_is_told_within_a_minute() {
+    let mut answers = vec![retry(None), delivered()];
+    answers.extend((0..20).map(|_| retry(None)));
+    let world = World::scripted(vec![numbered_block(1), numbered_block(1)], answers);
+    let notes: Vec<_> = world
+        .run(&settings(retry_settings()))
+        .into_iter()
+        .filter(|deed| matches!(deed, Deed::Noted(_)))
+        .collect();
+    let unreachable = Deed::Noted(SenderEvent::Unreachable { cause: "down".into() });
+    let recovered = |attempts| Deed::Noted(SenderEvent::Recovered { attempts });
+    assert_eq!(notes, [unreachable.clone(), recovered(1), unreachable, recovered(20)]);
+}
+
+#[test]
 fn a_stop_during_a_retry_gives_the_block_back_unsettled() {
     let mut world = World::new(vec![numbered_block(3), numbered_block(2)], |_| retry(None));
     world.stop_after = Some(seconds(2));
