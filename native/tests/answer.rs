@@ -1,4 +1,5 @@
 //! What an OTLP/HTTP response means: every clause of OTLP's "OTLP/HTTP Response".
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 use fapilog_native::export::answer::{classify, Answer};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};

@@ -1,4 +1,5 @@
 //! The pauses between attempts.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod sending;
 

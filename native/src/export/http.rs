@@ -27,6 +27,8 @@ const OWN_HEADERS: [&str; 7] =
     ["connection", "content-encoding", "content-length", "content-type", "expect", "te", "transfer-encoding"];
 /// Time after which an idle connection is not used again; many servers close theirs after 15 seconds or more.
 const IDLE_AGE: Duration = Duration::from_secs(15);
+/// Each connection has one for the request and one for the answer; as large as response headers may be.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// One way to deliver a block; `sender` drives it.
 pub trait Transport: Send + Sync {
@@ -93,6 +95,8 @@ impl HttpTransport {
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
             .max_idle_age(IDLE_AGE)
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
             .user_agent(settings.user_agent.clone())
             .accept_encoding(AutoHeaderValue::None)
             .build();
@@ -267,9 +271,9 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Tr
             "header name {name:?} is not allowed in HTTP; check the exporter's headers"
         ))
     })?;
-    let mut value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| {
+    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| {
         TransportError::new(format!(
-            "the value of header {name:?} holds control characters; check the exporter's headers"
+            "the value of header {name:?} is not printable ASCII; check the exporter's headers"
         ))
     })?;
     value.set_sensitive(true);

@@ -136,11 +136,12 @@ impl Pace {
         }
         state.backoff = retry::next_attempt(state.backoff, after, settings);
         state.failures = state.failures.saturating_add(1);
-        if state.failures == 1 {
-            state.announced = state.unreachable.pass(now, 0).is_some();
-            return state.announced;
+        // A run that was too close to the last one to be told is told once it outlasts the interval.
+        if state.announced || state.unreachable.pass(now, 0).is_none() {
+            return false;
         }
-        false
+        state.announced = true;
+        true
     }
 
     /// Records that a server refused: how many to report now, if any.

@@ -59,7 +59,7 @@ impl Outcome {
 pub enum SenderEvent {
     /// The endpoint does not take requests for now; records wait.
     Unreachable {
-        /// Why the first attempt of the run failed.
+        /// Why the latest attempt failed.
         cause: String,
     },
     /// It takes requests again.

@@ -1,4 +1,5 @@
 //! Small HTTP servers on the loopback address whose every step a test decides, with and without TLS.
+#![allow(dead_code)] // Each test binary uses a part.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
