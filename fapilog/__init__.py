@@ -1,1 +1,81 @@
-"""OpenTelemetry-native logging for Python."""
+"""fapilog: OpenTelemetry-native logging. Every log line becomes a redacted, trace-correlated OTLP record that arrives.
+
+    import fapilog
+
+    fapilog.configure_otel(service_name="orders")
+    log = fapilog.get_logger(__name__)
+    log.info("order placed", order_id=42, amount=12.5)
+
+The life of a record: 1 emit, 2 capture, 3 redact, 4 append, 5 seal, 6 export, 7 settle (`docs/architecture.md`).
+
+Names are loaded when they are first used: `import fapilog` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fapilog.category import EventCategory
+    from fapilog.context import bind_context
+    from fapilog.errors import ConfigurationError, FapilogError
+    from fapilog.event import LogEvent
+    from fapilog.ledger import Ledger
+    from fapilog.logger import Logger, get_logger
+    from fapilog.otel.provider import LoggerProvider
+    from fapilog.settings import Settings
+    from fapilog.severity import Severity
+    from fapilog.telemetry import Telemetry, configure_otel
+
+    __version__: str
+
+__all__ = [
+    "ConfigurationError",
+    "EventCategory",
+    "FapilogError",
+    "Ledger",
+    "LogEvent",
+    "Logger",
+    "LoggerProvider",
+    "Settings",
+    "Severity",
+    "Telemetry",
+    "__version__",
+    "bind_context",
+    "configure_otel",
+    "get_logger",
+]
+
+_HOMES = {
+    "ConfigurationError": "fapilog.errors",
+    "EventCategory": "fapilog.category",
+    "FapilogError": "fapilog.errors",
+    "Ledger": "fapilog.ledger",
+    "LogEvent": "fapilog.event",
+    "Logger": "fapilog.logger",
+    "LoggerProvider": "fapilog.otel.provider",
+    "Settings": "fapilog.settings",
+    "Severity": "fapilog.severity",
+    "Telemetry": "fapilog.telemetry",
+    "bind_context": "fapilog.context",
+    "configure_otel": "fapilog.telemetry",
+    "get_logger": "fapilog.logger",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: object = version("fapilog")
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'fapilog' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -125,6 +125,16 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "The destination refused records for good; they are counted as rejected.",
             "Read the answer in the message; credentials and sizes are the usual causes.",
         ),
+        "capture-failed": CodeEntry(
+            "FapilogError",
+            "A record given as an object could not be read; it is counted as refused.",
+            "Look at the message; the object's own methods raised.",
+        ),
+        "thread-not-started": CodeEntry(
+            "FapilogError",
+            "The operating system refused a native thread; records wait in memory.",
+            "Raise the process's thread limit.",
+        ),
         "already-configured": CodeEntry(
             "LifecycleError",
             "`configure_otel()` was called again with other arguments.",

@@ -16,16 +16,30 @@ from types import FrameType
 from typing import Protocol
 
 from fapilog import _native
+from fapilog.diagnostics import say
+from fapilog.ledger import Ledger
 
 
 class Flushable(Protocol):
-    """What the end of a process needs of a provider."""
+    """What the end of a process needs of a log provider."""
 
     def finish(self) -> bool:
         """Flush within the configured shutdown timeout; True when nothing is pending."""
 
+    def ledger(self) -> Ledger:
+        """What became of every record."""
+
+
+class Stoppable(Protocol):
+    """A stock provider: for traces, for metrics."""
+
+    def shutdown(self) -> object:
+        """Export what is there and end."""
+
 
 _providers: weakref.WeakSet[Flushable] = weakref.WeakSet()
+_reported: weakref.WeakSet[Flushable] = weakref.WeakSet()
+_stock: list[Stoppable] = []
 
 
 def register(provider: Flushable) -> None:
@@ -35,6 +49,22 @@ def register(provider: Flushable) -> None:
     _flush_at_multiprocessing_exit()
 
 
+def report_at_exit(provider: Flushable) -> None:
+    """Print the provider's ledger to stderr when the process ends."""
+    _reported.add(provider)
+
+
+def shut_down_at_exit(provider: Stoppable) -> None:
+    """Shut a stock provider down when the process ends, before log records are flushed for the last time."""
+    _stock.append(provider)
+
+
+def forget(provider: Stoppable) -> None:
+    """The stock provider was shut down already."""
+    if provider in _stock:
+        _stock.remove(provider)
+
+
 def finish_all() -> bool:
     """Flush every provider within its timeout. True when nothing is pending anywhere."""
     finished = [provider.finish() for provider in list(_providers)]
@@ -42,8 +72,15 @@ def finish_all() -> bool:
 
 
 def _at_exit() -> None:
+    while _stock:
+        try:
+            _stock.pop().shutdown()
+        except Exception as error:
+            say("stock-exporter", f"a provider failed at exit: {error}", type(error).__name__)
     if not finish_all():
         _native.give_up_at_exit()
+    for provider in list(_reported):
+        print(f"fapilog: {provider.ledger()}", file=sys.stderr)  # noqa: T201
 
 
 def _flush_on_sigterm() -> None:

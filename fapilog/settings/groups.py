@@ -202,7 +202,11 @@ class LimitSettings(Group):
     attribute_value_length: NotNegative | None = Field(
         None, description="Length of a text or bytes value, beyond which it is cut; None: no limit."
     )
-    depth: Positive = Field(64, description="Depth of nesting, below which values become empty.")
+    depth: Annotated[int, Field(strict=True, ge=1, le=30)] = Field(
+        30,
+        description="Depth of nesting, below which values become empty. The specification says 64; protobuf"
+        " decoders refuse a whole request beyond 31.",
+    )
 
 
 class RedactionSettings(Group):

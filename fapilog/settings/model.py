@@ -169,6 +169,25 @@ class Settings(BaseSettings):
             for row in ROWS.values()
         )
 
+    def with_changes(self, **overrides: Any) -> Self:
+        """Return a copy with some settings replaced, validated again as a whole.
+
+        Args:
+            **overrides: As `load` takes them; their origin becomes `argument`, the others keep theirs.
+
+        Raises:
+            ConfigurationError: All problems at once.
+
+        Example:
+            >>> Settings(sequence=False).with_changes(level="debug").sequence
+            False
+        """
+        changes = leaves(type(self), overrides)
+        kept = {name: self._value(name) for name in self._origins if name in ROWS and name not in changes}
+        changed = type(self).load(environ={}, **(kept | changes))
+        changed._origins.update({name: self._origins[name] for name in kept})
+        return changed
+
     def _value(self, name: str) -> object:
         value: object = self
         for part in name.split("."):

@@ -1,0 +1,232 @@
+"""The native core: stages 1 to 7 in Rust. This stub is its manual; `mypy.stubtest` compares it with the binary.
+
+Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog's own modules.
+"""
+
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any, final
+
+from opentelemetry.context import Context
+
+from fapilog.event import LogEvent
+
+__all__ = [
+    "BoundAttributes",
+    "Completed",
+    "Logger",
+    "PendingRecord",
+    "Pipeline",
+    "PipelineHandle",
+    "connect_capture",
+    "connect_context",
+    "connect_values",
+    "encode_resource",
+    "forget_contexts",
+    "give_up_at_exit",
+]
+
+@final
+class Logger:
+    """A named source of records; get one from `fapilog.get_logger`.
+
+    Level methods take a message and keyword attributes. They capture, redact and buffer the record before they
+    return, never raise, and return an awaitable: awaiting it yields only under `overflow="wait"` while the buffer is
+    full. Further positional arguments are `%`-formatted into the message as `logging` does.
+
+    Reserved keywords: `exc_info`, `event_name`, `category`, `severity` (1 to 10), `tags`, `timestamp` (datetime,
+    nanoseconds, or float seconds). Every other keyword is an attribute, of any value.
+
+    Example:
+        >>> import fapilog
+        >>> log = fapilog.get_logger("orders")
+        >>> log.bind(tenant="acme").name
+        'orders'
+    """
+
+    def __new__(
+        cls,
+        handle: PipelineHandle,
+        name: str = "",
+        *,
+        version: str = "",
+        schema_url: str = "",
+        scope_attributes: dict[str, Any] | None = None,
+        bound: BoundAttributes | None = None,
+    ) -> Logger: ...
+    @property
+    def name(self) -> str:
+        """The instrumentation scope's name."""
+
+    def trace(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at TRACE (1)."""
+
+    def debug(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at DEBUG (5)."""
+
+    def info(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at INFO (9)."""
+
+    def warning(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at WARN (13)."""
+
+    def error(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at ERROR (17); shedding spares it."""
+
+    def critical(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at FATAL (21); shedding spares it."""
+
+    def exception(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at ERROR (17) with the exception being handled: type, message, and the stack of its whole chain."""
+
+    def audit(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at INFO2 (10); shedding spares it."""
+
+    def security(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at WARN2 (14); shedding spares it."""
+
+    def log(self, severity: int | str, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
+        """Log at any severity: an OTel number (1 to 24), a `logging` level above 24, or a level name."""
+
+    def emit(self, event: LogEvent) -> Awaitable[None]:
+        """Log a `LogEvent`; its `source` becomes the scope name."""
+
+    def emit_record(
+        self,
+        *,
+        body: Any = None,
+        severity_number: int = 0,
+        severity_text: str = "",
+        time_unix_nano: int | None = None,
+        observed_time_unix_nano: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        event_name: str | None = None,
+        context: Context | None = None,
+        exception: BaseException | None = None,
+        protected: bool = False,
+    ) -> Awaitable[None]:
+        """Log a record field by field: the door for the OTel API, `logging` and other libraries.
+
+        Args:
+            body: Any value.
+            severity_number: 1 to 24; 0 is unspecified and passes every level.
+            severity_text: As the source knows it.
+            time_unix_nano: When it happened; None: unknown.
+            observed_time_unix_nano: When it was seen. Default: now.
+            attributes: Any mapping; those of `exception` never replace them.
+            event_name: Makes the record an event.
+            context: Whose span counts. Default: the current context.
+            exception: Described as `exception.*` attributes.
+            protected: Shedding spares it.
+        """
+
+    def bind(self, **attributes: Any) -> Logger:
+        """Return a logger whose records carry these attributes too; those of a call win."""
+
+    def is_enabled_for(self, severity: int) -> bool:
+        """Tell whether a record of this severity (1 to 24) would be kept now; cheap enough for a guard."""
+
+@final
+class Pipeline:
+    """Stages 2 to 7 behind one object; `fapilog.pipeline.build` makes it from settings.
+
+    Making it starts nothing; the first record starts the native threads. In a forked child it is a new, empty
+    pipeline with the same settings: the inherited records belong to the parent.
+
+    Raises:
+        TypeError: If the dict lacks a setting or one has the wrong type.
+        ValueError: If a certificate or the endpoint cannot be used.
+    """
+
+    def __new__(cls, settings: dict[str, Any]) -> Pipeline: ...
+    def force_flush(self, timeout_millis: int) -> bool:
+        """Wait, without the interpreter lock, until nothing accepted before is pending. False at the deadline."""
+
+    def shutdown(self, timeout_millis: int) -> bool:
+        """Refuse records, drain, end the threads, count what was left as dropped. True when nothing was left."""
+
+    def ledger(self) -> dict[str, Any]:
+        """Return every term of the ledger, read at one moment."""
+
+    def pressure(self) -> tuple[int, int]:
+        """Return the memory in use, in bytes, and the severity below which records are shed (0: none)."""
+
+    def set_levels(self, level: int, levels: list[tuple[str, int]]) -> None:
+        """Replace the default severity and the rules by logger name."""
+
+    def fix_clock(self, unix_nanos: int) -> None:
+        """Fix the time that stamps records, for tests; 0 gives the system clock back."""
+
+    def add_tap(self, tap: Callable[[bytes, str], object]) -> None:
+        """Call `tap(record, scope)` on the caller for every accepted record: encoded `LogRecord`, redacted."""
+
+    def remove_tap(self, tap: Callable[[bytes, str], object]) -> None:
+        """Stop calling a tap; an unknown one is ignored."""
+
+@final
+class PipelineHandle:
+    """Where loggers find their pipeline: none yet, one, or another one later."""
+
+    def __new__(cls, *, configures_itself: bool = False) -> PipelineHandle: ...
+    def attach(self, pipeline: Pipeline | None) -> None:
+        """Make every logger of this handle use `pipeline`; None: log nothing."""
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The attached pipeline."""
+
+@final
+class BoundAttributes:
+    """Immutable attributes, encoded once per pipeline; what `bind` and `bind_context` carry."""
+
+    def __new__(cls, attributes: dict[str, Any], base: BoundAttributes | None = None) -> BoundAttributes: ...
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """A copy of the attributes."""
+
+@final
+class Completed:
+    """What a log call returns when its record is decided: awaiting it returns at once."""
+
+    def __await__(self) -> Generator[Any, None, None]: ...
+    def __iter__(self) -> Completed: ...
+    def __next__(self) -> None: ...
+
+@final
+class PendingRecord:
+    """What a log call on an event loop returns under `overflow="wait"` when the buffer is full: it holds the record."""
+
+    def __await__(self) -> Generator[Any, None, None]: ...
+    def attempt(self) -> bool:
+        """Try to store the record; True when it is decided: stored, or given up at its deadline."""
+
+def connect_context(
+    *,
+    bound: Callable[[], BoundAttributes | None],
+    fallback: Callable[[Any], Any],
+    current_context: Callable[[], Any] | None = None,
+    span_key: str | None = None,
+) -> None:
+    """Tell capture where it reads bound attributes and the current span."""
+
+def forget_contexts() -> None:
+    """Let go of the last few contexts that the span cache keeps alive."""
+
+def connect_values(classify: Callable[[type], str], to_plain: Callable[[Any], dict[Any, Any]]) -> None:
+    """Give capture the functions for rare types (`fapilog.values`)."""
+
+def encode_resource(attributes: dict[str, Any], schema_url: str = "") -> bytes:
+    """Encode a resource as the fields of `ResourceLogs` other than the scopes."""
+
+def connect_capture(
+    *,
+    describe_exception: Callable[[Any], tuple[str, str, str] | None],
+    unix_nanos: Callable[[Any], int | None],
+    wait_for_room: Callable[[PendingRecord], Awaitable[None]],
+    on_event_loop: Callable[[], bool],
+    on_notice: Callable[[str, str], object],
+    configure_defaults: Callable[[], object],
+) -> None:
+    """Give capture the Python functions it asks now and then (`fapilog.logger`)."""
+
+def give_up_at_exit() -> None:
+    """Tell the C exit handler that Python's last flush ran out of time, so that it does not wait again."""

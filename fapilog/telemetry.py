@@ -1,0 +1,356 @@
+"""`configure_otel()`: one call that sets up logs through our pipeline, traces and metrics through the stock SDK.
+
+Threads: the configuring one. Nothing per record happens here.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.resources import Resource
+
+from fapilog import hooks, lifecycle, otel_private, stdlib
+from fapilog.diagnostics import OnError, say
+from fapilog.errors import ExportError, FapilogError, LifecycleError
+from fapilog.exporters import console
+from fapilog.ledger import Ledger
+from fapilog.logger import default_handle
+from fapilog.otel import signals
+from fapilog.otel.provider import LoggerProvider
+from fapilog.otel.resource import build_resource
+from fapilog.settings import Settings
+from fapilog.severity import Severity
+
+_EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected")
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the log pipeline is doing.
+
+    Attributes:
+        status: `ok`; `pressure` while the buffer sheds; `losing` once records were dropped; `shut_down`.
+        buffer_bytes: Memory in use by queued records.
+        buffer_limit_bytes: Its bound.
+        shedding_below: Severity below which records are shed now; 0: none.
+        pending: Records not decided yet, of the exporter that has most.
+        lost: Records refused or dropped so far.
+    """
+
+    status: str
+    buffer_bytes: int
+    buffer_limit_bytes: int
+    shedding_below: int
+    pending: int
+    lost: int
+
+
+class Telemetry:
+    """What `configure_otel()` returns: the three providers, flush, shutdown, ledger and health.
+
+    A context manager, sync and async: leaving it shuts down.
+    """
+
+    def __init__(
+        self,
+        logger_provider: LoggerProvider,
+        tracer_provider: trace.TracerProvider,
+        meter_provider: metrics.MeterProvider,
+        undo: Sequence[Callable[[], object]],
+        on_error: OnError | None,
+    ) -> None:
+        self.logger_provider = logger_provider
+        self.tracer_provider = tracer_provider
+        self.meter_provider = meter_provider
+        self.on_error = on_error
+        self._undo = list(undo)
+        self._open = True
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.logger_provider.settings
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        """Wait until logs, spans and metrics recorded before this call have left.
+
+        Args:
+            timeout_millis: Longest wait for the log records, and again for spans and metrics. Default: 30 000
+                (`buffer.export_timeout_millis`, OTEL_BLRP_EXPORT_TIMEOUT).
+
+        Returns:
+            True when no log record is pending and the stock providers said yes. What was refused for good or dropped
+            is not pending; `ledger()` tells.
+        """
+        limit = self.settings.buffer.export_timeout_millis if timeout_millis is None else timeout_millis
+        flushed = self.logger_provider.force_flush(limit)
+        others = [_call(provider, "force_flush", limit) for provider in (self.tracer_provider, self.meter_provider)]
+        return flushed and all(others)
+
+    def shutdown(self, timeout_millis: int | None = None) -> bool:
+        """Deliver what is there, end the threads, and put back what was installed. Safe to call twice.
+
+        Args:
+            timeout_millis: Longest wait for the log records. Default: 5 000 (`buffer.shutdown_timeout_millis`).
+
+        Returns:
+            True when every log record was decided in time; what was left is counted as dropped (`shutdown`).
+        """
+        global _current  # noqa: PLW0603
+        with _lock:
+            if not self._open:
+                return True
+            self._open = False
+            if _current is not None and _current.telemetry is self:
+                _current = None
+        for undo in reversed(self._undo):
+            undo()
+        return self.logger_provider.shutdown(timeout_millis)
+
+    def ledger(self) -> Ledger:
+        """Return what became of every log record so far; both its equations hold at any moment."""
+        return self.logger_provider.ledger()
+
+    def health(self) -> Health:
+        """Return how the log pipeline is doing; cheap enough for a health endpoint."""
+        ledger = self.ledger()
+        used, floor = self.logger_provider.pipeline.pressure()
+        dropped = (sum(side.dropped.values()) for side in ledger.exporters.values())
+        lost = ledger.refused.get("shed", 0) + max(dropped, default=0)
+        status = "losing" if lost else "pressure" if floor else "ok"
+        return Health(
+            status=status if self._open else "shut_down",
+            buffer_bytes=used,
+            buffer_limit_bytes=self.settings.buffer.limit_bytes,
+            shedding_below=floor,
+            pending=max((side.pending for side in ledger.exporters.values()), default=0),
+            lost=lost,
+        )
+
+    def set_level(self, level: Severity | str, levels: Mapping[str, Severity | str] | None = None) -> None:
+        """Change the levels while the process runs.
+
+        Args:
+            level: For loggers without a rule.
+            levels: Rules by logger name or dotted prefix. Default: the configured ones stay.
+
+        Raises:
+            ConfigurationError: `setting-invalid`, if a level is unknown.
+        """
+        rules = self.settings.levels if levels is None else levels
+        checked = Settings.load(environ={}, level=level, levels=dict(rules))
+        numbers = [(name, int(severity)) for name, severity in checked.levels.items()]
+        self.logger_provider.pipeline.set_levels(int(checked.level), numbers)
+
+    def __enter__(self) -> Telemetry:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    async def __aenter__(self) -> Telemetry:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+
+@dataclass(frozen=True)
+class _Configured:
+    telemetry: Telemetry
+    fingerprint: tuple[object, ...]
+    by_default: bool
+
+
+_lock = threading.RLock()
+_current: _Configured | None = None
+
+
+def configure_otel(
+    service_name: str | None = None,
+    *,
+    settings: Settings | None = None,
+    exporters: Iterable[str] | None = None,
+    compliance: Iterable[str] = (),
+    resource: Resource | Mapping[str, object] | None = None,
+    on_error: Callable[[FapilogError], object] | None = None,
+    **overrides: Any,
+) -> Telemetry:
+    """Set up logs, traces and metrics for the process, and return the handle to them.
+
+    Log records of fapilog, of the OpenTelemetry API and of `logging` go through our pipeline; traces and metrics
+    through the stock SDK. A provider that somebody installed before is reused. Called again with the same arguments
+    it returns the same `Telemetry`.
+
+    Args:
+        service_name: `service.name` of the resource (OTEL_SERVICE_NAME).
+        settings: A complete `Settings`; default: the environment.
+        exporters: Of `otlp`, `console`, `none` (FAPILOG_EXPORTERS, OTEL_LOGS_EXPORTER). Default: `otlp`, and `console`
+            when its stream is a terminal.
+        compliance: Compliance profiles; none in this version (FAPILOG_COMPLIANCE).
+        resource: Further resource attributes; they win.
+        on_error: Called with errors of the logger, isolated and at most once a second per code.
+        **overrides: Any other setting by its name, such as `level="debug"` or `buffer={"overflow": "wait"}`.
+
+    Raises:
+        ConfigurationError: If a setting is wrong; one error lists all, with values, origins and remedies.
+        LifecycleError: `already-configured`, if the arguments differ from those of the first call.
+
+    Example:
+        >>> import fapilog
+        >>> telemetry = fapilog.configure_otel("orders", exporters=["none"])
+        >>> telemetry.shutdown()
+        True
+    """
+    named = {"service.name": service_name, "exporters": _tuple(exporters), "compliance": _tuple(compliance)}
+    given = {name: value for name, value in named.items() if value is not None} | overrides
+    loaded = _merge(settings, given)
+    return _configure(loaded, resource, on_error, by_default=False)
+
+
+def configure_defaults() -> None:
+    """Configure the process for a record before `configure_otel()`: console, and OTLP when an endpoint is set.
+
+    Never raises: settings that are wrong are said on stderr, and the console alone is used.
+    """
+    with _lock:
+        if _current is not None:
+            return
+        try:
+            settings = Settings()
+            if settings.exporters is None:
+                endpoint_set = settings.origin("otlp.endpoint") != "default"
+                chosen = ("otlp", "console") if endpoint_set else ("console",)
+                settings = _merge(settings, {"exporters": chosen})
+            _configure(settings, None, None, by_default=True)
+        except FapilogError as error:
+            say("configuration-failed", f"{error.what}; only the console is used until configure_otel() is called")
+            fallback = Settings.load(environ={}, exporters=("console",))
+            _configure(fallback, None, None, by_default=True)
+
+
+def on_notice(code: str, message: str) -> None:
+    """Tell the application's `on_error` what native threads met; called on a thread that logs or flushes."""
+    current = _current
+    if current is not None and current.telemetry.on_error is not None:
+        kind = ExportError if code in _EXPORT_CODES else FapilogError
+        current.telemetry.on_error(kind(code, message))
+
+
+def _configure(
+    settings: Settings,
+    resource: Resource | Mapping[str, object] | None,
+    on_error: Callable[[FapilogError], object] | None,
+    *,
+    by_default: bool,
+) -> Telemetry:
+    global _current  # noqa: PLW0603
+    attributes = dict(resource.attributes) if isinstance(resource, Resource) else dict(resource or {})
+    fingerprint = (settings, tuple(sorted(attributes.items(), key=str)), on_error)
+    with _lock:
+        if _current is not None and not _current.by_default:
+            if _current.fingerprint == fingerprint:
+                return _current.telemetry
+            raise LifecycleError(
+                "already-configured", "configure_otel() was called before with other arguments", _changes(settings)
+            )
+        replaced, _current = _current, None
+        if replaced is not None:
+            replaced.telemetry.shutdown()
+        telemetry = _build(settings, build_resource(settings, resource), on_error)
+        _current = _Configured(telemetry, fingerprint, by_default)
+        return telemetry
+
+
+def _build(
+    settings: Settings, resource: Resource, on_error: Callable[[FapilogError], object] | None
+) -> Telemetry:
+    dispatcher = OnError(on_error) if on_error is not None else None
+    names = _exporters(settings)
+    provider = LoggerProvider(resource, settings=settings, exporters=names)
+    undo: list[Callable[[], object]] = []
+    otlp = "otlp" in names and not settings.disabled
+    signals.quiet_exporters()
+    tracers, ours = signals.tracer_provider(resource, otlp=otlp)
+    undo += _ending("trace", tracers) if ours else []
+    meters, ours = signals.meter_provider(resource, otlp=otlp)
+    undo += _ending("metrics", meters) if ours else []
+    undo += _install_logs(provider)
+    if not settings.disabled:
+        default_handle.attach(provider.pipeline)
+        undo.append(lambda: default_handle.attach(provider.pipeline))
+        if settings.capture_stdlib:
+            undo.append(stdlib.install(provider.handle, capture_warnings=settings.capture_warnings))
+        if settings.exception_hooks:
+            undo.append(hooks.install())
+    else:
+        default_handle.attach(None)
+    if settings.exit_report:
+        lifecycle.report_at_exit(provider)
+    return Telemetry(provider, tracers, meters, undo, dispatcher)
+
+
+def _install_logs(provider: LoggerProvider) -> list[Callable[[], object]]:
+    if otel_private.installed_logger_provider() is not None:
+        say("provider-reused", "another logger provider is installed; the OpenTelemetry logs API stays with it", "logs")
+        return []
+    otel_private.install_logger_provider(provider)
+    return [lambda: otel_private.mark_ended("logs", provider)]
+
+
+def _ending(signal: str, provider: Any) -> list[Callable[[], object]]:
+    lifecycle.shut_down_at_exit(provider)
+
+    def end() -> None:
+        lifecycle.forget(provider)
+        _call(provider, "shutdown")
+        otel_private.mark_ended(signal, provider)
+
+    return [end]
+
+
+def _exporters(settings: Settings) -> tuple[str, ...]:
+    if settings.exporters is not None:
+        return settings.exporters
+    return ("otlp", "console") if console.on_terminal(settings.console) else ("otlp",)
+
+
+def _merge(settings: Settings | None, given: Mapping[str, Any]) -> Settings:
+    if settings is None:
+        return Settings.load(**given)
+    return settings.with_changes(**given) if given else settings
+
+
+def _changes(settings: Settings) -> list[str]:
+    before = {row.name: str(row.value) for row in _current.telemetry.settings.explain()} if _current else {}
+    rows = [(row.name, before.get(row.name, ""), str(row.value)) for row in settings.explain()]
+    return [f"{name}: {old} before, {new} now" for name, old, new in rows if old != new]
+
+
+def _tuple(values: Iterable[str] | None) -> tuple[str, ...] | None:
+    if values is None:
+        return None
+    chosen = (values,) if isinstance(values, str) else tuple(values)
+    return chosen
+
+
+def _call(provider: object, method: str, *arguments: Any) -> bool:
+    """Call a method of a provider that may not have it (API stand-ins) and may answer None for yes."""
+    function = getattr(provider, method, None)
+    if function is None:
+        return True
+    try:
+        return function(*arguments) is not False
+    except Exception as error:
+        print(f"fapilog: {type(provider).__name__}.{method} failed: {error}", file=sys.stderr)  # noqa: T201
+        return False
