@@ -1,0 +1,107 @@
+"""What a log call costs the thread that makes it, beside an empty Python function called alike."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from benchmarks.libraries import ADAPTERS, DEFAULTS, NotInstalledError
+from benchmarks.measure import Goal, Row, best, missing
+from benchmarks.options import Options
+from benchmarks.scenarios import SCENARIOS, Scenario
+from benchmarks.servers import null_receiver
+from benchmarks.worker import Worker
+
+GOALS = {"five": Goal(at_most=1.0, of="ratio"), "disabled": Goal(at_most=0.25, of="ratio")}
+EMPTY = "empty function, **attributes"
+DECLARED = "empty function, declared"
+LATENCY_RATE = 100_000
+COLLECTOR_DELAY_SECONDS = 0.25
+
+Sample = dict[str, float | None]
+
+
+def run(options: Options) -> list[Row]:
+    """Return the rows of cost and of latency."""
+    return cost_rows(options) + latency_rows(options)
+
+
+def cost_rows(options: Options) -> list[Row]:
+    """Measure every scenario of every library; one round visits all of them before the next begins."""
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(null_receiver()).endpoint
+        workers: list[Worker] = []
+        for name in ADAPTERS:
+            try:
+                workers.append(stack.enter_context(Worker(name)))
+            except NotInstalledError as error:
+                for scenario in SCENARIOS:
+                    rows += missing([name], scenario.title, "ns", str(error), GOALS.get(scenario.name))
+                continue
+            workers[-1].ask("prepare", endpoint=endpoint, hold=True)
+        samples: dict[tuple[str, str], list[Sample]] = {}
+        for _ in range(options.pick(7, 2)):
+            for scenario in SCENARIOS:
+                for worker in workers:
+                    # Few calls per run: held queues stay small, and the best run is an undisturbed one.
+                    sample = worker.ask("cost", scenario=scenario.name, n=2_000, repeats=options.pick(5, 3))
+                    samples.setdefault((worker.library, scenario.name), []).append(sample)
+    for scenario in SCENARIOS:
+        rows += baseline_rows(scenario, [s for key, found in samples.items() if key[1] == scenario.name for s in found])
+        rows += [library_row(worker.library, scenario, samples[worker.library, scenario.name]) for worker in workers]
+    return rows
+
+
+def baseline_rows(scenario: Scenario, samples: list[Sample]) -> list[Row]:
+    """Return the rows of the two empty functions, best over all workers."""
+    empty = best(s["empty_ns"] for s in samples if s["empty_ns"])
+    rows = [Row(EMPTY, scenario.title, empty, "ns", 1.0, headline=scenario.name == "five")]
+    declared = [s["declared_ns"] for s in samples if s["declared_ns"]]
+    if declared:
+        rows.append(Row(DECLARED, scenario.title, best(declared), "ns", best(declared) / empty))
+    return rows
+
+
+def library_row(name: str, scenario: Scenario, samples: list[Sample]) -> Row:
+    """Return one library's row; the ratio is to the empty function in the same process."""
+    ours = [s["ns"] for s in samples if s["ns"] is not None]
+    if not ours:
+        return Row(name, scenario.title, None, "ns", note=f"{scenario.title}: the library has no such thing")
+    empty = best(s["empty_ns"] for s in samples if s["empty_ns"])
+    return Row(
+        name,
+        scenario.title,
+        best(ours),
+        "ns",
+        best(ours) / empty,
+        goal=GOALS.get(scenario.name) if name == "fapilog" else None,
+        headline=scenario.name == "five",
+    )
+
+
+def latency_rows(options: Options) -> list[Row]:
+    """Time single calls at a steady rate while the collector takes a quarter of a second per request."""
+    rows: list[Row] = []
+    title = f"latency at {LATENCY_RATE // 1000} k/s, collector answers after {COLLECTOR_DELAY_SECONDS * 1000:.0f} ms"
+    for name in ("fapilog", DEFAULTS):
+        with null_receiver("slow", COLLECTOR_DELAY_SECONDS) as receiver:
+            try:
+                worker = Worker(name, FAPILOG_OVERFLOW="drop_oldest")
+            except NotInstalledError as error:
+                rows += missing([name], f"{title}: p99", "µs", str(error), Goal(at_most=5.0))
+                continue
+            with worker:
+                worker.ask("prepare", endpoint=receiver.endpoint)
+                found = worker.ask("latency", rate=LATENCY_RATE, n=options.pick(300_000, 50_000))
+        for key, label in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"), ("max", "max")):
+            goal = Goal(at_most=5.0) if name == "fapilog" and key == "p99" else None
+            rows.append(Row(name, f"{title}: {label}", found[key] / 1000, "µs", goal=goal))
+        rows.append(Row(name, f"{title}: rate reached", found["rate"], "/s", better="higher"))
+        rows.append(Row(name, f"{title}: records lost", found["lost"], ""))
+    return rows
+
+
+if __name__ == "__main__":
+    from benchmarks.report import print_rows
+
+    print_rows(run(Options.from_arguments()))

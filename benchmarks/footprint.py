@@ -1,0 +1,179 @@
+"""What a library costs before and after the work: import, set-up, size on disk, exit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks.libraries import ADAPTERS, NotInstalledError, load
+from benchmarks.measure import Goal, Row, best, missing
+from benchmarks.options import Options
+from benchmarks.servers import ROOT, null_receiver
+
+API = "opentelemetry API"
+API_IMPORTS = "import opentelemetry.trace, opentelemetry.metrics, opentelemetry._logs"
+IMPORTS = {
+    API: API_IMPORTS,
+    "fapilog": "import fapilog",
+    "otel emit": "import opentelemetry.sdk._logs.export, opentelemetry.exporter.otlp.proto.http._log_exporter",
+    "stdlib json": "import logging",
+    "structlog": "import structlog",
+    "loguru": "import loguru",
+    "picologging": "import picologging",
+    "logfire": "import logfire",
+}
+MEASURE_IMPORT = """\
+import sys, time
+before = len(sys.modules)
+start = time.perf_counter()
+{statement}
+print(time.perf_counter() - start, len(sys.modules) - before, "pydantic" in sys.modules)
+"""
+SET_UP = """\
+import sys, time
+sys.path.insert(0, {root!r})
+from benchmarks.libraries import load
+library = load({name!r})
+start = time.perf_counter()
+library.prepare({endpoint!r})
+print(time.perf_counter() - start, flush=True)
+"""
+EXIT = (
+    SET_UP
+    + """\
+from benchmarks.tasks import produce
+from benchmarks.scenarios import varied_rows
+produce(library.stream(), varied_rows(), {n}, None)
+print("end", flush=True)
+"""
+)
+EXIT_TIMEOUT_SECONDS = 60.0
+EXIT_LIBRARIES = ("fapilog", "otel emit", "otel handler", "logfire")
+
+
+def run(options: Options) -> list[Row]:
+    """Return the rows of import, set-up, size and exit."""
+    return import_rows(options) + set_up_rows(options) + size_rows() + exit_rows(options)
+
+
+def python(code: str, timeout: float = EXIT_TIMEOUT_SECONDS) -> str:
+    """Run a program in a fresh interpreter without our own settings; return what it printed."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "FAPILOG_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=timeout, check=True
+    )
+    return done.stdout
+
+
+def installed(name: str) -> str | None:
+    """Return why a library is missing, or None."""
+    try:
+        load(name)
+    except NotInstalledError as error:
+        return str(error)
+    return None
+
+
+def import_rows(options: Options) -> list[Row]:
+    """Time the import in fresh interpreters, all libraries in turns."""
+    seconds: dict[str, list[float]] = {}
+    modules: dict[str, int] = {}
+    pydantic: dict[str, bool] = {}
+    reasons = {name: why for name in IMPORTS if name != API and (why := installed(name))}
+    for _ in range(options.pick(9, 3)):
+        for name in IMPORTS:
+            if name not in reasons:
+                spent, count, loaded = python(MEASURE_IMPORT.format(statement=IMPORTS[name])).split()
+                seconds.setdefault(name, []).append(float(spent))
+                modules[name], pydantic[name] = int(count), loaded == "True"
+    rows = []
+    for name in seconds:
+        rows.append(Row(name, "import", best(seconds[name]) * 1000, "ms", headline=True))
+        rows.append(Row(name, "modules loaded", modules[name], "", note="loads pydantic" if pydantic[name] else ""))
+    for name, why in reasons.items():
+        rows += missing([name], "import", "ms", why)
+    beyond = "import, beyond the OpenTelemetry API's own"
+    if "fapilog" in seconds:
+        extra = (best(seconds["fapilog"]) - best(seconds[API])) * 1000
+        rows.append(Row("fapilog", beyond, extra, "ms", goal=Goal(at_most=20)))
+        rows.append(Row("fapilog", "pydantic loaded by the import", float(pydantic["fapilog"]), "", goal=Goal(at_most=0)))
+    else:
+        rows += missing(["fapilog"], beyond, "ms", reasons["fapilog"], Goal(at_most=20))
+    return rows
+
+
+def set_up_rows(options: Options) -> list[Row]:
+    """Time the first configuration, imports that it causes included."""
+    rows = []
+    with null_receiver() as receiver:
+        for name in ADAPTERS:
+            goal = Goal(at_most=150) if name == "fapilog" else None
+            if why := installed(name):
+                rows += missing([name], "set-up", "ms", why, goal)
+                continue
+            code = SET_UP.format(root=str(ROOT), name=name, endpoint=receiver.endpoint)
+            spent = best(float(python(code).split()[0]) for _ in range(options.pick(5, 2)))
+            rows.append(Row(name, "set-up", spent * 1000, "ms", goal=goal))
+    return rows
+
+
+def size_rows() -> list[Row]:
+    """Return the size of our wheel, if built, and of the files that each distribution installed."""
+    wheels = sorted(ROOT.glob("dist/*.whl"), key=lambda path: path.stat().st_mtime)
+    if wheels:
+        rows = [Row("fapilog", "wheel", wheels[-1].stat().st_size / 1e6, "MB")]
+    else:
+        rows = missing(["fapilog"], "wheel", "MB", "no wheel in dist/: run make wheels")
+    for name in ("fapilog", "opentelemetry-sdk", "structlog", "loguru", "picologging", "logfire"):
+        try:
+            files = metadata.files(name) or []
+        except metadata.PackageNotFoundError:
+            rows += missing([name], "installed", "MB", "not installed")
+            continue
+        paths = [Path(str(file.locate())) for file in files if file.suffix != ".pyc"]
+        rows.append(Row(name, "installed", sum(path.stat().st_size for path in paths if path.is_file()) / 1e6, "MB"))
+    return rows
+
+
+def exit_rows(options: Options) -> list[Row]:
+    """Time from the last statement to the end of the process, with records still queued."""
+    rows = []
+    n = options.pick(20_000, 5_000)
+    for name in EXIT_LIBRARIES:
+        why = installed(name)
+        for title, endpoint in ((f"exit, {n:,} queued", None), (f"exit, {n:,} queued, collector refuses", "http://127.0.0.1:9")):
+            if why:
+                rows += missing([name], title, "ms", why)
+                continue
+            with null_receiver() as receiver:
+                code = EXIT.format(root=str(ROOT), name=name, endpoint=endpoint or receiver.endpoint, n=n)
+                rows.append(exit_row(name, title, code))
+    return rows
+
+
+def exit_row(name: str, title: str, code: str) -> Row:
+    """Run a program and time its end, up to a limit."""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline().strip() != "end":
+            if process.poll() is not None:
+                return Row(name, title, None, "ms", note=f"ended early with status {process.returncode}")
+        start = time.perf_counter()
+        try:
+            process.wait(EXIT_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return Row(name, title, None, "ms", note=f"still running after {EXIT_TIMEOUT_SECONDS:.0f} s")
+        return Row(name, title, (time.perf_counter() - start) * 1000, "ms")
+
+
+if __name__ == "__main__":
+    from benchmarks.report import print_rows
+
+    print_rows(run(Options.from_arguments()))

@@ -1,0 +1,82 @@
+"""Run every benchmark, keep the results, and write the pages made from them: `python -m benchmarks.run [--quick]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine, report
+from benchmarks.options import Options
+from benchmarks.servers import ROOT
+
+BENCHMARKS = {
+    "caller_cost": "What a call costs the caller",
+    "end_to_end": "From the call to the acknowledgement",
+    "memory": "Memory of queued records",
+    "scaling": "Threads and processes",
+    "footprint": "Import, set-up, size, exit",
+    "instructions": "Instructions per call",
+}
+RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
+
+
+def one(name: str, options: Options) -> dict[str, Any]:
+    """Run one benchmark; a failure becomes part of the results and of the exit status."""
+    print(f"\n== {name}: {BENCHMARKS[name]}", flush=True)
+    start = time.perf_counter()
+    rows, failure = [], None
+    try:
+        rows = import_module(f"benchmarks.{name}").run(options)
+        report.print_rows(rows)
+    except Exception as error:  # noqa: BLE001 (one failed benchmark must not hide the others)
+        failure = f"{type(error).__name__}: {error}"
+        print(f"FAILED: {failure}", flush=True)
+    return {
+        "title": BENCHMARKS[name],
+        "seconds": round(time.perf_counter() - start, 1),
+        "failure": failure,
+        "rows": [row.to_json() for row in rows],
+    }
+
+
+def write(results: dict[str, Any], readme: Path, document: Path) -> None:
+    """Write the results file, the page, and the table in the README."""
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    document.parent.mkdir(parents=True, exist_ok=True)
+    document.write_text(report.document(results), encoding="utf-8")
+    if not readme.exists():
+        print(f"SKIPPED: the README table: there is no {readme.name}")
+        return
+    text = report.insert_between_markers(readme.read_text(encoding="utf-8"), report.readme_table(results))
+    readme.write_text(text, encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under two minutes; written to no page")
+    parser.add_argument("--only", nargs="*", choices=list(BENCHMARKS), help="some benchmarks; written to no page")
+    parser.add_argument("--from-results", action="store_true", help="write the pages again from latest.json")
+    arguments = parser.parse_args()
+    readme, document = ROOT / "README.md", ROOT / "docs" / "benchmarks.md"
+    if arguments.from_results:
+        write(json.loads(RESULTS.read_text(encoding="utf-8")), readme, document)
+        return 0
+    options = Options(quick=arguments.quick)
+    facts = machine.describe()
+    names = arguments.only or list(BENCHMARKS)
+    results = {"machine": facts, "quick": options.quick, "benchmarks": {name: one(name, options) for name in names}}
+    failed = [name for name, found in results["benchmarks"].items() if found["failure"]]
+    if not options.quick and not arguments.only:
+        write(results, readme, document)
+    print(f"\n{sum(found['seconds'] for found in results['benchmarks'].values()):.0f} s" + "".join(f"\nFAILED: {n}" for n in failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
