@@ -58,7 +58,14 @@ def keyword_loop(function: Callable[..., Any], scenario: Scenario) -> Loop:
         f = function
         user_id, path, status, duration_ms, region = _five
         for _ in repeat(None, n):
-            f("order placed", user_id=user_id, path=path, status=status, duration_ms=duration_ms, region=region)
+            f(
+                "order placed",
+                user_id=user_id,
+                path=path,
+                status=status,
+                duration_ms=duration_ms,
+                region=region,
+            )
 
     def ten(n: int) -> None:
         f = function
@@ -155,7 +162,14 @@ def keyword_stream(function: Callable[..., Any]) -> Stream:
     def run(rows: list[Values]) -> None:
         f = function
         for user_id, path, status, duration_ms, region in rows:
-            f("order placed", user_id=user_id, path=path, status=status, duration_ms=duration_ms, region=region)
+            f(
+                "order placed",
+                user_id=user_id,
+                path=path,
+                status=status,
+                duration_ms=duration_ms,
+                region=region,
+            )
 
     return run
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.libraries import NotInstalledError
-from benchmarks.measure import Goal, Row, missing
+from benchmarks.measure import TIMES, Goal, Row, missing
 from benchmarks.options import Options
 from benchmarks.servers import collector, collector_binary, null_receiver
 from benchmarks.worker import Worker
@@ -44,7 +44,9 @@ def prove(name: str, found: dict[str, Any]) -> None:
     if ledger:
         complete = complete and ledger["offered"] == ledger["delivered"] == found["offered"]
     if not complete:
-        raise LossError(f"{name}: offered {found['offered']}, delivered {found['delivered']}, ledger {ledger}")
+        raise LossError(
+            f"{name}: offered {found['offered']}, delivered {found['delivered']}, ledger {ledger}"
+        )
 
 
 def send(name: str, endpoint: str, *, n: int, threads: int = 1, rate: int | None = None) -> dict[str, Any]:
@@ -72,14 +74,17 @@ def verified(options: Options) -> list[Row]:
             records = receiver.stats()["records"] - 1024
         if records != found["offered"]:
             raise LossError(f"{name}: offered {found['offered']}, the receiver decoded {records}")
-        rows.append(Row(name, title, 100.0, "%", goal=Goal(at_least=100) if name == "fapilog" else None, better="higher"))
+        goal = Goal(at_least=100) if name == "fapilog" else None
+        rows.append(Row(name, title, 100.0, "%", goal=goal, better="higher"))
     return rows
 
 
 def unthrottled(options: Options, threads: int) -> list[Row]:
     """Send as fast as possible; the ratio is to the stock SDK's emit in the same round."""
     title = f"null receiver, {threads} thread{'s' if threads > 1 else ''}"
-    goals = {"value": Goal(at_least=4_000_000), "ratio": Goal(at_least=60, of="ratio")} if threads == 1 else {}
+    goals = (
+        {"value": Goal(at_least=4_000_000), "ratio": Goal(at_least=60, of="ratio")} if threads == 1 else {}
+    )
     rates: dict[str, list[float]] = {}
     absent: dict[str, str] = {}
     for _ in range(options.pick(3, 1)):
@@ -92,7 +97,9 @@ def unthrottled(options: Options, threads: int) -> list[Row]:
                     continue
             rates.setdefault(name, []).append(found["offered"] / found["total_seconds"])
     stock = max(rates["otel emit"], default=None) if "otel emit" in rates else None
-    rows = [row for name, why in absent.items() for row in missing([name], title, "/s", why, goals.get("value"))]
+    rows = [
+        row for name, why in absent.items() for row in missing([name], title, "/s", why, goals.get("value"))
+    ]
     for name, found_rates in rates.items():
         ratio = max(found_rates) / stock if stock else None
         for key in ("value", "ratio") if name == "fapilog" and goals else ("value",):
@@ -101,7 +108,7 @@ def unthrottled(options: Options, threads: int) -> list[Row]:
                     name,
                     title if key == "value" else f"{title}, multiple of otel emit",
                     max(found_rates) if key == "value" else ratio,
-                    "/s" if key == "value" else "×",
+                    "/s" if key == "value" else TIMES,
                     ratio,
                     goal=goals.get(key) if name == "fapilog" else None,
                     note="sends spans, not log records" if name == "logfire" else "",
@@ -115,20 +122,26 @@ def unthrottled(options: Options, threads: int) -> list[Row]:
 def paced(options: Options) -> list[Row]:
     """Send 2 M records/s and measure the processor time; no peer can reach the rate."""
     title = f"CPU cores at {PACED_RATE // 1_000_000} M/s"
+    group = "Paced"
     goal = Goal(at_most=1.0)
     rows: list[Row] = []
     for threads in (1, 4):
         with null_receiver() as receiver:
             try:
                 found = send(
-                    "fapilog", receiver.endpoint, n=options.pick(8_000_000, 2_000_000), threads=threads, rate=PACED_RATE
+                    "fapilog",
+                    receiver.endpoint,
+                    n=options.pick(8_000_000, 2_000_000),
+                    threads=threads,
+                    rate=PACED_RATE,
                 )
             except NotInstalledError as error:
-                rows += missing(["fapilog"], f"{title}, {threads} threads", "cores", str(error), goal)
+                rows += missing(["fapilog"], f"{title}, threads: {threads}", "cores", str(error), goal, group)
                 continue
         reached = found["offered"] / found["call_seconds"]
         short = f"only {reached:,.0f}/s reached" if reached < 0.97 * PACED_RATE else ""
-        rows.append(Row("fapilog", f"{title}, {threads} threads", found["cpu_cores"], "cores", goal=goal, note=short))
+        label = f"{title}, threads: {threads}"
+        rows.append(Row("fapilog", label, found["cpu_cores"], "cores", goal=goal, note=short, group=group))
     return rows
 
 
@@ -152,7 +165,9 @@ def real_collector(options: Options) -> list[Row]:
         if records != found["offered"]:
             raise LossError(f"{name}: offered {found['offered']}, the Collector counted {records}")
         note = "the Collector shares the two cores and is the bottleneck" if name == "fapilog" else ""
-        rows.append(Row(name, title, found["offered"] / found["total_seconds"], "/s", note=note, better="higher"))
+        rows.append(
+            Row(name, title, found["offered"] / found["total_seconds"], "/s", note=note, better="higher")
+        )
     return rows
 
 

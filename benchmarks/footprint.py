@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from benchmarks.servers import ROOT, null_receiver
 
 API = "opentelemetry API"
 API_IMPORTS = "import opentelemetry.trace, opentelemetry.metrics, opentelemetry._logs"
+OTEL_IMPORTS = (
+    "import opentelemetry.sdk._logs.export, opentelemetry.exporter.otlp.proto.http._log_exporter as exporter"
+)
 IMPORTS = {
     API: API_IMPORTS,
     "fapilog": "import fapilog",
-    "otel emit": "import opentelemetry.sdk._logs.export, opentelemetry.exporter.otlp.proto.http._log_exporter",
+    "otel emit": OTEL_IMPORTS,
     "stdlib json": "import logging",
     "structlog": "import structlog",
     "loguru": "import loguru",
@@ -51,7 +55,8 @@ produce(library.stream(), varied_rows(), {n}, None)
 print("end", flush=True)
 """
 )
-EXIT_TIMEOUT_SECONDS = 60.0
+REFUSED = "http://127.0.0.1:9"
+PROGRAM_TIMEOUT_SECONDS = 60.0
 EXIT_LIBRARIES = ("fapilog", "otel emit", "otel handler", "logfire")
 
 
@@ -60,11 +65,17 @@ def run(options: Options) -> list[Row]:
     return import_rows(options) + set_up_rows(options) + size_rows() + exit_rows(options)
 
 
-def python(code: str, timeout: float = EXIT_TIMEOUT_SECONDS) -> str:
+def python(code: str, timeout: float = PROGRAM_TIMEOUT_SECONDS) -> str:
     """Run a program in a fresh interpreter without our own settings; return what it printed."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "FAPILOG_"))}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=timeout, check=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=True,
     )
     return done.stdout
 
@@ -85,22 +96,25 @@ def import_rows(options: Options) -> list[Row]:
     pydantic: dict[str, bool] = {}
     reasons = {name: why for name in IMPORTS if name != API and (why := installed(name))}
     for _ in range(options.pick(9, 3)):
-        for name in IMPORTS:
+        for name, statement in IMPORTS.items():
             if name not in reasons:
-                spent, count, loaded = python(MEASURE_IMPORT.format(statement=IMPORTS[name])).split()
+                spent, count, loaded = python(MEASURE_IMPORT.format(statement=statement)).split()
                 seconds.setdefault(name, []).append(float(spent))
                 modules[name], pydantic[name] = int(count), loaded == "True"
     rows = []
-    for name in seconds:
-        rows.append(Row(name, "import", best(seconds[name]) * 1000, "ms", headline=True))
-        rows.append(Row(name, "modules loaded", modules[name], "", note="loads pydantic" if pydantic[name] else ""))
+    for name, spent_seconds in seconds.items():
+        rows.append(Row(name, "import", best(spent_seconds) * 1000, "ms", headline=True))
+        rows.append(
+            Row(name, "modules loaded", modules[name], "", note="loads pydantic" if pydantic[name] else "")
+        )
     for name, why in reasons.items():
         rows += missing([name], "import", "ms", why)
     beyond = "import, beyond the OpenTelemetry API's own"
     if "fapilog" in seconds:
         extra = (best(seconds["fapilog"]) - best(seconds[API])) * 1000
         rows.append(Row("fapilog", beyond, extra, "ms", goal=Goal(at_most=20)))
-        rows.append(Row("fapilog", "pydantic loaded by the import", float(pydantic["fapilog"]), "", goal=Goal(at_most=0)))
+        loaded = float(pydantic["fapilog"])
+        rows.append(Row("fapilog", "pydantic loaded by the import", loaded, "", goal=Goal(at_most=0)))
     else:
         rows += missing(["fapilog"], beyond, "ms", reasons["fapilog"], Goal(at_most=20))
     return rows
@@ -113,11 +127,11 @@ def set_up_rows(options: Options) -> list[Row]:
         for name in ADAPTERS:
             goal = Goal(at_most=150) if name == "fapilog" else None
             if why := installed(name):
-                rows += missing([name], "set-up", "ms", why, goal)
+                rows += missing([name], "set-up", "ms", why, goal, "Set-up")
                 continue
             code = SET_UP.format(root=str(ROOT), name=name, endpoint=receiver.endpoint)
             spent = best(float(python(code).split()[0]) for _ in range(options.pick(5, 2)))
-            rows.append(Row(name, "set-up", spent * 1000, "ms", goal=goal))
+            rows.append(Row(name, "set-up", spent * 1000, "ms", goal=goal, group="Set-up"))
     return rows
 
 
@@ -125,52 +139,64 @@ def size_rows() -> list[Row]:
     """Return the size of our wheel, if built, and of the files that each distribution installed."""
     wheels = sorted(ROOT.glob("dist/*.whl"), key=lambda path: path.stat().st_mtime)
     if wheels:
-        rows = [Row("fapilog", "wheel", wheels[-1].stat().st_size / 1e6, "MB")]
+        rows = [Row("fapilog", "wheel", wheels[-1].stat().st_size / 1e6, "MB", group="Size")]
     else:
-        rows = missing(["fapilog"], "wheel", "MB", "no wheel in dist/: run make wheels")
+        rows = missing(["fapilog"], "wheel", "MB", "no wheel in dist/: run make wheels", group="Size")
     for name in ("fapilog", "opentelemetry-sdk", "structlog", "loguru", "picologging", "logfire"):
         try:
             files = metadata.files(name) or []
         except metadata.PackageNotFoundError:
-            rows += missing([name], "installed", "MB", "not installed")
+            rows += missing([name], "installed", "MB", "not installed", group="Size")
             continue
         paths = [Path(str(file.locate())) for file in files if file.suffix != ".pyc"]
-        rows.append(Row(name, "installed", sum(path.stat().st_size for path in paths if path.is_file()) / 1e6, "MB"))
+        size = sum(path.stat().st_size for path in paths if path.is_file())
+        rows.append(Row(name, "installed", size / 1e6, "MB", group="Size"))
     return rows
 
 
 def exit_rows(options: Options) -> list[Row]:
     """Time from the last statement to the end of the process, with records still queued."""
-    rows = []
     n = options.pick(20_000, 5_000)
-    for name in EXIT_LIBRARIES:
-        why = installed(name)
-        for title, endpoint in ((f"exit, {n:,} queued", None), (f"exit, {n:,} queued, collector refuses", "http://127.0.0.1:9")):
-            if why:
-                rows += missing([name], title, "ms", why)
-                continue
-            with null_receiver() as receiver:
-                code = EXIT.format(root=str(ROOT), name=name, endpoint=endpoint or receiver.endpoint, n=n)
-                rows.append(exit_row(name, title, code))
-    return rows
+    timeout = options.pick(60.0, 8.0)
+    reasons = {name: why for name in EXIT_LIBRARIES if (why := installed(name))}
+    queued, refused = f"exit, {n:,} records queued", f"exit, {n:,} records queued, collector refuses"
+    rows = [
+        row
+        for name, why in reasons.items()
+        for title in (queued, refused)
+        for row in missing([name], title, "ms", why, group="Exit")
+    ]
+    present = [name for name in EXIT_LIBRARIES if name not in reasons]
+    for name in present:
+        with null_receiver() as receiver:
+            rows.append(exit_row(name, queued, receiver.endpoint, n, timeout))
+    # These sleep between retries, so they can wait side by side.
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(exit_row, name, refused, REFUSED, n, timeout) for name in present]
+        return rows + [future.result() for future in waiting]
 
 
-def exit_row(name: str, title: str, code: str) -> Row:
+def exit_row(name: str, title: str, endpoint: str, n: int, timeout: float) -> Row:
     """Run a program and time its end, up to a limit."""
+    code = EXIT.format(root=str(ROOT), name=name, endpoint=endpoint, n=n)
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdout is not None
         while process.stdout.readline().strip() != "end":
             if process.poll() is not None:
-                return Row(name, title, None, "ms", note=f"ended early with status {process.returncode}")
+                return Row(
+                    name, title, None, "ms", note=f"{title}: ended early, {process.returncode}", group="Exit"
+                )
         start = time.perf_counter()
         try:
-            process.wait(EXIT_TIMEOUT_SECONDS)
+            process.wait(timeout)
         except subprocess.TimeoutExpired:
             process.kill()
-            return Row(name, title, None, "ms", note=f"still running after {EXIT_TIMEOUT_SECONDS:.0f} s")
-        return Row(name, title, (time.perf_counter() - start) * 1000, "ms")
+            return Row(
+                name, title, None, "ms", note=f"{title}: still running after {timeout:.0f} s", group="Exit"
+            )
+        return Row(name, title, (time.perf_counter() - start) * 1000, "ms", group="Exit")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -46,6 +48,7 @@ class Row:
         note: What a reader must know to judge the figure.
         headline: Whether the README shows it.
         better: `lower` or `higher`.
+        group: Rows of one group share a table.
     """
 
     library: str
@@ -57,6 +60,7 @@ class Row:
     note: str = ""
     headline: bool = False
     better: str = "lower"
+    group: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain mapping for the results file."""
@@ -69,10 +73,17 @@ class Row:
         return cls(**{**data, "goal": Goal(**goal) if goal else None})
 
 
-def missing(libraries: Iterable[str], measurement: str, unit: str, reason: str, goal: Goal | None = None) -> list[Row]:
+def missing(  # noqa: PLR0917 (the fields of a row, in its order)
+    libraries: Iterable[str],
+    measurement: str,
+    unit: str,
+    reason: str,
+    goal: Goal | None = None,
+    group: str = "",
+) -> list[Row]:
     """Return the rows of libraries that could not be measured; fapilog's keeps its goal."""
     return [
-        Row(name, measurement, None, unit, goal=goal if name == "fapilog" else None, note=reason)
+        Row(name, measurement, None, unit, goal=goal if name == "fapilog" else None, note=reason, group=group)
         for name in libraries
     ]
 
@@ -99,7 +110,7 @@ def best(values: Iterable[float]) -> float:
 def format_value(value: float | None, unit: str) -> str:
     """Return a figure for people: three significant digits, thousands in groups."""
     if value is None:
-        return "–"
+        return "n/a"
     if value >= 1000:
         digits = 2 - math.floor(math.log10(value))
         text = f"{round(value, min(digits, 0)):,.0f}"
@@ -114,4 +125,4 @@ def format_ratio(ratio: float | None) -> str:
     """Return a multiple of the baseline, or nothing."""
     if ratio is None:
         return ""
-    return f"{ratio:.0f} ×" if ratio >= 100 else f"{ratio:.2g} ×" if ratio < 10 else f"{ratio:.0f} ×"
+    return f"{ratio:.2g} {TIMES}" if ratio < 10 else f"{ratio:,.0f} {TIMES}"

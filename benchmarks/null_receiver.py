@@ -1,8 +1,8 @@
 """An OTLP/HTTP receiver that costs as little as it can, in a process of its own.
 
-It reads the Content-Length, throws the body away and answers 200 with an empty response message. `verify` keeps
-the bodies and decodes them when asked, to prove the number of records. `hold` never answers. `slow` answers
-after a delay. `GET /stats` returns the counts as JSON.
+It reads the Content-Length, throws the body away and answers 200 with an empty response message. `verify`
+keeps the bodies and decodes them when asked, to prove the number of records. `hold` never answers. `slow`
+answers after a delay. `GET /stats` returns the counts as JSON.
 """
 
 from __future__ import annotations
@@ -67,8 +67,14 @@ class Receiver:
                 if have < 0:
                     return
 
-    def request(
-        self, connection: socket.socket, counts: Counts, buffer: bytearray, view: memoryview, start: int, have: int
+    def request(  # noqa: PLR0917 (the state of a connection, without an object to read it from)
+        self,
+        connection: socket.socket,
+        counts: Counts,
+        buffer: bytearray,
+        view: memoryview,
+        start: int,
+        have: int,
     ) -> int:
         """Serve one request whose head ends at `start`; return the bytes of the next one, -1 at the end."""
         head = bytes(buffer[:start])
@@ -107,7 +113,9 @@ class Receiver:
         result = {
             "requests": sum(counts.requests for counts in list(self.counts)),
             "body_bytes": sum(counts.body_bytes for counts in list(self.counts)),
-            "records": sum(record_count(head, body) for head, body in bodies) if self.mode == "verify" else None,
+            "records": sum(record_count(head, body) for head, body in bodies)
+            if self.mode == "verify"
+            else None,
         }
         return json.dumps(result).encode()
 

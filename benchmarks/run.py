@@ -1,8 +1,9 @@
-"""Run every benchmark, keep the results, and write the pages made from them: `python -m benchmarks.run [--quick]`."""
+"""Run every benchmark, keep the results, write the pages made from them: `python -m benchmarks.run`."""
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 import time
@@ -29,15 +30,17 @@ def one(name: str, options: Options) -> dict[str, Any]:
     """Run one benchmark; a failure becomes part of the results and of the exit status."""
     print(f"\n== {name}: {BENCHMARKS[name]}", flush=True)
     start = time.perf_counter()
+    module = import_module(f"benchmarks.{name}")
     rows, failure = [], None
     try:
-        rows = import_module(f"benchmarks.{name}").run(options)
+        rows = module.run(options)
         report.print_rows(rows)
-    except Exception as error:  # noqa: BLE001 (one failed benchmark must not hide the others)
+    except Exception as error:
         failure = f"{type(error).__name__}: {error}"
         print(f"FAILED: {failure}", flush=True)
     return {
         "title": BENCHMARKS[name],
+        "lead": " ".join(inspect.cleandoc(module.__doc__ or "").split()),
         "seconds": round(time.perf_counter() - start, 1),
         "failure": failure,
         "rows": [row.to_json() for row in rows],
@@ -60,7 +63,9 @@ def write(results: dict[str, Any], readme: Path, document: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under two minutes; written to no page")
-    parser.add_argument("--only", nargs="*", choices=list(BENCHMARKS), help="some benchmarks; written to no page")
+    parser.add_argument(
+        "--only", nargs="*", choices=list(BENCHMARKS), help="some benchmarks; written to no page"
+    )
     parser.add_argument("--from-results", action="store_true", help="write the pages again from latest.json")
     arguments = parser.parse_args()
     readme, document = ROOT / "README.md", ROOT / "docs" / "benchmarks.md"
@@ -70,11 +75,16 @@ def main() -> int:
     options = Options(quick=arguments.quick)
     facts = machine.describe()
     names = arguments.only or list(BENCHMARKS)
-    results = {"machine": facts, "quick": options.quick, "benchmarks": {name: one(name, options) for name in names}}
+    results = {
+        "machine": facts,
+        "quick": options.quick,
+        "benchmarks": {name: one(name, options) for name in names},
+    }
     failed = [name for name, found in results["benchmarks"].items() if found["failure"]]
     if not options.quick and not arguments.only:
         write(results, readme, document)
-    print(f"\n{sum(found['seconds'] for found in results['benchmarks'].values()):.0f} s" + "".join(f"\nFAILED: {n}" for n in failed))
+    seconds = sum(found["seconds"] for found in results["benchmarks"].values())
+    print(f"\n{seconds:.0f} s" + "".join(f"\nFAILED: {name}" for name in failed))
     return 1 if failed else 0
 
 

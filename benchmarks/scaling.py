@@ -23,25 +23,37 @@ KEEPS = Goal(at_least=0.9, of="ratio")
 def run(options: Options) -> list[Row]:
     """Return the rows of threads, then of processes; the ratio is to one thread or one process."""
     rows: list[Row] = []
-    for kind, measure in (("thread", threads), ("process", processes)):
+    for kind, measure in (("Threads", threads), ("Processes", processes)):
         for name in LIBRARIES:
             first: dict[str, float] = {}
             for count in COUNTS:
                 try:
                     rates = measure(name, options.pick(*RECORDS[name]), count)
                 except NotInstalledError as error:
-                    rows += missing([name], heading(kind, count, "delivered"), "/s", str(error), KEEPS)
+                    goal = KEEPS if count > 1 else None
+                    rows += missing([name], heading(kind, count, "delivered"), "/s", str(error), goal, kind)
                     continue
                 for what, rate in rates.items():
                     ratio = rate / first.setdefault(what, rate)
                     goal = KEEPS if name == "fapilog" and what == "delivered" and count > 1 else None
-                    rows.append(Row(name, heading(kind, count, what), rate, "/s", ratio, goal=goal, better="higher"))
+                    rows.append(
+                        Row(
+                            name,
+                            heading(kind, count, what),
+                            rate,
+                            "/s",
+                            ratio,
+                            goal=goal,
+                            better="higher",
+                            group=kind,
+                        )
+                    )
     return rows
 
 
 def heading(kind: str, count: int, what: str) -> str:
-    plural = {"thread": "threads", "process": "processes"}[kind]
-    return f"{count} {kind if count == 1 else plural}, {what}"
+    singular = {"Threads": "thread", "Processes": "process"}[kind]
+    return f"{count} {singular if count == 1 else kind.lower()}, {what}"
 
 
 def threads(name: str, n: int, count: int) -> dict[str, float]:

@@ -56,7 +56,15 @@ class Server:
 @contextmanager
 def null_receiver(mode: str = "count", delay_seconds: float = 0.0) -> Iterator[Server]:
     """Run the null receiver on a free port of the loopback."""
-    command = [sys.executable, "-m", "benchmarks.null_receiver", "--mode", mode, "--delay-seconds", str(delay_seconds)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.null_receiver",
+        "--mode",
+        mode,
+        "--delay-seconds",
+        str(delay_seconds),
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -108,7 +116,9 @@ def wait_for_port(port: int, process: subprocess.Popen[Any], output: Path) -> No
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError(f"the Collector did not open port {port}: {output.read_text(errors='replace')[-2000:]}")
+    raise RuntimeError(
+        f"the Collector did not open port {port}: {output.read_text(errors='replace')[-2000:]}"
+    )
 
 
 def stop(process: subprocess.Popen[Any]) -> None:

@@ -1,7 +1,7 @@
 """One library in one process, driven by JSON lines over pipes.
 
-A process per library keeps their global state apart and lets the parent run them in turns, so that the drift of
-the machine hits all alike.
+A process per library keeps their global state apart and lets the parent run them in turns, so that the drift
+of the machine hits all alike.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.kill()
 
     def send(self, task: str, **arguments: Any) -> None:
@@ -106,7 +108,7 @@ def main(name: str) -> None:
         command = json.loads(line)
         try:
             reply(result=getattr(tasks, command["task"])(**command["arguments"]))
-        except Exception as error:  # noqa: BLE001 (reported to the parent, which fails the run)
+        except Exception as error:
             reply(error=f"{type(error).__name__}: {error}")
 
 

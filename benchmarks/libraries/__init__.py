@@ -9,6 +9,7 @@ from benchmarks.libraries.base import Library, NotInstalledError
 # Name in the report -> module and class. The order is the order of the tables.
 ADAPTERS: dict[str, tuple[str, str]] = {
     "fapilog": ("fapilog", "Fapilog"),
+    "fapilog stdlib bridge": ("fapilog", "FapilogBridge"),
     "otel emit": ("otel_sdk", "OtelEmit"),
     "otel handler": ("otel_sdk", "OtelHandler"),
     "stdlib null": ("stdlib", "StdlibNull"),
@@ -19,7 +20,7 @@ ADAPTERS: dict[str, tuple[str, str]] = {
     "picologging": ("picologging", "Picologging"),
     "logfire": ("logfire", "Logfire"),
 }
-# The stock SDK with its default queue, where the question is what a user gets. Not a row of its own elsewhere.
+# The stock SDK with its default queue, where the question is what a user gets. In no other table.
 DEFAULTS = "otel emit (defaults)"
 EXTRA_ADAPTERS: dict[str, tuple[str, str]] = {DEFAULTS: ("otel_sdk", "OtelEmitDefaults")}
 

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, ClassVar
 
-from benchmarks.call_loops import Loop, Stream, extra_loop, extra_stream, in_handler, keyword_loop, keyword_stream
+from benchmarks.call_loops import (
+    Loop,
+    Stream,
+    extra_loop,
+    extra_stream,
+    in_handler,
+    keyword_loop,
+    keyword_stream,
+)
 from benchmarks.scenarios import Scenario
 
 

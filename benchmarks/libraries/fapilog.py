@@ -5,6 +5,7 @@ Everything that the benchmarks know about fapilog is in this file.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,7 @@ class Fapilog(Library):
     imports = "fapilog"
     otlp = True
 
-    def prepare(self, endpoint: str | None, *, hold: bool = False) -> None:
+    def prepare(self, endpoint: str | None, *, hold: bool = False) -> None:  # noqa: ARG002
         """Configure through the environment, as a service does. `hold` changes nothing: sending is native."""
         defaults = {
             "FAPILOG_EXPORTERS": "otlp",
@@ -71,3 +72,20 @@ class Fapilog(Library):
     def close(self) -> None:
         """Shut the pipeline down."""
         self._telemetry.shutdown(FLUSH_TIMEOUT_MILLIS)
+
+
+class FapilogBridge(Fapilog):
+    """`logging` calls that fapilog's bridge takes: what existing code pays."""
+
+    name = "fapilog stdlib bridge"
+    style = "extra"
+
+    def prepare(self, endpoint: str | None, *, hold: bool = False) -> None:
+        """Configure, and log through a standard logger."""
+        super().prepare(endpoint, hold=hold)
+        self._stdlib = logging.getLogger("shop")
+        self._stdlib.setLevel(logging.INFO)
+
+    def method(self, scenario: Scenario) -> Callable[..., Any]:
+        """Return the level method of `logging`; bound attributes go into `extra`."""
+        return getattr(self._stdlib, scenario.level)

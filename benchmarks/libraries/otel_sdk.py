@@ -1,4 +1,4 @@
-"""The stock OpenTelemetry SDK: `Logger.emit`, and the `logging` handler; BatchLogRecordProcessor, OTLP/HTTP, gzip."""
+"""The stock OpenTelemetry SDK: `Logger.emit` and the `logging` handler, batched, over OTLP/HTTP with gzip."""
 
 from __future__ import annotations
 

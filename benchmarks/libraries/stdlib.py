@@ -109,5 +109,3 @@ class StdlibQueue(StdlibNull):
     def delivered(self) -> int:
         """Return the records that the listener wrote."""
         return self._count
-
-
