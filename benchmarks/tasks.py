@@ -44,6 +44,7 @@ class Costs:
 
     def __init__(self, library: Library, scenario: Scenario) -> None:
         self.library = library
+        self.disabled = scenario.level == "debug"
         self.loop = library.call(scenario)
         empty = keyword_loop(baselines.empty, scenario)
         self.empty = in_handler(empty) if scenario.level == "exception" else empty
@@ -55,14 +56,24 @@ class Costs:
         if self.loop is None:
             return {"ns": None, "empty_ns": None, "declared_ns": None}
         ours, empties, declared = [], [], []
+        before = self.library.delivered() or 0
         with active_span():
             for _ in range(repeats):
                 empties.append(nanos(self.empty, 20_000))
                 if self.declared:
                     declared.append(nanos(self.declared, 20_000))
                 ours.append(nanos(self.loop, n))
-        self.library.flush()
+        self.check_delivered(before, 0 if self.disabled else n * repeats)
         return {"ns": min(ours), "empty_ns": min(empties), "declared_ns": min(declared, default=None)}
+
+    def check_delivered(self, before: int, expected: int) -> None:
+        """Flush, and refuse a figure for calls whose records went nowhere."""
+        self.library.flush()
+        delivered = (self.library.delivered() or 0) - before
+        if self.library.otlp and delivered < expected:
+            raise RuntimeError(
+                f"{expected} calls measured, but {delivered} records delivered: check the adapter"
+            )
 
 
 class Tasks:
