@@ -26,7 +26,7 @@ receivers:
 exporters:
   debug: {{verbosity: basic, sampling_initial: 1000000, sampling_thereafter: 1}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{level: none}}, logs: {{sampling: {{enabled: false}}}}}}
   pipelines:
     logs: {{receivers: [otlp], exporters: [debug]}}
 """
