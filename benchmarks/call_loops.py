@@ -20,12 +20,11 @@ _five = tuple(FIVE.values())
 _ten = tuple(TEN.values())
 
 
-def fresh(function: Any) -> Any:
+def fresh(function: Any) -> Loop:
     """Return a copy of a loop with a code object of its own."""
-    copy = FunctionType(
+    copy: Loop = FunctionType(
         function.__code__.replace(), function.__globals__, function.__name__, None, function.__closure__
     )
-    copy.__kwdefaults__ = function.__kwdefaults__
     return copy
 
 

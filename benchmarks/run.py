@@ -75,7 +75,7 @@ def main() -> int:
     options = Options(quick=arguments.quick)
     facts = machine.describe()
     names = arguments.only or list(BENCHMARKS)
-    results = {
+    results: dict[str, Any] = {
         "machine": facts,
         "quick": options.quick,
         "benchmarks": {name: one(name, options) for name in names},

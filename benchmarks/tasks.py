@@ -83,6 +83,7 @@ class Tasks:
         self.library = library
         self.costs: dict[str, Costs] = {}
         self.rows = varied_rows()
+        self.warmed = False
 
     def prepare(self, endpoint: str | None, hold: bool = False) -> float:
         """Set the library up; return the seconds that it took."""
@@ -129,11 +130,17 @@ class Tasks:
             "lost": n - ((self.library.delivered() or 0) - before),
         }
 
+    def warm(self) -> None:
+        """Send the rows once, so that threads run and the connection is open; later calls do nothing."""
+        if not self.warmed:
+            self.library.stream()(self.rows)
+            self.library.flush()
+        self.warmed = True
+
     def throughput(self, n: int, threads: int = 1, rate: int | None = None) -> dict[str, Any]:
         """Log n records from some threads, then wait until all are acknowledged."""
+        self.warm()
         stream = self.library.stream()
-        stream(self.rows)
-        self.library.flush()
         before, ledger_before = self.library.delivered() or 0, self.library.ledger()
         share = n // threads
         cpu, start = time.process_time(), time.perf_counter()

@@ -6,6 +6,8 @@ from importlib import import_module
 
 from benchmarks.libraries.base import Library, NotInstalledError
 
+__all__ = ["ADAPTERS", "DEFAULTS", "NotInstalledError", "load"]
+
 # Name in the report -> module and class. The order is the order of the tables.
 ADAPTERS: dict[str, tuple[str, str]] = {
     "fapilog": ("fapilog", "Fapilog"),
