@@ -35,7 +35,7 @@ def cost_rows(options: Options) -> list[Row]:
             for scenario in SCENARIOS:
                 for worker in workers:
                     n = calls(worker.library, scenario, options)
-                    sample = worker.ask("cost", scenario=scenario.name, n=n, repeats=5)
+                    sample = worker.ask("cost", scenario=scenario.name, n=n, repeats=options.pick(5, 3))
                     samples[scenario.name].setdefault(worker.library, []).append(sample)
     for scenario in SCENARIOS:
         found = samples[scenario.name]

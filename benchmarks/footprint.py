@@ -161,7 +161,7 @@ def size_rows() -> list[Row]:
 def exit_rows(options: Options) -> list[Row]:
     """Time from the last statement to the end of the process, with records still queued."""
     n = options.pick(20_000, 5_000)
-    timeout = options.pick(60.0, 8.0)
+    timeout = options.pick(60.0, 5.0)
     reasons = {name: why for name in EXIT_LIBRARIES if (why := installed(name))}
     queued, refused = f"exit, {n:,} records queued", f"exit, {n:,} records queued, collector refuses"
     rows = [

@@ -84,7 +84,8 @@ def main() -> int:
     if not options.quick and not arguments.only:
         write(results, readme, document)
     seconds = sum(found["seconds"] for found in results["benchmarks"].values())
-    print(f"\n{seconds:.0f} s" + "".join(f"\nFAILED: {name}" for name in failed))
+    parts = ", ".join(f"{name} {found['seconds']:.0f}" for name, found in results["benchmarks"].items())
+    print(f"\n{seconds:.0f} s ({parts})" + "".join(f"\nFAILED: {name}" for name in failed))
     return 1 if failed else 0
 
 
