@@ -1,0 +1,91 @@
+"""fapilog over its public face: `configure_otel`, `get_logger`, `Telemetry`.
+
+Everything that the benchmarks know about fapilog is in this file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.libraries.base import Library
+from benchmarks.scenarios import Scenario
+
+FLUSH_TIMEOUT_MILLIS = 60_000
+
+
+class Fapilog(Library):
+    """Default redaction, gzip, OTLP/HTTP; `wait` on overflow, so that the ledger must show no loss."""
+
+    name = "fapilog"
+    distribution = "fapilog"
+    imports = "fapilog"
+    otlp = True
+
+    def prepare(self, endpoint: str | None, *, hold: bool = False) -> None:  # noqa: ARG002
+        """Configure through the environment, as a service does. `hold` changes nothing: sending is native."""
+        defaults = {
+            "FAPILOG_EXPORTERS": "otlp",
+            "FAPILOG_LEVEL": "info",
+            "FAPILOG_OVERFLOW": "wait",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint or "http://127.0.0.1:9",
+            "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+            "OTEL_TRACES_EXPORTER": "none",
+            "OTEL_METRICS_EXPORTER": "none",
+        }
+        for key, value in defaults.items():
+            os.environ.setdefault(key, value)
+        import fapilog
+
+        self._telemetry = fapilog.configure_otel(service_name="benchmark")
+        self._log = fapilog.get_logger("shop")
+
+    def method(self, scenario: Scenario) -> Callable[..., Any]:
+        """Return the level method, of a bound logger when the scenario binds."""
+        log = self._log.bind(**scenario.bound) if scenario.bound else self._log
+        return getattr(log, scenario.level)
+
+    def flush(self) -> bool:
+        """Wait for the acknowledgement of everything accepted."""
+        return bool(self._telemetry.force_flush(FLUSH_TIMEOUT_MILLIS))
+
+    def ledger(self) -> dict[str, int]:
+        """Flatten the ledger into the counts that the benchmarks check."""
+        ledger = self._telemetry.ledger()
+        exporter = ledger.exporters["otlp"]
+        dropped = exporter.dropped
+        return {
+            "offered": ledger.offered,
+            "accepted": ledger.accepted,
+            "delivered": exporter.delivered,
+            "rejected": exporter.rejected,
+            "dropped": sum(dropped.values()) if isinstance(dropped, dict) else dropped,
+            "pending": exporter.pending,
+        }
+
+    def delivered(self) -> int:
+        """Return the acknowledged records."""
+        return self.ledger()["delivered"]
+
+    def close(self) -> None:
+        """Shut the pipeline down."""
+        self._telemetry.shutdown(FLUSH_TIMEOUT_MILLIS)
+
+
+class FapilogBridge(Fapilog):
+    """`logging` calls that fapilog's bridge takes: what existing code pays."""
+
+    name = "fapilog stdlib bridge"
+    style = "extra"
+
+    def prepare(self, endpoint: str | None, *, hold: bool = False) -> None:
+        """Configure, and log through a standard logger."""
+        super().prepare(endpoint, hold=hold)
+        self._stdlib = logging.getLogger("shop")
+        self._stdlib.setLevel(logging.INFO)
+
+    def method(self, scenario: Scenario) -> Callable[..., Any]:
+        """Return the level method of `logging`; bound attributes go into `extra`."""
+        return getattr(self._stdlib, scenario.level)
