@@ -79,7 +79,8 @@ impl Backlog {
     /// An empty log read by the exporters `names`, one cursor each, in this order.
     #[must_use]
     pub fn new(names: &[&str]) -> Self {
-        let cursors = names.iter().map(|name| Cursor { name: (*name).to_owned(), ..Cursor::default() }).collect();
+        let cursors =
+            names.iter().map(|name| Cursor { name: (*name).to_owned(), ..Cursor::default() }).collect();
         Self { state: Mutex::new(State { cursors, ..State::default() }), ..Self::default() }
     }
 
@@ -106,7 +107,11 @@ impl Backlog {
         self.bytes.fetch_add(block.body.len(), Ordering::Relaxed);
         self.records.fetch_add(block.records, Ordering::Relaxed);
         let left = vec![block.records; cursors];
-        state.entries.push_back(Entry { block: Some(Arc::new(block)), marks: vec![Mark::Pending; cursors], left });
+        state.entries.push_back(Entry {
+            block: Some(Arc::new(block)),
+            marks: vec![Mark::Pending; cursors],
+            left,
+        });
         self.ready.notify_all();
     }
 
@@ -151,7 +156,8 @@ impl Backlog {
     pub fn drop_oldest(&self, protected_too: bool) -> bool {
         let mut state = self.lock();
         let position = state.entries.iter().position(|entry| {
-            let free = entry.block.as_ref().is_some_and(|block| protected_too || block.protected_records == 0);
+            let free =
+                entry.block.as_ref().is_some_and(|block| protected_too || block.protected_records == 0);
             free && !entry.marks.contains(&Mark::InFlight)
         });
         let Some(position) = position else { return false };

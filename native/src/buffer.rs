@@ -212,7 +212,8 @@ impl Buffer {
                 return None;
             }
             let delay = self.settings.schedule_delay;
-            let (next, timeout) = self.work.wait_timeout(state, delay).unwrap_or_else(PoisonError::into_inner);
+            let (next, timeout) =
+                self.work.wait_timeout(state, delay).unwrap_or_else(PoisonError::into_inner);
             state = next;
             if timeout.timed_out() && state.full.is_empty() {
                 self.hand_over(&mut state);
@@ -354,7 +355,8 @@ impl Buffer {
         // The scope mark of the first record is not in the caller's estimate of `need`.
         state.space_bytes = self.chunk_bytes;
         let queued = self.queued_records(state);
-        state.space_records = self.settings.block_records.min(self.settings.limit_records.saturating_sub(queued));
+        state.space_records =
+            self.settings.block_records.min(self.settings.limit_records.saturating_sub(queued));
     }
 
     fn used_bytes(&self, state: &State) -> usize {
@@ -379,7 +381,8 @@ impl Buffer {
     fn update_floor(&self, state: &State) {
         let percent = self.used_bytes(state) * 100 / self.settings.limit_bytes.max(1);
         let shedding = self.settings.overflow != Overflow::Wait;
-        let floor = FLOORS.iter().find(|(from, _)| shedding && percent >= *from).map_or(0, |(_, floor)| *floor);
+        let floor =
+            FLOORS.iter().find(|(from, _)| shedding && percent >= *from).map_or(0, |(_, floor)| *floor);
         self.floor.store(floor, Ordering::Relaxed);
     }
 }

@@ -95,7 +95,8 @@ impl Pipeline {
         let exporters: &[&str] = if transport.is_some() { &[OTLP_NAME] } else { &[] };
         let backlog = Arc::new(Backlog::new(exporters));
         let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), transport.is_some());
-        let frame = FrameSettings { record_bytes: settings.buffer.record_bytes, sequenced: settings.sequenced };
+        let frame =
+            FrameSettings { record_bytes: settings.buffer.record_bytes, sequenced: settings.sequenced };
         Ok(Arc::new(Self {
             scopes: Scopes::default(),
             frame,
@@ -177,7 +178,9 @@ impl Pipeline {
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) {
         match Builder::new().name(name.to_owned()).stack_size(THREAD_STACK_BYTES).spawn(run) {
             Ok(thread) => self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
-            Err(error) => self.notices.say("thread-not-started", format!("cannot start thread {name}: {error}")),
+            Err(error) => {
+                self.notices.say("thread-not-started", format!("cannot start thread {name}: {error}"))
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 //! times, severity, trace context, body, attributes, the rest; then [`crate::redact`] looks at it, and
 //! [`RecordWriter::frame`] appends the sequence attribute and puts `0x12 <length>` before the first byte.
 
-use crate::wire::{put_bytes, put_varint, varint_len};
+use crate::wire::{put_bytes, put_varint, varint_len, Appender};
 
 /// Tags of `opentelemetry.proto.logs.v1.LogRecord`, with their wire types.
 pub mod tag {
@@ -62,10 +62,13 @@ pub const SEQUENCE_KEY: &str = "fapilog.sequence";
 /// Bytes of the padded varint that stage 4 fills in: 49 bits.
 pub const SEQUENCE_BYTES: usize = 7;
 /// The sequence attribute with the number still zero. A padded varint is legal protobuf, of fixed size.
-const SEQUENCE_ATTRIBUTE: &[u8; 30] = b"\x32\x1c\x0a\x10fapilog.sequence\x12\x08\x18\x80\x80\x80\x80\x80\x80\x00";
+const SEQUENCE_ATTRIBUTE: &[u8; 30] =
+    b"\x32\x1c\x0a\x10fapilog.sequence\x12\x08\x18\x80\x80\x80\x80\x80\x80\x00";
 
 /// Room before the record for `0x12` and its length (up to 9 varint bytes).
 const HEADROOM: usize = 10;
+/// A tag and the longest varint.
+const PREFIX_BYTES: usize = 11;
 /// Scratch memory above this is given back after the record, so that one huge record does not stay resident.
 const KEEP_BYTES: usize = 64 * 1024;
 
@@ -132,8 +135,10 @@ impl RecordWriter {
         head[HEADROOM + 1..HEADROOM + 9].copy_from_slice(&time_unix_nanos.to_le_bytes());
         head[HEADROOM + 9] = tag::OBSERVED_TIME;
         head[HEADROOM + 10..].copy_from_slice(&observed_time_unix_nanos.to_le_bytes());
-        self.bytes.extend_from_slice(&head);
-        self.bytes.extend_from_slice(severity_field);
+        let mut out = Appender::new(&mut self.bytes, head.len() + severity_field.len());
+        out.block(&head, head.len());
+        out.slice(severity_field);
+        out.finish();
     }
 
     /// Replaces both times' first one after `begin`, for callers that learn it late (`timestamp=`).
@@ -165,8 +170,13 @@ impl RecordWriter {
     /// Body as a string.
     #[inline]
     pub fn body_str(&mut self, text: &[u8]) {
-        self.put_len(tag::BODY, 1 + varint_len(text.len() as u64) + text.len());
-        put_bytes(&mut self.bytes, tag::STRING, text);
+        let mut out = Appender::new(&mut self.bytes, text.len() + 2 * PREFIX_BYTES);
+        out.byte(tag::BODY);
+        out.varint((1 + varint_len(text.len() as u64) + text.len()) as u64);
+        out.byte(tag::STRING);
+        out.varint(text.len() as u64);
+        out.slice(text);
+        out.finish();
     }
 
     /// Event name.
@@ -184,49 +194,52 @@ impl RecordWriter {
         }
     }
 
-    /// String attribute; `key_field` is `0x0a <length> key`.
+    /// String attribute.
     #[inline]
-    pub fn attribute_str(&mut self, key_field: &[u8], text: &[u8]) {
+    pub fn attribute_str(&mut self, key: &(impl Key + ?Sized), text: &[u8]) {
         let inner = 1 + varint_len(text.len() as u64) + text.len();
-        self.put_len(tag::ATTRIBUTE, key_field.len() + 1 + varint_len(inner as u64) + inner);
-        self.bytes.extend_from_slice(key_field);
-        self.put_len(tag::VALUE, inner);
-        put_bytes(&mut self.bytes, tag::STRING, text);
+        let mut out = self.attribute_of(key, 1 + varint_len(inner as u64) + inner);
+        out.byte(tag::VALUE);
+        out.varint(inner as u64);
+        out.byte(tag::STRING);
+        out.varint(text.len() as u64);
+        out.slice(text);
+        out.finish();
     }
 
     /// Integer attribute.
     #[inline]
-    pub fn attribute_int(&mut self, key_field: &[u8], value: i64) {
+    pub fn attribute_int(&mut self, key: &(impl Key + ?Sized), value: i64) {
         let inner = 1 + varint_len(value as u64);
-        self.put_len(tag::ATTRIBUTE, key_field.len() + 2 + inner);
-        self.bytes.extend_from_slice(key_field);
-        self.bytes.extend_from_slice(&[tag::VALUE, inner as u8, tag::INT]);
-        put_varint(&mut self.bytes, value as u64);
+        let mut out = self.attribute_of(key, 2 + inner);
+        out.block(&[tag::VALUE, inner as u8, tag::INT], 3);
+        out.varint(value as u64);
+        out.finish();
     }
 
     /// Floating-point attribute.
     #[inline]
-    pub fn attribute_double(&mut self, key_field: &[u8], value: f64) {
-        self.put_len(tag::ATTRIBUTE, key_field.len() + 11);
-        self.bytes.extend_from_slice(key_field);
+    pub fn attribute_double(&mut self, key: &(impl Key + ?Sized), value: f64) {
         let mut field = [tag::VALUE, 9, tag::DOUBLE, 0, 0, 0, 0, 0, 0, 0, 0];
         field[3..].copy_from_slice(&value.to_le_bytes());
-        self.bytes.extend_from_slice(&field);
+        let mut out = self.attribute_of(key, field.len());
+        out.block(&field, field.len());
+        out.finish();
     }
 
     /// Boolean attribute.
     #[inline]
-    pub fn attribute_bool(&mut self, key_field: &[u8], value: bool) {
-        self.put_len(tag::ATTRIBUTE, key_field.len() + 4);
-        self.bytes.extend_from_slice(key_field);
-        self.bytes.extend_from_slice(&[tag::VALUE, 2, tag::BOOL, u8::from(value)]);
+    pub fn attribute_bool(&mut self, key: &(impl Key + ?Sized), value: bool) {
+        let mut out = self.attribute_of(key, 4);
+        out.block(&[tag::VALUE, 2, tag::BOOL, u8::from(value)], 4);
+        out.finish();
     }
 
     /// Attribute without a value (`None`): the key is kept.
-    pub fn attribute_none(&mut self, key_field: &[u8]) {
-        self.put_len(tag::ATTRIBUTE, key_field.len() + 2);
-        self.bytes.extend_from_slice(key_field);
-        self.bytes.extend_from_slice(&[tag::VALUE, 0]);
+    pub fn attribute_none(&mut self, key: &(impl Key + ?Sized)) {
+        let mut out = self.attribute_of(key, 2);
+        out.block(&[tag::VALUE, 0], 2);
+        out.finish();
     }
 
     /// Attributes that were encoded before (`bind`, `bind_context`): whole `KeyValue` fields.
@@ -236,9 +249,9 @@ impl RecordWriter {
     }
 
     /// Opens an attribute whose value's size is not known yet; write one `any_*` value, then `close` it.
-    pub fn open_attribute(&mut self, key_field: &[u8]) -> (Open, Open) {
+    pub fn open_attribute(&mut self, key: &KeyField) -> (Open, Open) {
         let attribute = self.open(tag::ATTRIBUTE);
-        self.bytes.extend_from_slice(key_field);
+        self.bytes.extend_from_slice(key.as_slice());
         let value = self.open(tag::VALUE);
         (attribute, value)
     }
@@ -343,18 +356,116 @@ impl RecordWriter {
         }
     }
 
+    /// Opens an attribute whose value field, tag and length included, takes `value_bytes`.
     #[inline]
-    fn put_len(&mut self, tag: u8, length: usize) {
-        self.bytes.push(tag);
-        put_varint(&mut self.bytes, length as u64);
+    fn attribute_of(&mut self, key: &(impl Key + ?Sized), value_bytes: usize) -> Appender<'_> {
+        let length = key.len() + value_bytes;
+        let mut out = Appender::new(&mut self.bytes, length + PREFIX_BYTES + KeyField::SIZE);
+        out.byte(tag::ATTRIBUTE);
+        out.varint(length as u64);
+        key.put(&mut out);
+        out
+    }
+}
+
+/// An encoded key, `0x0a <length> key`: how a key stands in every `KeyValue`.
+pub trait Key {
+    /// Bytes it takes.
+    fn len(&self) -> usize;
+    /// Appends it.
+    fn put(&self, out: &mut Appender<'_>);
+}
+
+/// An encoded key of any length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyField(Vec<u8>);
+
+impl KeyField {
+    /// Room that a [`ShortKey`] may write beyond its length.
+    const SIZE: usize = 64;
+
+    /// Encodes a key.
+    #[must_use]
+    pub fn new(key: &[u8]) -> Self {
+        let mut field = Vec::with_capacity(4 + key.len());
+        put_bytes(&mut field, tag::KEY, key);
+        Self(field)
+    }
+
+    /// The encoded bytes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Key for KeyField {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn put(&self, out: &mut Appender<'_>) {
+        out.slice(&self.0);
+    }
+}
+
+/// An encoded key that is known when we are compiled.
+#[derive(Debug, Clone, Copy)]
+pub struct EncodedKey(pub &'static [u8]);
+
+impl Key for EncodedKey {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn put(&self, out: &mut Appender<'_>) {
+        out.slice(self.0);
+    }
+}
+
+/// An encoded key that fits one cache line, and is copied as one.
+#[derive(Debug, Clone, Copy)]
+pub struct ShortKey {
+    bytes: [u8; KeyField::SIZE],
+    length: u8,
+}
+
+impl ShortKey {
+    /// A key that was not filled in yet.
+    pub const EMPTY: Self = Self { bytes: [0; KeyField::SIZE], length: 0 };
+
+    /// The same key in fixed memory; `None` when it is too long.
+    #[must_use]
+    pub fn new(field: &KeyField) -> Option<Self> {
+        let mut bytes = [0; KeyField::SIZE];
+        bytes.get_mut(..field.0.len())?.copy_from_slice(&field.0);
+        Some(Self { bytes, length: field.0.len() as u8 })
+    }
+
+    /// The same key in memory of its own, for use across a call of Python code.
+    #[must_use]
+    pub fn to_field(&self) -> KeyField {
+        KeyField(self.bytes[..usize::from(self.length)].to_vec())
+    }
+}
+
+impl Key for ShortKey {
+    #[inline]
+    fn len(&self) -> usize {
+        usize::from(self.length)
+    }
+
+    #[inline]
+    fn put(&self, out: &mut Appender<'_>) {
+        out.block(&self.bytes, usize::from(self.length));
     }
 }
 
 /// Writes `number` as the padded varint that [`RecordWriter::frame`] left at the end of `frame`.
 #[inline]
 pub fn patch_sequence(frame: &mut [u8], number: u64) {
-    let start = frame.len() - SEQUENCE_BYTES;
-    for (index, byte) in frame[start..].iter_mut().enumerate() {
+    let Some(place) = frame.last_chunk_mut::<SEQUENCE_BYTES>() else { return };
+    for (index, byte) in place.iter_mut().enumerate() {
         let continues = if index + 1 < SEQUENCE_BYTES { 0x80 } else { 0 };
         *byte = ((number >> (7 * index)) as u8 & 0x7f) | continues;
     }
@@ -370,14 +481,6 @@ pub fn severity_field(number: u8, text: &str) -> Vec<u8> {
     if !text.is_empty() {
         put_bytes(&mut out, tag::SEVERITY_TEXT, text.as_bytes());
     }
-    out
-}
-
-/// `0x0a <length> key`: how a key stands in every `KeyValue`.
-#[must_use]
-pub fn key_field(key: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(2 + key.len());
-    put_bytes(&mut out, tag::KEY, key);
     out
 }
 

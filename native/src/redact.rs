@@ -157,7 +157,12 @@ pub struct FrameSettings {
 
 /// Takes the secrets out of the record in `writer`, fits it into its cap and frames it.
 #[inline]
-pub fn redact<'a>(writer: &'a mut RecordWriter, meta: Meta, policy: &Policy, settings: FrameSettings) -> Redacted<'a> {
+pub fn redact<'a>(
+    writer: &'a mut RecordWriter,
+    meta: Meta,
+    policy: &Policy,
+    settings: FrameSettings,
+) -> Redacted<'a> {
     if policy.url.find(writer.record()).is_some() {
         hide_url_credentials(writer, policy);
     }

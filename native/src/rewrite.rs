@@ -40,14 +40,24 @@ fn each_field(message: &[u8], out: &mut Vec<u8>, replace: &mut impl FnMut(u32, &
     }
 }
 
-fn key_value(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>), depth: usize) {
+fn key_value(
+    message: &[u8],
+    out: &mut Vec<u8>,
+    edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>),
+    depth: usize,
+) {
     each_field(message, out, &mut |number, inner, out| match number {
         2 => nested(tag::VALUE, out, |out| any_value(inner, out, edit, depth)),
         _ => return false,
     });
 }
 
-fn any_value(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>), depth: usize) {
+fn any_value(
+    message: &[u8],
+    out: &mut Vec<u8>,
+    edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>),
+    depth: usize,
+) {
     if depth > MAX_DEPTH {
         return;
     }
@@ -64,11 +74,15 @@ fn any_value(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8
 }
 
 fn array(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>), depth: usize) {
-    each_field(message, out, &mut |_, inner, out| nested(tag::KEY, out, |out| any_value(inner, out, edit, depth)));
+    each_field(message, out, &mut |_, inner, out| {
+        nested(tag::KEY, out, |out| any_value(inner, out, edit, depth))
+    });
 }
 
 fn kvlist(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>), depth: usize) {
-    each_field(message, out, &mut |_, inner, out| nested(tag::KEY, out, |out| key_value(inner, out, edit, depth)));
+    each_field(message, out, &mut |_, inner, out| {
+        nested(tag::KEY, out, |out| key_value(inner, out, edit, depth))
+    });
 }
 
 /// Writes `tag`, the length and the payload that `fill` appends. Always true, for use as an answer of `replace`.

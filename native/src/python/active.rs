@@ -8,7 +8,7 @@ use crate::pipeline::{Pipeline, Settings};
 use crate::record::RecordWriter;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Counts every change that a logger must notice: a pipeline attached or shut, a level changed, a fork.
 pub static GENERATION: AtomicU64 = AtomicU64::new(1);
@@ -62,6 +62,7 @@ pub struct Active {
     writers: GilCell<Vec<RecordWriter>>,
     outputs: GilCell<Arc<Outputs>>,
     has_outputs: GilCell<bool>,
+    this: Weak<Self>,
     /// [`FORKS`] when this was made: a difference means that a parent owns it.
     pub forks: u64,
 }
@@ -74,7 +75,8 @@ impl Active {
         outputs: Arc<Outputs>,
     ) -> Result<Arc<Self>, crate::export::http::TransportError> {
         let pipeline = Pipeline::new(settings)?;
-        let active = Self {
+        let active = Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             pipeline,
             capture: GilCell::new(capture),
@@ -83,8 +85,13 @@ impl Active {
             has_outputs: GilCell::new(outputs.console.is_some() || !outputs.taps.is_empty()),
             outputs: GilCell::new(outputs),
             forks: FORKS.load(Ordering::Acquire),
-        };
-        Ok(Arc::new(active))
+        });
+        Ok(active)
+    }
+
+    /// A reference that keeps this alive, for what outlives a call.
+    pub fn strong(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
     }
 
     /// Settings of capture; the borrow ends before Python code may run.
@@ -159,3 +166,44 @@ impl Active {
     }
 }
 
+/// Pipelines that loggers have replaced, kept until no call can be using them.
+static RETIRED: GilCell<Vec<Arc<Active>>> = GilCell::new(Vec::new());
+/// Log calls under way, on all threads: more than one when a value's method logs or lets another thread run.
+static CALLS: GilCell<usize> = GilCell::new(0);
+
+/// Marks a log call under way, so that the pipeline it borrowed stays. Counting calls in plain memory is cheaper than
+/// counting references with two atomic operations per call.
+pub struct Call;
+
+impl Call {
+    /// # Safety
+    /// Attached, until the value is dropped.
+    #[inline]
+    pub unsafe fn begin() -> Self {
+        // SAFETY: attached.
+        unsafe { *CALLS.get() += 1 };
+        Self
+    }
+}
+
+impl Drop for Call {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: attached, by the contract of `begin`.
+        unsafe { *CALLS.get() -= 1 };
+    }
+}
+
+/// Lets go of a replaced pipeline as soon as no call but the asking one is under way.
+///
+/// # Safety
+/// Attached, inside a [`Call`] that has not borrowed a pipeline yet.
+pub unsafe fn retire(active: Option<Arc<Active>>) {
+    // SAFETY: attached; the list is taken out before anything is dropped.
+    unsafe {
+        RETIRED.get().extend(active);
+        if *CALLS.get() <= 1 {
+            drop(std::mem::take(RETIRED.get()));
+        }
+    }
+}

@@ -61,11 +61,11 @@ impl Drop for PendingRecord {
 }
 
 /// Waits as the place allows. Returns what the log call returns; null when a signal handler raised.
-pub fn wait(py: Python<'_>, active: &Arc<Active>, record: &mut Redacted<'_>, scope: u32) -> *mut ffi::PyObject {
+pub fn wait(py: Python<'_>, active: &Active, record: &mut Redacted<'_>, scope: u32) -> *mut ffi::PyObject {
     let deadline = Instant::now() + active.pipeline.settings().buffer.wait_timeout;
-    if helpers::on_event_loop(py) {
+    if let (true, Some(active)) = (helpers::on_event_loop(py), active.strong()) {
         let parked = GilCell::new(Some(record.park()));
-        let pending = PendingRecord { active: Arc::clone(active), parked, scope, deadline };
+        let pending = PendingRecord { active, parked, scope, deadline };
         return Py::new(py, pending).map_or_else(|_| helpers::done(), Py::into_ptr);
     }
     loop {

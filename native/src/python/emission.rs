@@ -5,19 +5,18 @@
 
 use super::active::Active;
 use super::bound::{append_unique, BoundAttributes};
-use super::keys::{KeyKind, Reserved};
+use super::keys::{KeyKind, Looked, Reserved};
 use super::text::{borrowed_utf8, owned_utf8};
 use super::values::ValueReader;
 use super::{backpressure, helpers, location, trace};
 use crate::buffer::Appended;
 use crate::console;
-use crate::record::{Meta, RecordWriter, TraceFields};
+use crate::record::{KeyField, Meta, RecordWriter, TraceFields};
 use crate::redact::{Redacted, SECRET_MARKER};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use std::ptr;
-use std::sync::Arc;
 
 /// What a level method knows before it is called.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +38,7 @@ fn text_of(text: &Bound<'_, PyString>) -> String {
 /// One record on its way from the call to the buffer.
 pub struct Emission<'a, 'py> {
     pub py: Python<'py>,
-    active: &'a Arc<Active>,
+    active: &'a Active,
     pub writer: RecordWriter,
     attributes: usize,
     dropped: u32,
@@ -56,7 +55,7 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// # Safety
     /// Attached.
     #[inline]
-    pub unsafe fn begin(py: Python<'py>, active: &'a Arc<Active>, level: Level) -> Self {
+    pub unsafe fn begin(py: Python<'py>, active: &'a Active, level: Level) -> Self {
         let now = active.pipeline.clock().now_nanos();
         // SAFETY: attached.
         let mut emission = unsafe { Self::start(py, active, level, now, now) };
@@ -73,7 +72,7 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// Attached.
     pub unsafe fn begin_at(
         py: Python<'py>,
-        active: &'a Arc<Active>,
+        active: &'a Active,
         level: (u8, &[u8], bool),
         times: (u64, u64),
         span: Option<TraceFields>,
@@ -90,7 +89,7 @@ impl<'a, 'py> Emission<'a, 'py> {
     }
 
     #[inline]
-    unsafe fn start(py: Python<'py>, active: &'a Arc<Active>, level: Level, time: u64, observed: u64) -> Self {
+    unsafe fn start(py: Python<'py>, active: &'a Active, level: Level, time: u64, observed: u64) -> Self {
         // SAFETY: attached.
         let mut writer = unsafe { active.take_writer() };
         writer.begin(time, observed, level.field);
@@ -98,8 +97,18 @@ impl<'a, 'py> Emission<'a, 'py> {
     }
 
     #[inline]
-    fn with(py: Python<'py>, active: &'a Arc<Active>, writer: RecordWriter, meta: Meta) -> Self {
-        Self { py, active, writer, attributes: 0, dropped: 0, bits: 0, meta, reserved: false, interrupt: None }
+    fn with(py: Python<'py>, active: &'a Active, writer: RecordWriter, meta: Meta) -> Self {
+        Self {
+            py,
+            active,
+            writer,
+            attributes: 0,
+            dropped: 0,
+            bits: 0,
+            meta,
+            reserved: false,
+            interrupt: None,
+        }
     }
 
     /// The body: a string at once, anything else by its kind.
@@ -131,11 +140,13 @@ impl<'a, 'py> Emission<'a, 'py> {
         // SAFETY: the plan borrows the key cache only until the first call that could run Python code, for which
         // the key is copied first.
         unsafe {
-            let plan = self.active.keys.get().plan(name, &self.active.pipeline.settings().policy);
-            if plan.kind != KeyKind::Plain {
-                return self.special(plan.kind, plan.field, plan.bit);
-            }
-            if self.attributes >= self.active.capture().max_attributes {
+            let active = self.active;
+            let plan = match active.keys.get().look_up(name, &active.pipeline.settings().policy) {
+                Looked::Plan(plan) if plan.kind == KeyKind::Plain => plan,
+                Looked::Plan(plan) => return self.special(plan.kind, &plan.key.to_field(), plan.bit, value),
+                Looked::Long(field, kind, bit) => return self.special(kind, &field, bit, value),
+            };
+            if self.attributes >= active.capture().max_attributes {
                 self.dropped += 1;
                 return;
             }
@@ -144,37 +155,54 @@ impl<'a, 'py> Emission<'a, 'py> {
             let kind = ffi::Py_TYPE(value);
             if ptr::eq(kind, &raw mut ffi::PyUnicode_Type) {
                 if let Some(text) = borrowed_utf8(value) {
-                    if text.len() <= self.active.capture().values.length {
-                        return self.writer.attribute_str(plan.field, text);
+                    if text.len() <= active.capture().values.length {
+                        return self.writer.attribute_str(&plan.key, text);
                     }
                 }
             } else if ptr::eq(kind, &raw mut ffi::PyLong_Type) {
                 let mut overflow = 0;
                 let number = ffi::PyLong_AsLongLongAndOverflow(value, &raw mut overflow);
                 if overflow == 0 {
-                    return self.writer.attribute_int(plan.field, number);
+                    return self.writer.attribute_int(&plan.key, number);
                 }
             } else if ptr::eq(kind, &raw mut ffi::PyFloat_Type) {
-                return self.writer.attribute_double(plan.field, ffi::PyFloat_AsDouble(value));
+                return self.writer.attribute_double(&plan.key, ffi::PyFloat_AsDouble(value));
             } else if ptr::eq(kind, &raw mut ffi::PyBool_Type) {
-                return self.writer.attribute_bool(plan.field, ptr::eq(value, ffi::Py_True()));
+                return self.writer.attribute_bool(&plan.key, ptr::eq(value, ffi::Py_True()));
             } else if ptr::eq(value, ffi::Py_None()) {
-                return self.writer.attribute_none(plan.field);
+                return self.writer.attribute_none(&plan.key);
             }
-            let field = plan.field.to_vec();
-            let value = Bound::from_borrowed_ptr(self.py, value);
-            self.read(|reader| reader.attribute(&field, &value));
+            let field = plan.key.to_field();
+            self.any(&field, value);
         }
     }
 
-    fn special(&mut self, kind: KeyKind, field: &[u8], bit: u64) {
+    /// A secret, a reserved or a very long name.
+    #[cold]
+    unsafe fn special(&mut self, kind: KeyKind, field: &KeyField, bit: u64, value: *mut ffi::PyObject) {
+        if matches!(kind, KeyKind::Reserved(_)) {
+            self.reserved = true;
+            return;
+        }
+        if self.attributes >= self.active.capture().max_attributes {
+            self.dropped += 1;
+            return;
+        }
+        self.attributes += 1;
+        self.bits |= bit;
         if kind == KeyKind::Secret {
-            self.attributes += 1;
-            self.bits |= bit;
             self.writer.attribute_str(field, SECRET_MARKER.as_bytes());
         } else {
-            self.reserved = true;
+            // SAFETY: as the caller's.
+            unsafe { self.any(field, value) };
         }
+    }
+
+    #[cold]
+    unsafe fn any(&mut self, field: &KeyField, value: *mut ffi::PyObject) {
+        // SAFETY: a live object of the running call.
+        let value = unsafe { Bound::from_borrowed_ptr(self.py, value) };
+        self.read(|reader| reader.attribute(field, &value));
     }
 
     /// True when the call used a reserved keyword; then the caller passes all keywords to [`Self::reserved`].
@@ -185,9 +213,8 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// A keyword with a meaning of its own; others are ignored, they were written before.
     pub fn reserved(&mut self, name: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) {
         // SAFETY: attached; only the kind is copied out.
-        let kind = unsafe {
-            self.active.keys.get().plan(name.as_ptr(), &self.active.pipeline.settings().policy).kind
-        };
+        let kind =
+            unsafe { self.active.keys.get().kind(name.as_ptr(), &self.active.pipeline.settings().policy) };
         let KeyKind::Reserved(reserved) = kind else { return };
         if value.is_none() {
             return;
@@ -231,9 +258,11 @@ impl<'a, 'py> Emission<'a, 'py> {
     pub fn exception(&mut self, value: &Bound<'py, PyAny>) {
         match helpers::describe_exception(value) {
             Ok(Some((kind, message, stack))) => {
-                for (name, text) in
-                    [("exception.type", kind), ("exception.message", message), ("exception.stacktrace", stack)]
-                {
+                for (name, text) in [
+                    ("exception.type", kind),
+                    ("exception.message", message),
+                    ("exception.stacktrace", stack),
+                ] {
                     if self.has_key(name) {
                         continue;
                     }
@@ -252,12 +281,15 @@ impl<'a, 'py> Emission<'a, 'py> {
 
     /// Attributes from any mapping, in its order.
     pub fn mapping(&mut self, attributes: &Bound<'py, PyAny>) {
-        let items = attributes.call_method0("items").and_then(|items| items.try_iter()?.collect::<PyResult<Vec<_>>>());
+        let items = attributes
+            .call_method0("items")
+            .and_then(|items| items.try_iter()?.collect::<PyResult<Vec<_>>>());
         match items {
             Err(error) => self.remember(error),
             Ok(items) => {
                 for (key, value) in items.iter().filter_map(|item| item.extract::<Pair<'_>>().ok()) {
-                    let name = key.str().map_or_else(|_| "<unprintable key>".to_owned(), |name| text_of(&name));
+                    let name =
+                        key.str().map_or_else(|_| "<unprintable key>".to_owned(), |name| text_of(&name));
                     self.named(&name, &value);
                 }
             }
@@ -265,7 +297,8 @@ impl<'a, 'py> Emission<'a, 'py> {
     }
 
     fn has_key(&self, name: &str) -> bool {
-        self.bits & super::keys::bit_of(name.as_bytes()) != 0 && super::bound::has_key(self.writer.record(), name)
+        self.bits & super::keys::bit_of(name.as_bytes()) != 0
+            && super::bound::has_key(self.writer.record(), name)
     }
 
     /// An attribute under a name of ours or of a mapping.
@@ -386,7 +419,7 @@ impl<'a, 'py> Emission<'a, 'py> {
 #[cold]
 unsafe fn after_append(
     py: Python<'_>,
-    active: &Arc<Active>,
+    active: &Active,
     mut redacted: Redacted<'_>,
     scope: u32,
     appended: Appended,

@@ -67,8 +67,14 @@ pub fn connect_capture(
     on_notice: Py<PyAny>,
     configure_defaults: Py<PyAny>,
 ) {
-    let helpers =
-        Helpers { describe_exception, unix_nanos, wait_for_room, on_event_loop, on_notice, configure_defaults };
+    let helpers = Helpers {
+        describe_exception,
+        unix_nanos,
+        wait_for_room,
+        on_event_loop,
+        on_notice,
+        configure_defaults,
+    };
     // A second call (module reloaded) keeps the first connection.
     let _ = HELPERS.set(py, helpers);
 }
@@ -175,8 +181,10 @@ where
     T: for<'a> FromPyObject<'a, 'py>,
     for<'a> <T as FromPyObject<'a, 'py>>::Error: Into<PyErr>,
 {
-    let value = settings.get_item(key)?.ok_or_else(|| pyo3::exceptions::PyKeyError::new_err(key.to_owned()))?;
-    value.extract::<T>().map_err(Into::into).map_err(|error: PyErr| {
-        pyo3::exceptions::PyTypeError::new_err(format!("setting {key}: {error}"))
-    })
+    let value =
+        settings.get_item(key)?.ok_or_else(|| pyo3::exceptions::PyKeyError::new_err(key.to_owned()))?;
+    value
+        .extract::<T>()
+        .map_err(Into::into)
+        .map_err(|error: PyErr| pyo3::exceptions::PyTypeError::new_err(format!("setting {key}: {error}")))
 }

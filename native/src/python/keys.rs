@@ -4,13 +4,12 @@
 //! address cannot be used again), the encoded key, and the redaction decision under this pipeline's policy.
 //! Names that were not interned (`log.info(**json)`) only churn it: entries hold no heap memory.
 
-use crate::record::key_field;
+use crate::record::{KeyField, ShortKey};
 use crate::redact::{KeyDecision, Policy};
 use pyo3::ffi;
 use std::ptr;
 
 const SLOTS: usize = 1024;
-const INLINE_BYTES: usize = 58;
 
 /// What capture does with the value under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,80 +44,85 @@ const RESERVED: [(&str, Reserved); 6] = [
 
 /// One name's encoded key and meaning.
 #[derive(Clone, Copy)]
-pub struct KeyPlan<'a> {
-    /// `0x0a <length> key`
-    pub field: &'a [u8],
+pub struct KeyPlan {
+    pub key: ShortKey,
     pub kind: KeyKind,
     /// One bit of a 64-bit set, for "may this name be bound already?".
     pub bit: u64,
 }
 
+/// What the cache knows of a name.
+pub enum Looked<'a> {
+    Plan(&'a KeyPlan),
+    /// Too long for a slot; worked out anew each time.
+    Long(KeyField, KeyKind, u64),
+}
+
 struct Slot {
     pointer: *mut ffi::PyObject,
-    bit: u64,
-    kind: KeyKind,
-    length: u8,
-    field: [u8; INLINE_BYTES],
+    plan: KeyPlan,
 }
 
 /// Plans by name pointer, direct mapped.
 pub struct KeyCache {
     slots: Vec<Slot>,
-    /// The last name that did not fit a slot.
-    spare: Vec<u8>,
 }
 
 impl KeyCache {
     pub fn new() -> Self {
-        let empty = || Slot {
-            pointer: ptr::null_mut(),
-            bit: 0,
-            kind: KeyKind::Plain,
-            length: 0,
-            field: [0; INLINE_BYTES],
-        };
-        Self { slots: (0..SLOTS).map(|_| empty()).collect(), spare: Vec::new() }
+        let plan = KeyPlan { key: ShortKey::EMPTY, kind: KeyKind::Plain, bit: 0 };
+        Self { slots: (0..SLOTS).map(|_| Slot { pointer: ptr::null_mut(), plan }).collect() }
     }
 
-    /// The plan for a keyword name.
+    /// The plan for a keyword name. The borrow ends before Python code may run.
     ///
     /// # Safety
     /// Attached; `name` is a live `str`.
     #[inline]
-    pub unsafe fn plan(&mut self, name: *mut ffi::PyObject, policy: &Policy) -> KeyPlan<'_> {
+    pub unsafe fn look_up(&mut self, name: *mut ffi::PyObject, policy: &Policy) -> Looked<'_> {
         let address = name as usize >> 4;
         let index = (address ^ (address >> 10)) & (SLOTS - 1);
         if self.slots[index].pointer != name {
             // SAFETY: as the caller's.
-            if let Some(plan) = unsafe { self.learn(index, name, policy) } {
-                let (kind, bit) = plan;
-                return KeyPlan { field: &self.spare, kind, bit };
+            if let Some(long) = unsafe { self.learn(index, name, policy) } {
+                return long;
             }
         }
-        let slot = &self.slots[index];
-        KeyPlan { field: &slot.field[..usize::from(slot.length)], kind: slot.kind, bit: slot.bit }
+        Looked::Plan(&self.slots[index].plan)
     }
 
-    /// Fills a slot; a name that cannot be cached goes to `spare` and its meaning is returned.
+    /// What a name means, without its key.
+    ///
+    /// # Safety
+    /// As [`Self::look_up`].
+    pub unsafe fn kind(&mut self, name: *mut ffi::PyObject, policy: &Policy) -> KeyKind {
+        // SAFETY: as the caller's.
+        match unsafe { self.look_up(name, policy) } {
+            Looked::Plan(plan) => plan.kind,
+            Looked::Long(_, kind, _) => kind,
+        }
+    }
+
+    /// Fills a slot, or works a name out that cannot be cached.
     #[cold]
-    unsafe fn learn(&mut self, index: usize, name: *mut ffi::PyObject, policy: &Policy) -> Option<(KeyKind, u64)> {
+    unsafe fn learn(
+        &mut self,
+        index: usize,
+        name: *mut ffi::PyObject,
+        policy: &Policy,
+    ) -> Option<Looked<'static>> {
         // SAFETY: `name` is a str.
         let text = unsafe { super::text::owned_utf8(name) };
-        let field = key_field(text.as_bytes());
+        let field = KeyField::new(text.as_bytes());
         let (kind, bit) = (kind_of(&text, policy), bit_of(text.as_bytes()));
         // SAFETY: type pointers of live objects.
         let exact = unsafe { ffi::Py_TYPE(name) == &raw mut ffi::PyUnicode_Type };
-        if !exact || field.len() > INLINE_BYTES {
-            self.spare = field;
-            return Some((kind, bit));
-        }
+        let Some(key) = ShortKey::new(&field).filter(|_| exact) else {
+            return Some(Looked::Long(field, kind, bit));
+        };
         let slot = &mut self.slots[index];
-        let old = slot.pointer;
-        slot.field[..field.len()].copy_from_slice(&field);
-        slot.length = field.len() as u8;
-        slot.kind = kind;
-        slot.bit = bit;
-        slot.pointer = name;
+        let old = std::mem::replace(&mut slot.pointer, name);
+        slot.plan = KeyPlan { key, kind, bit };
         // SAFETY: both are exact str objects: taking and dropping references runs no Python code.
         unsafe {
             ffi::Py_INCREF(name);

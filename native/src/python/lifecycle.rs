@@ -37,7 +37,8 @@ pub fn register(pipeline: &Arc<Pipeline>) {
     // that fails there means exactly that. Then the exit handler does without this pipeline.
     if let Ok(mut pipelines) = PIPELINES.try_lock() {
         pipelines.retain(|known| known.pipeline.strong_count() > 0);
-        pipelines.push(Registered { forks: FORKS.load(Ordering::Acquire), pipeline: Arc::downgrade(pipeline) });
+        pipelines
+            .push(Registered { forks: FORKS.load(Ordering::Acquire), pipeline: Arc::downgrade(pipeline) });
     }
 }
 
@@ -56,7 +57,8 @@ extern "C" fn at_exit() {
     let forks = FORKS.load(Ordering::Acquire);
     let Ok(pipelines) = PIPELINES.try_lock() else { return };
     let ours = pipelines.iter().filter(|known| known.forks == forks);
-    let deadline = Instant::now() + if GAVE_UP.load(Ordering::Acquire) == 0 { LAST_GRACE } else { Duration::ZERO };
+    let deadline =
+        Instant::now() + if GAVE_UP.load(Ordering::Acquire) == 0 { LAST_GRACE } else { Duration::ZERO };
     let mut lost = 0;
     for pipeline in ours.filter_map(|known| known.pipeline.upgrade()) {
         if !pipeline.force_flush(deadline.saturating_duration_since(Instant::now())) {
@@ -67,6 +69,9 @@ extern "C" fn at_exit() {
     }
     drop(pipelines);
     if lost > 0 {
-        let _ = writeln!(std::io::stderr(), "fapilog: {lost} records were not delivered before the process ended.");
+        let _ = writeln!(
+            std::io::stderr(),
+            "fapilog: {lost} records were not delivered before the process ended."
+        );
     }
 }

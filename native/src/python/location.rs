@@ -4,14 +4,14 @@
 //! function are encoded once per code object; what is left per call is the frame and its line.
 
 use super::gil::GilCell;
-use crate::record::{key_field, RecordWriter};
+use crate::record::{EncodedKey, KeyField, RecordWriter};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::ptr;
 
 const SLOTS: usize = 256;
-const LINE_FIELD: &[u8] = b"\x0a\x10code.line.number";
+const LINE_FIELD: EncodedKey = EncodedKey(b"\x0a\x10code.line.number");
 
 struct Place {
     code: *mut ffi::PyCodeObject,
@@ -44,7 +44,7 @@ pub unsafe fn write(py: Python<'_>, writer: &mut RecordWriter) {
         if let Some(place) = PLACES.get().get(index) {
             writer.encoded_attributes(&place.fields);
         }
-        writer.attribute_int(LINE_FIELD, i64::from(line));
+        writer.attribute_int(&LINE_FIELD, i64::from(line));
         ffi::Py_DECREF(code.cast());
     }
 }
@@ -53,7 +53,8 @@ pub unsafe fn write(py: Python<'_>, writer: &mut RecordWriter) {
 unsafe fn learn(py: Python<'_>, code: *mut ffi::PyCodeObject, index: usize) {
     // SAFETY: a live code object.
     let object = unsafe { Bound::<PyAny>::from_borrowed_ptr(py, code.cast()) };
-    let text = |name: &str| object.getattr(name).and_then(|value| value.extract::<String>()).unwrap_or_default();
+    let text =
+        |name: &str| object.getattr(name).and_then(|value| value.extract::<String>()).unwrap_or_default();
     let function = match module_name(py) {
         Some(module) => format!("{module}.{}", text("co_qualname")),
         None => text("co_qualname"),
@@ -61,8 +62,8 @@ unsafe fn learn(py: Python<'_>, code: *mut ffi::PyCodeObject, index: usize) {
     let mut writer = RecordWriter::new();
     writer.begin(0, 0, &[]);
     let head = writer.len();
-    writer.attribute_str(&key_field(b"code.file.path"), text("co_filename").as_bytes());
-    writer.attribute_str(&key_field(b"code.function.name"), function.as_bytes());
+    writer.attribute_str(&KeyField::new(b"code.file.path"), text("co_filename").as_bytes());
+    writer.attribute_str(&KeyField::new(b"code.function.name"), function.as_bytes());
     let fields = writer.record()[head..].to_vec();
     // SAFETY: attached. The new object is held, the slot written, and only then the old one let go.
     unsafe {

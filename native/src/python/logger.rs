@@ -4,7 +4,7 @@
 //! anything, one of these 19. What a logger knows about its pipeline is looked up again only when [`GENERATION`]
 //! says that something changed; a call below the level costs two loads and a compare.
 
-use super::active::{Active, GENERATION};
+use super::active::{retire, Active, Call, GENERATION};
 use super::bound::BoundAttributes;
 use super::emission::{Emission, Level};
 use super::gil::GilCell;
@@ -111,6 +111,8 @@ impl Logger {
     #[pyo3(signature = (severity))]
     fn is_enabled_for(&self, py: Python<'_>, severity: u8) -> bool {
         // SAFETY: attached, as `py` proves.
+        let _call = unsafe { Call::begin() };
+        // SAFETY: attached, inside a call.
         let resolved = unsafe { self.resolve(py) };
         let floor = resolved.active.as_ref().map_or(u8::MAX, |active| active.pipeline.buffer().floor());
         severity >= resolved.threshold && severity >= floor
@@ -126,7 +128,8 @@ impl Logger {
             Err(error) => self.refuse(py, error),
             Ok((Some(name), foreign)) if !name.is_empty() && name != self.scope.name => {
                 let bound = self.bound.as_ref().map(|bound| bound.clone_ref(py));
-                let other = Self::with(self.handle.clone_ref(py), Scope { name, ..self.scope.clone() }, bound);
+                let other =
+                    Self::with(self.handle.clone_ref(py), Scope { name, ..self.scope.clone() }, bound);
                 other.emit_foreign(py, &foreign)
             }
             Ok((_, foreign)) => self.emit_foreign(py, &foreign),
@@ -180,7 +183,7 @@ impl Logger {
     /// What the logger knows of its pipeline, looked up anew when something changed.
     ///
     /// # Safety
-    /// Attached; the borrow ends before Python code may run.
+    /// Attached, inside a [`Call`]; the borrow ends before Python code may run.
     #[inline]
     unsafe fn resolve(&self, py: Python<'_>) -> &Resolved {
         // SAFETY: attached.
@@ -198,16 +201,18 @@ impl Logger {
         let active = self.handle.get().resolve(py);
         // Configuring on the first record changes the generation; then the newer one is what was looked up.
         let generation = if active.is_some() { GENERATION.load(Ordering::Acquire) } else { generation };
-        let threshold = active.as_ref().map_or(u8::MAX, |active| active.capture().threshold(&self.scope.name));
+        let threshold =
+            active.as_ref().map_or(u8::MAX, |active| active.capture().threshold(&self.scope.name));
         let scope = active.as_ref().map_or(0, |active| active.pipeline.scopes().id(&self.scope));
-        // SAFETY: attached. The old pipeline is dropped after the cell is written; if it is the last reference, no
-        // Python code runs while the cell is borrowed.
-        drop(unsafe { self.resolved.replace(Resolved { generation, threshold, scope, active }) });
+        // SAFETY: attached. A call on this thread or another may still use the old pipeline.
+        unsafe { retire(self.resolved.replace(Resolved { generation, threshold, scope, active }).active) };
     }
 
     /// Counts a record that could not be read, and tells why.
     fn refuse(&self, py: Python<'_>, error: PyErr) -> PyResult<Py<PyAny>> {
         // SAFETY: attached.
+        let _call = unsafe { Call::begin() };
+        // SAFETY: attached, inside a call.
         if let Some(active) = unsafe { self.resolve(py) }.active.clone() {
             active.pipeline.refuse(Refusal::CaptureFailed);
             active.pipeline.notices().keep("capture-failed", format!("a record could not be read: {error}"));
@@ -224,12 +229,13 @@ impl Logger {
     /// The gate every record passes. `None`: filtered, shed or nowhere to go, and counted.
     ///
     /// # Safety
-    /// Attached.
+    /// Attached, and inside a [`Call`] that outlives the pipeline's borrow.
     #[inline]
-    unsafe fn admit(&self, py: Python<'_>, severity: u8, protected: bool) -> Option<(Arc<Active>, u32)> {
+    unsafe fn admit<'a>(&self, py: Python<'_>, severity: u8, protected: bool) -> Option<(&'a Active, u32)> {
         // SAFETY: attached; what is needed is copied out.
         let resolved = unsafe { self.resolve(py) };
-        let active = resolved.active.as_ref()?;
+        // SAFETY: the pipeline outlives the borrow: the caller holds a `Call`, and `retire` waits for it.
+        let active = unsafe { &*Arc::as_ptr(resolved.active.as_ref()?) };
         // Severity 0 is "unspecified" and passes every level (OTel logs SDK, Enabled).
         if severity < resolved.threshold && severity != 0 {
             active.pipeline.emit_counts().filtered();
@@ -239,7 +245,7 @@ impl Logger {
             active.pipeline.buffer().shed();
             return None;
         }
-        Some((Arc::clone(active), resolved.scope))
+        Some((active, resolved.scope))
     }
 
     /// Stages 1 to 4 of one level method call.
@@ -257,12 +263,13 @@ impl Logger {
     ) -> *mut ffi::PyObject {
         // SAFETY: as the caller's, for every call below.
         unsafe {
+            let _call = Call::begin();
             let Some((active, scope)) = self.admit(py, level.severity, level.protected) else {
                 return helpers::done();
             };
             let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) as usize };
             let (positional, values) = arguments.split_at(arguments.len() - named);
-            let mut emission = Emission::begin(py, &active, level);
+            let mut emission = Emission::begin(py, active, level);
             match positional {
                 [] => {}
                 [message] => emission.body(*message),
@@ -291,15 +298,17 @@ impl Logger {
         let severity = foreign.severity_number.min(24);
         // SAFETY: attached, as `py` proves, for every call below.
         unsafe {
+            let _call = Call::begin();
             let Some((active, scope)) = self.admit(py, severity, foreign.protected) else {
                 return Self::completed(py);
             };
-            let observed = foreign.observed_time_unix_nano.unwrap_or_else(|| active.pipeline.clock().now_nanos());
+            let observed =
+                foreign.observed_time_unix_nano.unwrap_or_else(|| active.pipeline.clock().now_nanos());
             let field = severity_field(severity, &foreign.severity_text);
             let level = (severity, field.as_slice(), foreign.protected || severity >= 17);
             let times = (foreign.time_unix_nano.unwrap_or(0), observed);
             let span = trace::of_context(py, foreign.context);
-            let mut emission = Emission::begin_at(py, &active, level, times, span);
+            let mut emission = Emission::begin_at(py, active, level, times, span);
             if let Some(body) = &foreign.body {
                 emission.body(body.as_ptr());
             }
@@ -321,7 +330,11 @@ impl Logger {
 
 /// `%`-formatting as `logging` does it; when it fails, template and arguments are both kept.
 #[cold]
-unsafe fn format_body(emission: &mut Emission<'_, '_>, template: *mut ffi::PyObject, rest: &[*mut ffi::PyObject]) {
+unsafe fn format_body(
+    emission: &mut Emission<'_, '_>,
+    template: *mut ffi::PyObject,
+    rest: &[*mut ffi::PyObject],
+) {
     let py = emission.py;
     // SAFETY: live objects of the running call.
     let (template, rest) = unsafe {
@@ -350,7 +363,11 @@ unsafe fn format_body(emission: &mut Emission<'_, '_>, template: *mut ffi::PyObj
 }
 
 #[cold]
-unsafe fn reserved(emission: &mut Emission<'_, '_>, names: *mut ffi::PyObject, values: &[*mut ffi::PyObject]) {
+unsafe fn reserved(
+    emission: &mut Emission<'_, '_>,
+    names: *mut ffi::PyObject,
+    values: &[*mut ffi::PyObject],
+) {
     for (index, value) in values.iter().enumerate() {
         // SAFETY: names and values of the running call, borrowed.
         let (name, value) = unsafe {

@@ -6,7 +6,7 @@
 
 use super::gil::GilCell;
 use super::text::{with_utf8, MAX_TEXT_BYTES};
-use crate::record::{tag, RecordWriter};
+use crate::record::{tag, KeyField, RecordWriter};
 use crate::redact::{KeyDecision, Policy, SECRET_MARKER};
 use crate::wire::put_bytes;
 use pyo3::exceptions::PyException;
@@ -91,12 +91,17 @@ pub struct ValueReader<'a, 'py> {
 }
 
 impl<'a, 'py> ValueReader<'a, 'py> {
-    pub fn new(py: Python<'py>, writer: &'a mut RecordWriter, policy: &'a Policy, limits: ValueLimits) -> Self {
+    pub fn new(
+        py: Python<'py>,
+        writer: &'a mut RecordWriter,
+        policy: &'a Policy,
+        limits: ValueLimits,
+    ) -> Self {
         Self { py, writer, policy, limits, interrupt: None, path: Vec::new() }
     }
 
     /// Attribute of any value. `field` is the encoded key.
-    pub fn attribute(&mut self, field: &[u8], value: &Bound<'py, PyAny>) {
+    pub fn attribute(&mut self, field: &KeyField, value: &Bound<'py, PyAny>) {
         let open = self.writer.open_attribute(field);
         self.any(value);
         self.writer.close_attribute(open);
@@ -104,7 +109,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
 
     /// Attribute named by any object; secret names are hidden as at top level.
     pub fn named_attribute(&mut self, name: &str, value: &Bound<'py, PyAny>) {
-        let field = crate::record::key_field(name.as_bytes());
+        let field = KeyField::new(name.as_bytes());
         if self.policy.decide(name) == KeyDecision::Hide {
             self.writer.attribute_str(&field, SECRET_MARKER.as_bytes());
         } else {
@@ -160,7 +165,10 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     fn bytes(&mut self, value: &Bound<'py, PyAny>) {
         let bytes = match value.cast::<PyBytes>() {
             Ok(bytes) => Ok(bytes.clone()),
-            Err(_) => PyBytes::new(self.py, &[]).get_type().call1((value,)).and_then(|b| Ok(b.cast_into::<PyBytes>()?)),
+            Err(_) => PyBytes::new(self.py, &[])
+                .get_type()
+                .call1((value,))
+                .and_then(|b| Ok(b.cast_into::<PyBytes>()?)),
         };
         match bytes {
             Ok(bytes) => {
@@ -310,7 +318,10 @@ fn on_boundary(text: &[u8], limit: usize) -> &[u8] {
 }
 
 fn unprintable_name(value: &Bound<'_, PyAny>) -> String {
-    let name = value.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name = value
+        .get_type()
+        .name()
+        .map_or_else(|_| "object".to_owned(), |name| name.to_string_lossy().into_owned());
     format!("<unprintable {name}>")
 }
 
