@@ -23,6 +23,7 @@ __all__ = [
     "encode_resource",
     "forget_contexts",
     "give_up_at_exit",
+    "watch_bound_context",
 ]
 
 @final
@@ -207,6 +208,9 @@ def connect_context(
     span_key: str | None = None,
 ) -> None:
     """Tell capture where it reads bound attributes and the current span."""
+
+def watch_bound_context() -> None:
+    """Let log calls look for bound attributes from now on; before the first `bind_context` none pays for it."""
 
 def forget_contexts() -> None:
     """Let go of the last few contexts that the span cache keeps alive."""

@@ -35,6 +35,7 @@ class bind_context:  # noqa: N801 - used as a function
     __slots__ = ("_attributes", "_tokens")
 
     def __init__(self, **attributes: Any) -> None:
+        _native.watch_bound_context()
         self._attributes = attributes
         self._tokens: list[Token[_native.BoundAttributes | None]] = []
 

@@ -55,13 +55,12 @@ class Fapilog(Library):
         """Flatten the ledger into the counts that the benchmarks check."""
         ledger = self._telemetry.ledger()
         exporter = ledger.exporters["otlp"]
-        dropped = exporter.dropped
         return {
             "offered": ledger.offered,
             "accepted": ledger.accepted,
             "delivered": exporter.delivered,
             "rejected": exporter.rejected,
-            "dropped": sum(dropped.values()) if isinstance(dropped, dict) else dropped,
+            "dropped": sum(exporter.dropped.values()),
             "pending": exporter.pending,
         }
 

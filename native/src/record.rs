@@ -126,18 +126,27 @@ impl RecordWriter {
         Self { bytes: Vec::with_capacity(4096) }
     }
 
-    /// Starts a record: times and severity. `time` may be 0 (unknown); `severity_field` as [`severity_field`] makes it.
+    /// Starts a record: times, severity and the active span. `time` may be 0 (unknown).
     #[inline]
-    pub fn begin(&mut self, time_unix_nanos: u64, observed_time_unix_nanos: u64, severity_field: &[u8]) {
+    pub fn begin(
+        &mut self,
+        time_unix_nanos: u64,
+        observed_time_unix_nanos: u64,
+        severity: &SeverityField,
+        span: Option<&TraceFields>,
+    ) {
         self.bytes.clear();
         let mut head = [0u8; HEADROOM + 18];
         head[HEADROOM] = tag::TIME;
         head[HEADROOM + 1..HEADROOM + 9].copy_from_slice(&time_unix_nanos.to_le_bytes());
         head[HEADROOM + 9] = tag::OBSERVED_TIME;
         head[HEADROOM + 10..].copy_from_slice(&observed_time_unix_nanos.to_le_bytes());
-        let mut out = Appender::new(&mut self.bytes, head.len() + severity_field.len());
+        let mut out = Appender::new(&mut self.bytes, 256);
         out.block(&head, head.len());
-        out.slice(severity_field);
+        out.block(&severity.bytes, usize::from(severity.length));
+        if let Some(span) = span {
+            out.block(&span.0, span.0.len());
+        }
         out.finish();
     }
 
@@ -146,12 +155,6 @@ impl RecordWriter {
         if let Some(slot) = self.bytes.get_mut(HEADROOM + 1..HEADROOM + 9) {
             slot.copy_from_slice(&time_unix_nanos.to_le_bytes());
         }
-    }
-
-    /// Copies the active span's fields.
-    #[inline]
-    pub fn trace(&mut self, fields: &TraceFields) {
-        self.bytes.extend_from_slice(&fields.0);
     }
 
     /// Bytes written so far, without headroom.
@@ -177,6 +180,11 @@ impl RecordWriter {
         out.varint(text.len() as u64);
         out.slice(text);
         out.finish();
+    }
+
+    /// Severity text of any length, for what does not fit a [`SeverityField`].
+    pub fn severity_text(&mut self, text: &[u8]) {
+        put_bytes(&mut self.bytes, tag::SEVERITY_TEXT, text);
     }
 
     /// Event name.
@@ -338,7 +346,9 @@ impl RecordWriter {
     #[inline]
     pub(crate) fn frame(&mut self, sequenced: bool) -> &mut [u8] {
         if sequenced {
-            self.bytes.extend_from_slice(SEQUENCE_ATTRIBUTE);
+            let mut out = Appender::new(&mut self.bytes, SEQUENCE_ATTRIBUTE.len());
+            out.block(SEQUENCE_ATTRIBUTE, SEQUENCE_ATTRIBUTE.len());
+            out.finish();
         }
         let length = (self.bytes.len() - HEADROOM) as u64;
         let prefix = 1 + varint_len(length);
@@ -471,17 +481,49 @@ pub fn patch_sequence(frame: &mut [u8], number: u64) {
     }
 }
 
-/// The severity fields of a record, encoded once per level: number and text.
-#[must_use]
-pub fn severity_field(number: u8, text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(4 + text.len());
-    if number > 0 {
-        out.extend_from_slice(&[tag::SEVERITY_NUMBER, number]);
+/// The severity fields of a record, number and text, encoded once per level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeverityField {
+    bytes: [u8; 32],
+    length: u8,
+}
+
+impl SeverityField {
+    /// Neither number nor text.
+    pub const NONE: Self = Self { bytes: [0; 32], length: 0 };
+
+    /// Longest text that fits.
+    pub const TEXT_BYTES: usize = 28;
+
+    /// Encodes number (0: unspecified, left out) and text (empty: left out; cut to [`Self::TEXT_BYTES`]).
+    #[must_use]
+    pub const fn new(number: u8, text: &str) -> Self {
+        let mut field = Self::NONE;
+        let mut at = 0;
+        if number > 0 {
+            field.bytes[0] = tag::SEVERITY_NUMBER;
+            field.bytes[1] = number;
+            at = 2;
+        }
+        let text = text.as_bytes();
+        let mut kept = if text.len() > Self::TEXT_BYTES { Self::TEXT_BYTES } else { text.len() };
+        // Not in the middle of a character.
+        while kept > 0 && kept < text.len() && text[kept] & 0xc0 == 0x80 {
+            kept -= 1;
+        }
+        if kept > 0 {
+            field.bytes[at] = tag::SEVERITY_TEXT;
+            field.bytes[at + 1] = kept as u8;
+            at += 2;
+            let mut index = 0;
+            while index < kept {
+                field.bytes[at + index] = text[index];
+                index += 1;
+            }
+        }
+        field.length = (at + kept) as u8;
+        field
     }
-    if !text.is_empty() {
-        put_bytes(&mut out, tag::SEVERITY_TEXT, text.as_bytes());
-    }
-    out
 }
 
 /// Writes a varint at the start of `out` and tells how many bytes it took.

@@ -163,7 +163,10 @@ pub fn redact<'a>(
     policy: &Policy,
     settings: FrameSettings,
 ) -> Redacted<'a> {
-    if policy.url.find(writer.record()).is_some() {
+    // One byte is looked for first: most records have no colon at all.
+    let record = writer.record();
+    let colon = memchr::memchr(b':', record);
+    if colon.is_some_and(|at| policy.url.find(&record[at..]).is_some()) {
         hide_url_credentials(writer, policy);
     }
     if writer.len() + 128 > settings.record_bytes {

@@ -4,7 +4,7 @@ use super::active::Active;
 use super::gil::GilCell;
 use super::keys::bit_of;
 use super::values::ValueReader;
-use crate::record::RecordWriter;
+use crate::record::{RecordWriter, SeverityField};
 use crate::wire::{Fields, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -83,7 +83,7 @@ impl BoundAttributes {
     #[cold]
     unsafe fn encode(&self, py: Python<'_>, active: &Active) {
         let mut writer = RecordWriter::new();
-        writer.begin(0, 0, &[]);
+        writer.begin(0, 0, &SeverityField::NONE, None);
         let head = writer.len();
         let mut count = 0;
         {

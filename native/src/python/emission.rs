@@ -11,7 +11,7 @@ use super::values::ValueReader;
 use super::{backpressure, helpers, location, trace};
 use crate::buffer::Appended;
 use crate::console;
-use crate::record::{KeyField, Meta, RecordWriter, TraceFields};
+use crate::record::{KeyField, Meta, RecordWriter, SeverityField, TraceFields};
 use crate::redact::{Redacted, SECRET_MARKER};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -22,9 +22,15 @@ use std::ptr;
 #[derive(Debug, Clone, Copy)]
 pub struct Level {
     pub severity: u8,
-    /// Encoded severity fields.
-    pub field: &'static [u8],
+    pub field: SeverityField,
     pub protected: bool,
+}
+
+impl Level {
+    /// A level by its number and text.
+    pub const fn new(severity: u8, text: &str, protected: bool) -> Self {
+        Self { severity, field: SeverityField::new(severity, text), protected }
+    }
 }
 
 type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
@@ -55,45 +61,31 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// # Safety
     /// Attached.
     #[inline]
-    pub unsafe fn begin(py: Python<'py>, active: &'a Active, level: Level) -> Self {
+    pub unsafe fn begin(py: Python<'py>, active: &'a Active, level: &Level) -> Self {
+        // SAFETY: attached.
+        let span = unsafe { trace::current(py) };
         let now = active.pipeline.clock().now_nanos();
         // SAFETY: attached.
-        let mut emission = unsafe { Self::start(py, active, level, now, now) };
-        // SAFETY: attached.
-        if let Some(fields) = unsafe { trace::current(py) } {
-            emission.writer.trace(&fields);
-        }
-        emission
+        unsafe { Self::begin_at(py, active, level, (now, now), span.as_ref()) }
     }
 
-    /// Starts a record with given times and span.
+    /// Starts a record with given times (occurred, observed) and span.
     ///
     /// # Safety
     /// Attached.
+    #[inline]
     pub unsafe fn begin_at(
         py: Python<'py>,
         active: &'a Active,
-        level: (u8, &[u8], bool),
+        level: &Level,
         times: (u64, u64),
-        span: Option<TraceFields>,
+        span: Option<&TraceFields>,
     ) -> Self {
         // SAFETY: attached.
         let mut writer = unsafe { active.take_writer() };
-        writer.begin(times.0, times.1, level.1);
-        let meta = Meta { severity: level.0, protected: level.2 };
-        let mut emission = Self::with(py, active, writer, meta);
-        if let Some(fields) = span {
-            emission.writer.trace(&fields);
-        }
-        emission
-    }
-
-    #[inline]
-    unsafe fn start(py: Python<'py>, active: &'a Active, level: Level, time: u64, observed: u64) -> Self {
-        // SAFETY: attached.
-        let mut writer = unsafe { active.take_writer() };
-        writer.begin(time, observed, level.field);
-        Self::with(py, active, writer, Meta { severity: level.severity, protected: level.protected })
+        writer.begin(times.0, times.1, &level.field, span);
+        let meta = Meta { severity: level.severity, protected: level.protected };
+        Self::with(py, active, writer, meta)
     }
 
     #[inline]

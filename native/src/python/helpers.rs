@@ -4,14 +4,12 @@ use super::active::Active;
 use super::emission::Level;
 use super::gil::GilCell;
 use crate::decode::severity_short_name;
-use crate::record::severity_field;
 use pyo3::exceptions::PyException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use std::ptr;
-use std::sync::OnceLock;
 
 /// The Python functions, by the names of the `connect_capture` keywords.
 struct Helpers {
@@ -137,10 +135,6 @@ pub fn configure_defaults(py: Python<'_>) {
 
 /// The level that `log(severity, …)` names: an OTel number, a standard-library level above 24, or a name.
 pub fn level_of(severity: &Bound<'_, PyAny>) -> Level {
-    static FIELDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
-    let fields = FIELDS.get_or_init(|| {
-        (0..=24_u8).map(|number| severity_field(number, severity_short_name(i32::from(number)))).collect()
-    });
     let number = match severity.extract::<i64>() {
         Ok(number @ 0..=24) => number as u8,
         Ok(25..=34) => 13,
@@ -148,7 +142,7 @@ pub fn level_of(severity: &Bound<'_, PyAny>) -> Level {
         Ok(_) => 21,
         Err(_) => number_of_name(&severity.to_string()),
     };
-    Level { severity: number, field: &fields[usize::from(number)], protected: number >= 17 }
+    Level::new(number, severity_short_name(i32::from(number)), number >= 17)
 }
 
 /// Severity number of a level name; INFO for an unknown one, so that the record is kept.

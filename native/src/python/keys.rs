@@ -51,6 +51,10 @@ pub struct KeyPlan {
     pub bit: u64,
 }
 
+impl KeyPlan {
+    const EMPTY: Self = Self { key: ShortKey::EMPTY, kind: KeyKind::Plain, bit: 0 };
+}
+
 /// What the cache knows of a name.
 pub enum Looked<'a> {
     Plan(&'a KeyPlan),
@@ -65,13 +69,12 @@ struct Slot {
 
 /// Plans by name pointer, direct mapped.
 pub struct KeyCache {
-    slots: Vec<Slot>,
+    slots: Box<[Slot; SLOTS]>,
 }
 
 impl KeyCache {
     pub fn new() -> Self {
-        let plan = KeyPlan { key: ShortKey::EMPTY, kind: KeyKind::Plain, bit: 0 };
-        Self { slots: (0..SLOTS).map(|_| Slot { pointer: ptr::null_mut(), plan }).collect() }
+        Self { slots: Box::new([const { Slot { pointer: ptr::null_mut(), plan: KeyPlan::EMPTY } }; SLOTS]) }
     }
 
     /// The plan for a keyword name. The borrow ends before Python code may run.

@@ -4,7 +4,7 @@
 //! function are encoded once per code object; what is left per call is the frame and its line.
 
 use super::gil::GilCell;
-use crate::record::{EncodedKey, KeyField, RecordWriter};
+use crate::record::{EncodedKey, KeyField, RecordWriter, SeverityField};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -60,7 +60,7 @@ unsafe fn learn(py: Python<'_>, code: *mut ffi::PyCodeObject, index: usize) {
         None => text("co_qualname"),
     };
     let mut writer = RecordWriter::new();
-    writer.begin(0, 0, &[]);
+    writer.begin(0, 0, &SeverityField::NONE, None);
     let head = writer.len();
     writer.attribute_str(&KeyField::new(b"code.file.path"), text("co_filename").as_bytes());
     writer.attribute_str(&KeyField::new(b"code.function.name"), function.as_bytes());

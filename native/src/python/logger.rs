@@ -11,7 +11,7 @@ use super::gil::GilCell;
 use super::handle::PipelineHandle;
 use super::{helpers, trace, values};
 use crate::ledger::Refusal;
-use crate::record::severity_field;
+use crate::record::SeverityField;
 use crate::scopes::Scope;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -256,7 +256,7 @@ impl Logger {
     unsafe fn log(
         &self,
         py: Python<'_>,
-        level: Level,
+        level: &Level,
         with_exception: bool,
         arguments: &[*mut ffi::PyObject],
         names: *mut ffi::PyObject,
@@ -304,11 +304,15 @@ impl Logger {
             };
             let observed =
                 foreign.observed_time_unix_nano.unwrap_or_else(|| active.pipeline.clock().now_nanos());
-            let field = severity_field(severity, &foreign.severity_text);
-            let level = (severity, field.as_slice(), foreign.protected || severity >= 17);
+            let long = foreign.severity_text.len() > SeverityField::TEXT_BYTES;
+            let text = if long { "" } else { foreign.severity_text.as_str() };
+            let level = Level::new(severity, text, foreign.protected || severity >= 17);
             let times = (foreign.time_unix_nano.unwrap_or(0), observed);
             let span = trace::of_context(py, foreign.context);
-            let mut emission = Emission::begin_at(py, active, level, times, span);
+            let mut emission = Emission::begin_at(py, active, &level, times, span.as_ref());
+            if long {
+                emission.writer.severity_text(foreign.severity_text.as_bytes());
+            }
             if let Some(body) = &foreign.body {
                 emission.body(body.as_ptr());
             }
@@ -378,17 +382,16 @@ unsafe fn reserved(
     }
 }
 
-/// Severity fields as bytes: `0x10 number 0x1a length text`.
 const LEVELS: [Level; 9] = [
-    Level { severity: 1, field: b"\x10\x01\x1a\x05TRACE", protected: false },
-    Level { severity: 5, field: b"\x10\x05\x1a\x05DEBUG", protected: false },
-    Level { severity: 9, field: b"\x10\x09\x1a\x04INFO", protected: false },
-    Level { severity: 13, field: b"\x10\x0d\x1a\x04WARN", protected: false },
-    Level { severity: 17, field: b"\x10\x11\x1a\x05ERROR", protected: true },
-    Level { severity: 21, field: b"\x10\x15\x1a\x05FATAL", protected: true },
-    Level { severity: 17, field: b"\x10\x11\x1a\x05ERROR", protected: true },
-    Level { severity: 10, field: b"\x10\x0a\x1a\x05INFO2", protected: true },
-    Level { severity: 14, field: b"\x10\x0e\x1a\x05WARN2", protected: true },
+    Level::new(1, "TRACE", false),
+    Level::new(5, "DEBUG", false),
+    Level::new(9, "INFO", false),
+    Level::new(13, "WARN", false),
+    Level::new(17, "ERROR", true),
+    Level::new(21, "FATAL", true),
+    Level::new(17, "ERROR", true),
+    Level::new(10, "INFO2", true),
+    Level::new(14, "WARN2", true),
 ];
 /// Index of `exception` in [`LEVELS`].
 const EXCEPTION: usize = 6;
@@ -407,7 +410,7 @@ unsafe extern "C" fn level_method<const INDEX: usize>(
         let logger = logger.cast_unchecked::<Logger>().get();
         let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
         let arguments = std::slice::from_raw_parts(arguments, (count + named) as usize);
-        logger.log(py, LEVELS[INDEX], INDEX == EXCEPTION, arguments, names)
+        logger.log(py, &LEVELS[INDEX], INDEX == EXCEPTION, arguments, names)
     }));
     // A panic is a defect of ours; it must not cross into the application.
     answer.unwrap_or_else(|_| helpers::done())
@@ -431,7 +434,7 @@ unsafe extern "C" fn log_method(
             [severity, rest @ ..] if count > 0 => {
                 let severity = Bound::from_borrowed_ptr(py, *severity);
                 let level = helpers::level_of(&severity);
-                logger.log(py, level, false, rest, names)
+                logger.log(py, &level, false, rest, names)
             }
             _ => helpers::done(),
         }

@@ -30,6 +30,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<helpers::Completed>()?;
     module.add_class::<backpressure::PendingRecord>()?;
     module.add_function(wrap_pyfunction!(trace::connect_context, module)?)?;
+    module.add_function(wrap_pyfunction!(trace::watch_bound_context, module)?)?;
     module.add_function(wrap_pyfunction!(trace::forget_contexts, module)?)?;
     module.add_function(wrap_pyfunction!(values::connect_values, module)?)?;
     module.add_function(wrap_pyfunction!(values::encode_resource, module)?)?;

@@ -21,6 +21,8 @@ struct Source {
     fallback: Option<Py<PyAny>>,
     /// `ContextVar.get` of the attributes that `bind_context` binds.
     bound: *mut ffi::PyObject,
+    /// Whether `bind_context` was ever used: until then nobody pays for looking.
+    binds: bool,
     slots: [(*mut ffi::PyObject, Option<TraceFields>); SLOTS],
 }
 
@@ -29,6 +31,7 @@ static SOURCE: GilCell<Source> = GilCell::new(Source {
     span_key: None,
     fallback: None,
     bound: ptr::null_mut(),
+    binds: false,
     slots: [(ptr::null_mut(), None); SLOTS],
 });
 
@@ -52,6 +55,13 @@ pub fn connect_context(
         _ => ptr::null_mut(),
     };
     source.span_key = span_key;
+}
+
+/// From now on log calls look for bound attributes.
+#[pyfunction]
+pub fn watch_bound_context() {
+    // SAFETY: attached (called from Python).
+    unsafe { SOURCE.get().binds = !SOURCE.get().bound.is_null() };
 }
 
 /// Lets go of the contexts (and so the spans) that the cache keeps alive.
@@ -99,11 +109,10 @@ pub unsafe fn current(py: Python<'_>) -> Option<TraceFields> {
 pub unsafe fn bound() -> *mut ffi::PyObject {
     // SAFETY: attached; `get` is a bound method that stays alive.
     unsafe {
-        let get = SOURCE.get().bound;
-        if get.is_null() {
+        if !SOURCE.get().binds {
             return ptr::null_mut();
         }
-        let value = ffi::PyObject_CallNoArgs(get);
+        let value = ffi::PyObject_CallNoArgs(SOURCE.get().bound);
         if value.is_null() {
             ffi::PyErr_Clear();
         } else if value == ffi::Py_None() {

@@ -6,7 +6,7 @@
 
 use super::gil::GilCell;
 use super::text::{with_utf8, MAX_TEXT_BYTES};
-use crate::record::{tag, KeyField, RecordWriter};
+use crate::record::{tag, KeyField, RecordWriter, SeverityField};
 use crate::redact::{KeyDecision, Policy, SECRET_MARKER};
 use crate::wire::put_bytes;
 use pyo3::exceptions::PyException;
@@ -437,7 +437,7 @@ pub fn encode_resource<'py>(
 fn key_values(py: Python<'_>, attributes: &Bound<'_, PyDict>, field_tag: u8) -> Vec<u8> {
     let policy = Policy::new(&[], &[], &[]);
     let mut writer = RecordWriter::new();
-    writer.begin(0, 0, &[]);
+    writer.begin(0, 0, &SeverityField::NONE, None);
     let head = writer.len();
     for (key, value) in attributes {
         let entry = writer.open(field_tag);
