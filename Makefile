@@ -11,7 +11,7 @@ BIN := .venv/bin
 CHECK := tools/check.sh
 CARGO := cargo
 MANIFEST := --manifest-path native/Cargo.toml
-MATURIN_FLAGS := --release --locked --features zstd
+MATURIN_FLAGS := --release --locked
 # A shipped wheel names crates in its panic messages, not the folders of whoever built it.
 REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
 CARGO_DENY_VERSION := 0.20.2

@@ -6,7 +6,6 @@ first and then less often.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ _LONGEST_PAUSE_SECONDS = 0.05
 
 async def wait_for_room(pending: PendingRecord) -> None:
     """Yield to the event loop until the record is stored or its deadline has passed."""
+    import asyncio  # loaded already: a loop is running
+
     pause = _FIRST_PAUSE_SECONDS
     while not pending.attempt():
         await asyncio.sleep(pause)
@@ -27,4 +28,5 @@ async def wait_for_room(pending: PendingRecord) -> None:
 
 def on_event_loop() -> bool:
     """Tell whether the calling thread runs an asyncio event loop now."""
-    return "asyncio" in sys.modules and asyncio._get_running_loop() is not None
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None

@@ -5,14 +5,16 @@ Each hook logs first and then calls the one it replaced, so what the program pri
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fapilog.logger import get_logger
+
+if TYPE_CHECKING:
+    import asyncio
 
 # OTel semantic conventions, exceptions in logs: name of the event for a global handler.
 _EVENT_NAME = "exception"
@@ -59,6 +61,8 @@ def watch_loop(loop: asyncio.AbstractEventLoop | None = None) -> None:
     Raises:
         RuntimeError: If no loop is given and none is running.
     """
+    import asyncio  # 14 ms that programs without a loop need not pay
+
     watched = loop if loop is not None else asyncio.get_running_loop()
     log = get_logger("fapilog.hooks")
     previous = watched.get_exception_handler()

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
@@ -166,7 +165,7 @@ class FileSource(_Source):
             content = _decoded(path)
         except OSError as error:
             self._refuse("file-unreadable", f"the settings file cannot be read: {error.strerror}")
-        except (ValueError, yaml.YAMLError) as error:
+        except ValueError as error:
             self._refuse("file-invalid", f"the settings file is not valid: {_where(error)}")
         else:
             if content is None:
@@ -186,14 +185,24 @@ def _decoded(path: Path) -> object:
     if path.suffix not in {".yaml", ".yml", ".json"}:
         raise ValueError("its name does not end in .yaml, .yml or .json")
     content = path.read_text(encoding="utf-8")
-    return json.loads(content) if path.suffix == ".json" else yaml.safe_load(content)
+    return json.loads(content) if path.suffix == ".json" else _decoded_yaml(content)
+
+
+def _decoded_yaml(content: str) -> object:
+    import yaml  # 20 ms that only a YAML file is worth
+
+    try:
+        return yaml.safe_load(content)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise ValueError(f"{error.problem}{place}") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"it is not YAML: {type(error).__name__}") from None
 
 
 def _where(error: Exception) -> str:
     """The place of a syntax error without the text around it, which may hold a secret."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg}, line {error.lineno}, column {error.colno}"
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}"
     return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)

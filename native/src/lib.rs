@@ -8,7 +8,7 @@
 //! | 4 append | [`buffer`] | caller |
 //! | 5 seal | [`seal`], [`compress`], into [`block`] | sealer |
 //! | 6 export | [`backlog`], [`export`]; [`console`] on the caller | senders |
-//! | 7 settle | [`ledger`], [`notices`] | as 6 |
+//! | 7 settle | [`ledger`], [`losses`], [`notices`] | as 6 |
 //!
 //! [`pipeline`] wires them. Only `python` knows an interpreter; everything else is plain Rust.
 
@@ -35,6 +35,7 @@ pub mod decode;
 pub mod export;
 
 pub mod ledger;
+pub mod losses;
 pub mod notices;
 
 pub mod pipeline;

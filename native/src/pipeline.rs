@@ -13,10 +13,11 @@ use crate::export::http::{HttpTransport, TransportError};
 use crate::export::pace::Pace;
 use crate::export::sender::{BlockSource, Outcome, Sender, SenderEvent, SenderSettings};
 use crate::ledger::{DropReason, Drops, Refusal, Snapshot};
+use crate::losses::{self, Losses};
 use crate::notices::Notices;
 use crate::record::RecordWriter;
 use crate::redact::{redact, FrameSettings, Policy, Redacted};
-use crate::scopes::Scopes;
+use crate::scopes::{Scope, Scopes};
 use crate::seal::Sealer;
 use crate::settings::{BufferSettings, OtlpSettings};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -84,7 +85,9 @@ pub struct Pipeline {
     backlog: Arc<Backlog>,
     transport: Option<Arc<HttpTransport>>,
     notices: Notices,
+    losses: Losses,
     started: AtomicBool,
+    closing: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -106,7 +109,9 @@ impl Pipeline {
             backlog,
             transport,
             notices: Notices::default(),
+            losses: Losses::default(),
             started: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             threads: Mutex::default(),
             settings,
         }))
@@ -202,6 +207,19 @@ impl Pipeline {
         }
     }
 
+    /// Logs a WARN record of our own. False when the buffer did not take it.
+    pub fn log(&self, scope: &Scope, write: impl FnOnce(&mut RecordWriter)) -> bool {
+        if self.closing.load(Ordering::Acquire) {
+            return false;
+        }
+        let now = self.clock.now_nanos();
+        let mut writer = RecordWriter::new();
+        writer.begin(now, now, &losses::SEVERITY, None);
+        write(&mut writer);
+        let mut record = self.redact(&mut writer, losses::META);
+        matches!(self.append(&mut record, self.scopes.id(scope)), Appended::Stored(_))
+    }
+
     /// Waits until nothing that was accepted before the call is pending. False at the deadline.
     #[must_use]
     pub fn force_flush(&self, timeout: Duration) -> bool {
@@ -218,6 +236,7 @@ impl Pipeline {
     #[must_use]
     pub fn shutdown(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
+        self.closing.store(true, Ordering::Release);
         self.buffer.close();
         let drained = self.force_flush(deadline.saturating_duration_since(Instant::now()));
         self.backlog.stop();
@@ -279,6 +298,9 @@ impl BlockSource for Pipeline {
         let (delivered, rejected) = (outcome.delivered, outcome.rejected);
         self.backlog.settle(OTLP, sequence, Settlement { delivered, rejected, dropped });
         self.buffer.settled();
+        if self.buffer.floor() == 0 {
+            self.losses.report(self);
+        }
     }
 
     fn release(&self, sequence: u64) {

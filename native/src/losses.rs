@@ -1,0 +1,79 @@
+//! Stage 7 of 7, settle: one record that says what was lost, when pressure ends. Thread: sender.
+//!
+//! A gap must be visible where the logs are read, not only in the ledger: so the first block that settles after
+//! the buffer has room again is followed by one WARN record of scope `fapilog` with the counts since the last one.
+
+use crate::ledger::{DropReason, Refusal};
+use crate::pipeline::Pipeline;
+use crate::record::{KeyField, Meta, RecordWriter, SeverityField};
+use crate::scopes::Scope;
+use std::sync::{Mutex, PoisonError};
+
+/// Scope of the record.
+const SCOPE: &str = "fapilog";
+/// Its event name.
+pub const EVENT_NAME: &str = "fapilog.records_lost";
+const BODY: &str = "records were lost while the buffer was full";
+/// Reasons that pressure causes; a shutdown or an expired block has its own line elsewhere.
+const REASONS: [(&str, DropReason); 4] = [
+    ("overflow_oldest", DropReason::OverflowOldest),
+    ("overflow_newest", DropReason::OverflowNewest),
+    ("wait_timeout", DropReason::WaitTimeout),
+    ("not_awaited", DropReason::NotAwaited),
+];
+
+/// Losses by reason, shed records first.
+type Counts = [u64; REASONS.len() + 1];
+
+/// What was reported so far.
+#[derive(Debug, Default)]
+pub struct Losses {
+    reported: Mutex<Counts>,
+}
+
+impl Losses {
+    /// Logs what was lost since the last report, if anything was and the buffer takes the record.
+    pub fn report(&self, pipeline: &Pipeline) {
+        // Two senders may come here together; the second one has nothing to add.
+        let Ok(mut reported) = self.reported.try_lock() else { return };
+        let now = counts(pipeline);
+        let new: Vec<u64> = now.iter().zip(*reported).map(|(now, before)| now - before).collect();
+        if new.iter().any(|count| *count > 0)
+            && pipeline
+                .log(&Scope { name: SCOPE.to_owned(), ..Scope::default() }, |writer| write(writer, &new))
+        {
+            *reported = now;
+        }
+    }
+
+    /// Losses that were reported, for tests.
+    #[must_use]
+    pub fn reported(&self) -> u64 {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).iter().sum()
+    }
+}
+
+/// Facts of the record: shedding spares it.
+pub const META: Meta = Meta { severity: 13, protected: true };
+/// Its severity, encoded.
+pub const SEVERITY: SeverityField = SeverityField::new(13, "WARN");
+
+fn counts(pipeline: &Pipeline) -> Counts {
+    let snapshot = pipeline.snapshot();
+    let mut counts = Counts::default();
+    counts[0] = snapshot.refused[Refusal::Shed as usize];
+    for (count, (_, reason)) in counts[1..].iter_mut().zip(REASONS) {
+        *count = snapshot.exporters.iter().map(|exporter| exporter.dropped.get(reason)).sum();
+    }
+    counts
+}
+
+fn write(writer: &mut RecordWriter, new: &[u64]) {
+    writer.body_str(BODY.as_bytes());
+    let names = std::iter::once("shed").chain(REASONS.iter().map(|(name, _)| *name));
+    for (name, count) in names.zip(new).filter(|(_, count)| **count > 0) {
+        let key = KeyField::new(format!("fapilog.lost.{name}").as_bytes());
+        writer.attribute_int(&key, i64::try_from(*count).unwrap_or(i64::MAX));
+    }
+    writer.event_name(EVENT_NAME.as_bytes());
+}
