@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from opentelemetry.sdk.resources import Resource
 
-from fapilog import _native
+# `logger` connects native capture with its Python helpers; without it a provider that is used alone would know
+# neither spans nor exceptions nor rare types.
+from fapilog import _native, logger  # noqa: F401
 from fapilog.exporters import console, otlp
 from fapilog.redaction import default_policy
 from fapilog.settings import Settings

@@ -218,6 +218,12 @@ def configure_otel(
     return _configure(loaded, resource, on_error, by_default=False)
 
 
+def current() -> Telemetry | None:
+    """Return what the process is configured with now; None before `configure_otel()` and after `shutdown()`."""
+    configured = _current
+    return None if configured is None else configured.telemetry
+
+
 def configure_defaults() -> None:
     """Configure the process for a record before `configure_otel()`: console, and OTLP when an endpoint is set.
 

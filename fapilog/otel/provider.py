@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from opentelemetry import trace
 from opentelemetry._logs import Logger as ApiLogger
 from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
 from opentelemetry.context import Context
@@ -129,7 +130,7 @@ class LoggerProvider(SdkLoggerProvider):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.shutdown()
 
@@ -137,9 +138,47 @@ class LoggerProvider(SdkLoggerProvider):
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.shutdown()
+
+
+def _context(record: LogRecord) -> Context | None:
+    """The record's context, or one with the record's own ids where they were set without it (deprecated)."""
+    trace_id: int = getattr(record, "trace_id", None) or 0
+    if not trace_id:
+        return record.context
+    span = trace.get_current_span(record.context).get_span_context()
+    if span.trace_id == trace_id and span.span_id == record.span_id:
+        return record.context
+    flags = trace.TraceFlags(record.trace_flags or 0)
+    own = trace.SpanContext(trace_id, record.span_id or 0, is_remote=False, trace_flags=flags)
+    return trace.set_span_in_context(trace.NonRecordingSpan(own), record.context)
+
+
+def _corrected(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record, those of a wrong type left out or made text."""
+    number = fields["severity_number"]
+    name = fields["event_name"]
+    return {
+        **fields,
+        "severity_number": number if isinstance(number, int) and 0 <= number <= 24 else 0,
+        "severity_text": _text(fields["severity_text"]),
+        "time_unix_nano": _uint64(fields["time_unix_nano"]),
+        "observed_time_unix_nano": _uint64(fields["observed_time_unix_nano"]),
+        "event_name": None if name is None else _text(name),
+    }
+
+
+def _uint64(value: Any) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < 2**64 else None
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value).encode("utf-8", "backslashreplace").decode()
+    except Exception:
+        return f"<unprintable {type(value).__name__}>"
 
 
 class OtelLogger(ApiLogger):
@@ -176,25 +215,32 @@ class OtelLogger(ApiLogger):
         event_name: str | None = None,
         exception: BaseException | None = None,
     ) -> None:
-        """Emit one record, given as a `LogRecord` or field by field (OTel API, both forms)."""
+        """Emit one record, given as a `LogRecord` or field by field (OTel API, both forms).
+
+        A field of the wrong type is left out, or becomes text; the record is kept.
+        """
         if record is not None:
             timestamp, observed_timestamp = record.timestamp, record.observed_timestamp
-            context, severity_number = record.context, record.severity_number
+            context, severity_number = _context(record), record.severity_number
             severity_text, body, attributes = record.severity_text, record.body, record.attributes
             event_name = record.event_name
             exception = getattr(record, "exception", None)
-        number = severity_number.value if severity_number is not None else 0
-        self._native.emit_record(
-            body=body,
-            severity_number=number,
-            severity_text=severity_text or "",
-            time_unix_nano=timestamp,
-            observed_time_unix_nano=observed_timestamp,
-            attributes=attributes,
-            event_name=event_name,
-            context=context,
-            exception=exception,
-        )
+        fields: dict[str, Any] = {
+            "body": body,
+            "severity_number": getattr(severity_number, "value", severity_number) or 0,
+            "severity_text": severity_text or "",
+            "time_unix_nano": timestamp,
+            "observed_time_unix_nano": observed_timestamp,
+            "attributes": attributes,
+            "event_name": event_name,
+            "context": context,
+            "exception": exception,
+        }
+        try:
+            self._native.emit_record(**fields)
+        except Exception:
+            # Raised while the arguments were read, so nothing was emitted yet.
+            self._native.emit_record(**_corrected(fields))
 
     def enabled(
         self,

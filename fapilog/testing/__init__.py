@@ -1,24 +1,46 @@
-"""Helpers for tests of applications that log with fapilog, and of fapilog itself."""
+"""Helpers for tests of applications that log with fapilog, and of fapilog itself.
 
-from fapilog.testing.answers import (
-    Answer,
-    CloseWithoutAnswer,
-    Exchange,
-    Garbage,
-    Hold,
-    Ok,
-    ReceivedRequest,
-    ResetMidBody,
-    SlowBody,
-    Status,
-)
-from fapilog.testing.decoding import ReceivedLogRecord
-from fapilog.testing.receiver import OtlpReceiver
+| name | what a test gets |
+|---|---|
+| `capture_logs` | the records logged inside a `with` block, as plain values |
+| `OtlpReceiver` | an OTLP/HTTP receiver on loopback, which can be told to misbehave |
+| `FakeClock`, `SequentialIds` | fixed times and fixed trace and span ids |
+| `fapilog.testing.pytest_plugin` | the fixtures `fapilog_logs`, `otlp_receiver`, `fapilog_telemetry` |
+
+Names are loaded when they are first used: pytest imports this package at its start, wherever fapilog is
+installed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fapilog.testing.answers import (
+        Answer,
+        CloseWithoutAnswer,
+        Exchange,
+        Garbage,
+        Hold,
+        Ok,
+        ReceivedRequest,
+        ResetMidBody,
+        SlowBody,
+        Status,
+    )
+    from fapilog.testing.capture import CapturedLogs, capture_logs
+    from fapilog.testing.clock import FakeClock
+    from fapilog.testing.decoding import ReceivedLogRecord
+    from fapilog.testing.ids import SequentialIds
+    from fapilog.testing.receiver import OtlpReceiver
 
 __all__ = [
     "Answer",
+    "CapturedLogs",
     "CloseWithoutAnswer",
     "Exchange",
+    "FakeClock",
     "Garbage",
     "Hold",
     "Ok",
@@ -26,6 +48,29 @@ __all__ = [
     "ReceivedLogRecord",
     "ReceivedRequest",
     "ResetMidBody",
+    "SequentialIds",
     "SlowBody",
     "Status",
+    "capture_logs",
 ]
+
+_HOMES = {
+    "CapturedLogs": "capture",
+    "FakeClock": "clock",
+    "OtlpReceiver": "receiver",
+    "ReceivedLogRecord": "decoding",
+    "SequentialIds": "ids",
+    "capture_logs": "capture",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'fapilog.testing' has no attribute {name!r}")
+    value: object = getattr(import_module(f"fapilog.testing.{_HOMES.get(name, 'answers')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -84,6 +84,21 @@ def decode_log_records(request: ExportLogsServiceRequest) -> list[ReceivedLogRec
     ]
 
 
+def decode_log_record(record: bytes, scope_name: str = "") -> ReceivedLogRecord:
+    """Answers one record from the bytes of an OTLP `LogRecord`, without a resource.
+
+    Raises:
+        google.protobuf.message.DecodeError: The bytes are no `LogRecord`.
+
+    Example:
+        >>> decode_log_record(LogRecord(severity_number=9).SerializeToString(), "orders").scope_name
+        'orders'
+    """
+    scope_logs = ScopeLogs()
+    scope_logs.scope.name = scope_name
+    return _received(LogRecord.FromString(record), scope_logs, ResourceLogs())
+
+
 def count_log_records(request: ExportLogsServiceRequest) -> int:
     """Answers how many log records a request holds, without decoding them."""
     return sum(

@@ -1,0 +1,57 @@
+"""Fixtures for tests of applications that log with fapilog; pytest loads them wherever fapilog is installed.
+
+What a fixture needs is imported when a test asks for it, so that a test run that asks for none pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fapilog.telemetry import Telemetry
+    from fapilog.testing.capture import CapturedLogs
+    from fapilog.testing.receiver import OtlpReceiver
+
+
+@pytest.fixture
+def fapilog_logs() -> Iterator[CapturedLogs]:
+    """The records logged during the test, as `fapilog.testing.capture_logs` captures them."""
+    from fapilog.testing.capture import capture_logs  # noqa: PLC0415
+
+    with capture_logs() as logs:
+        yield logs
+
+
+@pytest.fixture
+def otlp_receiver() -> Iterator[OtlpReceiver]:
+    """An OTLP/HTTP receiver on loopback, closed after the test."""
+    from fapilog.testing.receiver import OtlpReceiver  # noqa: PLC0415
+
+    with OtlpReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def fapilog_telemetry(otlp_receiver: OtlpReceiver) -> Iterator[Telemetry]:
+    """A `Telemetry` whose logs, spans and metrics go to `otlp_receiver`; shut down after the test.
+
+    The environment is not read: the service is `test`, the level TRACE, everything else has its default.
+
+    Raises:
+        LifecycleError: `already-configured`, if the process was configured outside of the test.
+    """
+    from fapilog.settings import Settings  # noqa: PLC0415
+    from fapilog.telemetry import configure_otel  # noqa: PLC0415
+
+    settings = Settings.load(
+        environ={},
+        level="trace",
+        service={"name": "test"},
+        exporters=("otlp",),
+        otlp={"endpoint": otlp_receiver.endpoint},
+    )
+    with configure_otel(settings=settings) as telemetry:
+        yield telemetry

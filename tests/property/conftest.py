@@ -1,0 +1,45 @@
+"""One isolated provider for the property tests, and every record that it accepts."""
+
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+import fapilog
+from fapilog import _native
+from fapilog.settings import Settings
+
+NOW = 1_700_000_000_000_000_000
+
+
+class Bench:
+    """A provider with a fixed clock, a logger of ours, and the encoded records that passed it."""
+
+    def __init__(self) -> None:
+        settings = Settings.load(environ={}, level="trace", sequence=False, capture_location="never")
+        self.provider = fapilog.LoggerProvider(settings=settings, exporters=["none"])
+        self.provider.pipeline.fix_clock(NOW)
+        self.log = _native.Logger(self.provider.handle, "bench")
+        self.encoded: list[bytes] = []
+        self.provider.pipeline.add_tap(self._take)
+
+    def _take(self, record: bytes, scope: str) -> None:
+        self.encoded.append(record)
+
+    def take(self) -> list[LogRecord]:
+        """Return the records since the last call, decoded."""
+        records = [LogRecord.FromString(record) for record in self.encoded]
+        self.encoded.clear()
+        return records
+
+    def one(self) -> LogRecord:
+        """Return the only record since the last call."""
+        [record] = self.take()
+        return record
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.provider.shutdown()
