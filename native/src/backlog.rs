@@ -44,6 +44,8 @@ struct State {
     first: u64,
     cursors: Vec<Cursor>,
     stopped: bool,
+    /// Why blocks are dropped that a late sealer still pushes.
+    abandoned: Option<DropReason>,
 }
 
 /// What became of a block, or of a part of it.
@@ -63,6 +65,21 @@ impl Settlement {
     pub fn total(&self) -> u64 {
         self.delivered + self.rejected + self.dropped.total()
     }
+
+    /// The part that a block with `left` undecided records can take, so that no record is decided twice.
+    fn at_most(self, mut left: u64) -> Self {
+        let mut take = |records: u64| {
+            let taken = records.min(left);
+            left -= taken;
+            taken
+        };
+        let (delivered, rejected) = (take(self.delivered), take(self.rejected));
+        let mut dropped = Drops::default();
+        for reason in DropReason::ALL {
+            dropped.add(reason, take(self.dropped.get(reason)));
+        }
+        Self { delivered, rejected, dropped }
+    }
 }
 
 /// The block log of one pipeline.
@@ -71,6 +88,8 @@ pub struct Backlog {
     state: Mutex<State>,
     ready: Condvar,
     moved: Condvar,
+    /// Its own, so that settling a block does not wake every sender that pauses.
+    stop: Condvar,
     bytes: AtomicUsize,
     records: AtomicU64,
 }
@@ -103,6 +122,10 @@ impl Backlog {
         if cursors == 0 {
             return;
         }
+        if let Some(reason) = state.abandoned {
+            state.cursors.iter_mut().for_each(|cursor| cursor.dropped.add(reason, block.records));
+            return;
+        }
         block.sequence = state.end();
         self.bytes.fetch_add(block.body.len(), Ordering::Relaxed);
         self.records.fetch_add(block.records, Ordering::Relaxed);
@@ -132,10 +155,11 @@ impl Backlog {
     /// Gives a claimed block back, undelivered.
     pub fn release(&self, cursor: usize, sequence: u64) {
         let mut state = self.lock();
-        if let Some(entry) = state.entry(sequence) {
+        if let Some(entry) = state.entry(sequence).filter(|entry| entry.marks[cursor] == Mark::InFlight) {
             entry.marks[cursor] = Mark::Pending;
             state.cursors[cursor].released.insert(sequence);
-            self.ready.notify_one();
+            // All: whom one notification wakes may be waiting for another cursor's blocks.
+            self.ready.notify_all();
         }
     }
 
@@ -143,7 +167,8 @@ impl Backlog {
     pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
         let mut state = self.lock();
         let Some(entry) = state.entry(sequence).filter(|entry| entry.left[cursor] > 0) else { return };
-        entry.left[cursor] = entry.left[cursor].saturating_sub(settlement.total());
+        let settlement = settlement.at_most(entry.left[cursor]);
+        entry.left[cursor] -= settlement.total();
         if entry.left[cursor] == 0 {
             entry.marks[cursor] = Mark::Settled;
         }
@@ -170,13 +195,15 @@ impl Backlog {
     /// Wakes all senders to end; what is not settled stays counted as pending.
     pub fn stop(&self) {
         self.lock().stopped = true;
-        self.ready.notify_all();
-        self.moved.notify_all();
+        for waiters in [&self.ready, &self.moved, &self.stop] {
+            waiters.notify_all();
+        }
     }
 
-    /// Drops everything that is still undecided, under `reason`. For the end of a shutdown.
+    /// Drops everything that is still undecided, and what is pushed later, under `reason`. For the end of a shutdown.
     pub fn abandon(&self, reason: DropReason) {
         let mut state = self.lock();
+        state.abandoned = Some(reason);
         for sequence in state.first..state.end() {
             self.drop_entry(&mut state, sequence, reason);
         }
@@ -206,16 +233,9 @@ impl Backlog {
     /// Sleeps for `duration` unless the log is stopped first. False when it is stopped.
     #[must_use]
     pub fn pause(&self, duration: Duration) -> bool {
-        let deadline = Instant::now() + duration;
-        let mut state = self.lock();
-        while !state.stopped {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return true;
-            }
-            state = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        false
+        let state = self.lock();
+        let waited = self.stop.wait_timeout_while(state, duration, |state| !state.stopped);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.stopped
     }
 
     /// Every cursor's counts; `accepted` and the buffer's share are the caller's to add.

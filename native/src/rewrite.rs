@@ -12,6 +12,8 @@ const MAX_DEPTH: usize = 80;
 /// A piece of text inside a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Text {
+    /// The event name, or a key at any depth.
+    Name,
     /// A string value in the body or an attribute, at any depth.
     String,
     /// A bytes value.
@@ -23,7 +25,8 @@ pub fn rewrite(record: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u
     each_field(record, out, &mut |number, inner, out| match number {
         5 => nested(tag::BODY, out, |out| any_value(inner, out, edit, 0)),
         6 => nested(tag::ATTRIBUTE, out, |out| key_value(inner, out, edit, 0)),
-        _ => return false,
+        12 => nested(tag::EVENT_NAME, out, |out| edit(Text::Name, inner, out)),
+        _ => false,
     });
 }
 
@@ -47,8 +50,9 @@ fn key_value(
     depth: usize,
 ) {
     each_field(message, out, &mut |number, inner, out| match number {
+        1 => nested(tag::KEY, out, |out| edit(Text::Name, inner, out)),
         2 => nested(tag::VALUE, out, |out| any_value(inner, out, edit, depth)),
-        _ => return false,
+        _ => false,
     });
 }
 
@@ -61,27 +65,24 @@ fn any_value(
     if depth > MAX_DEPTH {
         return;
     }
-    each_field(message, out, &mut |number, inner, out| {
-        match number {
-            1 => nested(tag::STRING, out, |out| edit(Text::String, inner, out)),
-            7 => nested(tag::BYTES, out, |out| edit(Text::Bytes, inner, out)),
-            5 => nested(tag::ARRAY, out, |out| array(inner, out, edit, depth + 1)),
-            6 => nested(tag::KVLIST, out, |out| kvlist(inner, out, edit, depth + 1)),
-            _ => return false,
-        };
-        true
+    each_field(message, out, &mut |number, inner, out| match number {
+        1 => nested(tag::STRING, out, |out| edit(Text::String, inner, out)),
+        7 => nested(tag::BYTES, out, |out| edit(Text::Bytes, inner, out)),
+        5 => nested(tag::ARRAY, out, |out| array(inner, out, edit, depth + 1)),
+        6 => nested(tag::KVLIST, out, |out| kvlist(inner, out, edit, depth + 1)),
+        _ => false,
     });
 }
 
 fn array(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>), depth: usize) {
-    each_field(message, out, &mut |_, inner, out| {
-        nested(tag::KEY, out, |out| any_value(inner, out, edit, depth))
+    each_field(message, out, &mut |number, inner, out| {
+        number == 1 && nested(tag::KEY, out, |out| any_value(inner, out, edit, depth))
     });
 }
 
 fn kvlist(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>), depth: usize) {
-    each_field(message, out, &mut |_, inner, out| {
-        nested(tag::KEY, out, |out| key_value(inner, out, edit, depth))
+    each_field(message, out, &mut |number, inner, out| {
+        number == 1 && nested(tag::KEY, out, |out| key_value(inner, out, edit, depth))
     });
 }
 
@@ -97,7 +98,7 @@ fn nested(tag: u8, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
     true
 }
 
-/// Appends one string attribute to a record.
+/// Appends one boolean attribute to a record.
 pub fn append_attribute_bool(out: &mut Vec<u8>, key: &str, value: bool) {
     nested(tag::ATTRIBUTE, out, |out| {
         put_bytes(out, tag::KEY, key.as_bytes());

@@ -13,8 +13,10 @@ const NAME: u8 = 0x0a;
 const VERSION: u8 = 0x12;
 /// `ScopeLogs.schema_url = 3`
 const SCHEMA_URL: u8 = 0x1a;
-/// Ids stop here: an application that makes loggers without end shares the last one's neighbour, "fapilog.overflow".
-const MAX_SCOPES: usize = 1 << 20;
+/// Scopes kept apart; an application that makes loggers without end has its further ones under [`OVERFLOW_NAME`].
+const MAX_SCOPES: usize = 1 << 16;
+/// Name of the scope that stands for all scopes beyond the limit.
+pub const OVERFLOW_NAME: &str = "fapilog.overflow";
 
 /// What identifies a scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -55,6 +57,15 @@ struct Table {
     scopes: Vec<Scope>,
 }
 
+impl Table {
+    fn add(&mut self, scope: Scope) -> u32 {
+        let id = self.scopes.len() as u32;
+        self.ids.insert(scope.clone(), id);
+        self.scopes.push(scope);
+        id
+    }
+}
+
 /// Scope table; written when a logger meets its pipeline, read by the sealer and the console.
 #[derive(Debug, Default)]
 pub struct Scopes {
@@ -68,15 +79,14 @@ impl Scopes {
             return *id;
         }
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let next = table.scopes.len();
-        if next >= MAX_SCOPES {
-            return 0;
+        if let Some(id) = table.ids.get(scope) {
+            return *id;
         }
-        let id = *table.ids.entry(scope.clone()).or_insert(next as u32);
-        if id as usize == next {
-            table.scopes.push(scope.clone());
+        if table.scopes.len() < MAX_SCOPES {
+            return table.add(scope.clone());
         }
-        id
+        let overflow = Scope { name: OVERFLOW_NAME.to_owned(), ..Scope::default() };
+        table.ids.get(&overflow).copied().unwrap_or_else(|| table.add(overflow))
     }
 
     /// The scope's name, for the console.

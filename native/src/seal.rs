@@ -81,7 +81,8 @@ fn group_by_scope(bytes: &[u8]) -> Vec<Group> {
         }
         at += 1;
         let Some(length) = get_varint(bytes, &mut at) else { break };
-        at += length as usize;
+        let Some(end) = at.checked_add(length as usize).filter(|end| *end <= bytes.len()) else { break };
+        at = end;
         let Some(group) = groups.get_mut(current) else { break };
         group.bytes += at - start;
         match group.runs.last_mut() {

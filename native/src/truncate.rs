@@ -1,7 +1,8 @@
 //! Stage 3 of 7, redact: the last step, which fits one record into its cap. Thread: caller.
 //!
 //! It runs behind redaction: a cut through a card number would hide it from the scan. One record may so never
-//! cost a batch (architecture, decision 15): long texts are cut first, then the last attributes are left out.
+//! cost a batch (architecture, decision 15): long texts are cut first, then the last attributes are left out. Names
+//! are never cut: half a key is another key.
 
 use crate::record::tag;
 use crate::rewrite::{append_attribute_bool, rewrite, Text};
@@ -11,6 +12,8 @@ use crate::wire::{put_varint, Fields, Value};
 pub const TRUNCATED_KEY: &str = "fapilog.truncated";
 /// Room for the mark, the dropped count and the sequence attribute.
 const RESERVE_BYTES: usize = 80;
+/// Texts are not cut below this for the sake of more attributes: a message of eight letters tells nothing.
+const SHORTEST_TEXT_BYTES: usize = 128;
 
 /// Returns a record of at most `limit_bytes`, marked, when `record` is larger; `None` when it fits.
 #[must_use]
@@ -24,13 +27,13 @@ pub fn fit(record: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
     loop {
         out.clear();
         rewrite(record, &mut out, &mut |kind, text, out| out.extend_from_slice(cut(kind, text, text_bytes)));
-        if out.len() <= room || text_bytes < 32 {
+        if out.len() <= room || text_bytes <= SHORTEST_TEXT_BYTES {
             break;
         }
-        text_bytes /= 4;
+        text_bytes = (text_bytes / 4).max(SHORTEST_TEXT_BYTES);
     }
     if out.len() > room {
-        out = without_last_attributes(&out, room);
+        out = what_fits(&out, room);
     }
     append_attribute_bool(&mut out, TRUNCATED_KEY, true);
     Some(out)
@@ -38,7 +41,7 @@ pub fn fit(record: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
 
 /// The longest prefix of at most `limit` bytes that does not split a character.
 fn cut(kind: Text, text: &[u8], limit: usize) -> &[u8] {
-    if text.len() <= limit {
+    if kind == Text::Name || text.len() <= limit {
         return text;
     }
     let mut end = limit;
@@ -48,25 +51,38 @@ fn cut(kind: Text, text: &[u8], limit: usize) -> &[u8] {
     &text[..end]
 }
 
-/// Keeps fields in order while they fit; attributes that do not are counted in `dropped_attributes_count`.
-fn without_last_attributes(record: &[u8], room: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(room);
+/// Keeps the fields that fit: the small ones that say what the record is, then its body, then attributes in order.
+/// Attributes that do not fit are counted in `dropped_attributes_count`.
+fn what_fits(record: &[u8], room: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(room + RESERVE_BYTES);
     let mut dropped = 0u64;
-    let mut fields = Fields::new(record);
-    loop {
-        let start = fields.offset();
-        let Some((number, value)) = fields.next() else { break };
-        let raw = &record[start..fields.offset()];
-        match (number, value) {
-            (7, Value::Varint(count)) => dropped += count,
-            _ if out.len() + raw.len() <= room => out.extend_from_slice(raw),
-            (6, _) => dropped += 1,
-            _ => {}
+    for turn in 0..3 {
+        let mut fields = Fields::new(record);
+        loop {
+            let start = fields.offset();
+            let Some((number, value)) = fields.next() else { break };
+            let raw = &record[start..fields.offset()];
+            match (number, value) {
+                (7, Value::Varint(count)) if turn == 0 => dropped = dropped.saturating_add(count),
+                (7, _) => {}
+                _ if turn_of(number) != turn => {}
+                _ if out.len() + raw.len() <= room => out.extend_from_slice(raw),
+                (6, _) => dropped = dropped.saturating_add(1),
+                _ => {}
+            }
         }
     }
     if dropped > 0 {
         out.push(tag::DROPPED_ATTRIBUTES);
-        put_varint(&mut out, dropped);
+        put_varint(&mut out, dropped.min(u64::from(u32::MAX)));
     }
     out
+}
+
+const fn turn_of(field: u32) -> u8 {
+    match field {
+        6 => 2,
+        5 => 1,
+        _ => 0,
+    }
 }

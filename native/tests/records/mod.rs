@@ -1,4 +1,5 @@
 //! Log records for the tests: short builders, and strategies for any record.
+#![allow(dead_code)] // Each test binary uses a part.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
