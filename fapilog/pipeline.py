@@ -1,6 +1,7 @@
 """All seven stages, wired in order from settings. Threads: the configuring one; nothing starts here.
 
-The settings cross to the native side once, as one dict of primitives that `native/src/python/settings.rs` reads.
+The settings cross to the native side once, as a dict of primitives that `native/src/python/settings.rs`
+reads.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def build(settings: Settings, resource: Resource, exporters: Sequence[str]) -> _
         exporters: Names from `otlp`, `console`; none of them: records are only counted.
 
     Raises:
-        ConfigurationError: `file-unreadable` or `setting-invalid`, if a certificate or the endpoint cannot be used.
+        ConfigurationError: `file-unreadable` or `setting-invalid`, if a certificate or the endpoint cannot be
+        used.
     """
     return _native.Pipeline(
         {

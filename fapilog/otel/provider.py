@@ -15,8 +15,16 @@ from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    get_current_span,
+    set_span_in_context,
+)
 
 from fapilog import _native, ledger, lifecycle, pipeline
+from fapilog.diagnostics import say
 from fapilog.errors import LifecycleError
 from fapilog.otel.resource import build_resource
 from fapilog.settings import Settings
@@ -26,8 +34,8 @@ from fapilog.severity import Severity
 class LoggerProvider(SdkLoggerProvider):
     """An isolated pipeline behind the OpenTelemetry logs API.
 
-    `configure_otel()` makes one for the process; make more for parts that must not share a buffer, an exporter or a
-    policy. A subclass of the SDK's, so code that asks for one accepts it.
+    `configure_otel()` makes one for the process; make more for parts that must not share a buffer, an
+    exporter or a policy. A subclass of the SDK's, so code that asks for one accepts it.
 
     Args:
         resource: Attached to every record. Default: from `settings.service` and OpenTelemetry's detectors.
@@ -54,7 +62,9 @@ class LoggerProvider(SdkLoggerProvider):
     ) -> None:
         self.settings = settings if settings is not None else Settings()
         chosen = exporters if exporters is not None else self.settings.exporters
-        self.exporters = tuple(name for name in (chosen if chosen is not None else ("otlp",)) if name != "none")
+        self.exporters = tuple(
+            name for name in (chosen if chosen is not None else ("otlp",)) if name != "none"
+        )
         resource = resource if resource is not None else build_resource(self.settings)
         super().__init__(resource, shutdown_on_exit=False)
         self._pipeline = pipeline.build(self.settings, resource, self.exporters)
@@ -75,7 +85,7 @@ class LoggerProvider(SdkLoggerProvider):
         schema_url: str | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> ApiLogger:
-        """Return a logger for an instrumentation scope; a no-op one after `shutdown()` (logs SDK specification)."""
+        """Return a logger for an instrumentation scope; a no-op one after `shutdown()` (OTel logs SDK)."""
         if self._shut_down or self.settings.disabled:
             return NoOpLogger(name, version, schema_url, attributes)
         return OtelLogger(self.handle, name or "", version, schema_url, attributes)
@@ -103,7 +113,7 @@ class LoggerProvider(SdkLoggerProvider):
         return self._pipeline.force_flush(timeout_millis)
 
     def shutdown(self, timeout_millis: int | None = None) -> bool:  # type: ignore[override]
-        """Refuse new records, deliver what is there, end the threads; what is left then is counted as dropped.
+        """Refuse new records, deliver what is there, end the threads; count what is left then as dropped.
 
         Args:
             timeout_millis: Longest wait. Default: `buffer.shutdown_timeout_millis`.
@@ -162,7 +172,7 @@ class OtelLogger(ApiLogger):
             scope_attributes=dict(attributes) if attributes else None,
         )
 
-    def emit(  # type: ignore[override]
+    def emit(  # noqa: PLR0913 - the OpenTelemetry API's signature
         self,
         record: LogRecord | None = None,
         *,
@@ -176,33 +186,49 @@ class OtelLogger(ApiLogger):
         event_name: str | None = None,
         exception: BaseException | None = None,
     ) -> None:
-        """Emit one record, given as a `LogRecord` or field by field (OTel API, both forms)."""
-        if record is not None:
-            timestamp, observed_timestamp = record.timestamp, record.observed_timestamp
-            context, severity_number = record.context, record.severity_number
-            severity_text, body, attributes = record.severity_text, record.body, record.attributes
-            event_name = record.event_name
-            exception = getattr(record, "exception", None)
-        number = severity_number.value if severity_number is not None else 0
-        self._native.emit_record(
-            body=body,
-            severity_number=number,
-            severity_text=severity_text or "",
-            time_unix_nano=timestamp,
-            observed_time_unix_nano=observed_timestamp,
-            attributes=attributes,
-            event_name=event_name,
-            context=context,
-            exception=exception,
-        )
+        """Emit one record, given as a `LogRecord` or field by field (OTel API, both forms).
+
+        Fields of a type that OpenTelemetry does not allow are said on stderr, once a minute; the record is
+        lost.
+        """
+        try:
+            if record is not None:
+                timestamp, observed_timestamp = record.timestamp, record.observed_timestamp
+                context, severity_number = _context_of(record), record.severity_number
+                severity_text, body, attributes = record.severity_text, record.body, record.attributes
+                event_name, exception = record.event_name, record.exception
+            self._native.emit_record(
+                body=body,
+                severity_number=0 if severity_number is None else severity_number.value,
+                severity_text=severity_text or "",
+                time_unix_nano=timestamp,
+                observed_time_unix_nano=observed_timestamp,
+                attributes=attributes,
+                event_name=event_name,
+                context=context,
+                exception=exception,
+            )
+        except Exception as error:
+            what = f"a record of logger {self._name!r} is not one of OpenTelemetry's: {error}"
+            say("otel-record-lost", what, self._name)
 
     def enabled(
         self,
         *,
-        context: Context | None = None,
+        context: Context | None = None,  # noqa: ARG002 - the OpenTelemetry API's signature
         severity_number: SeverityNumber | None = None,
-        event_name: str | None = None,
+        event_name: str | None = None,  # noqa: ARG002 - the OpenTelemetry API's signature
     ) -> bool:
-        """Tell whether a record of this severity would be kept now; unspecified counts as INFO."""
-        number = severity_number.value if severity_number else int(Severity.INFO)
-        return self._native.is_enabled_for(number)
+        """Tell whether a record of this severity would be kept now; an unspecified one passes every level."""
+        number = severity_number.value if severity_number is not None else 0
+        return self._native.is_enabled_for(number or int(Severity.FATAL4))
+
+
+def _context_of(record: LogRecord) -> Context | None:
+    """The record's context, or one with the ids with which it was made (deprecated, still allowed)."""
+    span = get_current_span(record.context).get_span_context()
+    if (record.trace_id, record.span_id) == (span.trace_id, span.span_id):
+        return record.context
+    flags = TraceFlags(record.trace_flags or TraceFlags.DEFAULT)
+    given = SpanContext(record.trace_id or 0, record.span_id or 0, is_remote=False, trace_flags=flags)
+    return set_span_in_context(NonRecordingSpan(given), record.context)
