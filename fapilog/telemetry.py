@@ -16,7 +16,7 @@ from opentelemetry.sdk.resources import Resource
 
 from fapilog import hooks, lifecycle, otel_private, pipeline, stdlib
 from fapilog.diagnostics import OnError, say
-from fapilog.errors import ExportError, FapilogError, LifecycleError
+from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
 from fapilog.ledger import Ledger
 from fapilog.logger import default_handle
@@ -234,12 +234,16 @@ def configure_defaults() -> None:
                 settings = _merge(settings, {"exporters": chosen})
             _configure(settings, None, None, by_default=True)
         except FapilogError as error:
-            say(
-                "configuration-failed",
-                f"{error.what}; only the console is used until configure_otel() is called",
-            )
+            until = "only the console is used until configure_otel() is called"
+            say("configuration-failed", f"{_in_one_line(error)}; {until}")
             fallback = Settings.load(environ={}, exporters=("console",))
             _configure(fallback, None, None, by_default=True)
+
+
+def _in_one_line(error: FapilogError) -> str:
+    settings = error.settings if isinstance(error, ConfigurationError) else ()
+    values = ", ".join(f"{setting.name} = {setting.value} from {setting.origin}" for setting in settings)
+    return f"{error.what} ({values})" if values else error.what
 
 
 def on_notice(code: str, message: str) -> None:
