@@ -181,7 +181,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     *,
     settings: Settings | None = None,
     exporters: Iterable[str] | None = None,
-    compliance: Iterable[str] = (),
+    compliance: Iterable[str] | None = None,
     resource: Resource | Mapping[str, object] | None = None,
     on_error: Callable[[FapilogError], object] | None = None,
     **overrides: Any,
