@@ -1,4 +1,4 @@
-"""fapilog: OpenTelemetry-native logging. Every log line becomes a redacted, trace-correlated OTLP record that arrives.
+"""OpenTelemetry-native logging: every log line becomes a redacted, trace-correlated OTLP record that arrives.
 
     import fapilog
 
@@ -6,7 +6,8 @@
     log = fapilog.get_logger(__name__)
     log.info("order placed", order_id=42, amount=12.5)
 
-The life of a record: 1 emit, 2 capture, 3 redact, 4 append, 5 seal, 6 export, 7 settle (`docs/architecture.md`).
+The life of a record: 1 emit, 2 capture, 3 redact, 4 append, 5 seal, 6 export, 7 settle
+(`docs/architecture.md`).
 
 Names are loaded when they are first used: `import fapilog` costs next to nothing.
 """
@@ -66,7 +67,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import version  # noqa: PLC0415 - 3 ms that most programs need not pay
 
         value: object = version("fapilog")
     elif name in _HOMES:

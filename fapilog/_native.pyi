@@ -1,4 +1,4 @@
-"""The native core: stages 1 to 7 in Rust. This stub is its manual; `mypy.stubtest` compares it with the binary.
+"""The native core: stages 1 to 7 in Rust. This stub is its manual; `mypy.stubtest` compares the two.
 
 Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog's own modules.
 """
@@ -30,12 +30,12 @@ __all__ = [
 class Logger:
     """A named source of records; get one from `fapilog.get_logger`.
 
-    Level methods take a message and keyword attributes. They capture, redact and buffer the record before they
-    return, never raise, and return an awaitable: awaiting it yields only under `overflow="wait"` while the buffer is
-    full. Further positional arguments are `%`-formatted into the message as `logging` does.
+    Level methods take a message and keyword attributes. They capture, redact and buffer the record before
+    they return, never raise, and return an awaitable: awaiting it yields only under `overflow="wait"` while
+    the buffer is full. Further positional arguments are `%`-formatted into the message as `logging` does.
 
-    Reserved keywords: `exc_info`, `event_name`, `category`, `severity` (1 to 10), `tags`, `timestamp` (datetime,
-    nanoseconds, or float seconds). Every other keyword is an attribute, of any value.
+    Reserved keywords: `exc_info`, `event_name`, `category`, `severity` (1 to 10), `tags`, `timestamp`
+    (datetime, nanoseconds, or float seconds). Every other keyword is an attribute, of any value.
 
     Example:
         >>> import fapilog
@@ -77,7 +77,7 @@ class Logger:
         """Log at FATAL (21); shedding spares it."""
 
     def exception(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
-        """Log at ERROR (17) with the exception being handled: type, message, and the stack of its whole chain."""
+        """Log at ERROR (17) with the exception being handled: type, message, stack of its whole chain."""
 
     def audit(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
         """Log at INFO2 (10); shedding spares it."""
@@ -85,8 +85,13 @@ class Logger:
     def security(self, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
         """Log at WARN2 (14); shedding spares it."""
 
-    def log(self, severity: int | str, message: Any = "", /, *args: Any, **attributes: Any) -> Awaitable[None]:
-        """Log at any severity: an OTel number (1 to 24), a `logging` level above 24, or a level name."""
+    def log(
+        self, severity: int | str, message: Any = "", /, *args: Any, **attributes: Any
+    ) -> Awaitable[None]:
+        """Log at any severity: an OTel number (1 to 24), a level of `logging` above 24, or a level name.
+
+        An unknown name counts as INFO, so that the record is kept.
+        """
 
     def emit(self, event: LogEvent) -> Awaitable[None]:
         """Log a `LogEvent`; its `source` becomes the scope name."""
@@ -140,10 +145,10 @@ class Pipeline:
 
     def __new__(cls, settings: dict[str, Any]) -> Pipeline: ...
     def force_flush(self, timeout_millis: int) -> bool:
-        """Wait, without the interpreter lock, until nothing accepted before is pending. False at the deadline."""
+        """Wait without the interpreter lock until nothing accepted before is pending; False: too late."""
 
     def shutdown(self, timeout_millis: int) -> bool:
-        """Refuse records, drain, end the threads, count what was left as dropped. True when nothing was left."""
+        """Refuse records, drain, end the threads, count the rest as dropped. True when nothing was left."""
 
     def ledger(self) -> dict[str, Any]:
         """Return every term of the ledger, read at one moment."""
@@ -158,7 +163,7 @@ class Pipeline:
         """Fix the time that stamps records, for tests; 0 gives the system clock back."""
 
     def add_tap(self, tap: Callable[[bytes, str], object]) -> None:
-        """Call `tap(record, scope)` on the caller for every accepted record: encoded `LogRecord`, redacted."""
+        """Call `tap(record, scope)` on the caller with every accepted record: encoded and redacted."""
 
     def remove_tap(self, tap: Callable[[bytes, str], object]) -> None:
         """Stop calling a tap; an unknown one is ignored."""
@@ -188,15 +193,15 @@ class BoundAttributes:
 class Completed:
     """What a log call returns when its record is decided: awaiting it returns at once."""
 
-    def __await__(self) -> Generator[Any, None, None]: ...
+    def __await__(self) -> Generator[Any]: ...
     def __iter__(self) -> Completed: ...
     def __next__(self) -> None: ...
 
 @final
 class PendingRecord:
-    """What a log call on an event loop returns under `overflow="wait"` when the buffer is full: it holds the record."""
+    """What a log call on an event loop returns under `overflow="wait"` while the buffer is full."""
 
-    def __await__(self) -> Generator[Any, None, None]: ...
+    def __await__(self) -> Generator[Any]: ...
     def attempt(self) -> bool:
         """Try to store the record; True when it is decided: stored, or given up at its deadline."""
 
@@ -224,6 +229,7 @@ def encode_resource(attributes: dict[str, Any], schema_url: str = "") -> bytes:
 def connect_capture(
     *,
     describe_exception: Callable[[Any], tuple[str, str, str] | None],
+    severity_number: Callable[[Any], int],
     unix_nanos: Callable[[Any], int | None],
     wait_for_room: Callable[[PendingRecord], Awaitable[None]],
     on_event_loop: Callable[[], bool],

@@ -1,7 +1,7 @@
-"""Stage 4 of 7, append: how an awaited call waits for room under `overflow = "wait"`. Thread: caller, an event loop.
+"""Stage 4 of 7, append: how an awaited call waits under `overflow="wait"`. Thread: caller, an event loop.
 
-A native thread never calls into a loop (it would need the interpreter), so the awaiting task looks again, soon at
-first and then less often.
+A native thread never calls into a loop (it would need the interpreter), so the awaiting task looks again,
+soon at first and then less often.
 """
 
 from __future__ import annotations

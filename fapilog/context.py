@@ -1,7 +1,7 @@
 """Stage 2 of 7, capture: attributes bound to the context of a task or thread. Thread: caller.
 
-One context variable holds the innermost binding, already encoded for the pipeline that used it first. It is a
-variable of its own, not a key in OpenTelemetry's `Context`: extracting a remote parent starts a fresh `Context`, and
+One context variable holds the innermost binding, encoded once for the pipeline that uses it. It is a variable
+of its own, not a key in OpenTelemetry's `Context`: extracting a remote parent starts a fresh `Context`, and
 bound attributes must outlive that (ADR 0004).
 """
 
@@ -17,18 +17,18 @@ _bound: ContextVar[_native.BoundAttributes | None] = ContextVar("fapilog_bound",
 
 
 class bind_context:  # noqa: N801 - used as a function
-    """Bind attributes to every record logged below, in this task or thread and in those that copy its context.
+    """Bind attributes to every record logged inside, in this task or thread and in copies of its context.
 
-    Attributes of the call win over those of `Logger.bind`, these over bound context; an inner `bind_context` wins over
-    an outer one. Works with `with` and `async with`; may be entered again after it was left.
+    Attributes of the call win over those of `Logger.bind`, these over bound context; an inner `bind_context`
+    wins over an outer one. Works with `with` and `async with`; may be entered again, also while it is
+    entered.
 
     Args:
         **attributes: Any values; encoded once, when the first record uses them.
 
     Example:
-        >>> import fapilog
-        >>> with fapilog.bind_context(request_id="r-1"):
-        ...     fapilog.current_context()
+        >>> with bind_context(request_id="r-1"):
+        ...     current_context()
         {'request_id': 'r-1'}
     """
 
@@ -49,7 +49,7 @@ class bind_context:  # noqa: N801 - used as a function
         try:
             _bound.reset(self._tokens.pop())
         except ValueError:
-            # Left in another context than entered (a generator finalised elsewhere): there is nothing to undo here.
+            # Left in another context than entered (a generator finalised elsewhere): nothing to undo here.
             return
 
     async def __aenter__(self) -> None:

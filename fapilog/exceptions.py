@@ -18,12 +18,12 @@ _FRAMES_LIMIT = 64
 def describe_exception(exc_info: Any) -> tuple[str, str, str] | None:
     """Describe an exception for `exception.type`, `exception.message` and `exception.stacktrace`.
 
-    The stack trace holds the whole chain (`__cause__`, `__context__`, groups), oldest first, as Python prints it; at
-    most 64 frames of each traceback, from both ends.
+    The stack trace holds the whole chain (`__cause__`, `__context__`, groups), oldest first, as Python prints
+    it; at most 64 frames of each traceback, from both ends.
 
     Args:
-        exc_info: What `exc_info=` takes: True for the exception being handled, an exception, or a `sys.exc_info()`
-            tuple. Anything else, or no exception, gives None.
+        exc_info: What `exc_info=` takes: an exception, a `sys.exc_info()` tuple, or anything else that is
+            true for the exception being handled. No exception gives None.
 
     Returns:
         Fully qualified type, message and stack trace (OTel semantic conventions, exceptions in logs).

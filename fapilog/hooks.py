@@ -55,6 +55,9 @@ def install() -> Callable[[], None]:
 def watch_loop(loop: asyncio.AbstractEventLoop | None = None) -> None:
     """Log what an event loop reports to its exception handler, then let the handler it had go on.
 
+    The loop's default handler reports to the logger `asyncio` of `logging`; with `capture_stdlib` that is a
+    record already, so this is for loops with a handler of their own, or without `capture_stdlib`.
+
     Args:
         loop: Default: the running loop.
 

@@ -22,7 +22,8 @@ class ExporterLedger:
         accepted: Records this exporter answers for.
         delivered: Acknowledged by the receiver (console: written).
         rejected: Refused by the receiver for good (console: the stream could not be written).
-        dropped: Lost, by reason: `overflow_oldest`, `overflow_newest`, `wait_timeout`, `not_awaited`, `expired`, `shutdown`.
+        dropped: Lost, by reason: `overflow_oldest`, `overflow_newest`, `wait_timeout`, `not_awaited`,
+            `expired`, `shutdown`.
         pending: Held in memory, not decided yet. Counted where the records lie, not computed.
     """
 
@@ -34,7 +35,10 @@ class ExporterLedger:
 
     def balanced(self, adopted: int = 0) -> bool:
         """Tell whether the terms add up."""
-        return self.accepted + adopted == self.delivered + self.rejected + sum(self.dropped.values()) + self.pending
+        return (
+            self.accepted + adopted
+            == self.delivered + self.rejected + sum(self.dropped.values()) + self.pending
+        )
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ class Ledger:
         refused = "".join(f" + refused {count} ({reason})" for reason, count in self.refused.items() if count)
         lines = [f"offered {self.offered} = filtered {self.filtered}{refused} + accepted {self.accepted}"]
         for name, side in self.exporters.items():
-            dropped = "".join(f" + dropped {count} ({reason})" for reason, count in side.dropped.items() if count)
+            dropped = "".join(
+                f" + dropped {count} ({reason})" for reason, count in side.dropped.items() if count
+            )
             lines.append(
                 f"{name}: accepted {side.accepted} = delivered {side.delivered} + rejected {side.rejected}"
                 f"{dropped} + pending {side.pending}"
@@ -83,7 +89,11 @@ def from_native(counts: Mapping[str, Any], *, console: bool) -> Ledger:
     """Build a ledger from `_native.Pipeline.ledger()`; `console` adds that exporter's side."""
     exporters = {
         name: ExporterLedger(
-            side["accepted"], side["delivered"], side["rejected"], MappingProxyType(side["dropped"]), side["pending"]
+            side["accepted"],
+            side["delivered"],
+            side["rejected"],
+            MappingProxyType(side["dropped"]),
+            side["pending"],
         )
         for name, side in counts["exporters"].items()
     }

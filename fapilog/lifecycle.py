@@ -1,7 +1,8 @@
 """How a process ends and forks: atexit, SIGTERM, multiprocessing. Threads: main.
 
-Every end comes down to one bounded flush of every provider. Native code does the rest: after a fork the child's
-pipelines start empty, and records logged while the interpreter is torn down leave through a C `atexit` handler.
+Every end comes down to one bounded flush of every provider. Native code does the rest: after a fork the
+child's pipelines start empty, and records logged while the interpreter is torn down leave by a C `atexit`
+handler.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Stoppable(Protocol):
 
 
 _providers: weakref.WeakSet[Flushable] = weakref.WeakSet()
-_reported: weakref.WeakSet[Flushable] = weakref.WeakSet()
+# Strongly: the application may let go of what it asked a report of.
+_reported: list[Flushable] = []
 _stock: list[Stoppable] = []
 
 
@@ -51,7 +53,7 @@ def register(provider: Flushable) -> None:
 
 def report_at_exit(provider: Flushable) -> None:
     """Print the provider's ledger to stderr when the process ends."""
-    _reported.add(provider)
+    _reported.append(provider)
 
 
 def shut_down_at_exit(provider: Stoppable) -> None:
@@ -79,8 +81,8 @@ def _at_exit() -> None:
             say("stock-exporter", f"a provider failed at exit: {error}", type(error).__name__)
     if not finish_all():
         _native.give_up_at_exit()
-    for provider in list(_reported):
-        print(f"fapilog: {provider.ledger()}", file=sys.stderr)  # noqa: T201
+    for provider in _reported:
+        print(f"fapilog: {provider.ledger()}", file=sys.stderr)
 
 
 def _flush_on_sigterm() -> None:
@@ -93,7 +95,7 @@ def _flush_on_sigterm() -> None:
         signal.signal(signal.SIGTERM, _on_sigterm)
 
 
-def _on_sigterm(number: int, frame: FrameType | None) -> None:
+def _on_sigterm(number: int, _frame: FrameType | None) -> None:
     _at_exit()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

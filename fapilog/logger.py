@@ -1,7 +1,7 @@
 """Stage 1 of 7, emit: where an application gets its loggers. Thread: caller.
 
-`Logger` is native: a level method goes through stages 1 to 4 in one call, `native/src/python/logger.rs`. This module
-makes loggers and connects native capture with the Python functions it asks now and then.
+`Logger` is native: a level method goes through stages 1 to 4 in one call, `native/src/python/logger.rs`. This
+module makes loggers and connects native capture with the Python functions it asks now and then.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any
 
 from fapilog import _native, backpressure, context, exceptions, values
 from fapilog._native import Logger
+from fapilog.severity import LEVEL_NAMES, Severity
+
+__all__ = ["Logger", "default_handle", "get_logger"]
 
 # The process-wide pipeline; `configure_otel()` attaches it, or the first record does.
 default_handle = _native.PipelineHandle(configures_itself=True)
@@ -21,8 +24,8 @@ default_handle = _native.PipelineHandle(configures_itself=True)
 def get_logger(name: str | None = None, /, **attributes: Any) -> Logger:
     """Return a logger whose records carry `name` as their instrumentation scope.
 
-    Works before `configure_otel()`: the first record then configures defaults from the environment (the console, and
-    OTLP when an endpoint is set). Loggers are cheap; two with the same name are equal in effect.
+    Works before `configure_otel()`: the first record then configures defaults from the environment (the
+    console, and OTLP when an endpoint is set). Loggers are cheap; two with the same name are equal in effect.
 
     Args:
         name: Usually `__name__`. Default: the name of the calling module.
@@ -43,12 +46,22 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def _unix_nanos(value: Any) -> int | None:
-    """Nanoseconds since the epoch: of a datetime (naive: local time), an int (nanoseconds), a float (seconds)."""
+    """Nanoseconds since the epoch of a datetime (naive: local time), an int (nanoseconds), a float (seconds).
+
+    None for anything else; capture then keeps the value as an attribute.
+    """
     if isinstance(value, datetime.datetime):
         return (value.astimezone(datetime.UTC) - _EPOCH) // datetime.timedelta(microseconds=1) * 1_000
     if isinstance(value, float):
         return int(value * 1e9)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _severity_number(value: Any) -> int:
+    """The OTel number of what `log()` was given beyond 1 to 24: a level of `logging`, or a level name."""
+    if isinstance(value, int):
+        return Severity.from_stdlib(value)
+    return LEVEL_NAMES.get(str(value).strip().lower(), Severity.INFO)
 
 
 def _configure_defaults() -> None:
@@ -64,6 +77,7 @@ context.connect()
 _native.connect_values(values.classify, values.to_plain)
 _native.connect_capture(
     describe_exception=exceptions.describe_exception,
+    severity_number=_severity_number,
     unix_nanos=_unix_nanos,
     wait_for_room=backpressure.wait_for_room,
     on_event_loop=backpressure.on_event_loop,

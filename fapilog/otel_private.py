@@ -1,7 +1,7 @@
-"""The only module that uses private names of OpenTelemetry: each checked at import, each with a public fallback.
+"""The only module that uses private names of OpenTelemetry: each is checked, each has a public fallback.
 
-Capture reads the current span through the context variable behind `opentelemetry.context`, because the public call
-costs 236 ns and reading the variable 7. When a release moves the variable, capture asks the public API instead.
+Capture reads the current span through the context variable behind `opentelemetry.context`, because the public
+call costs 236 ns and reading the variable 7. When a release moves the variable, capture asks the public API.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry import context as context_api
 from opentelemetry._logs import _internal as logs_internal
 from opentelemetry.metrics import _internal as metrics_internal
+from opentelemetry.trace import propagation
 
 
 def current_context_getter() -> Callable[[], Any] | None:
-    """Return `get` of the context variable that holds the current `Context`; None if it is not where we know it.
+    """Return `get` of the variable that holds the current `Context`; None if it is not where we know it.
 
     Example:
         >>> current_context_getter()() == context_api.get_current()
@@ -37,8 +38,6 @@ def current_context_getter() -> Callable[[], Any] | None:
 
 def span_key() -> str | None:
     """Return the key under which a `Context` holds its span; None if it cannot be found out."""
-    from opentelemetry.trace import propagation
-
     key = getattr(propagation, "_SPAN_KEY", None)
     probe = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
     holds = isinstance(key, str) and trace.set_span_in_context(probe, context_api.Context()).get(key) is probe
@@ -51,7 +50,7 @@ def span_context(context: Any = None) -> trace.SpanContext:
 
 
 def installed_tracer_provider() -> trace.TracerProvider | None:
-    """Return the tracer provider that somebody installed and that still works; None when there is none, or ours ended."""
+    """Return the tracer provider that somebody installed; None when there is none, or ours that ended."""
     provider = trace.get_tracer_provider()
     stand_in = isinstance(provider, trace.ProxyTracerProvider) or provider is _ended.get("trace")
     return None if stand_in else provider
@@ -64,7 +63,7 @@ def install_tracer_provider(provider: trace.TracerProvider) -> None:
 
 
 def installed_meter_provider() -> metrics.MeterProvider | None:
-    """Return the meter provider that somebody installed and that still works; None as for traces."""
+    """Return the meter provider that somebody installed; None as for traces."""
     provider = metrics.get_meter_provider()
     stand_in = type(provider).__name__ == "_ProxyMeterProvider" or provider is _ended.get("metrics")
     return None if stand_in else provider
@@ -77,7 +76,7 @@ def install_meter_provider(provider: metrics.MeterProvider) -> None:
 
 
 def installed_logger_provider() -> _logs.LoggerProvider | None:
-    """Return the logger provider that somebody installed and that still works; None as for traces."""
+    """Return the logger provider that somebody installed; None as for traces."""
     provider = _logs.get_logger_provider()
     stand_in = type(provider).__name__ == "ProxyLoggerProvider" or provider is _ended.get("logs")
     return None if stand_in else provider
@@ -100,11 +99,12 @@ _ended: dict[str, object] = {}
 def _allow_again(module: Any, once_name: str, provider_name: str) -> None:
     """Reset OpenTelemetry's set-once guard, if the provider it guards is one of ours that ended.
 
-    Without this, a process could be configured only once in its life. If the private names are gone, the public
-    setter refuses with its own warning, and the old provider stays.
+    Without this, a process could be configured only once in its life. If the private names are gone, the
+    public setter refuses with its own warning, and the old provider stays.
     """
-    once = getattr(module, once_name, None)
+    once: Any = getattr(module, once_name, None)
     current = getattr(module, provider_name, None)
-    if current is not None and current in _ended.values() and hasattr(once, "_done"):
+    ended = any(current is provider for provider in _ended.values())
+    if ended and hasattr(once, "_done"):
         once._done = False
         setattr(module, provider_name, None)

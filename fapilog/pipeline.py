@@ -1,6 +1,7 @@
 """All seven stages, wired in order from settings. Threads: the configuring one; nothing starts here.
 
-The settings cross to the native side once, as one dict of primitives that `native/src/python/settings.rs` reads.
+The settings cross to the native side once, as a dict of primitives that `native/src/python/settings.rs`
+reads.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from opentelemetry.sdk.resources import Resource
 # `logger` connects native capture with its Python helpers; without it a provider that is used alone would know
 # neither spans nor exceptions nor rare types.
 from fapilog import _native, logger  # noqa: F401
+from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters import console, otlp
 from fapilog.redaction import default_policy
 from fapilog.settings import Settings
@@ -29,23 +31,27 @@ def build(settings: Settings, resource: Resource, exporters: Sequence[str]) -> _
         exporters: Names from `otlp`, `console`; none of them: records are only counted.
 
     Raises:
-        ConfigurationError: `file-unreadable` or `setting-invalid`, if a certificate or the endpoint cannot be used.
+        ConfigurationError: `setting-invalid`, if a certificate, the endpoint or a proxy cannot be used.
     """
-    return _native.Pipeline(
-        {
-            # 2 capture
-            "capture": _capture(settings),
-            "resource": encode_resource(resource),
-            # 3 redact
-            "redaction": _redaction(settings),
-            # 4 append and 5 seal
-            "buffer": _buffer(settings),
-            "sequenced": settings.sequence,
-            # 6 export and 7 settle
-            "otlp": otlp.native_settings(settings.otlp) if "otlp" in exporters else None,
-            "console": _console(settings) if "console" in exporters else None,
-        }
-    )
+    native = {
+        # 2 capture
+        "capture": _capture(settings),
+        "resource": encode_resource(resource),
+        # 3 redact
+        "redaction": _redaction(settings),
+        # 4 append and 5 seal
+        "buffer": _buffer(settings),
+        "sequenced": settings.sequence,
+        # 6 export and 7 settle
+        "otlp": otlp.native_settings(settings.otlp) if "otlp" in exporters else None,
+        "console": _console(settings) if "console" in exporters else None,
+    }
+    try:
+        return _native.Pipeline(native)
+    except ValueError as error:
+        what, _, remedy = str(error).partition("; ")
+        problem = Problem("setting-invalid", what, (), remedy or "correct the file or the address it names")
+        raise ConfigurationError([problem]) from error
 
 
 def encode_resource(resource: Resource) -> bytes:

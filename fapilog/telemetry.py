@@ -1,23 +1,22 @@
-"""`configure_otel()`: one call that sets up logs through our pipeline, traces and metrics through the stock SDK.
+"""`configure_otel()`: one call sets up logs through our pipeline, traces and metrics through the stock SDK.
 
 Threads: the configuring one. Nothing per record happens here.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.resources import Resource
 
-from fapilog import hooks, lifecycle, otel_private, stdlib
+from fapilog import hooks, lifecycle, otel_private, pipeline, stdlib
 from fapilog.diagnostics import OnError, say
-from fapilog.errors import ExportError, FapilogError, LifecycleError
+from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
 from fapilog.ledger import Ledger
 from fapilog.logger import default_handle
@@ -27,6 +26,7 @@ from fapilog.otel.resource import build_resource
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 
+_Provider = TypeVar("_Provider")
 _EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected")
 
 
@@ -85,19 +85,21 @@ class Telemetry:
                 (`buffer.export_timeout_millis`, OTEL_BLRP_EXPORT_TIMEOUT).
 
         Returns:
-            True when no log record is pending and the stock providers said yes. What was refused for good or dropped
-            is not pending; `ledger()` tells.
+            True when no log record is pending and the stock providers said yes. What was refused for good or
+            dropped is not pending; `ledger()` tells.
         """
         limit = self.settings.buffer.export_timeout_millis if timeout_millis is None else timeout_millis
         flushed = self.logger_provider.force_flush(limit)
-        others = [_call(provider, "force_flush", limit) for provider in (self.tracer_provider, self.meter_provider)]
+        stock = (self.tracer_provider, self.meter_provider)
+        others = [_call(provider, "force_flush", limit) for provider in stock]
         return flushed and all(others)
 
     def shutdown(self, timeout_millis: int | None = None) -> bool:
         """Deliver what is there, end the threads, and put back what was installed. Safe to call twice.
 
         Args:
-            timeout_millis: Longest wait for the log records. Default: 5 000 (`buffer.shutdown_timeout_millis`).
+            timeout_millis: Longest wait for the log records. Default: 5 000
+                (`buffer.shutdown_timeout_millis`).
 
         Returns:
             True when every log record was decided in time; what was left is counted as dropped (`shutdown`).
@@ -109,8 +111,7 @@ class Telemetry:
             self._open = False
             if _current is not None and _current.telemetry is self:
                 _current = None
-        for undo in reversed(self._undo):
-            undo()
+        _undo(self._undo)
         return self.logger_provider.shutdown(timeout_millis)
 
     def ledger(self) -> Ledger:
@@ -145,8 +146,7 @@ class Telemetry:
         """
         rules = self.settings.levels if levels is None else levels
         checked = Settings.load(environ={}, level=level, levels=dict(rules))
-        numbers = [(name, int(severity)) for name, severity in checked.levels.items()]
-        self.logger_provider.pipeline.set_levels(int(checked.level), numbers)
+        self.logger_provider.pipeline.set_levels(*pipeline.levels(checked))
 
     def __enter__(self) -> Telemetry:
         return self
@@ -176,27 +176,27 @@ _lock = threading.RLock()
 _current: _Configured | None = None
 
 
-def configure_otel(
+def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     service_name: str | None = None,
     *,
     settings: Settings | None = None,
     exporters: Iterable[str] | None = None,
-    compliance: Iterable[str] = (),
+    compliance: Iterable[str] | None = None,
     resource: Resource | Mapping[str, object] | None = None,
     on_error: Callable[[FapilogError], object] | None = None,
     **overrides: Any,
 ) -> Telemetry:
     """Set up logs, traces and metrics for the process, and return the handle to them.
 
-    Log records of fapilog, of the OpenTelemetry API and of `logging` go through our pipeline; traces and metrics
-    through the stock SDK. A provider that somebody installed before is reused. Called again with the same arguments
-    it returns the same `Telemetry`.
+    Log records of fapilog, of the OpenTelemetry API and of `logging` go through our pipeline; traces and
+    metrics through the stock SDK. A provider that somebody installed before is reused. Called again with the
+    same arguments it returns the same `Telemetry`.
 
     Args:
         service_name: `service.name` of the resource (OTEL_SERVICE_NAME).
         settings: A complete `Settings`; default: the environment.
-        exporters: Of `otlp`, `console`, `none` (FAPILOG_EXPORTERS, OTEL_LOGS_EXPORTER). Default: `otlp`, and `console`
-            when its stream is a terminal.
+        exporters: Of `otlp`, `console`, `none` (FAPILOG_EXPORTERS, OTEL_LOGS_EXPORTER). Default: `otlp`, and
+            `console` when its stream is a terminal.
         compliance: Compliance profiles; none in this version (FAPILOG_COMPLIANCE).
         resource: Further resource attributes; they win.
         on_error: Called with errors of the logger, isolated and at most once a second per code.
@@ -225,7 +225,7 @@ def current() -> Telemetry | None:
 
 
 def configure_defaults() -> None:
-    """Configure the process for a record before `configure_otel()`: console, and OTLP when an endpoint is set.
+    """Configure the process for a record before `configure_otel()`: console; OTLP when an endpoint is set.
 
     Never raises: settings that are wrong are said on stderr, and the console alone is used.
     """
@@ -240,9 +240,16 @@ def configure_defaults() -> None:
                 settings = _merge(settings, {"exporters": chosen})
             _configure(settings, None, None, by_default=True)
         except FapilogError as error:
-            say("configuration-failed", f"{error.what}; only the console is used until configure_otel() is called")
+            until = "only the console is used until configure_otel() is called"
+            say("configuration-failed", f"{_in_one_line(error)}; {until}")
             fallback = Settings.load(environ={}, exporters=("console",))
             _configure(fallback, None, None, by_default=True)
+
+
+def _in_one_line(error: FapilogError) -> str:
+    settings = error.settings if isinstance(error, ConfigurationError) else ()
+    values = ", ".join(f"{setting.name} = {setting.value} from {setting.origin}" for setting in settings)
+    return f"{error.what} ({values})" if values else error.what
 
 
 def on_notice(code: str, message: str) -> None:
@@ -268,53 +275,76 @@ def _configure(
             if _current.fingerprint == fingerprint:
                 return _current.telemetry
             raise LifecycleError(
-                "already-configured", "configure_otel() was called before with other arguments", _changes(settings)
+                "already-configured",
+                "configure_otel() was called before with other arguments",
+                _changes(settings),
             )
+        # What is wrong with the arguments shows here, while the defaults that log until now are still in
+        # force.
+        provider = LoggerProvider(
+            build_resource(settings, resource), settings=settings, exporters=_exporters(settings)
+        )
+        dispatcher = OnError(on_error) if on_error is not None else None
         replaced, _current = _current, None
         if replaced is not None:
             replaced.telemetry.shutdown()
-        telemetry = _build(settings, build_resource(settings, resource), on_error)
+        telemetry = _install(provider, dispatcher)
         _current = _Configured(telemetry, fingerprint, by_default)
         return telemetry
 
 
-def _build(
-    settings: Settings, resource: Resource, on_error: Callable[[FapilogError], object] | None
-) -> Telemetry:
-    dispatcher = OnError(on_error) if on_error is not None else None
-    names = _exporters(settings)
-    provider = LoggerProvider(resource, settings=settings, exporters=names)
-    undo: list[Callable[[], object]] = []
-    otlp = "otlp" in names and not settings.disabled
+def _install(provider: LoggerProvider, on_error: OnError | None) -> Telemetry:
+    """Put the providers and the bridges in place; when one fails, those before it are taken out again."""
+    settings, undo = provider.settings, list[Callable[[], object]]()
     signals.quiet_exporters()
-    tracers, ours = signals.tracer_provider(resource, otlp=otlp)
-    undo += _ending("trace", tracers) if ours else []
-    meters, ours = signals.meter_provider(resource, otlp=otlp)
-    undo += _ending("metrics", meters) if ours else []
-    undo += _install_logs(provider)
-    if not settings.disabled:
-        default_handle.attach(provider.pipeline)
+    try:
+        tracers = _install_stock("trace", "OTEL_TRACES_EXPORTER", signals.tracer_provider, provider, undo)
+        meters = _install_stock("metrics", "OTEL_METRICS_EXPORTER", signals.meter_provider, provider, undo)
+        undo += _install_logs(provider)
+        default_handle.attach(None if settings.disabled else provider.pipeline)
+        # After the shutdown records are refused; without any pipeline the next one would configure defaults.
         undo.append(lambda: default_handle.attach(provider.pipeline))
-        if settings.capture_stdlib:
+        if settings.capture_stdlib and not settings.disabled:
             undo.append(stdlib.install(provider.handle, capture_warnings=settings.capture_warnings))
-        if settings.exception_hooks:
+        if settings.exception_hooks and not settings.disabled:
             undo.append(hooks.install())
-    else:
-        default_handle.attach(None)
+    except BaseException:
+        _undo(undo)
+        raise
     if settings.exit_report:
         lifecycle.report_at_exit(provider)
-    return Telemetry(provider, tracers, meters, undo, dispatcher)
+    return Telemetry(provider, tracers, meters, undo, on_error)
+
+
+def _install_stock(
+    signal: str,
+    variable: str,
+    make: Callable[[Resource, Sequence[str]], tuple[_Provider, bool]],
+    logs: LoggerProvider,
+    undo: list[Callable[[], object]],
+) -> _Provider:
+    """Install a stock provider with the resource of `logs`; disabled, it exports nothing."""
+    disabled = logs.settings.disabled
+    names = () if disabled else signals.exporters(variable, otlp="otlp" in logs.exporters)
+    provider, ours = make(logs.resource, names)
+    if ours:
+        undo.append(_ending(signal, provider))
+    return provider
 
 
 def _install_logs(provider: LoggerProvider) -> list[Callable[[], object]]:
     if otel_private.installed_logger_provider() is not None:
-        say("provider-reused", "another logger provider is installed; the OpenTelemetry logs API stays with it", "logs")
+        say(
+            "provider-reused",
+            "another logger provider is installed; the OpenTelemetry logs API stays with it",
+            "logs",
+        )
         return []
     otel_private.install_logger_provider(provider)
     return [lambda: otel_private.mark_ended("logs", provider)]
 
 
-def _ending(signal: str, provider: Any) -> list[Callable[[], object]]:
+def _ending(signal: str, provider: Any) -> Callable[[], object]:
     lifecycle.shut_down_at_exit(provider)
 
     def end() -> None:
@@ -322,7 +352,12 @@ def _ending(signal: str, provider: Any) -> list[Callable[[], object]]:
         _call(provider, "shutdown")
         otel_private.mark_ended(signal, provider)
 
-    return [end]
+    return end
+
+
+def _undo(steps: Iterable[Callable[[], object]]) -> None:
+    for step in reversed(tuple(steps)):
+        step()
 
 
 def _exporters(settings: Settings) -> tuple[str, ...]:
@@ -346,8 +381,7 @@ def _changes(settings: Settings) -> list[str]:
 def _tuple(values: Iterable[str] | None) -> tuple[str, ...] | None:
     if values is None:
         return None
-    chosen = (values,) if isinstance(values, str) else tuple(values)
-    return chosen
+    return (values,) if isinstance(values, str) else tuple(values)
 
 
 def _call(provider: object, method: str, *arguments: Any) -> bool:
@@ -358,5 +392,5 @@ def _call(provider: object, method: str, *arguments: Any) -> bool:
     try:
         return function(*arguments) is not False
     except Exception as error:
-        print(f"fapilog: {type(provider).__name__}.{method} failed: {error}", file=sys.stderr)  # noqa: T201
+        say("stock-exporter", f"{type(provider).__name__}.{method} failed: {error}", method)
         return False

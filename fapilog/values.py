@@ -37,8 +37,8 @@ def classify(kind: type) -> str:
         kind: Any type.
 
     Returns:
-        One of `secret`, `enum`, `object` (through `to_plain`), `iterable`, `bytes`, `buffer`, `iso`, `str`, `int`,
-        `float`, `numpy` (through `item()`), or `text` (through `str()`).
+        One of `secret`, `enum`, `object` (through `to_plain`), `iterable`, `bytes`, `buffer`, `iso`, `str`,
+        `int`, `float`, `numpy` (through `item()`), or `text` (through `str()`).
 
     Example:
         >>> classify(dict), classify(datetime.datetime), classify(complex)
@@ -61,8 +61,8 @@ def classify(kind: type) -> str:
 def to_plain(value: Any) -> dict[Any, Any]:
     """Read a mapping, dataclass, attrs or pydantic object into a dict of its fields.
 
-    Fields that their class keeps out of `repr` stay out of the log too. Values are not converted: the native side
-    encodes each, so a `SecretStr` in a model stays hidden.
+    Fields that their class keeps out of `repr` stay out of the log too. Values are not converted: the native
+    side encodes each, so a `SecretStr` in a model stays hidden.
 
     Raises:
         Exception: Whatever the object raises; the native side writes `<unprintable T>` then.
@@ -83,5 +83,7 @@ def _has_fields(kind: type) -> bool:
 def _field_names(kind: Any) -> Iterator[str]:
     if hasattr(kind, "model_fields"):
         return (name for name, field in kind.model_fields.items() if field.repr)
-    fields: Iterable[Any] = kind.__attrs_attrs__ if hasattr(kind, "__attrs_attrs__") else dataclasses.fields(kind)
+    fields: Iterable[Any] = (
+        kind.__attrs_attrs__ if hasattr(kind, "__attrs_attrs__") else dataclasses.fields(kind)
+    )
     return (field.name for field in fields if field.repr)

@@ -1,1 +1,1 @@
-"""Stage 6 of 7, export: the Python side of the built-in exporters, which are native. Threads: caller (console), sender."""
+"""Stage 6 of 7, export: the Python side of the native exporters. Threads: caller (console), sender (OTLP)."""

@@ -27,7 +27,7 @@ def writer(stream: Literal["stdout", "stderr"]) -> Write:
 
 
 def wants_colour(settings: ConsoleSettings, environ: Mapping[str, str] | None = None) -> bool:
-    """Decide on colour: the setting, then `NO_COLOR` and `FORCE_COLOR`, then whether the stream is a terminal.
+    """Decide on colour: the setting, then `NO_COLOR`, then `FORCE_COLOR`, then whether it is a terminal.
 
     Example:
         >>> wants_colour(ConsoleSettings(colour="never"))

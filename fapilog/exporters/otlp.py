@@ -12,9 +12,9 @@ _MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 
 
 def user_agent() -> str:
-    """Return our product before OpenTelemetry's own identifier, as the OTLP specification asks of distributions."""
-    exporter = _version("opentelemetry-exporter-otlp-proto-http")
-    return f"fapilog/{_version('fapilog')} OTel-OTLP-Exporter-Python/{exporter} Python/{platform.python_version()}"
+    """Return our product before OpenTelemetry's identifier, as OTLP asks of distributions."""
+    ours, exporter = _version("fapilog"), _version("opentelemetry-exporter-otlp-proto-http")
+    return f"fapilog/{ours} OTel-OTLP-Exporter-Python/{exporter} Python/{platform.python_version()}"
 
 
 def native_settings(settings: OtlpSettings) -> dict[str, object]:

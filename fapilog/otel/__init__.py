@@ -1,1 +1,1 @@
-"""OpenTelemetry's door: our pipeline as a `LoggerProvider`, and the stock providers for traces and metrics."""
+"""OpenTelemetry's door: our pipeline as a `LoggerProvider`; the stock providers for traces and metrics."""

@@ -16,8 +16,16 @@ from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    get_current_span,
+    set_span_in_context,
+)
 
 from fapilog import _native, ledger, lifecycle, pipeline
+from fapilog.diagnostics import say
 from fapilog.errors import LifecycleError
 from fapilog.otel.resource import build_resource
 from fapilog.settings import Settings
@@ -27,8 +35,8 @@ from fapilog.severity import Severity
 class LoggerProvider(SdkLoggerProvider):
     """An isolated pipeline behind the OpenTelemetry logs API.
 
-    `configure_otel()` makes one for the process; make more for parts that must not share a buffer, an exporter or a
-    policy. A subclass of the SDK's, so code that asks for one accepts it.
+    `configure_otel()` makes one for the process; make more for parts that must not share a buffer, an
+    exporter or a policy. A subclass of the SDK's, so code that asks for one accepts it.
 
     Args:
         resource: Attached to every record. Default: from `settings.service` and OpenTelemetry's detectors.
@@ -55,7 +63,9 @@ class LoggerProvider(SdkLoggerProvider):
     ) -> None:
         self.settings = settings if settings is not None else Settings()
         chosen = exporters if exporters is not None else self.settings.exporters
-        self.exporters = tuple(name for name in (chosen if chosen is not None else ("otlp",)) if name != "none")
+        self.exporters = tuple(
+            name for name in (chosen if chosen is not None else ("otlp",)) if name != "none"
+        )
         resource = resource if resource is not None else build_resource(self.settings)
         super().__init__(resource, shutdown_on_exit=False)
         self._pipeline = pipeline.build(self.settings, resource, self.exporters)
@@ -76,7 +86,7 @@ class LoggerProvider(SdkLoggerProvider):
         schema_url: str | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> ApiLogger:
-        """Return a logger for an instrumentation scope; a no-op one after `shutdown()` (logs SDK specification)."""
+        """Return a logger for an instrumentation scope; a no-op one after `shutdown()` (OTel logs SDK)."""
         if self._shut_down or self.settings.disabled:
             return NoOpLogger(name, version, schema_url, attributes)
         return OtelLogger(self.handle, name or "", version, schema_url, attributes)
@@ -104,7 +114,7 @@ class LoggerProvider(SdkLoggerProvider):
         return self._pipeline.force_flush(timeout_millis)
 
     def shutdown(self, timeout_millis: int | None = None) -> bool:  # type: ignore[override]
-        """Refuse new records, deliver what is there, end the threads; what is left then is counted as dropped.
+        """Refuse new records, deliver what is there, end the threads; count what is left then as dropped.
 
         Args:
             timeout_millis: Longest wait. Default: `buffer.shutdown_timeout_millis`.
@@ -201,7 +211,7 @@ class OtelLogger(ApiLogger):
             scope_attributes=dict(attributes) if attributes else None,
         )
 
-    def emit(  # type: ignore[override]
+    def emit(  # noqa: PLR0913 - the OpenTelemetry API's signature
         self,
         record: LogRecord | None = None,
         *,
@@ -219,23 +229,29 @@ class OtelLogger(ApiLogger):
 
         A field of the wrong type is left out, or becomes text; the record is kept.
         """
-        if record is not None:
-            timestamp, observed_timestamp = record.timestamp, record.observed_timestamp
-            context, severity_number = _context(record), record.severity_number
-            severity_text, body, attributes = record.severity_text, record.body, record.attributes
-            event_name = record.event_name
-            exception = getattr(record, "exception", None)
-        fields: dict[str, Any] = {
-            "body": body,
-            "severity_number": getattr(severity_number, "value", severity_number) or 0,
-            "severity_text": severity_text or "",
-            "time_unix_nano": timestamp,
-            "observed_time_unix_nano": observed_timestamp,
-            "attributes": attributes,
-            "event_name": event_name,
-            "context": context,
-            "exception": exception,
-        }
+        try:
+            if record is not None:
+                timestamp, observed_timestamp = record.timestamp, record.observed_timestamp
+                context, severity_number = _context(record), record.severity_number
+                severity_text, body, attributes = record.severity_text, record.body, record.attributes
+                event_name, exception = record.event_name, record.exception
+            fields: dict[str, Any] = {
+                "body": body,
+                "severity_number": getattr(severity_number, "value", severity_number) or 0,
+                "severity_text": severity_text or "",
+                "time_unix_nano": timestamp,
+                "observed_time_unix_nano": observed_timestamp,
+                "attributes": attributes,
+                "event_name": event_name,
+                "context": context,
+                "exception": exception,
+            }
+            self._emit(fields)
+        except Exception as error:
+            what = f"a record of logger {self._name!r} is not one of OpenTelemetry's: {error}"
+            say("otel-record-lost", what, self._name)
+
+    def _emit(self, fields: dict[str, Any]) -> None:
         try:
             self._native.emit_record(**fields)
         except Exception:
@@ -245,10 +261,10 @@ class OtelLogger(ApiLogger):
     def enabled(
         self,
         *,
-        context: Context | None = None,
+        context: Context | None = None,  # noqa: ARG002 - the OpenTelemetry API's signature
         severity_number: SeverityNumber | None = None,
-        event_name: str | None = None,
+        event_name: str | None = None,  # noqa: ARG002 - the OpenTelemetry API's signature
     ) -> bool:
-        """Tell whether a record of this severity would be kept now; unspecified counts as INFO."""
-        number = severity_number.value if severity_number else int(Severity.INFO)
-        return self._native.is_enabled_for(number)
+        """Tell whether a record of this severity would be kept now; an unspecified one passes every level."""
+        number = severity_number.value if severity_number is not None else 0
+        return self._native.is_enabled_for(number or int(Severity.FATAL4))

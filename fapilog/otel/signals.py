@@ -1,7 +1,7 @@
 """Traces and metrics: the stock SDK with `opentelemetry-exporter-otlp`, over HTTP unless told otherwise.
 
-The exporters read their own `OTEL_EXPORTER_OTLP_*` variables. What they log about an unreachable collector becomes
-one line a minute instead of a storm, and never enters our pipeline.
+The exporters read their own `OTEL_EXPORTER_OTLP_*` variables. What they log about an unreachable collector
+becomes one line a minute instead of a storm, and never enters our pipeline.
 """
 
 from __future__ import annotations
@@ -9,10 +9,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import (
+    ConsoleMetricExporter,
+    MetricExporter,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
@@ -24,31 +30,46 @@ from fapilog.errors import MissingDependencyError
 _NOISY_LOGGERS = ("opentelemetry.exporter", "opentelemetry.sdk")
 
 
-def tracer_provider(resource: Resource, *, otlp: bool) -> tuple[trace.TracerProvider, bool]:
+def exporters(variable: str, *, otlp: bool) -> Sequence[str]:
+    """Return which of `otlp` and `console` a variable names; an unknown name is said and ignored.
+
+    Args:
+        variable: `OTEL_TRACES_EXPORTER` or `OTEL_METRICS_EXPORTER`.
+        otlp: Whether OTLP is meant when the variable says nothing.
+    """
+    names = [name.strip().lower() for name in os.environ.get(variable, "").split(",") if name.strip()]
+    known = [name for name in names if name in ("otlp", "console", "none")]
+    for name in names:
+        if name not in known:
+            say("variable-ignored", f"{variable} names {name!r}; known are otlp, console and none", variable)
+    chosen = known or (["otlp"] if otlp else [])
+    return [] if "none" in chosen else chosen
+
+
+def tracer_provider(resource: Resource, names: Sequence[str]) -> tuple[trace.TracerProvider, bool]:
     """Return the process's tracer provider and whether we made it; one that somebody installed is reused.
 
     Args:
         resource: For a provider of ours.
-        otlp: Whether spans go to OTLP when `OTEL_TRACES_EXPORTER` says nothing.
+        names: Exporters for a provider of ours, as `exporters()` returns them.
     """
     installed = otel_private.installed_tracer_provider()
     if installed is not None:
         say("provider-reused", "a tracer provider is installed already and is used as it is", "trace")
         return installed, False
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    for name in _exporters("OTEL_TRACES_EXPORTER", otlp=otlp):
+    for name in names:
         provider.add_span_processor(BatchSpanProcessor(_span_exporter(name)))
     otel_private.install_tracer_provider(provider)
     return provider, True
 
 
-def meter_provider(resource: Resource, *, otlp: bool) -> tuple[metrics.MeterProvider, bool]:
+def meter_provider(resource: Resource, names: Sequence[str]) -> tuple[metrics.MeterProvider, bool]:
     """Return the process's meter provider and whether we made it; as `tracer_provider`."""
     installed = otel_private.installed_meter_provider()
     if installed is not None:
         say("provider-reused", "a meter provider is installed already and is used as it is", "metrics")
         return installed, False
-    names = _exporters("OTEL_METRICS_EXPORTER", otlp=otlp)
     readers = [PeriodicExportingMetricReader(_metric_exporter(name)) for name in names]
     provider = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
     otel_private.install_meter_provider(provider)
@@ -74,47 +95,30 @@ class _OncePerMinute(logging.Handler):
         say("stock-exporter", f"{record.name.rsplit('.', 1)[-1]}: {first_line[:200]}", record.name)
 
 
-def _exporters(variable: str, *, otlp: bool) -> Sequence[str]:
-    value = os.environ.get(variable, "").strip()
-    names = [name.strip().lower() for name in value.split(",") if name.strip()]
-    known = [name for name in names if name in ("otlp", "console", "none")]
-    for name in names:
-        if name not in known:
-            say("variable-ignored", f"{variable} names {name!r}; known are otlp, console and none", variable)
-    chosen = known or (["otlp"] if otlp else [])
-    return [] if "none" in chosen else chosen
-
-
 def _uses_grpc(signal: str) -> bool:
-    value = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
-    return value == "grpc"
+    names = (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    return next((value for name in names if (value := os.environ.get(name))), "") == "grpc"
 
 
 def _span_exporter(name: str) -> SpanExporter:
     if name == "console":
         return ConsoleSpanExporter()
-    try:
-        if _uses_grpc("TRACES"):
-            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
-
-            return GrpcSpanExporter()
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-        return OTLPSpanExporter()
-    except ImportError as error:
-        raise MissingDependencyError("opentelemetry-exporter-otlp", "exporting spans") from error
+    exporter: SpanExporter = _otlp_exporter("TRACES", "trace_exporter", "OTLPSpanExporter")
+    return exporter
 
 
 def _metric_exporter(name: str) -> MetricExporter:
     if name == "console":
         return ConsoleMetricExporter()
+    exporter: MetricExporter = _otlp_exporter("METRICS", "metric_exporter", "OTLPMetricExporter")
+    return exporter
+
+
+def _otlp_exporter(signal: str, module: str, name: str) -> Any:
+    """Make a stock OTLP exporter; the package is loaded only when it is wanted: it costs 100 ms."""
+    protocol = "grpc" if _uses_grpc(signal) else "http"
     try:
-        if _uses_grpc("METRICS"):
-            from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetricExporter
-
-            return GrpcMetricExporter()
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-
-        return OTLPMetricExporter()
+        home = import_module(f"opentelemetry.exporter.otlp.proto.{protocol}.{module}")
     except ImportError as error:
-        raise MissingDependencyError("opentelemetry-exporter-otlp", "exporting metrics") from error
+        raise MissingDependencyError("opentelemetry-exporter-otlp", f"exporting {signal.lower()}") from error
+    return getattr(home, name)()

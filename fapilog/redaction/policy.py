@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# A key with one of these words is secret wherever the word stands: `old_password_hash`, `Proxy-Authorization`.
+# A key with one of these words is secret wherever it stands: `old_password_hash`, `Proxy-Authorization`.
 _ANYWHERE = (
     "authorization",
     "cookie",

@@ -184,7 +184,8 @@ class Settings(BaseSettings):
         """
         changes = leaves(type(self), overrides)
         kept = {name: self._value(name) for name in self._origins if name in ROWS and name not in changes}
-        changed = type(self).load(environ={}, **(kept | changes))
+        values: dict[str, Any] = kept | changes
+        changed = type(self).load(environ={}, **values)
         changed._origins.update({name: self._origins[name] for name in kept})
         return changed
 

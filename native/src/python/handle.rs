@@ -106,9 +106,9 @@ impl Pipeline {
         self.change_taps(py, |taps| taps.push(tap));
     }
 
-    /// Removes a tap; unknown ones are ignored.
+    /// Removes a tap; unknown ones are ignored. Equal is enough: a bound method is a new object whenever it is read.
     fn remove_tap(&self, py: Python<'_>, tap: &Bound<'_, PyAny>) {
-        self.change_taps(py, |taps| taps.retain(|other| !other.is(tap)));
+        self.change_taps(py, |taps| taps.retain(|other| !other.bind(py).eq(tap).unwrap_or(false)));
     }
 }
 

@@ -14,12 +14,16 @@ use std::ptr;
 /// The Python functions, by the names of the `connect_capture` keywords.
 struct Helpers {
     describe_exception: Py<PyAny>,
+    severity_number: Py<PyAny>,
     unix_nanos: Py<PyAny>,
     wait_for_room: Py<PyAny>,
     on_event_loop: Py<PyAny>,
     on_notice: Py<PyAny>,
     configure_defaults: Py<PyAny>,
 }
+
+/// What a severity that nobody knows becomes.
+const INFO: u8 = 9;
 
 static HELPERS: PyOnceLock<Helpers> = PyOnceLock::new();
 /// The awaitable that almost every log call returns.
@@ -55,10 +59,11 @@ pub fn init(py: Python<'_>) -> PyResult<()> {
 
 /// Connects capture with the Python functions it needs now and then.
 #[pyfunction]
-#[pyo3(signature = (*, describe_exception, unix_nanos, wait_for_room, on_event_loop, on_notice, configure_defaults))]
+#[pyo3(signature = (*, describe_exception, severity_number, unix_nanos, wait_for_room, on_event_loop, on_notice, configure_defaults))]
 pub fn connect_capture(
     py: Python<'_>,
     describe_exception: Py<PyAny>,
+    severity_number: Py<PyAny>,
     unix_nanos: Py<PyAny>,
     wait_for_room: Py<PyAny>,
     on_event_loop: Py<PyAny>,
@@ -67,6 +72,7 @@ pub fn connect_capture(
 ) {
     let helpers = Helpers {
         describe_exception,
+        severity_number,
         unix_nanos,
         wait_for_room,
         on_event_loop,
@@ -133,28 +139,21 @@ pub fn configure_defaults(py: Python<'_>) {
     }
 }
 
-/// The level that `log(severity, …)` names: an OTel number, a standard-library level above 24, or a name.
+/// The level that `log(severity, …)` names: an OTel number here, everything else by Python's tables.
 pub fn level_of(severity: &Bound<'_, PyAny>) -> Level {
     let number = match severity.extract::<i64>() {
-        Ok(number @ 0..=24) => number as u8,
-        Ok(25..=34) => 13,
-        Ok(35..=44) => 17,
-        Ok(_) => 21,
-        Err(_) => number_of_name(&severity.to_string()),
+        Ok(number @ 1..=24) => number as u8,
+        _ => ask_severity_number(severity).unwrap_or(INFO),
     };
     Level::new(number, severity_short_name(i32::from(number)), number >= 17)
 }
 
-/// Severity number of a level name; INFO for an unknown one, so that the record is kept.
-fn number_of_name(name: &str) -> u8 {
-    match name.to_ascii_lowercase().as_str() {
-        "trace" => 1,
-        "debug" => 5,
-        "warn" | "warning" => 13,
-        "error" | "exception" => 17,
-        "critical" | "fatal" => 21,
-        _ => 9,
-    }
+/// The number of a `logging` level or of a name; `None` when it cannot be told, so that the record is kept.
+#[cold]
+fn ask_severity_number(severity: &Bound<'_, PyAny>) -> Option<u8> {
+    let helpers = HELPERS.get(severity.py())?;
+    let number: u8 = helpers.severity_number.bind(severity.py()).call1((severity,)).ok()?.extract().ok()?;
+    (number <= 24).then_some(number)
 }
 
 /// Drops the error of a Python call that must not harm the application; KeyboardInterrupt and SystemExit are put back

@@ -1,0 +1,70 @@
+"""The ledger's two equations, and what it prints."""
+
+import dataclasses
+
+import pytest
+
+from fapilog.ledger import ExporterLedger, Ledger, from_native
+
+NATIVE = {
+    "offered": 10,
+    "filtered": 1,
+    "refused": {"shed": 2, "shut_down": 0, "capture_failed": 1},
+    "accepted": 6,
+    "adopted": 0,
+    "exporters": {
+        "otlp": {
+            "accepted": 6,
+            "delivered": 2,
+            "rejected": 1,
+            "dropped": {"expired": 1, "shutdown": 0},
+            "pending": 2,
+        }
+    },
+    "console": (4, 2),
+}
+
+
+def test_a_native_ledger_becomes_a_value():
+    otlp = ExporterLedger(6, 2, 1, {"expired": 1, "shutdown": 0}, 2)
+    refused = {"shed": 2, "shut_down": 0, "capture_failed": 1}
+    assert from_native(NATIVE, console=False) == Ledger(10, 1, refused, 6, 0, {"otlp": otlp})
+    console = ExporterLedger(6, 4, 2, {}, 0)
+    both = Ledger(10, 1, refused, 6, 0, {"otlp": otlp, "console": console})
+    assert from_native(NATIVE, console=True) == both
+    assert both.balanced
+
+
+def test_it_prints_both_equations_without_terms_that_are_zero():
+    assert str(from_native(NATIVE, console=True)) == (
+        "offered 10 = filtered 1 + refused 2 (shed) + refused 1 (capture_failed) + accepted 6\n"
+        "otlp: accepted 6 = delivered 2 + rejected 1 + dropped 1 (expired) + pending 2\n"
+        "console: accepted 6 = delivered 4 + rejected 2 + pending 0"
+    )
+
+
+@pytest.mark.parametrize("term", ["offered", "filtered", "accepted"])
+def test_a_term_that_is_off_by_one_breaks_the_first_equation(term):
+    ledger = from_native(NATIVE, console=False)
+    assert not dataclasses.replace(ledger, **{term: getattr(ledger, term) + 1}).balanced
+
+
+@pytest.mark.parametrize("term", ["accepted", "delivered", "rejected", "pending"])
+def test_a_term_that_is_off_by_one_breaks_the_second_equation(term):
+    ledger = from_native(NATIVE, console=False)
+    side = ledger.exporters["otlp"]
+    wrong = dataclasses.replace(side, **{term: getattr(side, term) + 1})
+    assert not dataclasses.replace(ledger, exporters={"otlp": wrong}).balanced
+
+
+def test_adopted_records_count_on_the_exporters_side():
+    side = ExporterLedger(accepted=1, delivered=3, rejected=0, dropped={}, pending=0)
+    assert (side.balanced(), side.balanced(adopted=2)) == (False, True)
+
+
+def test_a_ledger_cannot_be_changed():
+    ledger = from_native(NATIVE, console=False)
+    with pytest.raises(TypeError):
+        ledger.refused["shed"] = 0  # type: ignore[index]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ledger.offered = 0  # type: ignore[misc]

@@ -1,0 +1,219 @@
+"""`LoggerProvider` keeps the promises of the OpenTelemetry logs API and SDK."""
+
+import asyncio
+
+import pytest
+from opentelemetry import trace
+from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.resources import Resource
+
+from fapilog import LoggerProvider, Settings, diagnostics
+from fapilog.errors import ConfigurationError, LifecycleError
+from fapilog.testing import OtlpReceiver
+from tests.unit.recording import NOW, Recorder, expected
+
+SPAN = trace.SpanContext(0xA, 0xB, is_remote=False, trace_flags=trace.TraceFlags(1))
+IN_SPAN = trace.set_span_in_context(trace.NonRecordingSpan(SPAN), Context())
+FIELDS = {
+    "timestamp": 1,
+    "observed_timestamp": 2,
+    "context": IN_SPAN,
+    "severity_number": SeverityNumber.WARN,
+    "severity_text": "careful",
+    "body": {"order": 1},
+    "attributes": {"k": "v", "password": "p"},
+    "event_name": "e",
+}
+WHOLE = expected(
+    13,
+    "careful",
+    {"order": 1},
+    time_unix_nano=1,
+    observed_time_unix_nano=2,
+    attributes={"k": "v", "password": "[REDACTED:secret]"},
+    event_name="e",
+    trace_id=f"{0xA:032x}",
+    span_id=f"{0xB:016x}",
+    flags=1,
+)
+
+
+def test_both_forms_of_emit_record_every_field():
+    with Recorder() as recorder:
+        logger = recorder.provider.get_logger("shop")
+        logger.emit(**FIELDS)
+        logger.emit(LogRecord(**FIELDS))
+        assert recorder.records == [WHOLE, WHOLE]
+
+
+def test_an_empty_record_has_no_time_no_severity_and_the_current_span():
+    with Recorder() as recorder, trace.use_span(trace.NonRecordingSpan(SPAN)):
+        recorder.provider.get_logger("shop").emit()
+        ids = {"trace_id": f"{0xA:032x}", "span_id": f"{0xB:016x}", "flags": 1}
+        assert recorder.only == expected(0, "", time_unix_nano=0, observed_time_unix_nano=NOW, **ids)
+
+
+def test_an_exception_is_described_in_both_forms_and_given_attributes_win():
+    error = ValueError("v")
+    with Recorder() as recorder:
+        logger = recorder.provider.get_logger("shop")
+        logger.emit(exception=error, attributes={"exception.message": "mine"})
+        logger.emit(LogRecord(exception=error, attributes={"exception.message": "mine"}))
+        stack = "ValueError: v\n"
+        wanted = {
+            "exception.type": "ValueError",
+            "exception.message": "mine",
+            "exception.stacktrace": stack,
+        }
+        assert [record.attributes for record in recorder.records] == [wanted, wanted]
+        assert {record.repeated_keys for record in recorder.records} == {()}
+
+
+@pytest.mark.filterwarnings("ignore:LogRecord init with:DeprecationWarning")
+def test_ids_given_to_a_log_record_are_kept():
+    record = LogRecord(body="x", trace_id=0xC, span_id=0xD, trace_flags=trace.TraceFlags(1))
+    with Recorder() as recorder:
+        recorder.provider.get_logger("shop").emit(record)
+        found = (recorder.only.trace_id, recorder.only.span_id, recorder.only.flags)
+    assert found == (f"{0xC:032x}", f"{0xD:016x}", 1)
+
+
+def test_an_unspecified_severity_passes_every_level_and_is_enabled():
+    with Recorder(level="error") as recorder:
+        logger = recorder.provider.get_logger("shop")
+        for number in (None, SeverityNumber.UNSPECIFIED, SeverityNumber.INFO, SeverityNumber.ERROR):
+            logger.emit(body=str(number), severity_number=number)
+        kept = [record.body for record in recorder.records]
+        enabled = [
+            logger.enabled(),
+            logger.enabled(severity_number=SeverityNumber.UNSPECIFIED),
+            logger.enabled(severity_number=SeverityNumber.INFO, event_name="e", context=Context()),
+            logger.enabled(severity_number=SeverityNumber.ERROR),
+        ]
+    assert kept == ["None", "SeverityNumber.UNSPECIFIED", "SeverityNumber.ERROR"]
+    assert enabled == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timestamp": "now"},
+        {"timestamp": -1},
+        {"severity_number": 9},
+        {"severity_text": 9},
+        {"event_name": 9},
+    ],
+)
+def test_fields_of_a_wrong_type_are_said_and_do_not_raise(capsys, wrong):
+    diagnostics._voice.forget()
+    with Recorder() as recorder:
+        recorder.provider.get_logger("shop").emit(body="x", **wrong)
+        assert recorder.records == []
+    said = capsys.readouterr().err
+    assert said.startswith("fapilog: a record of logger 'shop' is not one of OpenTelemetry's: ")
+    assert said.endswith(" [otel-record-lost]\n")
+
+
+def test_scope_and_resource_reach_the_receiver():
+    with OtlpReceiver() as receiver:
+        settings = Settings.load(environ={}, otlp={"endpoint": receiver.logs_endpoint}, sequence=False)
+        with LoggerProvider(Resource({"service.name": "shop"}), settings=settings) as provider:
+            provider.pipeline.fix_clock(NOW)
+            scope = ("orders", "1.2", "https://example.org/schema", {"team": "a"})
+            provider.get_logger(*scope).emit(body="x")
+            assert provider.force_flush()
+        [record] = receiver.log_records
+    assert record == expected(
+        0,
+        "",
+        "x",
+        time_unix_nano=0,
+        scope_name="orders",
+        scope_version="1.2",
+        scope_attributes={"team": "a"},
+        resource={"service.name": "shop"},
+    )
+
+
+def test_a_logger_without_a_name_works():
+    with Recorder() as recorder:
+        recorder.provider.get_logger(None).emit(body="x")
+        assert recorder.only.scope_name == ""
+
+
+def test_after_shutdown_loggers_do_nothing():
+    recorder = Recorder()
+    before = recorder.provider.get_logger("shop")
+    assert recorder.provider.shutdown() is True
+    assert recorder.provider.shutdown() is True
+    before.emit(body="x")
+    assert isinstance(recorder.provider.get_logger("shop"), NoOpLogger)
+    assert recorder.records == []
+    assert recorder.provider.ledger().refused == {"shed": 0, "shut_down": 1, "capture_failed": 0}
+    assert recorder.provider.finish() is True
+
+
+def test_a_disabled_provider_gives_loggers_that_do_nothing():
+    with Recorder(disabled=True) as recorder:
+        assert isinstance(recorder.provider.get_logger("shop"), NoOpLogger)
+
+
+def test_a_processor_is_refused_rather_than_never_called():
+    processor = SimpleLogRecordProcessor(InMemoryLogRecordExporter())
+    with Recorder() as recorder, pytest.raises(LifecycleError) as caught:
+        recorder.provider.add_log_record_processor(processor)
+    assert caught.value.code == "not-in-this-version"
+    assert "SimpleLogRecordProcessor" in str(caught.value)
+
+
+def test_code_that_asks_for_the_sdk_provider_accepts_it():
+    with Recorder() as recorder:
+        assert isinstance(recorder.provider, SdkLoggerProvider)
+        assert recorder.provider.resource == Resource.get_empty()
+
+
+def test_leaving_the_block_shuts_down_sync_and_async():
+    async def use() -> LoggerProvider:
+        async with LoggerProvider(exporters=["none"]) as provider:
+            return provider
+
+    with LoggerProvider(exporters=["none"]) as provider:
+        pass
+    for one in (provider, asyncio.run(use())):
+        assert isinstance(one.get_logger("x"), NoOpLogger)
+
+
+@pytest.mark.parametrize(
+    ("argument", "setting", "used"),
+    [
+        (None, None, ("otlp",)),
+        (None, ["console"], ("console",)),
+        (["none"], ["console"], ()),
+        (["otlp", "console"], None, ("otlp", "console")),
+    ],
+)
+def test_exporters_come_from_the_argument_then_the_settings_then_otlp(argument, setting, used):
+    settings = Settings.load(environ={}, exporters=setting)
+    provider = LoggerProvider(settings=settings, exporters=argument)
+    assert provider.exporters == used
+    provider.shutdown()
+
+
+def test_a_proxy_that_cannot_be_used_is_a_configuration_error(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://x")
+    with pytest.raises(ConfigurationError) as caught:
+        LoggerProvider(exporters=["otlp"])
+    assert caught.value.code == "setting-invalid"
+    assert caught.value.what.startswith("proxy URL in HTTP_PROXY is not usable")
+    assert caught.value.remedy == "set it to http://host:port, or add the endpoint's host to NO_PROXY"
+
+
+def test_a_certificate_that_is_none_is_a_configuration_error(tmp_path):
+    path = tmp_path / "garbage.pem"
+    path.write_text("garbage")
+    otlp = {"certificate": str(path), "endpoint": "https://127.0.0.1:1/v1/logs"}
+    with pytest.raises(ConfigurationError, match=r"garbage\.pem"):
+        LoggerProvider(settings=Settings.load(environ={}, otlp=otlp))
