@@ -18,7 +18,8 @@ from fapilog.severity import Severity
 _NOT_PROPAGATING = ("uvicorn", "uvicorn.access", "gunicorn.error", "gunicorn.access")
 # What delivers records must not make new ones.
 _OURS = ("fapilog", "opentelemetry.exporter", "opentelemetry.sdk")
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# uvicorn repeats its message with escape sequences in `color_message`, for its own formatter.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 class FapilogHandler(logging.Handler):
