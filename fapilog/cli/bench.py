@@ -1,7 +1,7 @@
 """`fapilog bench`: what a log call costs here, and how many records a second arrive. Loopback only.
 
-Times of one machine say little; the ratios do. The unit of a call is an empty Python function called alike; that
-of delivery is the stock OpenTelemetry SDK sending to the same receiver. `make bench` measures much more.
+Times of one machine say little; the ratios do. The unit of a call is an empty Python function called alike;
+that of delivery is the stock OpenTelemetry SDK at the same receiver. `make bench` measures much more.
 """
 
 from __future__ import annotations
