@@ -5,6 +5,7 @@ It needs the extra `fapilog[fastapi]`; `fapilog.cli.demo` loads it.
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import urllib.error
@@ -67,6 +68,8 @@ def serving(telemetry: Telemetry) -> Iterator[str]:
     # Bound and listening before the thread starts: an early request waits in the queue of the socket.
     with socket.create_server((HOST, 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+        # Requests are what the demo is about; a server's start and stop would be records without a trace.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         thread = threading.Thread(target=server.run, args=([listener],), name="demo-uvicorn", daemon=True)
         thread.start()
         try:

@@ -1,4 +1,4 @@
-"""CONTRIBUTING says what is true: each dependency has a row, each command exists, the sample error is real."""
+"""CONTRIBUTING says what is true: each dependency has a row, each command exists, the error is real."""
 
 import re
 import tomllib

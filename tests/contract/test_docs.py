@@ -99,6 +99,8 @@ def test_every_setting_is_described_in_a_sentence():
 
 def test_every_command_of_the_core_has_its_heading():
     headings = re.findall(r"^## (.+)$", page("cli.md"), re.MULTILINE)
+    for command in app.registered_commands:
+        assert f"fapilog {command.name or command.callback.__name__}" in headings
     for group in app.registered_groups:
         for command in group.typer_instance.registered_commands:
             assert f"fapilog {group.name} {command.name or command.callback.__name__}" in headings

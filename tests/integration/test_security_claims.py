@@ -1,4 +1,4 @@
-"""SECURITY.md, "the default policy": a secret, by whatever door it came, is not in the bytes that are sent."""
+"""SECURITY.md, "the default policy": a secret, by whatever door, is not in the bytes that are sent."""
 
 import logging
 from dataclasses import dataclass
