@@ -21,7 +21,7 @@ INTERVAL_SECONDS = 60.0
 # Subjects remembered before the memory is cleared: names come from outside, so memory needs a bound.
 _SUBJECTS_LIMIT = 1_024
 
-# What the settings say on stderr instead of raising. `docs/reference/errors.md` lists them.
+# What is said on stderr instead of being raised. `docs/reference/errors.md` lists them.
 NOTICES: Mapping[str, str] = MappingProxyType(
     {
         "variable-ignored": "An OTEL_ variable holds a value that cannot be used. The OpenTelemetry"
@@ -29,6 +29,13 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "variable-unknown": "A FAPILOG_ variable has the name of no setting, but is close to one.",
         "timeout-unit": "OTEL_EXPORTER_OTLP_TIMEOUT is 1000 or more. OpenTelemetry for Python reads seconds,"
         " the specification says milliseconds; a number this large is taken as milliseconds.",
+        "configuration-failed": "A record came before `configure_otel()`, and the settings in the environment"
+        " are wrong. Only the console is used; `configure_otel()` would have raised.",
+        "provider-reused": "Somebody installed a provider for logs, spans or metrics before; it stays.",
+        "stock-exporter": "A stock exporter of spans or metrics reports a failure. Log records do not depend"
+        " on it.",
+        "stdlib-record-lost": "A record of `logging` could not be read, usually because of a method of its"
+        " arguments.",
     }
 )
 

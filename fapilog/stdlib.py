@@ -19,7 +19,8 @@ _NOT_PROPAGATING = ("uvicorn", "uvicorn.access", "gunicorn.error", "gunicorn.acc
 # What delivers records must not make new ones.
 _OURS = ("fapilog", "opentelemetry.exporter", "opentelemetry.sdk")
 _BELOW_OURS = tuple(f"{name}." for name in _OURS)
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# uvicorn repeats its message with escape sequences in `color_message`, for its own formatter.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 class FapilogHandler(logging.Handler):

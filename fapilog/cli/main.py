@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from fapilog.cli import config
+from fapilog.cli import bench, config, demo
 from fapilog.diagnostics import one_line
 from fapilog.errors import ConfigurationError, FapilogError
 
@@ -27,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(config.app, name="config")
+app.command()(demo.demo)
+app.command()(bench.bench)
 
 
 def _print_version(wanted: bool) -> None:

@@ -71,6 +71,12 @@ def test_every_error_code_and_every_notice_has_its_heading_and_no_other_has():
     assert headings == [*CODES, *NOTICES]
 
 
+def test_every_line_that_the_code_says_on_stderr_has_a_code_with_a_heading():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "fapilog").rglob("*.py"))
+    said = set(re.findall(r"\bsay\(\s*\"([a-z-]+)\"", sources))
+    assert said - {*CODES, *NOTICES} == set()
+
+
 def test_every_setting_and_every_variable_is_in_its_table():
     settings, environment = page("settings.md"), page("environment.md")
     assert [name for name in ROWS if f"| `{name}` |" not in settings] == []
@@ -93,6 +99,8 @@ def test_every_setting_is_described_in_a_sentence():
 
 def test_every_command_of_the_core_has_its_heading():
     headings = re.findall(r"^## (.+)$", page("cli.md"), re.MULTILINE)
+    for command in app.registered_commands:
+        assert f"fapilog {command.name or command.callback.__name__}" in headings
     for group in app.registered_groups:
         for command in group.typer_instance.registered_commands:
             assert f"fapilog {group.name} {command.name or command.callback.__name__}" in headings

@@ -1,0 +1,122 @@
+"""The demo's service: the application under uvicorn, the requests to it, and the checks of what arrived.
+
+It needs the extra `fapilog[fastapi]`; `fapilog.cli.demo` loads it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+import fapilog
+from fapilog.cli.demo_app import PASSWORD, create_app
+from fapilog.cli.loopback import HOST
+from fapilog.ledger import Ledger
+from fapilog.settings import Settings
+from fapilog.telemetry import Telemetry
+from fapilog.testing import OtlpReceiver
+
+# What the application is asked, and the status it must answer.
+REQUESTS = (
+    ("/orders/42?customer=acme", 200),
+    ("/login?user=ada", 200),
+    ("/stock", 200),
+    ("/payments/42", 402),
+)
+FLUSH_TIMEOUT_MILLIS = 5_000
+_REQUEST_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must be true at the end."""
+
+    what: str
+    holds: bool
+
+
+def run_application(settings: Settings) -> tuple[Ledger, list[int]]:
+    """Serve the application, send it the requests, end it; return the ledger and the statuses."""
+    with fapilog.configure_otel(settings=settings) as telemetry:
+        with serving(telemetry) as address:
+            statuses = [fetch(f"{address}{path}") for path, _ in REQUESTS]
+        telemetry.force_flush(FLUSH_TIMEOUT_MILLIS)
+    # After the shutdown, so that nothing can move any more.
+    return telemetry.ledger(), statuses
+
+
+@contextmanager
+def serving(telemetry: Telemetry) -> Iterator[str]:
+    """Run the application under uvicorn in a thread; its address is ready to be asked at once."""
+    app = create_app()
+    FastAPIInstrumentor.instrument_app(
+        app,
+        tracer_provider=telemetry.tracer_provider,
+        meter_provider=telemetry.meter_provider,
+        exclude_spans=["receive", "send"],
+    )
+    # Bound and listening before the thread starts: an early request waits in the queue of the socket.
+    with socket.create_server((HOST, 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+        # Requests are what the demo is about; a server's start and stop would be records without a trace.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        thread = threading.Thread(target=server.run, args=([listener],), name="demo-uvicorn", daemon=True)
+        thread.start()
+        try:
+            yield f"http://{HOST}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(_REQUEST_TIMEOUT_SECONDS)
+            FastAPIInstrumentor.uninstrument_app(app)
+
+
+def fetch(url: str) -> int:
+    """Send one GET request; return the status."""
+    try:
+        with urllib.request.urlopen(url, timeout=_REQUEST_TIMEOUT_SECONDS) as answer:  # noqa: S310  # nosec B310
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def span_ids(receiver: OtlpReceiver) -> set[str]:
+    """Return `trace id/span id` of every span that the receiver got, in hex."""
+    messages = [request.message for request in receiver.requests]
+    return {
+        f"{span.trace_id.hex()}/{span.span_id.hex()}"
+        for message in messages
+        if isinstance(message, ExportTraceServiceRequest)
+        for resource in message.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    }
+
+
+def find_checks(receiver: OtlpReceiver, ledger: Ledger, statuses: Sequence[int]) -> list[Check]:
+    """Return everything that must hold, with its answer."""
+    records, spans, otlp = receiver.log_records, span_ids(receiver), ledger.exporters["otlp"]
+    inside = [record for record in records if record.trace_id]
+    linked = all(f"{record.trace_id}/{record.span_id}" in spans for record in inside)
+    traces = {record.trace_id for record in inside}
+    decoded = str([request.message for request in receiver.requests])
+    return [
+        Check("every request got the answer it should", list(statuses) == [status for _, status in REQUESTS]),
+        Check("both equations of the ledger add up", ledger.balanced),
+        Check("nothing is lost, nothing is pending", ledger.accepted == otlp.delivered and otlp.pending == 0),
+        Check("the receiver decoded as many records as were delivered", len(records) == otlp.delivered),
+        Check(
+            "every request has a trace, and its records name a span of it",
+            linked and len(traces) == len(REQUESTS),
+        ),
+        Check("no password in anything that was received", PASSWORD not in decoded),
+    ]
