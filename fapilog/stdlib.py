@@ -24,8 +24,8 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 class FapilogHandler(logging.Handler):
     """Passes records of `logging` to a pipeline. Never raises.
 
-    Mapping: logger name → scope, `created` → time in whole microseconds, level → severity (`Severity.from_stdlib`), `getMessage()` → body,
-    `extra` → attributes, `exc_info` → `exception.*`, `stack_info` → `code.stacktrace`.
+    Mapping: logger name → scope, `created` → time in whole microseconds, level → severity (`Severity.from_stdlib`),
+    `getMessage()` → body, `extra` → attributes, `exc_info` → `exception.*`, `stack_info` → `code.stacktrace`.
 
     Args:
         handle: Where records go.

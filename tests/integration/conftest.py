@@ -98,7 +98,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 def configure(
     receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., fapilog.Telemetry]]:
-    """`configure_otel` with short pauses, to `receiver` or another endpoint; shut down and balanced at the end."""
+    """`configure_otel` with short pauses, to `receiver` unless told; shut down and balanced at the end."""
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
     made: list[fapilog.Telemetry] = []

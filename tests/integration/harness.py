@@ -1,4 +1,4 @@
-"""What the tests of the pipeline share: small settings, loggers on receivers, and what they conclude from a ledger."""
+"""What the tests of the pipeline share: settings, what they read from ledger and receiver, programs."""
 
 import os
 import subprocess

@@ -389,6 +389,6 @@ def test_a_tls_fault_keeps_records_and_says_one_line(
         telemetry.shutdown(0)
     [line] = capfd.readouterr().err.splitlines()
     assert line.startswith(f"fapilog: cannot deliver to {endpoint} (cannot reach {endpoint}: ")
-    # Under TLS 1.3 a client without its certificate learns of it after its own handshake, by a broken connection.
+    # Under TLS 1.3 a client without its certificate learns of it late, by a broken connection.
     assert ": TLS: " in line or fault == "no client certificate"
     assert counts(telemetry.ledger()) == {"offered": 1, "accepted": 1, "dropped.shutdown": 1}

@@ -1,4 +1,4 @@
-"""Every answer of a receiver, and every way to have none: what is sent again, what is not, and what is counted."""
+"""Every answer of a receiver, and every way to have none: what is sent again, and what is counted."""
 
 import threading
 import time
