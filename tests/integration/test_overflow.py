@@ -153,42 +153,67 @@ def test_memory_stays_below_its_limit(
 # Shedding
 
 
+def fill_until(telemetry: fapilog.Telemetry, floor: int) -> None:
+    """Fills the buffer with errors, each sealed before the next, until records below `floor` are shed."""
+    log = fapilog.get_logger("filler")
+    while telemetry.health().shedding_below < floor:
+        before = telemetry.health().buffer_bytes
+        log.error(PADDING)
+        # A chunk counts with its whole size until the sealer has made a block of it.
+        while telemetry.health().buffer_bytes >= before + CHUNK_BYTES:
+            telemetry.force_flush(1)
+
+
 def test_shedding_takes_debug_first_then_info_then_warnings_and_never_what_is_protected(
     configure: Configure, receiver: OtlpReceiver, release: threading.Event
 ) -> None:
-    telemetry = configure(otlp={"compression": "none", "max_in_flight": 1}, level="debug", buffer=SMALL)
+    limits = SMALL | {"limit_bytes": 100 * CHUNK_BYTES}
+    telemetry = configure(otlp={"compression": "none"}, level="debug", buffer=limits)
     log = fapilog.get_logger("orders")
-    floors: list[int] = []
-    enabled: dict[int, list[bool]] = {}
-    shed: dict[int, int] = {}
-    for _ in range(200):
-        log.error(PADDING)
-        floor = telemetry.health().shedding_below
-        if floors and floors[-1] >= floor:
-            continue
-        floors.append(floor)
-        enabled[floor] = [log.is_enabled_for(severity) for severity in (5, 9, 13, 17)]
-        before = telemetry.ledger().refused["shed"]
-        for method in (log.debug, log.info, log.warning):
-            if not log.is_enabled_for({log.debug: 5, log.info: 9, log.warning: 13}[method]):
-                method("shed")
-        shed[floor] = telemetry.ledger().refused["shed"] - before
-    assert floors == [0, 9, 13, 17]
-    assert enabled == {
-        0: [True, True, True, True],
-        9: [False, True, True, True],
-        13: [False, False, True, True],
-        17: [False, False, False, True],
-    }
-    assert shed == {0: 0, 9: 1, 13: 2, 17: 3}
-    accepted = telemetry.ledger().accepted
-    for method in (log.error, log.critical, log.audit, log.security):
-        method("spared")
-    log.info("spared", category=fapilog.EventCategory("security"))
-    assert telemetry.ledger().accepted >= accepted + 4
+    spared = [log.error, log.critical, log.audit, log.security]
+    lowly = [log.debug, log.info, log.warning]
+    for percent, floor, shed in ((75, 9, lowly[:1]), (90, 13, lowly[:2]), (95, 17, lowly)):
+        fill_until(telemetry, floor)
+        health = telemetry.health()
+        assert health.shedding_below == floor
+        assert percent <= 100 * health.buffer_bytes / health.buffer_limit_bytes < percent + 2
+        assert [log.is_enabled_for(severity) for severity in (5, 9, 13, 17)] == [
+            severity >= floor for severity in (5, 9, 13, 17)
+        ]
+        before = telemetry.ledger()
+        for method in shed:
+            method("shed")
+        for method in spared:
+            method("spared")
+        after = telemetry.ledger()
+        assert after.refused["shed"] - before.refused["shed"] == len(shed)
+        assert after.accepted - before.accepted == len(spared)
     drain(telemetry, release)
-    assert bodies(receiver).count("spared") >= 4
-    assert "shed" not in bodies(receiver)
+    arrived = bodies(receiver)
+    assert (arrived.count("spared"), arrived.count("shed")) == (12, 0)
+    offered = telemetry.ledger().offered
+    assert len(missing(receiver.log_records, offered)) == 6 == offered - len(arrived)
+
+
+@pytest.mark.parametrize("door", ["keyword", "event"])
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="native/src/python/logger.rs: `admit` sheds by level before the category is read, so a security"
+    " event at INFO is shed although `Emission.reserved` marks it as protected",
+)
+def test_shedding_spares_records_of_the_category_security(
+    configure: Configure, release: threading.Event, door: str
+) -> None:
+    telemetry = configure(otlp={"compression": "none"}, buffer=SMALL | {"limit_bytes": 100 * CHUNK_BYTES})
+    fill_until(telemetry, 13)
+    log = fapilog.get_logger("orders")
+    category = fapilog.EventCategory("security")
+    if door == "keyword":
+        log.info("login failed", category=category)
+    else:
+        log.emit(fapilog.LogEvent(message="login failed", category=category))
+    assert telemetry.ledger().refused["shed"] == 0
 
 
 def test_the_floor_falls_when_the_buffer_drains(
@@ -214,6 +239,7 @@ def test_the_floor_falls_when_the_buffer_drains(
 
 @pytest.mark.xfail(
     strict=True,
+    raises=AssertionError,
     reason="native/src/buffer.rs: a handed-over chunk counts with chunk_bytes, however little it holds, so"
     " small blocks shed INFO at 75 % of 64 MiB while they hold some kilobytes",
 )
