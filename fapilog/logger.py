@@ -53,7 +53,8 @@ def _unix_nanos(value: Any) -> int | None:
     if isinstance(value, datetime.datetime):
         return (value.astimezone(datetime.UTC) - _EPOCH) // datetime.timedelta(microseconds=1) * 1_000
     if isinstance(value, float):
-        return int(value * 1e9)
+        # Multiplied by 1e9, seconds of today are rounded to 256 nanoseconds; microseconds are exact.
+        return round(value * 1e6) * 1_000
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -26,8 +26,9 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 class FapilogHandler(logging.Handler):
     """Passes records of `logging` to a pipeline. Never raises.
 
-    Mapping: logger name → scope, `created` → time, level → severity (`Severity.from_stdlib`), `getMessage()`
-    → body, `extra` → attributes, `exc_info` → `exception.*`, `stack_info` → `code.stacktrace`.
+    Mapping: logger name → scope, `created` → time in whole microseconds, level → severity
+    (`Severity.from_stdlib`), `getMessage()` → body, `extra` → attributes, `exc_info` → `exception.*`,
+    `stack_info` → `code.stacktrace`.
 
     Args:
         handle: Where records go.
@@ -58,7 +59,7 @@ class FapilogHandler(logging.Handler):
                 body=body,
                 severity_number=number,
                 severity_text=Severity(number).text,
-                time_unix_nano=int(record.created * 1e9),
+                time_unix_nano=round(record.created * 1e6) * 1_000,
                 attributes=attributes,
                 exception=record.exc_info[1] if record.exc_info else None,
             )

@@ -5,9 +5,7 @@ mod core;
 mod records;
 
 use crate::core::default_policy;
-use fapilog_native::record::{
-    key_field, patch_sequence, severity_field, tag, Meta, RecordWriter, TraceFields,
-};
+use fapilog_native::record::{patch_sequence, tag, KeyField, Meta, RecordWriter, SeverityField, TraceFields};
 use fapilog_native::redact::{redact, FrameSettings};
 use fapilog_native::wire::{get_varint, varint_len};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -103,7 +101,7 @@ fn write_value(writer: &mut RecordWriter, any: &AnyValue) {
 }
 
 fn write_attribute(writer: &mut RecordWriter, attribute: &KeyValue, short_forms: bool) {
-    let key = key_field(attribute.key.as_bytes());
+    let key = KeyField::new(attribute.key.as_bytes());
     let any = attribute.value.as_ref().unwrap();
     match &any.value {
         None if short_forms => writer.attribute_none(&key),
@@ -120,10 +118,16 @@ fn write_attribute(writer: &mut RecordWriter, attribute: &KeyValue, short_forms:
 }
 
 fn write(writer: &mut RecordWriter, record: &LogRecord, short_forms: bool) {
-    let severity = severity_field(record.severity_number as u8, &record.severity_text);
-    writer.begin(record.time_unix_nano, record.observed_time_unix_nano, &severity);
-    if let (Ok(trace_id), Ok(span_id)) = (record.trace_id[..].try_into(), record.span_id[..].try_into()) {
-        writer.trace(&TraceFields::new(trace_id, span_id, record.flags as u8));
+    let long = record.severity_text.len() > SeverityField::TEXT_BYTES;
+    let text = if long { "" } else { record.severity_text.as_str() };
+    let severity = SeverityField::new(record.severity_number as u8, text);
+    let span = match (record.trace_id[..].try_into(), record.span_id[..].try_into()) {
+        (Ok(trace_id), Ok(span_id)) => Some(TraceFields::new(trace_id, span_id, record.flags as u8)),
+        _ => None,
+    };
+    writer.begin(record.time_unix_nano, record.observed_time_unix_nano, &severity, span.as_ref());
+    if long {
+        writer.severity_text(record.severity_text.as_bytes());
     }
     match record.body.as_ref() {
         Some(AnyValue { value: Some(Value::StringValue(text)) }) if short_forms => {
@@ -189,7 +193,7 @@ proptest! {
         write(&mut writer, &kept, true);
         let length = writer.len();
         // Left open on purpose: capture fails in the middle of a value.
-        let _ = writer.open_attribute(&key_field(b"half"));
+        let _ = writer.open_attribute(&KeyField::new(b"half"));
         write_value(&mut writer, forgotten.value.as_ref().unwrap());
         writer.rewind(length);
         write_attribute(&mut writer, &after, true);
@@ -260,7 +264,7 @@ fn the_padded_number_is_minimal_protobuf_up_to_49_bits() {
 #[test]
 fn a_late_time_replaces_the_first_one_only() {
     let mut writer = RecordWriter::new();
-    writer.begin(1, 2, &severity_field(9, "INFO"));
+    writer.begin(1, 2, &SeverityField::new(9, "INFO"), None);
     writer.set_time(3);
     let record = LogRecord::decode(writer.record()).unwrap();
     assert_eq!((record.time_unix_nano, record.observed_time_unix_nano), (3, 2));
@@ -269,12 +273,12 @@ fn a_late_time_replaces_the_first_one_only() {
 #[test]
 fn encoded_attributes_are_copied_as_they_stand() {
     let mut first = RecordWriter::new();
-    first.begin(0, 0, &[]);
+    first.begin(0, 0, &SeverityField::NONE, None);
     let start = first.len();
-    first.attribute_str(&key_field(b"user"), b"ada");
+    first.attribute_str(&KeyField::new(b"user"), b"ada");
     let fields = first.record()[start..].to_vec();
     let mut second = RecordWriter::new();
-    second.begin(0, 0, &[]);
+    second.begin(0, 0, &SeverityField::NONE, None);
     second.encoded_attributes(&fields);
     assert_eq!(LogRecord::decode(second.record()).unwrap().attributes, vec![pair("user", string("ada"))]);
 }
@@ -284,7 +288,7 @@ fn a_writer_without_a_record_is_empty_and_a_huge_one_gives_its_memory_back() {
     let mut writer = RecordWriter::new();
     assert!(writer.is_empty());
     assert_eq!(writer.record(), b"");
-    writer.begin(1, 1, &[]);
+    writer.begin(1, 1, &SeverityField::NONE, None);
     assert!(!writer.is_empty());
     writer.body_str(&vec![b'x'; 100_000]);
     writer.relax();
@@ -294,7 +298,7 @@ fn a_writer_without_a_record_is_empty_and_a_huge_one_gives_its_memory_back() {
 #[test]
 fn an_empty_body_is_a_body() {
     let mut writer = RecordWriter::new();
-    writer.begin(0, 0, &[]);
+    writer.begin(0, 0, &SeverityField::NONE, None);
     writer.body_str(b"");
     assert_eq!(LogRecord::decode(writer.record()).unwrap().body, Some(string("")));
 }

@@ -5,7 +5,7 @@ mod core;
 mod records;
 
 use crate::core::default_policy;
-use fapilog_native::record::{Meta, RecordWriter};
+use fapilog_native::record::{Meta, RecordWriter, SeverityField};
 use fapilog_native::redact::KeyDecision::{Hide, Keep};
 use fapilog_native::redact::{redact, FrameSettings, Parked};
 use fapilog_native::rewrite::{rewrite, Text};
@@ -22,7 +22,7 @@ const SETTINGS: FrameSettings = FrameSettings { record_bytes: 1 << 20, sequenced
 
 fn redacted(record: &[u8]) -> Vec<u8> {
     let mut writer = RecordWriter::new();
-    writer.begin(0, 0, &[]);
+    writer.begin(0, 0, &SeverityField::NONE, None);
     writer.replace(record);
     redact(&mut writer, META, &default_policy(&[]), SETTINGS).record().to_vec()
 }
@@ -177,7 +177,7 @@ fn an_acronym_in_front_of_a_secret_word_does_not_show_it() {
 #[test]
 fn a_parked_frame_is_the_frame() {
     let mut writer = RecordWriter::new();
-    writer.begin(1, 2, &[]);
+    writer.begin(1, 2, &SeverityField::NONE, None);
     writer.body_str(b"http://a:b@h");
     let frame = redact(&mut writer, META, &default_policy(&[]), SETTINGS);
     let (bytes, mut parked): (Vec<u8>, Parked) = (frame.frame().to_vec(), frame.park());

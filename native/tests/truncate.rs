@@ -5,7 +5,7 @@ mod core;
 mod records;
 
 use crate::core::default_policy;
-use fapilog_native::record::{patch_sequence, Meta, RecordWriter};
+use fapilog_native::record::{patch_sequence, Meta, RecordWriter, SeverityField};
 use fapilog_native::redact::{redact, FrameSettings};
 use fapilog_native::truncate::{fit, TRUNCATED_KEY};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -117,7 +117,7 @@ proptest! {
     #[test]
     fn the_frame_with_its_number_is_within_the_cap(record in big_record(), limit in 300..20_000usize) {
         let mut writer = RecordWriter::new();
-        writer.begin(0, 0, &[]);
+        writer.begin(0, 0, &SeverityField::NONE, None);
         writer.replace(&record.encode_to_vec());
         let meta = Meta { severity: 9, protected: false };
         let settings = FrameSettings { record_bytes: limit, sequenced: true };

@@ -1,11 +1,15 @@
-"""The real Collector for the integration tests: one plain and one with TLS per test run."""
+"""The real Collector (one plain, one with TLS per test run), a receiver, `configure_otel` that is undone."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import fapilog
+from fapilog.testing import OtlpReceiver
+from tests.integration.harness import settings_for
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.collector import Collector
 from tests.servers.otelcol.build import CollectorBuildError, GoMissing, build
@@ -81,3 +85,32 @@ def tls_collector(shared_tls_collector: Collector) -> Collector:
     """The Collector with TLS, with no records in it yet."""
     shared_tls_collector.forget_records()
     return shared_tls_collector
+
+
+@pytest.fixture
+def receiver() -> Iterator[OtlpReceiver]:
+    """A receiver that takes everything until the test tells it otherwise."""
+    with OtlpReceiver() as running:
+        yield running
+
+
+@pytest.fixture
+def configure(
+    receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., fapilog.Telemetry]]:
+    """`configure_otel` with short pauses, to `receiver` unless told; shut down and balanced at the end."""
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
+    made: list[fapilog.Telemetry] = []
+
+    def configured(endpoint: str = receiver.logs_endpoint, **overrides: Any) -> fapilog.Telemetry:
+        made.append(fapilog.configure_otel("shop", **settings_for(endpoint, **overrides)))
+        return made[-1]
+
+    yield configured
+    for telemetry in made:
+        telemetry.shutdown()
+    for telemetry in made:
+        ledger = telemetry.ledger()
+        assert ledger.balanced, ledger
+        assert ledger.exporters["otlp"].pending == 0, ledger

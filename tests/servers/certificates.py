@@ -30,12 +30,19 @@ class _Authority:
     not_after: datetime
 
 
-def make_certificates(directory: Path, *, now: datetime | None = None) -> Certificates:
-    """Writes an authority, a server and a client certificate into `directory`, valid until `now` + 1 day."""
+def make_certificates(
+    directory: Path, *, now: datetime | None = None, server_host: str | None = None
+) -> Certificates:
+    """Writes an authority, a server and a client certificate into `directory`, valid until `now` + 1 day.
+
+    The server is `localhost` and 127.0.0.1, or else `server_host` alone.
+    """
     now = now or datetime.now(UTC)
     authority = _make_authority(now - timedelta(hours=1), now + timedelta(days=1))
     directory.mkdir(parents=True, exist_ok=True)
-    server_names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    server_names: list[x509.GeneralName] = [x509.DNSName(server_host or "localhost")]
+    if server_host is None:
+        server_names.append(x509.IPAddress(IPv4Address("127.0.0.1")))
     server = _issue(authority, "localhost", server_names, ExtendedKeyUsageOID.SERVER_AUTH)
     client = _issue(authority, "test client", [x509.DNSName("client.test")], ExtendedKeyUsageOID.CLIENT_AUTH)
     return Certificates(

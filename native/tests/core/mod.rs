@@ -3,7 +3,7 @@
 
 use fapilog_native::backlog::Backlog;
 use fapilog_native::buffer::{Appended, Buffer};
-use fapilog_native::record::{severity_field, Meta, RecordWriter};
+use fapilog_native::record::{Meta, RecordWriter, SeverityField};
 use fapilog_native::redact::{redact, FrameSettings, Policy};
 use fapilog_native::settings::{BufferSettings, Overflow};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -52,7 +52,7 @@ impl Entry {
 
     /// Writes the record; its body is the id, padded to `size` characters.
     pub fn write(self, writer: &mut RecordWriter) -> Meta {
-        writer.begin(1, 1, &severity_field(self.severity, ""));
+        writer.begin(1, 1, &SeverityField::new(self.severity, ""), None);
         writer.body_str(format!("{:0size$}", self.id, size = self.size).as_bytes());
         Meta { severity: self.severity, protected: self.protected }
     }
