@@ -1,5 +1,6 @@
-//! Stage 6 of 7, export: the loop of every sender thread. Claims a block, sends it until it is settled, says
-//! what became of each record. Thread: sender (several, one `Pace` between them).
+//! Stage 6 of 7, export: the loop that sends blocks until they are settled. Thread: sender (several, one `Pace`).
+//!
+//! Claims a block, sends it, tries again while that makes sense, and says what became of each record.
 
 use super::answer::Answer;
 use super::http::Transport;
