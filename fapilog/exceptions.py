@@ -66,7 +66,7 @@ def _stack(exception: BaseException) -> str:
 
 
 def _shorten(described: traceback.TracebackException) -> None:
-    """Cut every traceback of the chain; `TracebackException` has made a tree of it, whatever refers to itself."""
+    """Cut every traceback of the chain, of which `TracebackException` has made a tree without cycles."""
     waiting = [described]
     while waiting:
         one = waiting.pop()
