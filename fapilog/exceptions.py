@@ -58,22 +58,22 @@ def _message(exception: BaseException) -> str:
 def _stack(exception: BaseException) -> str:
     try:
         described = traceback.TracebackException.from_exception(exception)
-        _shorten(described, set())
+        _shorten(described)
         return "".join(described.format())
     except Exception as error:
         # A class can lie about anything; the record keeps type and message.
         return f"<no stack trace: {type(error).__name__}>"
 
 
-def _shorten(described: traceback.TracebackException, seen: set[int]) -> None:
-    if id(described) in seen:
-        return
-    seen.add(id(described))
-    if len(described.stack) > _FRAMES_LIMIT:
-        half = _FRAMES_LIMIT // 2
-        left_out = len(described.stack) - 2 * half
-        gap = traceback.FrameSummary(f"<{left_out} frames left out>", 0, "", line="")
-        described.stack[half:-half] = [gap]
-    for other in (described.__cause__, described.__context__, *(described.exceptions or ())):
-        if other is not None:
-            _shorten(other, seen)
+def _shorten(described: traceback.TracebackException) -> None:
+    """Cut every traceback of the chain, of which `TracebackException` has made a tree without cycles."""
+    waiting = [described]
+    while waiting:
+        one = waiting.pop()
+        if len(one.stack) > _FRAMES_LIMIT:
+            half = _FRAMES_LIMIT // 2
+            left_out = len(one.stack) - 2 * half
+            gap = traceback.FrameSummary(f"<{left_out} frames left out>", 0, "", line="")
+            one.stack[half:-half] = [gap]
+        others = (one.__cause__, one.__context__, *(one.exceptions or ()))
+        waiting += [other for other in others if other is not None]

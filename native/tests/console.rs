@@ -1,4 +1,6 @@
 //! What people and log readers see on the console: golden lines, and properties that hold for any record.
+//!
+//! Length reason: golden lines of four styles over the same records, to be compared side by side.
 
 // A helper that cannot read what it is given fails its test, as it should.
 #![allow(clippy::unwrap_used)]

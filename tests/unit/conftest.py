@@ -3,7 +3,7 @@
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,7 +11,7 @@ from fapilog import Telemetry, configure_otel, diagnostics
 
 
 @pytest.fixture
-def configure() -> Iterator[type[configure_otel]]:
+def configure() -> Iterator[Callable[..., Telemetry]]:
     """`configure_otel`, whose result is shut down at the end; `logging` and the hooks must be as before."""
     made: list[Telemetry] = []
     hooks_before = (sys.excepthook, threading.excepthook, logging.root.level, list(logging.root.handlers))

@@ -88,6 +88,19 @@ def test_a_chain_that_refers_to_itself_ends():
     assert describe_exception(first)[2].count("ValueError: second") == 1
 
 
+def test_a_chain_longer_than_the_recursion_limit_is_described():
+    error: Exception = ValueError("link 0")
+    for number in range(1, 3 * sys.getrecursionlimit()):
+        error, error.__context__ = ValueError(f"link {number}"), error
+    oldest, newest = ValueError("oldest"), error
+    last = newest
+    while last.__context__ is not None:
+        last = last.__context__
+    last.__context__ = oldest
+    stack = describe_exception(newest)[2]
+    assert (stack.startswith("ValueError: oldest\n"), stack.endswith(f"{newest}\n")) == (True, True)
+
+
 def test_an_exception_without_a_readable_traceback_keeps_type_and_message():
     described = describe_exception(HostileError("message"))
     assert described == (f"{__name__}.HostileError", "message", "<no stack trace: RuntimeError>")

@@ -101,6 +101,13 @@ def test_a_name_that_only_begins_alike_is_recorded(recorder, name):
     assert handled(recorder, name=name, msg="x") == from_stdlib(9, "INFO", "x", scope_name=name)
 
 
+def test_records_of_one_name_share_a_logger(recorder):
+    handler = stdlib.FapilogHandler(recorder.provider.handle)
+    for body in ("first", "second"):
+        handler.handle(record(msg=body))
+    assert recorder.records == [from_stdlib(9, "INFO", "first"), from_stdlib(9, "INFO", "second")]
+
+
 def test_below_the_level_nothing_is_formatted_and_the_ledger_counts_it():
     class Loud:
         def __str__(self) -> str:

@@ -167,7 +167,7 @@ def test_disabled_nothing_is_recorded_and_nothing_exported(configure, monkeypatc
     logging.getLogger("x").error("two")
     _logs.get_logger("x").emit(body="three")
     assert configured.ledger().offered == 0
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads  # those of earlier tests may end meanwhile
     configured.shutdown()
     get_logger("x").error("four")
     assert configured.ledger().refused["shut_down"] == 1

@@ -59,6 +59,7 @@ pub fn init(py: Python<'_>) -> PyResult<()> {
 
 /// Connects capture with the Python functions it needs now and then.
 #[pyfunction]
+#[allow(clippy::too_many_arguments)] // keywords on the Python side
 #[pyo3(signature = (*, describe_exception, severity_number, unix_nanos, wait_for_room, on_event_loop, on_notice, configure_defaults))]
 pub fn connect_capture(
     py: Python<'_>,
@@ -139,7 +140,7 @@ pub fn configure_defaults(py: Python<'_>) {
     }
 }
 
-/// The level that `log(severity, …)` names: an OTel number here, everything else by Python's tables.
+/// The level that `log(severity, …)` names: 1 to 24 are known here, everything else by the tables of Python.
 pub fn level_of(severity: &Bound<'_, PyAny>) -> Level {
     let number = match severity.extract::<i64>() {
         Ok(number @ 1..=24) => number as u8,

@@ -1,4 +1,7 @@
-"""Proves the misbehaving receiver itself, with the stock OTLP exporter and with plain HTTP clients."""
+"""Proves the misbehaving receiver itself, with the stock OTLP exporter and with plain HTTP clients.
+
+Length reason: one test for each way to misbehave, over the same clients and certificates.
+"""
 
 import gzip
 import http.client
