@@ -7,17 +7,21 @@ nothing in it, so other handlers see what they saw before.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 from fapilog import _native
 from fapilog.diagnostics import say
 from fapilog.severity import Severity
+from fapilog.values import valid_text
 
 # Loggers of servers that set `propagate = False`, so that a handler on root never sees them.
 _NOT_PROPAGATING = ("uvicorn", "uvicorn.access", "gunicorn.error", "gunicorn.access")
 # What delivers records must not make new ones.
 _OURS = ("fapilog", "opentelemetry.exporter", "opentelemetry.sdk")
+# Nanoseconds since 1970 have 64 bits.
+_LATEST_SECONDS = 2**64 // 10**9
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -38,29 +42,36 @@ class FapilogHandler(logging.Handler):
         self._loggers: dict[str, _native.Logger] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass one record on; what goes wrong is said once a minute and harms nobody."""
+        """Pass one record on. A field that cannot be used gets its default, and the record is kept."""
         try:
-            if record.name.startswith(_OURS):
-                return
-            number = Severity.from_stdlib(record.levelno)
-            logger = self._loggers.get(record.name)
-            if logger is None:
-                logger = self._loggers[record.name] = _native.Logger(self._handle, record.name)
-            if not logger.is_enabled_for(number):
-                # Counted as filtered: the native gate sees it, and nothing was formatted for it.
-                logger.emit_record(severity_number=number)
-                return
-            body, attributes = _read(record)
-            logger.emit_record(
-                body=body,
-                severity_number=number,
-                severity_text=Severity(number).text,
-                time_unix_nano=int(record.created * 1e9),
-                attributes=attributes,
-                exception=record.exc_info[1] if record.exc_info else None,
-            )
-        except Exception as error:
-            say("stdlib-record-lost", f"a record of logger {record.name!r} could not be read: {error}", record.name)
+            self._pass_on(record)
+        except Exception:
+            # Raised while the record was read, so nothing was emitted yet.
+            try:
+                self._pass_on(_corrected(record))
+            except Exception as error:
+                say("stdlib-record-lost", f"a record of logging could not be read: {type(error).__name__}")
+
+    def _pass_on(self, record: logging.LogRecord) -> None:
+        if record.name.startswith(_OURS):
+            return
+        number = Severity.from_stdlib(record.levelno)
+        logger = self._loggers.get(record.name)
+        if logger is None:
+            logger = self._loggers[record.name] = _native.Logger(self._handle, record.name)
+        if not logger.is_enabled_for(number):
+            # Counted as filtered: the native gate sees it, and nothing was formatted for it.
+            logger.emit_record(severity_number=number)
+            return
+        body, attributes = _read(record)
+        logger.emit_record(
+            body=body,
+            severity_number=number,
+            severity_text=Severity(number).text,
+            time_unix_nano=int(record.created * 1e9),
+            attributes=attributes,
+            exception=record.exc_info[1] if record.exc_info else None,
+        )
 
 
 def install(handle: _native.PipelineHandle, *, capture_warnings: bool = False) -> Callable[[], None]:
@@ -98,6 +109,19 @@ def install(handle: _native.PipelineHandle, *, capture_warnings: bool = False) -
             logging.captureWarnings(False)
 
     return remove
+
+
+def _corrected(record: logging.LogRecord) -> logging.LogRecord:
+    """A copy of a record whose name, level, time or exception cannot be used as they are."""
+    level, created, exc_info = record.levelno, record.created, record.exc_info
+    known_time = isinstance(created, (int, float)) and 0 <= created < _LATEST_SECONDS
+    fields = {
+        "name": valid_text(record.name),
+        "levelno": level if type(level) is int and level >= 0 else logging.INFO,
+        "created": created if known_time else time.time(),
+        "exc_info": exc_info if isinstance(exc_info, tuple) and len(exc_info) == 3 else None,
+    }
+    return logging.makeLogRecord({**vars(record), **fields})
 
 
 def _read(record: logging.LogRecord) -> tuple[Any, dict[str, Any]]:
