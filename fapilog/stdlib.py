@@ -1,7 +1,7 @@
 """Stage 1 of 7, emit: records of the standard library's `logging`. Thread: caller.
 
-One handler on the root logger, and on the loggers of servers that do not propagate. It reads a record and changes
-nothing in it, so other handlers see what they saw before.
+One handler on the root logger, and on the loggers of servers that do not propagate. It reads a record and
+changes nothing in it, so other handlers see what they saw before.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from fapilog.values import valid_text
 _NOT_PROPAGATING = ("uvicorn", "uvicorn.access", "gunicorn.error", "gunicorn.access")
 # What delivers records must not make new ones.
 _OURS = ("fapilog", "opentelemetry.exporter", "opentelemetry.sdk")
+_BELOW_OURS = tuple(f"{name}." for name in _OURS)
 # Nanoseconds since 1970 have 64 bits.
 _LATEST_SECONDS = 2**64 // 10**9
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# uvicorn repeats its message with escape sequences in `color_message`, for its own formatter.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 class FapilogHandler(logging.Handler):
     """Passes records of `logging` to a pipeline. Never raises.
 
-    Mapping: logger name → scope, `created` → time, level → severity (`Severity.from_stdlib`), `getMessage()` → body,
-    `extra` → attributes, `exc_info` → `exception.*`, `stack_info` → `code.stacktrace`.
+    Mapping: logger name → scope, `created` → time, level → severity (`Severity.from_stdlib`), `getMessage()`
+    → body, `extra` → attributes, `exc_info` → `exception.*`, `stack_info` → `code.stacktrace`.
 
     Args:
         handle: Where records go.
@@ -53,15 +55,16 @@ class FapilogHandler(logging.Handler):
                 say("stdlib-record-lost", f"a record of logging could not be read: {type(error).__name__}")
 
     def _pass_on(self, record: logging.LogRecord) -> None:
-        if record.name.startswith(_OURS):
+        if record.name in _OURS or record.name.startswith(_BELOW_OURS):
             return
         number = Severity.from_stdlib(record.levelno)
         logger = self._loggers.get(record.name)
         if logger is None:
             logger = self._loggers[record.name] = _native.Logger(self._handle, record.name)
         if not logger.is_enabled_for(number):
-            # Counted as filtered: the native gate sees it, and nothing was formatted for it.
-            logger.emit_record(severity_number=number)
+            # The native gate counts it; nothing is formatted for it. The template is passed on, because
+            # the level or the pressure may have changed since it was asked.
+            logger.emit_record(body=record.msg, severity_number=number)
             return
         body, attributes = _read(record)
         logger.emit_record(
@@ -77,8 +80,8 @@ class FapilogHandler(logging.Handler):
 def install(handle: _native.PipelineHandle, *, capture_warnings: bool = False) -> Callable[[], None]:
     """Put a handler on the root logger and on known loggers that do not propagate.
 
-    When nobody has configured `logging` yet, the root level is lowered to INFO: its default, WARNING, would keep every
-    INFO record from us.
+    When nobody has configured `logging` yet, the root level is lowered to INFO: its default, WARNING, would
+    keep every INFO record from us.
 
     Args:
         handle: Where records go.

@@ -140,13 +140,7 @@ pub fn level_of(severity: &Bound<'_, PyAny>) -> Level {
         Ok(25..=34) => 13,
         Ok(35..=44) => 17,
         Ok(_) => 21,
-        Err(_) => match severity.str() {
-            Ok(name) => number_of_name(&name.to_string_lossy()),
-            Err(error) => {
-                ignore::<()>(severity.py(), Err(error));
-                number_of_name("")
-            }
-        },
+        Err(_) => number_of_name(&severity.to_string()),
     };
     Level { severity: number, field: &fields[usize::from(number)], protected: number >= 17 }
 }
