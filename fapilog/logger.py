@@ -39,7 +39,7 @@ def get_logger(name: str | None = None, /, **attributes: Any) -> Logger:
     if name is None:
         name = sys._getframe(1).f_globals.get("__name__", "")
     bound = _native.BoundAttributes(attributes) if attributes else None
-    return Logger(default_handle, str(name), bound=bound)
+    return Logger(default_handle, values.valid_text(name), bound=bound)
 
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

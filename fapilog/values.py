@@ -58,6 +58,20 @@ def classify(kind: type) -> str:
     return "text"
 
 
+def valid_text(value: Any) -> str:
+    """Return any value as text that UTF-8 can carry: `str(value)` with lone surrogates as backslash escapes.
+
+    Example:
+        >>> valid_text("caf\\ud800"), valid_text(None), valid_text(7)
+        ('caf\\\\ud800', '', '7')
+    """
+    try:
+        text = "" if value is None else str(value)
+        return str.encode(text, "utf-8", "backslashreplace").decode()
+    except Exception:
+        return f"<unprintable {type(value).__name__}>"
+
+
 def to_plain(value: Any) -> dict[Any, Any]:
     """Read a mapping, dataclass, attrs or pydantic object into a dict of its fields.
 

@@ -23,6 +23,7 @@ from fapilog.errors import LifecycleError
 from fapilog.otel.resource import build_resource
 from fapilog.settings import Settings
 from fapilog.severity import Severity
+from fapilog.values import valid_text
 
 
 class LoggerProvider(SdkLoggerProvider):
@@ -82,7 +83,7 @@ class LoggerProvider(SdkLoggerProvider):
         """Return a logger for an instrumentation scope; a no-op one after `shutdown()` (OTel logs SDK)."""
         if self._shut_down or self.settings.disabled:
             return NoOpLogger(name, version, schema_url, attributes)
-        return OtelLogger(self.handle, name or "", version, schema_url, attributes)
+        return OtelLogger(self.handle, valid_text(name), version, schema_url, attributes)
 
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         """Refuse: stock processors on this provider come with a later version.
@@ -162,26 +163,18 @@ def _context(record: LogRecord) -> Context | None:
 def _corrected(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a record, those of a wrong type left out or made text."""
     number = fields["severity_number"]
-    name = fields["event_name"]
     return {
         **fields,
         "severity_number": number if isinstance(number, int) and 0 <= number <= 24 else 0,
-        "severity_text": _text(fields["severity_text"]),
+        "severity_text": valid_text(fields["severity_text"]),
         "time_unix_nano": _uint64(fields["time_unix_nano"]),
         "observed_time_unix_nano": _uint64(fields["observed_time_unix_nano"]),
-        "event_name": None if name is None else _text(name),
+        "event_name": valid_text(fields["event_name"]),
     }
 
 
 def _uint64(value: Any) -> int | None:
     return value if isinstance(value, int) and 0 <= value < 2**64 else None
-
-
-def _text(value: Any) -> str:
-    try:
-        return str(value).encode("utf-8", "backslashreplace").decode()
-    except Exception:
-        return f"<unprintable {type(value).__name__}>"
 
 
 class OtelLogger(ApiLogger):
@@ -199,8 +192,8 @@ class OtelLogger(ApiLogger):
         self._native = _native.Logger(
             handle,
             name,
-            version=version or "",
-            schema_url=schema_url or "",
+            version=valid_text(version),
+            schema_url=valid_text(schema_url),
             scope_attributes=dict(attributes) if attributes else None,
         )
 
