@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from fapilog.exceptions import recorded
 from fapilog.logger import get_logger
 
 # OTel semantic conventions, exceptions in logs: name of the event for a global handler.
@@ -66,9 +67,14 @@ def watch_loop(loop: asyncio.AbstractEventLoop | None = None) -> None:
     def on_loop_exception(reporting: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         message = str(context.get("message", "exception in event loop"))
         log.error(message, exc_info=context.get("exception"), event_name=_EVENT_NAME)
-        if previous is not None:
-            previous(reporting, context)
-        else:
-            reporting.default_exception_handler(context)
+        # The default handler logs the same exception through `logging`, which is captured too.
+        token = recorded.set(True)
+        try:
+            if previous is not None:
+                previous(reporting, context)
+            else:
+                reporting.default_exception_handler(context)
+        finally:
+            recorded.reset(token)
 
     watched.set_exception_handler(on_loop_exception)

@@ -12,6 +12,7 @@ from typing import Any
 
 from fapilog import _native
 from fapilog.diagnostics import say
+from fapilog.exceptions import recorded
 from fapilog.severity import Severity
 
 # Loggers of servers that set `propagate = False`, so that a handler on root never sees them.
@@ -40,7 +41,7 @@ class FapilogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Pass one record on; what goes wrong is said once a minute and harms nobody."""
         try:
-            if record.name.startswith(_OURS):
+            if record.name.startswith(_OURS) or (record.name == "asyncio" and recorded.get()):
                 return
             number = Severity.from_stdlib(record.levelno)
             logger = self._loggers.get(record.name)
