@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
+
+# True while a hook of ours lets the program report an exception that is a record already.
+recorded: ContextVar[bool] = ContextVar("fapilog_recorded", default=False)
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 # Frames of one traceback: deep recursion would fill the record with the same line.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from fapilog.exceptions import recorded
 from fapilog.logger import get_logger
 
 if TYPE_CHECKING:
@@ -73,9 +74,14 @@ def watch_loop(loop: asyncio.AbstractEventLoop | None = None) -> None:
     def on_loop_exception(reporting: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         message = str(context.get("message", "exception in event loop"))
         log.error(message, exc_info=context.get("exception"), event_name=_EVENT_NAME)
-        if previous is not None:
-            previous(reporting, context)
-        else:
-            reporting.default_exception_handler(context)
+        # The default handler logs the same exception through `logging`, which is captured too.
+        token = recorded.set(True)
+        try:
+            if previous is not None:
+                previous(reporting, context)
+            else:
+                reporting.default_exception_handler(context)
+        finally:
+            recorded.reset(token)
 
     watched.set_exception_handler(on_loop_exception)

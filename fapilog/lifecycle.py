@@ -14,7 +14,7 @@ import sys
 import threading
 import weakref
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from fapilog import _native
 from fapilog.diagnostics import say
@@ -42,6 +42,8 @@ _providers: weakref.WeakSet[Flushable] = weakref.WeakSet()
 # Strongly: the application may let go of what it asked a report of.
 _reported: list[Flushable] = []
 _stock: list[Stoppable] = []
+# A server was asked to end by SIGTERM, and the process still owes that exit status.
+_terminated = False
 
 
 def register(provider: Flushable) -> None:
@@ -85,20 +87,58 @@ def _at_exit() -> None:
         print(f"fapilog: {provider.ledger()}", file=sys.stderr)
 
 
+def _at_normal_exit() -> None:
+    _at_exit()
+    if _terminated:
+        _end_by_sigterm()
+
+
 def _flush_on_sigterm() -> None:
     """Flush on SIGTERM if nobody else handles it: the default action would skip atexit and lose the tail.
 
     uvicorn re-raises the signal with the handler it found, so this one runs after its graceful shutdown.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if main and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _on_sigterm)
+    elif _is_uvicorn(server := getattr(handler, "__self__", None)):
+        signal.signal(signal.SIGTERM, lambda *_: _end_server(server))
 
 
 def _on_sigterm(number: int, _frame: FrameType | None) -> None:
     _at_exit()
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    # The C exit handler, which says what was lost, does not run when a signal ends the process.
+    lost = sum(_pending(provider) for provider in list(_providers))
+    if lost:
+        say("records-lost", f"{lost} records were not delivered before the process ended.")
+    _end_by_sigterm()
+
+
+def _end_by_sigterm() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _pending(provider: Flushable) -> int:
+    return max((side.pending for side in provider.ledger().exporters.values()), default=0)
+
+
+def _is_uvicorn(server: object) -> bool:
+    modules = {kind.__module__.partition(".")[0] for kind in type(server).__mro__}
+    return "uvicorn" in modules and hasattr(server, "should_exit")
+
+
+def _end_server(server: Any) -> None:
+    """Let a uvicorn server end, with no signal to raise again: it would raise it with the default action in force.
+
+    A worker (`--workers`, `--reload`) loads the application after it took the signal over, so the handler that it
+    finds, and puts back before it raises the signal again, is not ours. Our exit handler raises it instead.
+    """
+    global _terminated  # noqa: PLW0603
+    _terminated = True
+    server.should_exit = True
 
 
 def _flush_at_multiprocessing_exit() -> None:
@@ -123,6 +163,6 @@ def _after_fork_in_child() -> None:
         util.register_after_fork(_anchor, lambda _: util.Finalize(None, finish_all, exitpriority=100))
 
 
-atexit.register(_at_exit)
+atexit.register(_at_normal_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -13,6 +13,7 @@ from typing import Any
 
 from fapilog import _native
 from fapilog.diagnostics import say
+from fapilog.exceptions import recorded
 from fapilog.severity import Severity
 from fapilog.values import valid_text
 
@@ -57,6 +58,8 @@ class FapilogHandler(logging.Handler):
 
     def _pass_on(self, record: logging.LogRecord) -> None:
         if record.name in _OURS or record.name.startswith(_BELOW_OURS):
+            return
+        if record.name == "asyncio" and recorded.get():
             return
         number = Severity.from_stdlib(record.levelno)
         logger = self._loggers.get(record.name)
