@@ -90,7 +90,9 @@ fn a_flush_says_true_only_when_the_server_has_every_record_of_its_caller() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     assert!(pipeline.shutdown(PATIENCE));
     drop(pipeline);
     server.close();
@@ -195,7 +197,9 @@ fn flushes_and_a_shutdown_at_once_end_without_a_deadlock() {
             .collect();
         start.wait();
         assert!(pipeline.shutdown(PATIENCE));
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         assert_eq!(check_ledger(&pipeline.snapshot()).pending, 0);
         drop(pipeline);
         server.close();
@@ -246,7 +250,9 @@ fn claims_wait_for_a_block_of_their_own_cursor_and_end_at_stop() {
     }
     assert!(backlog.wait_settled(backlog.end(), Instant::now() + PATIENCE));
     backlog.stop();
-    claimers.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in claimers {
+        thread.join().unwrap();
+    }
     let delivered: Vec<u64> = backlog.counts().iter().map(|cursor| cursor.delivered).collect();
     assert_eq!((delivered, backlog.bytes(), backlog.records()), (vec![400, 400], 0, 0));
 }

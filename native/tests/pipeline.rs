@@ -67,7 +67,9 @@ fn the_ledger_adds_up_at_every_moment_whatever_the_server_answers() {
                 }
             })
         });
-        producers.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in producers {
+            thread.join().unwrap();
+        }
         let _ = pipeline.shutdown(Duration::from_millis(500));
         done.store(true, Ordering::Release);
         assert!(sampler.join().unwrap() > 100);
