@@ -138,7 +138,11 @@ proptest! {
             prop_assert_eq!((&logs.resource, logs.schema_url.as_str()), (&Some(resource()), "schema/r"));
 
             let mut order: Vec<u32> = Vec::new();
-            inside.iter().for_each(|(entry, _)| if !order.contains(&entry.scope) { order.push(entry.scope) });
+            for (entry, _) in &inside {
+                if !order.contains(&entry.scope) {
+                    order.push(entry.scope);
+                }
+            }
             prop_assert_eq!(logs.scope_logs.len(), order.len());
             for (scope, id) in logs.scope_logs.iter().zip(order) {
                 let mine = inside.iter().filter(|(entry, _)| entry.scope == id);

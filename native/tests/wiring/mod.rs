@@ -1,0 +1,136 @@
+//! A whole pipeline in front of a loopback server that the test scripts.
+//!
+//! Drop the pipeline, and what logs to it, before the server is closed: a connection in its pool keeps the server.
+#![allow(dead_code)] // Each test binary uses a part.
+
+use crate::core::{buffer_settings, default_policy, id_of, sequence_of, Entry, RECORD_BYTES};
+use crate::sending::otlp_settings;
+use crate::serving::{reply, Server};
+use fapilog_native::block::Codec;
+use fapilog_native::buffer::Appended;
+use fapilog_native::compress::decompress;
+use fapilog_native::ledger::{DropReason, ExporterCounts, Snapshot};
+use fapilog_native::pipeline::{Pipeline, Settings};
+use fapilog_native::record::RecordWriter;
+use fapilog_native::settings::{BufferSettings, OtlpSettings, Overflow, RetrySettings};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use prost::Message;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Longer than anything here takes: a test that meets it has failed.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the server took: sequence number and id of each record, in order of arrival.
+pub type Taken = Arc<Mutex<Vec<(u64, u64)>>>;
+
+/// Records of a gzip request.
+pub fn records_of(body: &[u8]) -> Vec<(u64, u64)> {
+    let raw = decompress(Codec::Gzip, body, 1 << 26).unwrap();
+    let request = ExportLogsServiceRequest::decode(raw.as_slice()).unwrap();
+    let scopes = request.resource_logs.into_iter().flat_map(|logs| logs.scope_logs);
+    let records = scopes.flat_map(|scope| scope.log_records);
+    records.map(|record| (u64::try_from(sequence_of(&record)).unwrap(), id_of(&record))).collect()
+}
+
+/// A server that answers each request with what `answer` says about its records: a status, 200 takes them.
+pub fn server(answer: impl Fn(&[(u64, u64)]) -> u16 + Send + Sync + 'static) -> (Server, Taken) {
+    let taken = Taken::default();
+    let sink = Arc::clone(&taken);
+    let server = Server::plain(move |mut connection| {
+        let mut requests = Vec::new();
+        while let Some(request) = connection.request() {
+            let records = records_of(&request.body);
+            let status = answer(&records);
+            if status == 200 {
+                sink.lock().unwrap().extend(records);
+            }
+            connection.write(&reply(status, "application/x-protobuf"));
+            requests.push(request);
+        }
+        requests
+    });
+    (server, taken)
+}
+
+/// A server that reads requests and never answers.
+pub fn silent_server() -> Server {
+    Server::plain(|mut connection| {
+        connection.wait_for_close();
+        Vec::new()
+    })
+}
+
+/// Exporter settings whose retries do not slow a test down.
+pub fn impatient(endpoint: &str) -> OtlpSettings {
+    let retry = RetrySettings {
+        initial_backoff: Duration::from_millis(1),
+        max_backoff: Duration::from_millis(5),
+        max_retry_after: Duration::from_millis(5),
+        max_elapsed: None,
+    };
+    OtlpSettings { timeout: Some(Duration::from_secs(2)), retry, ..otlp_settings(endpoint) }
+}
+
+pub fn pipeline_with(buffer: BufferSettings, otlp: Option<OtlpSettings>) -> Arc<Pipeline> {
+    let settings =
+        Settings { buffer, otlp, policy: default_policy(&[]), sequenced: true, resource: Vec::new() };
+    Pipeline::new(Arc::new(settings)).unwrap()
+}
+
+/// A small pipeline that sends to `server`.
+pub fn pipeline_to(server: &Server, overflow: Overflow) -> Arc<Pipeline> {
+    pipeline_with(buffer_settings(overflow), Some(impatient(&server.url("/v1/logs"))))
+}
+
+/// One thread that logs.
+pub struct Producer {
+    pipeline: Arc<Pipeline>,
+    writer: RecordWriter,
+    /// Sequence number and id of every record that was stored.
+    pub stored: Vec<(u64, u64)>,
+}
+
+impl Producer {
+    pub fn new(pipeline: &Arc<Pipeline>) -> Self {
+        Self { pipeline: Arc::clone(pipeline), writer: RecordWriter::new(), stored: Vec::new() }
+    }
+
+    /// One attempt, as the logger makes it.
+    pub fn log(&mut self, entry: Entry) -> Appended {
+        assert!(entry.size < RECORD_BYTES - 128, "it would be truncated");
+        let meta = entry.write(&mut self.writer);
+        let mut record = self.pipeline.redact(&mut self.writer, meta);
+        let appended = self.pipeline.append(&mut record, entry.scope);
+        self.pipeline.start();
+        if let Appended::Stored(sequence) = appended {
+            self.stored.push((sequence, entry.id));
+        }
+        appended
+    }
+
+    /// Waits for room, at most `timeout` each time, and gives up as the logger does.
+    pub fn log_waiting(&mut self, entry: Entry, timeout: Duration) -> Appended {
+        loop {
+            match self.log(entry) {
+                Appended::Full if self.pipeline.buffer().wait_for_room(timeout) => {}
+                Appended::Full => {
+                    self.pipeline.buffer().give_up(DropReason::WaitTimeout);
+                    return Appended::Dropped;
+                }
+                appended => return appended,
+            }
+        }
+    }
+}
+
+/// Both equations of the ledger; returns the one exporter's side.
+pub fn check_ledger(snapshot: &Snapshot) -> ExporterCounts {
+    let refused: u64 = snapshot.refused.iter().sum();
+    assert_eq!(snapshot.offered, snapshot.filtered + refused + snapshot.accepted);
+    let [exporter] = snapshot.exporters.as_slice() else { panic!("one exporter: {snapshot:?}") };
+    let decided = exporter.delivered + exporter.rejected + exporter.dropped.total();
+    assert_eq!(snapshot.accepted + snapshot.adopted, decided + exporter.pending, "{snapshot:?}");
+    assert_eq!(exporter.accepted, snapshot.accepted);
+    exporter.clone()
+}
