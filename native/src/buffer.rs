@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 /// First byte of a scope mark: field 15 as fixed32, which `ScopeLogs` never uses. Stripped at seal.
 pub const SCOPE_MARK: u8 = 0x7d;
 const SCOPE_MARK_BYTES: usize = 5;
-/// Emptied chunks kept warm; a page's first touch costs ten times a copy into it.
-const WARM_CHUNKS: usize = 8;
+/// Emptied chunks kept warm, outside of the limit: a page's first touch costs ten times a copy into it.
+const WARM_CHUNKS: usize = 4;
 /// Fill ratio in percent, and the severity below which records are shed from there on.
 const FLOORS: [(usize, u8); 3] = [(95, 17), (90, 13), (75, 9)];
 
@@ -36,6 +36,8 @@ pub struct Chunk {
     pub records: u64,
     /// Of these, records that shedding must spare.
     pub protected_records: u64,
+    /// Position among the chunks handed over, from 1.
+    number: u64,
 }
 
 /// What became of one record.
@@ -60,10 +62,11 @@ struct State {
     scope: u32,
     full: VecDeque<Chunk>,
     warm: Vec<Vec<u8>>,
+    /// Records and bytes of the chunk that the sealer works on, and its number.
     sealing_records: u64,
     sealing_bytes: usize,
+    sealing: Option<u64>,
     rotated_chunks: u64,
-    settled_chunks: u64,
     next_sequence: u64,
     accepted: u64,
     refused: [u64; REFUSALS.len()],
@@ -179,7 +182,7 @@ impl Buffer {
     #[must_use]
     pub fn wait_sealed(&self, ticket: u64, deadline: Instant) -> bool {
         let mut state = self.lock();
-        while state.settled_chunks < ticket {
+        while state.is_waiting(ticket) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -195,6 +198,7 @@ impl Buffer {
         self.hand_over(&mut state);
         state.closed = true;
         state.space_bytes = 0;
+        self.update_floor(&state);
         self.work.notify_all();
         self.room.notify_all();
     }
@@ -204,8 +208,9 @@ impl Buffer {
         let mut state = self.lock();
         loop {
             if let Some(chunk) = state.full.pop_front() {
-                state.sealing_records += chunk.records;
-                state.sealing_bytes += self.chunk_bytes;
+                state.sealing_records = chunk.records;
+                state.sealing_bytes = chunk.bytes.len();
+                state.sealing = Some(chunk.number);
                 return Some(chunk);
             }
             if state.closed {
@@ -224,9 +229,9 @@ impl Buffer {
     /// Moves a sealed chunk's records into the backlog and recycles its memory.
     pub fn sealed(&self, mut chunk: Chunk, block: Option<Block>) {
         let mut state = self.lock();
-        state.sealing_records -= chunk.records;
-        state.sealing_bytes -= self.chunk_bytes;
-        state.settled_chunks += 1;
+        state.sealing_records = 0;
+        state.sealing_bytes = 0;
+        state.sealing = None;
         if let Some(block) = block {
             self.backlog.push(block);
         }
@@ -242,7 +247,6 @@ impl Buffer {
         self.hand_over(&mut state);
         for chunk in std::mem::take(&mut state.full) {
             state.dropped.add(reason, chunk.records);
-            state.settled_chunks += 1;
         }
         self.room.notify_all();
     }
@@ -307,11 +311,8 @@ impl Buffer {
             Overflow::DropOldest => true,
             Overflow::DropNewest => meta.protected,
         };
-        while make_room && !self.has_room(state) {
-            if !self.drop_oldest(state) {
-                break;
-            }
-        }
+        // A protected record makes room at the expense of any other, an unprotected one only of its equals.
+        while make_room && !self.has_room(state) && self.drop_oldest(state, meta.protected) {}
         if self.has_room(state) {
             return None;
         }
@@ -319,18 +320,18 @@ impl Buffer {
         Some(Appended::Dropped)
     }
 
-    /// Drops the oldest block that nobody is sending, else the oldest chunk. False when there is neither.
-    fn drop_oldest(&self, state: &mut State) -> bool {
+    /// Drops the oldest block that nobody is sending, else the oldest chunk; such with protected records last, and
+    /// only if `protected_too`. False when there is none.
+    fn drop_oldest(&self, state: &mut State, protected_too: bool) -> bool {
         if self.backlog.drop_oldest(false) {
             return true;
         }
-        let spared = state.full.iter().position(|chunk| chunk.protected_records == 0);
-        if spared.is_none() && self.backlog.drop_oldest(true) {
-            return true;
+        let unprotected = state.full.iter().position(|chunk| chunk.protected_records == 0);
+        if unprotected.is_none() && (!protected_too || self.backlog.drop_oldest(true)) {
+            return protected_too;
         }
-        let Some(chunk) = state.full.remove(spared.unwrap_or(0)) else { return false };
+        let Some(chunk) = state.full.remove(unprotected.unwrap_or(0)) else { return false };
         state.dropped.add(DropReason::OverflowOldest, chunk.records);
-        state.settled_chunks += 1;
         let mut bytes = chunk.bytes;
         bytes.clear();
         state.recycle(bytes);
@@ -339,9 +340,10 @@ impl Buffer {
 
     fn hand_over(&self, state: &mut State) {
         if state.active.records > 0 {
-            let chunk = std::mem::take(&mut state.active);
-            state.full.push_back(chunk);
             state.rotated_chunks += 1;
+            let mut chunk = std::mem::take(&mut state.active);
+            chunk.number = state.rotated_chunks;
+            state.full.push_back(chunk);
             self.work.notify_one();
         }
         state.space_bytes = 0;
@@ -360,8 +362,8 @@ impl Buffer {
     }
 
     fn used_bytes(&self, state: &State) -> usize {
-        let active = usize::from(state.active.records > 0);
-        (state.full.len() + active) * self.chunk_bytes + state.sealing_bytes + self.backlog.bytes()
+        let waiting: usize = state.full.iter().map(|chunk| chunk.bytes.len()).sum();
+        waiting + state.active.bytes.len() + state.sealing_bytes + self.backlog.bytes()
     }
 
     fn queued_records(&self, state: &State) -> u64 {
@@ -377,10 +379,13 @@ impl Buffer {
             && self.queued_records(state) < self.settings.limit_records
     }
 
-    /// Sets the severity floor from the fill ratio. `wait` promises to lose nothing, so it sheds nothing.
+    /// Sets the severity floor from the fill ratio. `wait` promises to lose nothing, so it sheds nothing; a closed
+    /// buffer refuses everything for another reason.
     fn update_floor(&self, state: &State) {
         let percent = self.used_bytes(state) * 100 / self.settings.limit_bytes.max(1);
-        let shedding = self.settings.overflow != Overflow::Wait;
+        let records = self.queued_records(state).saturating_mul(100) / self.settings.limit_records.max(1);
+        let percent = percent.max(usize::try_from(records).unwrap_or(0));
+        let shedding = self.settings.overflow != Overflow::Wait && !state.closed;
         let floor =
             FLOORS.iter().find(|(from, _)| shedding && percent >= *from).map_or(0, |(_, floor)| *floor);
         self.floor.store(floor, Ordering::Relaxed);
@@ -408,6 +413,12 @@ impl State {
         self.space_bytes -= record.frame().len();
         self.space_records -= 1;
         Appended::Stored(sequence)
+    }
+
+    /// True while a chunk up to `ticket` has not become a block.
+    fn is_waiting(&self, ticket: u64) -> bool {
+        let oldest = self.sealing.or_else(|| self.full.front().map(|chunk| chunk.number));
+        oldest.is_some_and(|number| number <= ticket)
     }
 
     fn count_only(&mut self) -> Appended {

@@ -9,7 +9,6 @@
 use crate::record::{Meta, RecordWriter};
 use crate::rewrite::rewrite;
 use crate::truncate;
-use memchr::memmem::Finder;
 
 /// Stands where a value was whose key names a secret. It carries the type, never the value.
 pub const SECRET_MARKER: &str = "[REDACTED:secret]";
@@ -31,7 +30,6 @@ pub struct Policy {
     anywhere: Vec<String>,
     last: Vec<String>,
     exact: Vec<String>,
-    url: Finder<'static>,
 }
 
 impl Policy {
@@ -46,18 +44,20 @@ impl Policy {
             anywhere: anywhere.to_vec(),
             last: last.to_vec(),
             exact: exact.iter().map(|name| words(name).concat()).collect(),
-            url: Finder::new("://"),
         }
     }
 
-    /// Decides by the name of a key, in any spelling: `API-Key`, `apiKey`, `db.password`, `X_AUTH_TOKEN`.
+    /// Decides by the name of a key, in any spelling: `API-Key`, `apiKey`, `DBPassword1`, `X_AUTH_TOKEN`.
     #[must_use]
     pub fn decide(&self, key: &str) -> KeyDecision {
         let words = words(key);
-        let joined = words.concat();
+        let numbered =
+            words.iter().rev().take_while(|word| word.bytes().all(|byte| byte.is_ascii_digit())).count();
+        let end = words.len() - numbered;
+        let ends_secret = |count: usize| self.last.contains(&words[end - count..end].concat());
         let secret = words.iter().any(|word| self.anywhere.contains(word))
-            || (1..=words.len().min(3)).any(|n| self.last.contains(&words[words.len() - n..].concat()))
-            || self.exact.contains(&joined);
+            || (1..=end.min(3)).any(ends_secret)
+            || self.exact.contains(&words.concat());
         if secret {
             KeyDecision::Hide
         } else {
@@ -66,19 +66,24 @@ impl Policy {
     }
 }
 
-/// Splits a key at separators and at lower-to-upper case changes; words come out in lower case.
+/// Splits a key at separators, between letters and digits, at lower-to-upper case changes, and before the last
+/// capital of an acronym (`DBPassword`); words come out in lower case.
 fn words(key: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut previous_lower = false;
-    for character in key.chars() {
-        let separator = !character.is_alphanumeric();
-        if separator || (character.is_uppercase() && previous_lower) {
+    let mut previous = ' ';
+    let mut rest = key.chars().peekable();
+    while let Some(character) = rest.next() {
+        let next_lower = rest.peek().is_some_and(|next| next.is_lowercase());
+        let capital =
+            character.is_uppercase() && (previous.is_lowercase() || (previous.is_uppercase() && next_lower));
+        let digits = previous.is_alphanumeric() && character.is_numeric() != previous.is_numeric();
+        if capital || digits || !character.is_alphanumeric() {
             words.push(String::new());
         }
-        if let (false, Some(word)) = (separator, words.last_mut()) {
+        if let (true, Some(word)) = (character.is_alphanumeric(), words.last_mut()) {
             word.extend(character.to_lowercase());
         }
-        previous_lower = character.is_lowercase() || character.is_numeric();
+        previous = character;
     }
     words.retain(|word| !word.is_empty());
     words
@@ -160,14 +165,11 @@ pub struct FrameSettings {
 pub fn redact<'a>(
     writer: &'a mut RecordWriter,
     meta: Meta,
-    policy: &Policy,
+    _unused: &Policy,
     settings: FrameSettings,
 ) -> Redacted<'a> {
-    // One byte is looked for first: most records have no colon at all.
-    let record = writer.record();
-    let colon = memchr::memchr(b':', record);
-    if colon.is_some_and(|at| policy.url.find(&record[at..]).is_some()) {
-        hide_url_credentials(writer, policy);
+    if holds_url(writer.record()) {
+        hide_url_credentials(writer);
     }
     if writer.len() + 128 > settings.record_bytes {
         if let Some(shorter) = truncate::fit(writer.record(), settings.record_bytes) {
@@ -177,24 +179,39 @@ pub fn redact<'a>(
     Redacted { frame: writer.frame(settings.sequenced), meta, sequenced: settings.sequenced }
 }
 
+/// True when a URL may be inside. One byte is looked for: most records have no colon at all.
+#[inline]
+fn holds_url(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b':', bytes).any(|colon| authority(bytes, colon).is_some())
+}
+
+/// Where the authority behind `scheme:` starts, if a URL's colon is at `colon`; JSON may write `/` as `\/`.
+fn authority(bytes: &[u8], colon: usize) -> Option<usize> {
+    let rest = &bytes[colon + 1..];
+    [&b"//"[..], br"\/\/"]
+        .iter()
+        .find(|slashes| rest.starts_with(slashes))
+        .map(|slashes| colon + 1 + slashes.len())
+}
+
+/// Writes the record again without credentials. What cannot be parsed is left out then, not left in: fail closed.
 #[cold]
-fn hide_url_credentials(writer: &mut RecordWriter, policy: &Policy) {
+fn hide_url_credentials(writer: &mut RecordWriter) {
     let mut found = false;
     let mut out = Vec::with_capacity(writer.len() + 64);
-    rewrite(writer.record(), &mut out, &mut |_, text, out| found |= without_userinfo(&policy.url, text, out));
-    if found {
+    rewrite(writer.record(), &mut out, &mut |_, text, out| found |= without_userinfo(text, out));
+    if found || out.len() < writer.len() {
         writer.replace(&out);
     }
 }
 
 /// Appends `text` to `out` with every URL's userinfo replaced. True when there was one.
-fn without_userinfo(url: &Finder<'_>, text: &[u8], out: &mut Vec<u8>) -> bool {
+fn without_userinfo(text: &[u8], out: &mut Vec<u8>) -> bool {
     let mut copied = 0;
-    for at in url.find_iter(text) {
-        let start = at + 3;
-        let authority = &text[start..];
-        let end = authority.iter().position(|byte| ends_authority(*byte)).unwrap_or(authority.len());
-        if let Some(length @ 1..) = memchr::memrchr(b'@', &authority[..end]) {
+    for start in memchr::memchr_iter(b':', text).filter_map(|colon| authority(text, colon)) {
+        let rest = &text[start..];
+        let end = rest.iter().position(|byte| ends_authority(*byte)).unwrap_or(rest.len());
+        if let Some(length @ 1..) = memchr::memrchr(b'@', &rest[..end]) {
             if start < copied {
                 continue;
             }
@@ -208,5 +225,5 @@ fn without_userinfo(url: &Finder<'_>, text: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 const fn ends_authority(byte: u8) -> bool {
-    matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`') || byte <= b' '
+    matches!(byte, b'/' | b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'`') || byte <= b' '
 }

@@ -118,10 +118,16 @@ fn write_attribute(writer: &mut RecordWriter, attribute: &KeyValue, short_forms:
 }
 
 fn write(writer: &mut RecordWriter, record: &LogRecord, short_forms: bool) {
-    let severity = severity_field(record.severity_number.try_into().unwrap(), &record.severity_text);
-    writer.begin(record.time_unix_nano, record.observed_time_unix_nano, &severity);
-    if let (Ok(trace_id), Ok(span_id)) = (record.trace_id[..].try_into(), record.span_id[..].try_into()) {
-        writer.trace(&TraceFields::new(trace_id, span_id, record.flags as u8));
+    let long = record.severity_text.len() > SeverityField::TEXT_BYTES;
+    let text = if long { "" } else { record.severity_text.as_str() };
+    let severity = SeverityField::new(record.severity_number.try_into().unwrap(), text);
+    let span = match (record.trace_id[..].try_into(), record.span_id[..].try_into()) {
+        (Ok(trace_id), Ok(span_id)) => Some(TraceFields::new(trace_id, span_id, record.flags as u8)),
+        _ => None,
+    };
+    writer.begin(record.time_unix_nano, record.observed_time_unix_nano, &severity, span.as_ref());
+    if long {
+        writer.severity_text(record.severity_text.as_bytes());
     }
     match record.body.as_ref() {
         Some(AnyValue { value: Some(Value::StringValue(text)) }) if short_forms => {

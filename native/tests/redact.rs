@@ -112,13 +112,11 @@ fn texts_without_credentials_stay_as_they_are() {
 }
 
 #[test]
-#[ignore = "an apostrophe is legal in userinfo (RFC 3986 sub-delims), but ends_authority stops at it"]
 fn a_password_with_an_apostrophe_is_hidden() {
     assert_eq!(redacted_text("postgres://ada:it's@db/x"), "postgres://REDACTED:REDACTED@db/x");
 }
 
 #[test]
-#[ignore = "JSON may write a slash as \\/, which the search for :// does not find"]
 fn credentials_are_hidden_in_json_with_escaped_slashes() {
     assert_eq!(redacted_text(r#"{"url":"http:\/\/a:b@h"}"#), r#"{"url":"http:\/\/REDACTED:REDACTED@h"}"#);
 }
@@ -157,7 +155,6 @@ fn harmless_key_names_are_kept() {
 }
 
 #[test]
-#[ignore = "words() keeps digits in the word, so password1 (Django's form fields) is not password"]
 fn a_number_behind_a_secret_word_does_not_show_it() {
     let policy = default_policy(&[]);
     for key in ["password1", "password2", "api_key_2", "token2", "secret1", "newPassword2"] {
@@ -166,7 +163,6 @@ fn a_number_behind_a_secret_word_does_not_show_it() {
 }
 
 #[test]
-#[ignore = "words() does not split an acronym from the word behind it (DBPassword is one word)"]
 fn an_acronym_in_front_of_a_secret_word_does_not_show_it() {
     let policy = default_policy(&[]);
     for key in ["DBPassword", "JWTToken", "AWSSecretAccessKey", "HTTPCookie", "MyAPIKey"] {
@@ -249,8 +245,7 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "what cannot be parsed stays unless another text held credentials: only `found` replaces the record"]
-    fn a_record_cut_off_anywhere_shows_no_credentials(record in any_record(), length in any::<prop::sample::Index>()) {
+        fn a_record_cut_off_anywhere_shows_no_credentials(record in any_record(), length in any::<prop::sample::Index>()) {
         let mut bytes = map_texts(&record, &|text| format!("{text} http://ada:sesame@host ")).encode_to_vec();
         bytes.truncate(length.index(bytes.len() + 1));
         let result = redacted(&bytes);

@@ -98,18 +98,20 @@ pub struct Store {
     pub backlog: Arc<Backlog>,
     writer: RecordWriter,
     policy: Policy,
+    record_bytes: usize,
 }
 
 impl Store {
     pub fn new(settings: BufferSettings, exporters: &[&str]) -> Self {
         let backlog = Arc::new(Backlog::new(exporters));
+        let record_bytes = settings.record_bytes;
         let buffer = Buffer::new(settings, Arc::clone(&backlog), true);
-        Self { buffer, backlog, writer: RecordWriter::new(), policy: default_policy(&[]) }
+        Self { buffer, backlog, writer: RecordWriter::new(), policy: default_policy(&[]), record_bytes }
     }
 
     pub fn append(&mut self, entry: Entry) -> Appended {
         let meta = entry.write(&mut self.writer);
-        let settings = FrameSettings { record_bytes: RECORD_BYTES, sequenced: true };
+        let settings = FrameSettings { record_bytes: self.record_bytes, sequenced: true };
         self.buffer.append(&mut redact(&mut self.writer, meta, &self.policy, settings), entry.scope)
     }
 }
