@@ -11,7 +11,11 @@ import os
 import signal
 import sys
 import threading
+import time
 import weakref
+from collections.abc import Callable, Iterable
+from functools import partial
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any, Protocol
 
@@ -37,9 +41,77 @@ class Stoppable(Protocol):
         """Export what is there and end."""
 
 
+# A deadline that has passed leaves this much: a thread needs it to find out that there is nothing to do.
+_GRACE_SECONDS = 0.05
+
+
+class Calls:
+    """Calls of stock providers, side by side in daemon threads: these may take longer than they are told to.
+
+    Args:
+        calls: Functions without arguments; False or an exception means failure.
+    """
+
+    def __init__(self, calls: Iterable[Callable[[], object]]) -> None:
+        todo = list(calls)
+        self._changed = threading.Condition()
+        self._waiting = len(todo)
+        self._succeeded = True
+        self._process = os.getpid()
+        for call in todo:
+            _start(partial(self._run, call))
+
+    @property
+    def running(self) -> bool:
+        """Whether a call has not returned yet; those of a parent do not run in a forked child."""
+        return self._waiting > 0 and self._process == os.getpid()
+
+    def wait(self, deadline: float) -> bool:
+        """Wait until all returned; False if one failed or is still running at `deadline` (monotonic seconds)."""
+        with self._changed:
+            left = max(_GRACE_SECONDS, deadline - time.monotonic())
+            return self._changed.wait_for(lambda: self._waiting == 0, left) and self._succeeded
+
+    def _run(self, call: Callable[[], object]) -> None:
+        try:
+            succeeded = call() is not False
+        except Exception as error:
+            say("stock-exporter", f"a provider failed: {error}", type(error).__name__)
+            succeeded = False
+        with self._changed:
+            self._waiting -= 1
+            self._succeeded &= succeeded
+            self._changed.notify_all()
+
+
+def _start(job: Callable[[], None]) -> None:
+    try:
+        threading.Thread(target=job, daemon=True).start()
+    except RuntimeError:
+        # From Python 3.12 on, atexit functions cannot start threads: those started just before take the job.
+        if _spare_threads:
+            _jobs.put(job)
+        else:
+            job()
+
+
+def _start_spare_threads() -> None:
+    for _ in _stock:
+        thread = threading.Thread(target=_take_one_job, daemon=True)
+        thread.start()
+        _spare_threads.append(thread)
+
+
+def _take_one_job() -> None:
+    _jobs.get()()
+
+
+_jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+_spare_threads: list[threading.Thread] = []
 _providers: weakref.WeakSet[Flushable] = weakref.WeakSet()
 _reported: weakref.WeakSet[Flushable] = weakref.WeakSet()
-_stock: list[Stoppable] = []
+# With the seconds that each gets at the end of the process.
+_stock: list[tuple[Stoppable, float]] = []
 # A server was asked to end by SIGTERM, and the process still owes that exit status.
 _terminated = False
 
@@ -56,15 +128,14 @@ def report_at_exit(provider: Flushable) -> None:
     _reported.add(provider)
 
 
-def shut_down_at_exit(provider: Stoppable) -> None:
-    """Shut a stock provider down when the process ends, before log records are flushed for the last time."""
-    _stock.append(provider)
+def shut_down_at_exit(provider: Stoppable, timeout_millis: int) -> None:
+    """Shut a stock provider down when the process ends, while log records are flushed for the last time."""
+    _stock.append((provider, timeout_millis / 1_000))
 
 
 def forget(provider: Stoppable) -> None:
     """The stock provider was shut down already."""
-    if provider in _stock:
-        _stock.remove(provider)
+    _stock[:] = [entry for entry in _stock if entry[0] is not provider]
 
 
 def finish_all() -> bool:
@@ -74,13 +145,13 @@ def finish_all() -> bool:
 
 
 def _at_exit() -> None:
-    while _stock:
-        try:
-            _stock.pop().shutdown()
-        except Exception as error:
-            say("stock-exporter", f"a provider failed at exit: {error}", type(error).__name__)
+    ending, _stock[:] = list(_stock), []
+    deadline = time.monotonic() + max((seconds for _, seconds in ending), default=0.0)
+    calls = Calls(provider.shutdown for provider, _ in ending)
     if not finish_all():
         _native.give_up_at_exit()
+    if not calls.wait(deadline):
+        say("stock-exporter", "spans or metrics were not delivered before the process ended")
     for provider in list(_reported):
         print(f"fapilog: {provider.ledger()}", file=sys.stderr)  # noqa: T201
 
@@ -162,5 +233,7 @@ def _after_fork_in_child() -> None:
 
 
 atexit.register(_at_normal_exit)
+# Runs before atexit functions do; a private name, without which an unreachable collector delays the end on 3.12+.
+getattr(threading, "_register_atexit", lambda function: None)(_start_spare_threads)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

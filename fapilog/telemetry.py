@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -64,12 +66,15 @@ class Telemetry:
         meter_provider: metrics.MeterProvider,
         undo: Sequence[Callable[[], object]],
         on_error: OnError | None,
+        ours: Sequence[Any] = (),
     ) -> None:
         self.logger_provider = logger_provider
         self.tracer_provider = tracer_provider
         self.meter_provider = meter_provider
         self.on_error = on_error
         self._undo = list(undo)
+        self._ours = tuple(ours)
+        self._flushing: lifecycle.Calls | None = None
         self._open = True
 
     @property
@@ -81,23 +86,35 @@ class Telemetry:
         """Wait until logs, spans and metrics recorded before this call have left.
 
         Args:
-            timeout_millis: Longest wait for the log records, and again for spans and metrics. Default: 30 000
-                (`buffer.export_timeout_millis`, OTEL_BLRP_EXPORT_TIMEOUT).
+            timeout_millis: Longest wait for all three. Default: 30 000 (`buffer.export_timeout_millis`,
+                OTEL_BLRP_EXPORT_TIMEOUT).
 
         Returns:
             True when no log record is pending and the stock providers said yes. What was refused for good or dropped
             is not pending; `ledger()` tells.
         """
         limit = self.settings.buffer.export_timeout_millis if timeout_millis is None else timeout_millis
+        deadline = time.monotonic() + limit / 1_000
         flushed = self.logger_provider.force_flush(limit)
-        others = [_call(provider, "force_flush", limit) for provider in (self.tracer_provider, self.meter_provider)]
-        return flushed and all(others)
+        return self._flush_others(limit, deadline) and flushed
+
+    def _flush_others(self, limit: int, deadline: float) -> bool:
+        """Flush spans and metrics; their providers may take longer than they are told, so not twice at once."""
+        earlier = self._flushing
+        if earlier is not None and earlier.running:
+            earlier.wait(deadline)
+            if earlier.running:
+                return False
+        providers = (self.tracer_provider, self.meter_provider) if self._open else ()
+        calls = [partial(_call, provider, "force_flush", limit) for provider in providers]
+        self._flushing = lifecycle.Calls(calls)
+        return self._flushing.wait(deadline)
 
     def shutdown(self, timeout_millis: int | None = None) -> bool:
         """Deliver what is there, end the threads, and put back what was installed. Safe to call twice.
 
         Args:
-            timeout_millis: Longest wait for the log records. Default: 5 000 (`buffer.shutdown_timeout_millis`).
+            timeout_millis: Longest wait. Default: 5 000 (`buffer.shutdown_timeout_millis`).
 
         Returns:
             True when every log record was decided in time; what was left is counted as dropped (`shutdown`).
@@ -109,9 +126,15 @@ class Telemetry:
             self._open = False
             if _current is not None and _current.telemetry is self:
                 _current = None
+        limit = self.settings.buffer.shutdown_timeout_millis if timeout_millis is None else timeout_millis
+        deadline = time.monotonic() + limit / 1_000
+        others = lifecycle.Calls(provider.shutdown for provider in self._ours)
         for undo in reversed(self._undo):
             undo()
-        return self.logger_provider.shutdown(timeout_millis)
+        drained = self.logger_provider.shutdown(limit)
+        if not others.wait(deadline):
+            say("stock-exporter", f"spans or metrics were not delivered within {limit} ms", "shutdown")
+        return drained
 
     def ledger(self) -> Ledger:
         """Return what became of every log record so far; both its equations hold at any moment."""
@@ -281,10 +304,12 @@ def _build(
     undo: list[Callable[[], object]] = []
     otlp = "otlp" in names and not settings.disabled
     signals.quiet_exporters()
+    stock: list[tuple[str, Any]]
     tracers, ours = signals.tracer_provider(resource, otlp=otlp)
-    undo += _ending("trace", tracers) if ours else []
+    stock = [("trace", tracers)] if ours else []
     meters, ours = signals.meter_provider(resource, otlp=otlp)
-    undo += _ending("metrics", meters) if ours else []
+    stock += [("metrics", meters)] if ours else []
+    undo += [_ending(signal, made, settings.buffer.shutdown_timeout_millis) for signal, made in stock]
     undo += _install_logs(provider)
     if not settings.disabled:
         default_handle.attach(provider.pipeline)
@@ -297,7 +322,7 @@ def _build(
         default_handle.attach(None)
     if settings.exit_report:
         lifecycle.report_at_exit(provider)
-    return Telemetry(provider, tracers, meters, undo, dispatcher)
+    return Telemetry(provider, tracers, meters, undo, dispatcher, [made for _, made in stock])
 
 
 def _install_logs(provider: LoggerProvider) -> list[Callable[[], object]]:
@@ -308,15 +333,14 @@ def _install_logs(provider: LoggerProvider) -> list[Callable[[], object]]:
     return [lambda: otel_private.mark_ended("logs", provider)]
 
 
-def _ending(signal: str, provider: Any) -> list[Callable[[], object]]:
-    lifecycle.shut_down_at_exit(provider)
+def _ending(signal: str, provider: Any, timeout_millis: int) -> Callable[[], object]:
+    lifecycle.shut_down_at_exit(provider, timeout_millis)
 
     def end() -> None:
         lifecycle.forget(provider)
-        _call(provider, "shutdown")
         otel_private.mark_ended(signal, provider)
 
-    return [end]
+    return end
 
 
 def _exporters(settings: Settings) -> tuple[str, ...]:
