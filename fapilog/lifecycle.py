@@ -12,11 +12,13 @@ import os
 import signal
 import sys
 import threading
+import time
 import weakref
 from types import FrameType
 from typing import Any, Protocol
 
 from fapilog import _native
+from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import say
 from fapilog.ledger import Ledger
 
@@ -41,7 +43,8 @@ class Stoppable(Protocol):
 _providers: weakref.WeakSet[Flushable] = weakref.WeakSet()
 # Strongly: the application may let go of what it asked a report of.
 _reported: list[Flushable] = []
-_stock: list[Stoppable] = []
+# With the seconds that each gets at the end of the process.
+_stock: list[tuple[Stoppable, float]] = []
 # A server was asked to end by SIGTERM, and the process still owes that exit status.
 _terminated = False
 
@@ -58,15 +61,14 @@ def report_at_exit(provider: Flushable) -> None:
     _reported.append(provider)
 
 
-def shut_down_at_exit(provider: Stoppable) -> None:
-    """Shut a stock provider down when the process ends, before log records are flushed for the last time."""
-    _stock.append(provider)
+def shut_down_at_exit(provider: Stoppable, timeout_millis: int) -> None:
+    """Shut a stock provider down when the process ends, while log records are flushed for the last time."""
+    _stock.append((provider, timeout_millis / 1_000))
 
 
 def forget(provider: Stoppable) -> None:
     """The stock provider was shut down already."""
-    if provider in _stock:
-        _stock.remove(provider)
+    _stock[:] = [entry for entry in _stock if entry[0] is not provider]
 
 
 def finish_all() -> bool:
@@ -76,13 +78,13 @@ def finish_all() -> bool:
 
 
 def _at_exit() -> None:
-    while _stock:
-        try:
-            _stock.pop().shutdown()
-        except Exception as error:
-            say("stock-exporter", f"a provider failed at exit: {error}", type(error).__name__)
+    ending, _stock[:] = list(_stock), []
+    deadline = time.monotonic() + max((seconds for _, seconds in ending), default=0.0)
+    calls = BoundedCalls(provider.shutdown for provider, _ in ending)
     if not finish_all():
         _native.give_up_at_exit()
+    if not calls.wait(deadline):
+        say("stock-exporter", "spans or metrics were not delivered before the process ended")
     for provider in _reported:
         print(f"fapilog: {provider.ledger()}", file=sys.stderr)
 

@@ -6,8 +6,10 @@ Threads: the configuring one. Nothing per record happens here.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -15,6 +17,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import hooks, lifecycle, otel_private, pipeline, stdlib
+from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import OnError, say
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
@@ -64,12 +67,15 @@ class Telemetry:
         meter_provider: metrics.MeterProvider,
         undo: Sequence[Callable[[], object]],
         on_error: OnError | None,
+        ours: Sequence[Any] = (),
     ) -> None:
         self.logger_provider = logger_provider
         self.tracer_provider = tracer_provider
         self.meter_provider = meter_provider
         self.on_error = on_error
         self._undo = list(undo)
+        self._ours = tuple(ours)
+        self._flushing: BoundedCalls | None = None
         self._open = True
 
     @property
@@ -81,25 +87,35 @@ class Telemetry:
         """Wait until logs, spans and metrics recorded before this call have left.
 
         Args:
-            timeout_millis: Longest wait for the log records, and again for spans and metrics. Default: 30 000
-                (`buffer.export_timeout_millis`, OTEL_BLRP_EXPORT_TIMEOUT).
+            timeout_millis: Longest wait for all three. Default: 30 000 (`buffer.export_timeout_millis`,
+                OTEL_BLRP_EXPORT_TIMEOUT).
 
         Returns:
             True when no log record is pending and the stock providers said yes. What was refused for good or
             dropped is not pending; `ledger()` tells.
         """
         limit = self.settings.buffer.export_timeout_millis if timeout_millis is None else timeout_millis
+        deadline = time.monotonic() + limit / 1_000
         flushed = self.logger_provider.force_flush(limit)
-        stock = (self.tracer_provider, self.meter_provider)
-        others = [_call(provider, "force_flush", limit) for provider in stock]
-        return flushed and all(others)
+        return self._flush_others(limit, deadline) and flushed
+
+    def _flush_others(self, limit: int, deadline: float) -> bool:
+        """Flush spans and metrics; their providers may take longer than they are told, so not twice at once."""
+        earlier = self._flushing
+        if earlier is not None and earlier.running:
+            earlier.wait(deadline)
+            if earlier.running:
+                return False
+        providers = (self.tracer_provider, self.meter_provider) if self._open else ()
+        calls = [partial(_call, provider, "force_flush", limit) for provider in providers]
+        self._flushing = BoundedCalls(calls)
+        return self._flushing.wait(deadline)
 
     def shutdown(self, timeout_millis: int | None = None) -> bool:
         """Deliver what is there, end the threads, and put back what was installed. Safe to call twice.
 
         Args:
-            timeout_millis: Longest wait for the log records. Default: 5 000
-                (`buffer.shutdown_timeout_millis`).
+            timeout_millis: Longest wait. Default: 5 000 (`buffer.shutdown_timeout_millis`).
 
         Returns:
             True when every log record was decided in time; what was left is counted as dropped (`shutdown`).
@@ -111,8 +127,14 @@ class Telemetry:
             self._open = False
             if _current is not None and _current.telemetry is self:
                 _current = None
+        limit = self.settings.buffer.shutdown_timeout_millis if timeout_millis is None else timeout_millis
+        deadline = time.monotonic() + limit / 1_000
+        others = BoundedCalls(provider.shutdown for provider in self._ours)
         _undo(self._undo)
-        return self.logger_provider.shutdown(timeout_millis)
+        drained = self.logger_provider.shutdown(limit)
+        if not others.wait(deadline):
+            say("stock-exporter", f"spans or metrics were not delivered within {limit} ms", "shutdown")
+        return drained
 
     def ledger(self) -> Ledger:
         """Return what became of every log record so far; both its equations hold at any moment."""
@@ -297,9 +319,10 @@ def _install(provider: LoggerProvider, on_error: OnError | None) -> Telemetry:
     """Put the providers and the bridges in place; when one fails, those before it are taken out again."""
     settings, undo = provider.settings, list[Callable[[], object]]()
     signals.quiet_exporters()
+    ours: list[Any] = []
     try:
-        tracers = _install_stock("trace", "OTEL_TRACES_EXPORTER", signals.tracer_provider, provider, undo)
-        meters = _install_stock("metrics", "OTEL_METRICS_EXPORTER", signals.meter_provider, provider, undo)
+        tracers = _install_stock("trace", signals.tracer_provider, provider, undo, ours)
+        meters = _install_stock("metrics", signals.meter_provider, provider, undo, ours)
         undo += _install_logs(provider)
         default_handle.attach(None if settings.disabled else provider.pipeline)
         # After the shutdown records are refused; without any pipeline the next one would configure defaults.
@@ -310,25 +333,28 @@ def _install(provider: LoggerProvider, on_error: OnError | None) -> Telemetry:
             undo.append(hooks.install())
     except BaseException:
         _undo(undo)
+        BoundedCalls(provider.shutdown for provider in ours)
         raise
     if settings.exit_report:
         lifecycle.report_at_exit(provider)
-    return Telemetry(provider, tracers, meters, undo, on_error)
+    return Telemetry(provider, tracers, meters, undo, on_error, ours)
 
 
 def _install_stock(
     signal: str,
-    variable: str,
     make: Callable[[Resource, Sequence[str]], tuple[_Provider, bool]],
     logs: LoggerProvider,
     undo: list[Callable[[], object]],
+    ours: list[Any],
 ) -> _Provider:
     """Install a stock provider with the resource of `logs`; disabled, it exports nothing."""
-    disabled = logs.settings.disabled
-    names = () if disabled else signals.exporters(variable, otlp="otlp" in logs.exporters)
-    provider, ours = make(logs.resource, names)
-    if ours:
-        undo.append(_ending(signal, provider))
+    settings = logs.settings
+    variable = signals.VARIABLES[signal]
+    names = () if settings.disabled else signals.exporters(variable, otlp="otlp" in logs.exporters)
+    provider, made_here = make(logs.resource, names)
+    if made_here:
+        ours.append(provider)
+        undo.append(_ending(signal, provider, settings.buffer.shutdown_timeout_millis))
     return provider
 
 
@@ -344,12 +370,11 @@ def _install_logs(provider: LoggerProvider) -> list[Callable[[], object]]:
     return [lambda: otel_private.mark_ended("logs", provider)]
 
 
-def _ending(signal: str, provider: Any) -> Callable[[], object]:
-    lifecycle.shut_down_at_exit(provider)
+def _ending(signal: str, provider: Any, timeout_millis: int) -> Callable[[], object]:
+    lifecycle.shut_down_at_exit(provider, timeout_millis)
 
     def end() -> None:
         lifecycle.forget(provider)
-        _call(provider, "shutdown")
         otel_private.mark_ended(signal, provider)
 
     return end

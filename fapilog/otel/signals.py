@@ -27,6 +27,8 @@ from fapilog import otel_private
 from fapilog.diagnostics import say
 from fapilog.errors import MissingDependencyError
 
+# Which variable names the exporters of a signal.
+VARIABLES = {"trace": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"}
 _NOISY_LOGGERS = ("opentelemetry.exporter", "opentelemetry.sdk")
 
 

@@ -453,7 +453,7 @@ proptest! {
             store.buffer.sealed(chunk, block);
         }
         for id in 100..100 + newcomers {
-            prop_assert!(matches!(store.append(Entry::error(id).sized(CHUNK_FILLING)), Appended::Stored(_)));
+            prop_assert!(matches!(store.append(Entry::error(id)), Appended::Stored(_)));
             expected.remove(expected.iter().position(|(_, protected)| !protected).unwrap_or(0));
             expected.push((id, true));
         }

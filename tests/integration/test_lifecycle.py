@@ -114,6 +114,43 @@ def test_a_dead_endpoint_delays_the_end_by_the_shutdown_timeout_and_the_loss_is_
     assert ended.stderr.count("not delivered") == 1
 
 
+@pytest.mark.parametrize("how", ["flush", "shutdown", "exit"])
+@pytest.mark.parametrize("state", ["refuses connections", "holds its answer"])
+def test_stock_exporters_without_an_answer_do_not_stretch_the_time(
+    receiver: OtlpReceiver, how: str, state: str
+) -> None:
+    if state == "refuses connections":
+        receiver.refuse_connections()
+    else:
+        receiver.answer_always_with(Hold(threading.Event()))
+    began = time.monotonic()
+    ended = run("stock.py", receiver.logs_endpoint, how, **all_signals(receiver))
+    took = time.monotonic() - began
+    answer, seconds = ended.stdout.split()
+    assert (ended.returncode, answer) == (0, "None" if how == "exit" else "False")
+    # One limit for the call, one for the end of the process, and two seconds to start Python.
+    assert (float(seconds) < 1.5, took < 2 * 0.5 + 1.0 + 2.0) == (True, True)
+    assert "fapilog: spans or metrics were not delivered " in ended.stderr
+
+
+@pytest.mark.parametrize("how", ["flush", "shutdown", "exit"])
+def test_spans_and_metrics_are_delivered_with_the_records(receiver: OtlpReceiver, how: str) -> None:
+    ended = run("stock.py", receiver.logs_endpoint, how, **all_signals(receiver))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.split()[0] == ("None" if how == "exit" else "True")
+    assert {request.path for request in receiver.requests} == {"/v1/logs", "/v1/traces", "/v1/metrics"}
+    assert bodies(receiver) == ["order"]
+
+
+def all_signals(receiver: OtlpReceiver) -> dict[str, str]:
+    """Variables that send spans and metrics to the receiver too."""
+    return {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_METRICS_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
+    }
+
+
 def test_dev_mode_finds_nothing_to_warn_of(receiver: OtlpReceiver) -> None:
     ended = run("ends.py", receiver.logs_endpoint, "end_by_return", flags=("-X", "dev"))
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -198,6 +235,17 @@ def test_a_fork_loses_nothing_and_sends_nothing_twice(receiver: OtlpReceiver, th
     after = {body: attributes for body, attributes in arrived.items() if "bound" in attributes}
     assert {attributes["bound"] for attributes in after.values()} == {"before the fork"}
     assert [attributes["status"] for attributes in after.values() if "status" in attributes] == [0, 0]
+
+
+def test_forks_while_threads_log_and_send_lose_nothing(receiver: OtlpReceiver) -> None:
+    ended = run("fork_under_load.py", receiver.logs_endpoint)
+    children_ended_well, logged = ended.stdout.split()
+    assert (ended.returncode, ended.stderr, children_ended_well) == (0, "", "True")
+    arrived = Counter((r.body, r.attributes["worker"], r.attributes["number"]) for r in receiver.log_records)
+    assert set(arrived.values()) == {1}
+    assert sum(1 for body, _, _ in arrived if body == "parent") == int(logged)
+    children = {(worker, number) for body, worker, number in arrived if body == "child"}
+    assert children == {(worker, number) for worker in range(20) for number in range(10)}
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
