@@ -1,4 +1,4 @@
-"""`pytest tests/golden --update-golden` writes the expected files anew; read the difference before a commit."""
+"""`pytest tests/golden --update-golden` writes the expected files anew; read the difference then."""
 
 import pytest
 
