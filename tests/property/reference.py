@@ -19,7 +19,7 @@ The native encoder is compared with it. It is meant to be read next to the table
 | anything else | `str()`, or `<unprintable T>` |
 
 A container inside itself is `<cycle>`. Containers nested deeper than the limit have no value. Under a secret
-name there is the marker. Credentials in URLs are replaced in every string and bytes value.
+name there is the marker. Credentials in URLs are replaced in every key, string and bytes value.
 """
 
 import collections
@@ -73,7 +73,7 @@ def key_values(items: Iterable[tuple[Any, Any]], path: tuple[int, ...] = ()) -> 
     for key, value in items:
         name = text(key) if isinstance(key, str) else text(shown(key))
         hidden = AnyValue(string_value=MARKER) if is_secret(name) else any_value(value, path)
-        pairs.append(KeyValue(key=name, value=hidden))
+        pairs.append(KeyValue(key=without_userinfo(name), value=hidden))
     return pairs
 
 
@@ -120,7 +120,12 @@ def scalar(value: Any) -> AnyValue:
 
 def string(value: str) -> AnyValue:
     """Encode text without credentials in URLs."""
-    return AnyValue(string_value=_USERINFO.sub("://REDACTED:REDACTED@", text(value)))
+    return AnyValue(string_value=without_userinfo(text(value)))
+
+
+def without_userinfo(value: str) -> str:
+    """Hide the credentials of every URL in a text."""
+    return _USERINFO.sub("://REDACTED:REDACTED@", value)
 
 
 def digits(value: int) -> str:
