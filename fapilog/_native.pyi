@@ -128,6 +128,8 @@ class Logger:
     def bind(self, **attributes: Any) -> Logger:
         """Return a logger whose records carry these attributes too; those of a call win."""
 
+    def __copy__(self) -> Logger: ...
+    def __deepcopy__(self, memo: Any) -> Logger: ...
     def is_enabled_for(self, severity: int) -> bool:
         """Tell whether a record of this severity (1 to 24) would be kept now; cheap enough for a guard."""
 

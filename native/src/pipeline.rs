@@ -141,6 +141,12 @@ impl Pipeline {
         &self.scopes
     }
 
+    /// True from the beginning of [`Self::shutdown`].
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
     /// Stage 4.
     #[must_use]
     pub fn buffer(&self) -> &Buffer {
@@ -209,7 +215,7 @@ impl Pipeline {
 
     /// Logs a WARN record of our own. False when the buffer did not take it.
     pub fn log(&self, scope: &Scope, write: impl FnOnce(&mut RecordWriter)) -> bool {
-        if self.closing.load(Ordering::Acquire) {
+        if self.is_closing() {
             return false;
         }
         let now = self.clock.now_nanos();

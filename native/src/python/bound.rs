@@ -65,39 +65,51 @@ impl BoundAttributes {
         Ok(Self::of(merged.unbind()))
     }
 
-    /// The encoded form under `active`'s policy.
+    /// The encoded form under `active`'s policy, after [`Self::prepare`].
     ///
     /// # Safety
     /// Attached; the borrow ends before Python code may run.
     #[inline]
-    pub unsafe fn encoded<'a>(&'a self, py: Python<'_>, active: &Active) -> Option<&'a Encoded> {
+    pub unsafe fn encoded(&self) -> Option<&Encoded> {
         // SAFETY: as the caller's.
-        unsafe {
-            if self.encoded.get().as_ref().is_none_or(|encoded| encoded.active_id != active.id) {
-                self.encode(py, active);
-            }
-            self.encoded.get().as_ref()
+        unsafe { self.encoded.get().as_ref() }
+    }
+
+    /// Encodes the attributes for `active`, unless that was done. Returns an interrupt that a value's method raised.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn prepare(&self, py: Python<'_>, active: &Active) -> Option<PyErr> {
+        // SAFETY: as the caller's; only a number is read.
+        let ready = unsafe { self.encoded().is_some_and(|encoded| encoded.active_id == active.id) };
+        // SAFETY: as the caller's.
+        if ready {
+            None
+        } else {
+            unsafe { self.encode(py, active) }
         }
     }
 
     #[cold]
-    unsafe fn encode(&self, py: Python<'_>, active: &Active) {
+    unsafe fn encode(&self, py: Python<'_>, active: &Active) -> Option<PyErr> {
         let mut writer = RecordWriter::new();
         writer.begin(0, 0, &SeverityField::NONE, None);
         let head = writer.len();
         let mut count = 0;
-        {
-            let policy = &active.pipeline.settings().policy;
-            let mut reader = ValueReader::new(py, &mut writer, policy, active.capture().values);
-            for (key, value) in self.attributes.bind(py).iter().take(active.capture().max_attributes) {
-                reader.named_attribute(&key.to_string(), &value);
-                count += 1;
-            }
+        let policy = &active.pipeline.settings().policy;
+        let mut reader = ValueReader::new(py, &mut writer, policy, active.capture().values);
+        for (key, value) in self.attributes.bind(py).iter() {
+            let name = reader.name_of(&key);
+            reader.named_attribute(&name, &value);
+            count += 1;
         }
+        let interrupt = reader.interrupt;
         let bytes = writer.record()[head..].to_vec();
         let bits = keys(&bytes).fold(0, |bits, key| bits | bit_of(key));
         // SAFETY: attached; the old value holds no Python object.
         unsafe { self.encoded.replace(Some(Encoded { active_id: active.id, bytes, bits, count })) };
+        interrupt
     }
 }
 

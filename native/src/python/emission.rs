@@ -15,7 +15,8 @@ use crate::record::{KeyField, Meta, RecordWriter, SeverityField, TraceFields};
 use crate::redact::{Redacted, SECRET_MARKER};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::type_object::PyTypeInfo;
+use pyo3::types::{PyBytes, PyIterator, PyList};
 use std::ptr;
 
 /// What a level method knows before it is called.
@@ -34,12 +35,6 @@ impl Level {
 }
 
 type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
-
-/// A `str` as ours, lone surrogates escaped.
-fn text_of(text: &Bound<'_, PyString>) -> String {
-    // SAFETY: attached; a live str.
-    unsafe { owned_utf8(text.as_ptr()) }
-}
 
 /// One record on its way from the call to the buffer.
 pub struct Emission<'a, 'py> {
@@ -213,10 +208,13 @@ impl<'a, 'py> Emission<'a, 'py> {
         }
         match reserved {
             Reserved::ExcInfo => self.exception(value),
-            Reserved::EventName => self.event_name(&value.to_string()),
+            Reserved::EventName => {
+                let name = self.name_of(value);
+                self.event_name(&name);
+            }
             Reserved::Category => {
+                self.meta.protected |= is_security(value);
                 let plain = value.getattr("value").unwrap_or_else(|_| value.clone());
-                self.meta.protected |= plain.eq("security").unwrap_or(false);
                 self.named("fapilog.event.category", &plain);
             }
             Reserved::Severity => self.named("fapilog.event.severity", value),
@@ -235,15 +233,29 @@ impl<'a, 'py> Emission<'a, 'py> {
 
     fn tags(&mut self, value: &Bound<'py, PyAny>) {
         match value.call_method0("items").and_then(|items| items.try_iter()) {
-            Ok(items) => {
-                for item in items.flatten() {
-                    if let Ok((key, value)) = item.extract::<Pair<'_>>() {
-                        self.named(&format!("fapilog.tag.{key}"), &value);
-                    }
-                }
-            }
+            Ok(items) => self.pairs(items, "fapilog.tag."),
             Err(_) => self.named("fapilog.tags", value),
         }
+    }
+
+    /// Attributes from key-value pairs; the first failure ends them, because an iterator may fail for ever.
+    fn pairs(&mut self, items: Bound<'py, PyIterator>, prefix: &str) {
+        for item in items {
+            match item.and_then(|item| item.extract::<Pair<'py>>().map_err(PyErr::from)) {
+                Ok((key, value)) => {
+                    let name = self.name_of(&key);
+                    self.named(&format!("{prefix}{name}"), &value);
+                }
+                Err(error) => return self.remember(error),
+            }
+        }
+    }
+
+    /// `str(value)`, or a stand-in when it cannot be had.
+    fn name_of(&mut self, value: &Bound<'py, PyAny>) -> String {
+        let mut name = String::new();
+        self.read(|reader| name = reader.name_of(value));
+        name
     }
 
     /// The exception, its chain and stack as attributes; `value` as `exc_info=` takes it.
@@ -255,9 +267,6 @@ impl<'a, 'py> Emission<'a, 'py> {
                     ("exception.message", message),
                     ("exception.stacktrace", stack),
                 ] {
-                    if self.has_key(name) {
-                        continue;
-                    }
                     self.named(name, &text);
                 }
             }
@@ -273,18 +282,12 @@ impl<'a, 'py> Emission<'a, 'py> {
 
     /// Attributes from any mapping, in its order.
     pub fn mapping(&mut self, attributes: &Bound<'py, PyAny>) {
-        let items = attributes
-            .call_method0("items")
-            .and_then(|items| items.try_iter()?.collect::<PyResult<Vec<_>>>());
-        match items {
+        // A list of the items: the mapping may change while a value is read.
+        let items =
+            attributes.call_method0("items").and_then(|items| PyList::type_object(self.py).call1((items,)));
+        match items.and_then(|items| items.try_iter()) {
+            Ok(items) => self.pairs(items, ""),
             Err(error) => self.remember(error),
-            Ok(items) => {
-                for (key, value) in items.iter().filter_map(|item| item.extract::<Pair<'_>>().ok()) {
-                    let name =
-                        key.str().map_or_else(|_| "<unprintable key>".to_owned(), |name| text_of(&name));
-                    self.named(&name, &value);
-                }
-            }
         }
     }
 
@@ -293,8 +296,11 @@ impl<'a, 'py> Emission<'a, 'py> {
             && super::bound::has_key(self.writer.record(), name)
     }
 
-    /// An attribute under a name of ours or of a mapping.
+    /// An attribute under a name of ours or of a mapping; the first one under a name stays.
     pub fn named(&mut self, name: &str, value: &Bound<'py, PyAny>) {
+        if self.has_key(name) {
+            return;
+        }
         if self.attributes >= self.active.capture().max_attributes {
             self.dropped += 1;
             return;
@@ -327,15 +333,17 @@ impl<'a, 'py> Emission<'a, 'py> {
     #[inline]
     pub unsafe fn bound(&mut self, bound: &BoundAttributes) {
         // SAFETY: copying the encoded bytes runs no Python code.
-        let Some(encoded) = (unsafe { bound.encoded(self.py, self.active) }) else { return };
+        if let Some(interrupt) = unsafe { bound.prepare(self.py, self.active) } {
+            self.interrupt = Some(interrupt);
+        }
+        // SAFETY: as above.
+        let Some(encoded) = (unsafe { bound.encoded() }) else { return };
         let room = self.active.capture().max_attributes.saturating_sub(self.attributes);
         if encoded.bits & self.bits == 0 && encoded.count <= room {
             self.writer.encoded_attributes(&encoded.bytes);
             self.attributes += encoded.count;
         } else {
-            let written = append_unique(&mut self.writer, &encoded.bytes, room);
-            self.attributes += written.added;
-            self.dropped += written.left_out;
+            self.unique(&encoded.bytes, room);
         }
         self.bits |= encoded.bits;
     }
@@ -365,11 +373,26 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// Attached, called from a native function that Python called.
     #[inline]
     pub unsafe fn location(&mut self) {
-        if self.meta.severity >= self.active.capture().location_severity {
+        if self.meta.severity < self.active.capture().location_severity {
+            return;
+        }
+        let room = self.active.capture().max_attributes.saturating_sub(self.attributes);
+        if room >= location::ATTRIBUTES && self.bits & location::BITS == 0 {
             // SAFETY: as the caller's.
             unsafe { location::write(self.py, &mut self.writer) };
             self.attributes += location::ATTRIBUTES;
+        } else {
+            // SAFETY: as the caller's.
+            let fields = unsafe { location::fields(self.py) };
+            self.unique(&fields, room);
         }
+    }
+
+    /// Copies encoded attributes whose keys are not there yet, as far as there is room.
+    fn unique(&mut self, fields: &[u8], room: usize) {
+        let written = append_unique(&mut self.writer, fields, room);
+        self.attributes += written.added;
+        self.dropped += written.left_out;
     }
 
     /// Stages 3 and 4, then what runs on the caller after append. Returns what the log call returns.
@@ -383,19 +406,20 @@ impl<'a, 'py> Emission<'a, 'py> {
         let mut redacted = active.pipeline.redact(&mut self.writer, self.meta);
         let appended = active.pipeline.append(&mut redacted, scope);
         // SAFETY: attached.
-        let result = unsafe {
+        let (result, interrupt) = unsafe {
             if appended == Appended::Full || active.has_outputs() {
                 after_append(self.py, active, redacted, scope, appended)
             } else {
-                helpers::done()
+                (helpers::done(), None)
             }
         };
         // SAFETY: attached.
         unsafe { active.put_writer(std::mem::take(&mut self.writer)) };
+        let mut interrupt = self.interrupt.or(interrupt);
         if active.pipeline.notices().waiting() {
-            helpers::tell_notices(self.py, active);
+            interrupt = interrupt.or(helpers::tell_notices(self.py, active));
         }
-        match self.interrupt {
+        match interrupt {
             None => result,
             Some(interrupt) => {
                 interrupt.restore(self.py);
@@ -407,7 +431,8 @@ impl<'a, 'py> Emission<'a, 'py> {
     }
 }
 
-/// The rare ends of an emission: no room under `wait`, console, taps.
+/// The rare ends of an emission: no room under `wait`, console, taps. Returns what the log call returns, and an
+/// interrupt that a stream or a tap raised.
 #[cold]
 unsafe fn after_append(
     py: Python<'_>,
@@ -415,25 +440,34 @@ unsafe fn after_append(
     mut redacted: Redacted<'_>,
     scope: u32,
     appended: Appended,
-) -> *mut ffi::PyObject {
+) -> (*mut ffi::PyObject, Option<PyErr>) {
     let result = match appended {
         Appended::Full => backpressure::wait(py, active, &mut redacted, scope),
         _ => helpers::done(),
     };
-    if appended != Appended::Refused {
-        // SAFETY: attached.
-        let outputs = unsafe { active.outputs() };
-        let scope = active.pipeline.scopes().name(scope);
-        if let Some((settings, write)) = &outputs.console {
-            let mut line = String::with_capacity(256);
-            console::render(redacted.record(), &scope, settings, &mut line);
-            let written = write.call1(py, (line,));
-            active.pipeline.emit_counts().console(written.is_ok());
-            helpers::ignore(py, written);
-        }
-        for tap in &outputs.taps {
-            helpers::ignore(py, tap.call1(py, (PyBytes::new(py, redacted.record()), &scope)));
-        }
+    if appended == Appended::Refused || result.is_null() {
+        return (result, None);
     }
-    result
+    // SAFETY: attached.
+    let outputs = unsafe { active.outputs() };
+    let scope = active.pipeline.scopes().name(scope);
+    let mut interrupt = None;
+    if let Some((settings, write)) = &outputs.console {
+        let mut line = String::with_capacity(256);
+        console::render(redacted.record(), &scope, settings, &mut line);
+        let written = write.call1(py, (line,));
+        active.pipeline.emit_counts().console(written.is_ok());
+        interrupt = helpers::interrupt_of(py, written);
+    }
+    for tap in &outputs.taps {
+        let called = tap.call1(py, (PyBytes::new(py, redacted.record()), &scope));
+        interrupt = interrupt.or(helpers::interrupt_of(py, called));
+    }
+    (result, interrupt)
+}
+
+/// True for the category whose records shedding spares.
+pub fn is_security(category: &Bound<'_, PyAny>) -> bool {
+    let plain = category.getattr("value").unwrap_or_else(|_| category.clone());
+    plain.eq("security").unwrap_or(false)
 }

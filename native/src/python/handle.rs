@@ -30,21 +30,19 @@ impl Pipeline {
     }
 
     /// Waits, without the interpreter lock, until nothing accepted before is pending.
-    fn force_flush(&self, py: Python<'_>, timeout_millis: u64) -> bool {
+    fn force_flush(&self, py: Python<'_>, timeout_millis: u64) -> PyResult<bool> {
         let active = self.active();
         trace::forget_contexts();
         let flushed = py.detach(|| active.pipeline.force_flush(Duration::from_millis(timeout_millis)));
-        helpers::tell_notices(py, &active);
-        flushed
+        helpers::tell_notices(py, &active).map_or(Ok(flushed), Err)
     }
 
     /// Refuses records from now on, drains, stops the threads, and counts what was left as dropped.
-    fn shutdown(&self, py: Python<'_>, timeout_millis: u64) -> bool {
+    fn shutdown(&self, py: Python<'_>, timeout_millis: u64) -> PyResult<bool> {
         let active = self.active();
         let drained = py.detach(|| active.pipeline.shutdown(Duration::from_millis(timeout_millis)));
         GENERATION.fetch_add(1, Ordering::AcqRel);
-        helpers::tell_notices(py, &active);
-        drained
+        helpers::tell_notices(py, &active).map_or(Ok(drained), Err)
     }
 
     /// Every term of the ledger at one moment, as plain dicts.

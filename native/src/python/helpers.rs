@@ -125,18 +125,25 @@ pub fn on_event_loop(py: Python<'_>) -> bool {
 
 /// Hands waiting notices to Python's `on_error` dispatcher, which isolates the application's callback.
 #[cold]
-pub fn tell_notices(py: Python<'_>, active: &Active) {
-    let Some(helpers) = HELPERS.get(py) else { return };
+#[must_use]
+pub fn tell_notices(py: Python<'_>, active: &Active) -> Option<PyErr> {
+    let helpers = HELPERS.get(py)?;
+    let mut interrupt = None;
     for notice in active.pipeline.notices().take() {
-        ignore(py, helpers.on_notice.call1(py, (notice.code, notice.message)));
+        let told = helpers.on_notice.call1(py, (notice.code, notice.message));
+        interrupt = interrupt.or(interrupt_of(py, told));
     }
+    interrupt
 }
 
-/// Configures the process from its environment, for a record before `configure_otel()`. Never raises.
+/// Configures the process from its environment, for a record before `configure_otel()`. The Python side raises
+/// nothing; an interrupt that arrives meanwhile is put back for the interpreter to raise.
 #[cold]
 pub fn configure_defaults(py: Python<'_>) {
-    if let Some(helpers) = HELPERS.get(py) {
-        ignore(py, helpers.configure_defaults.call0(py));
+    let interrupt =
+        HELPERS.get(py).and_then(|helpers| interrupt_of(py, helpers.configure_defaults.call0(py)));
+    if interrupt.is_some() {
+        let _ = py.import("_thread").and_then(|thread| thread.call_method0("interrupt_main"));
     }
 }
 
@@ -157,16 +164,9 @@ fn ask_severity_number(severity: &Bound<'_, PyAny>) -> Option<u8> {
     (number <= 24).then_some(number)
 }
 
-/// Drops the error of a Python call that must not harm the application; KeyboardInterrupt and SystemExit are put back
-/// as pending so that the interpreter raises them at the next opportunity.
-pub fn ignore<T>(py: Python<'_>, result: PyResult<T>) {
-    if let Err(error) = result {
-        if !error.is_instance_of::<PyException>(py) {
-            if let Ok(thread) = py.import("_thread") {
-                let _ = thread.call_method0("interrupt_main");
-            }
-        }
-    }
+/// What of a Python call's failure must reach the application: KeyboardInterrupt and SystemExit. Everything else ends here.
+pub fn interrupt_of<T>(py: Python<'_>, result: PyResult<T>) -> Option<PyErr> {
+    result.err().filter(|error| !error.is_instance_of::<PyException>(py))
 }
 
 /// A dict's value extracted as `T`, with the key in the error.

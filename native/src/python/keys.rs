@@ -146,9 +146,12 @@ fn kind_of(name: &str, policy: &Policy) -> KeyKind {
 }
 
 /// A stable bit for a key (FNV-1a, folded).
-pub fn bit_of(key: &[u8]) -> u64 {
-    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+pub const fn bit_of(key: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut index = 0;
+    while index < key.len() {
+        hash = (hash ^ key[index] as u64).wrapping_mul(0x0100_0000_01b3);
+        index += 1;
+    }
     1 << ((hash ^ (hash >> 32)) & 63)
 }

@@ -4,6 +4,7 @@
 //! function are encoded once per code object; what is left per call is the frame and its line.
 
 use super::gil::GilCell;
+use super::keys::bit_of;
 use crate::record::{EncodedKey, KeyField, RecordWriter, SeverityField};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -22,6 +23,22 @@ static PLACES: GilCell<Vec<Place>> = GilCell::new(Vec::new());
 
 /// Number of attributes that [`write`] adds.
 pub const ATTRIBUTES: usize = 3;
+/// Their keys as bits of a set.
+pub const BITS: u64 = bit_of(b"code.file.path") | bit_of(b"code.function.name") | bit_of(b"code.line.number");
+
+/// The same attributes as encoded fields, for a record that has some of them or little room.
+///
+/// # Safety
+/// As [`write`].
+#[cold]
+pub unsafe fn fields(py: Python<'_>) -> Vec<u8> {
+    let mut writer = RecordWriter::new();
+    writer.begin(0, 0, &SeverityField::NONE, None);
+    let head = writer.len();
+    // SAFETY: as the caller's.
+    unsafe { write(py, &mut writer) };
+    writer.record()[head..].to_vec()
+}
 
 /// Writes the location of the Python frame that is running.
 ///

@@ -6,7 +6,7 @@
 
 use super::active::{retire, Active, Call, GENERATION};
 use super::bound::BoundAttributes;
-use super::emission::{Emission, Level};
+use super::emission::{is_security, Emission, Level};
 use super::gil::GilCell;
 use super::handle::PipelineHandle;
 use super::{helpers, trace, values};
@@ -53,6 +53,12 @@ struct Foreign<'a, 'py> {
 }
 
 impl<'py> Foreign<'_, 'py> {
+    /// True when the attributes name the category that shedding spares.
+    fn is_security(&self) -> bool {
+        let category = self.attributes.as_ref().and_then(|all| all.get_item("fapilog.event.category").ok());
+        category.is_some_and(|category| is_security(&category))
+    }
+
     /// The fields of what `LogEvent.to_record()` returned.
     fn of_event(record: &Bound<'py, PyAny>) -> PyResult<Self> {
         Ok(Self {
@@ -109,13 +115,27 @@ impl Logger {
     }
 
     #[pyo3(signature = (severity))]
-    fn is_enabled_for(&self, py: Python<'_>, severity: u8) -> bool {
+    fn is_enabled_for(&self, py: Python<'_>, severity: i64) -> bool {
         // SAFETY: attached, as `py` proves.
         let _call = unsafe { Call::begin() };
         // SAFETY: attached, inside a call.
         let resolved = unsafe { self.resolve(py) };
-        let floor = resolved.active.as_ref().map_or(u8::MAX, |active| active.pipeline.buffer().floor());
-        severity >= resolved.threshold && severity >= floor
+        let Some(active) = resolved.active.as_ref().filter(|active| !active.pipeline.is_closing()) else {
+            return false;
+        };
+        let bar = resolved.threshold.max(active.pipeline.buffer().floor());
+        severity >= i64::from(bar)
+    }
+
+    /// Loggers are shared, not copied.
+    const fn __copy__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    /// As `__copy__`: a dataclass that holds a logger can be copied.
+    fn __deepcopy__<'py>(slf: PyRef<'py, Self>, memo: &Bound<'py, PyAny>) -> PyRef<'py, Self> {
+        let _ = memo;
+        slf
     }
 
     /// Emits a `LogEvent`.
@@ -144,7 +164,7 @@ impl Logger {
         &self,
         py: Python<'_>,
         body: Option<Bound<'_, PyAny>>,
-        severity_number: u8,
+        severity_number: i64,
         severity_text: &str,
         time_unix_nano: Option<u64>,
         observed_time_unix_nano: Option<u64>,
@@ -157,7 +177,7 @@ impl Logger {
         let foreign = Foreign {
             time_unix_nano,
             observed_time_unix_nano,
-            severity_number,
+            severity_number: severity_number.clamp(0, 24) as u8,
             severity_text: severity_text.to_owned(),
             body,
             attributes,
@@ -217,8 +237,10 @@ impl Logger {
             active.pipeline.refuse(Refusal::CaptureFailed);
             active.pipeline.notices().keep("capture-failed", format!("a record could not be read: {error}"));
         }
-        helpers::ignore::<()>(py, Err(error));
-        Self::completed(py)
+        match helpers::interrupt_of::<()>(py, Err(error)) {
+            Some(interrupt) => Err(interrupt),
+            None => Self::completed(py),
+        }
     }
 
     fn completed(py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -231,7 +253,12 @@ impl Logger {
     /// # Safety
     /// Attached, and inside a [`Call`] that outlives the pipeline's borrow.
     #[inline]
-    unsafe fn admit<'a>(&self, py: Python<'_>, severity: u8, protected: bool) -> Option<(&'a Active, u32)> {
+    unsafe fn admit<'a>(
+        &self,
+        py: Python<'_>,
+        severity: u8,
+        protected: impl FnOnce() -> bool,
+    ) -> Option<(&'a Active, u32)> {
         // SAFETY: attached; what is needed is copied out.
         let resolved = unsafe { self.resolve(py) };
         // SAFETY: the pipeline outlives the borrow: the caller holds a `Call`, and `retire` waits for it.
@@ -241,7 +268,7 @@ impl Logger {
             active.pipeline.emit_counts().filtered();
             return None;
         }
-        if severity < active.pipeline.buffer().floor() && !protected {
+        if severity < active.pipeline.buffer().floor() && !protected() {
             active.pipeline.buffer().shed();
             return None;
         }
@@ -264,7 +291,9 @@ impl Logger {
         // SAFETY: as the caller's, for every call below.
         unsafe {
             let _call = Call::begin();
-            let Some((active, scope)) = self.admit(py, level.severity, level.protected) else {
+            let Some((active, scope)) =
+                self.admit(py, level.severity, || level.protected || names_security(py, arguments, names))
+            else {
                 return helpers::done();
             };
             let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) as usize };
@@ -299,7 +328,9 @@ impl Logger {
         // SAFETY: attached, as `py` proves, for every call below.
         unsafe {
             let _call = Call::begin();
-            let Some((active, scope)) = self.admit(py, severity, foreign.protected) else {
+            let Some((active, scope)) =
+                self.admit(py, severity, || foreign.protected || foreign.is_security())
+            else {
                 return Self::completed(py);
             };
             let observed =
@@ -329,6 +360,29 @@ impl Logger {
             emission.bound_context();
             Bound::from_owned_ptr_or_err(py, emission.finish(scope)).map(Bound::unbind)
         }
+    }
+}
+
+/// True when a call says `category="security"`; asked only while the buffer sheds.
+#[cold]
+unsafe fn names_security(
+    py: Python<'_>,
+    arguments: &[*mut ffi::PyObject],
+    names: *mut ffi::PyObject,
+) -> bool {
+    if names.is_null() {
+        return false;
+    }
+    // SAFETY: names and values of the running call, borrowed.
+    unsafe {
+        let names = Bound::from_borrowed_ptr(py, names);
+        let Some(index) =
+            names.call_method1("index", ("category",)).ok().and_then(|i| i.extract::<usize>().ok())
+        else {
+            return false;
+        };
+        let first = arguments.len() - names.len().unwrap_or(0);
+        is_security(&Bound::from_borrowed_ptr(py, arguments[first + index]))
     }
 }
 
@@ -393,7 +447,8 @@ const LEVELS: [Level; 9] = [
     Level::new(10, "INFO2", true),
     Level::new(14, "WARN2", true),
 ];
-/// Index of `exception` in [`LEVELS`].
+/// Indexes in [`LEVELS`].
+const INFO: usize = 2;
 const EXCEPTION: usize = 6;
 
 /// A level method: `info(message, *args, **attributes)`.
@@ -436,7 +491,7 @@ unsafe extern "C" fn log_method(
                 let level = helpers::level_of(&severity);
                 logger.log(py, &level, false, rest, names)
             }
-            _ => helpers::done(),
+            _ => logger.log(py, &LEVELS[INFO], false, arguments, names),
         }
     }));
     answer.unwrap_or_else(|_| helpers::done())

@@ -1,6 +1,7 @@
 //! Stage 2 of 7, capture: a Python `str` as valid UTF-8. Thread: caller.
 
 use pyo3::ffi;
+use pyo3::prelude::*;
 use std::slice;
 
 /// Above this many characters the UTF-8 copy is temporary: `PyUnicode_AsUTF8AndSize` would keep one inside a
@@ -67,4 +68,11 @@ pub unsafe fn owned_utf8(text: *mut ffi::PyObject) -> String {
         ffi::Py_DECREF(bytes);
         owned
     }
+}
+
+/// `str(value)` as a string of our own.
+pub fn text_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let text = value.str()?;
+    // SAFETY: attached, as the bound object proves; a live str.
+    Ok(unsafe { owned_utf8(text.as_ptr()) })
 }

@@ -5,7 +5,7 @@
 //! KeyboardInterrupt and SystemExit, raised by a user's method, are remembered and raised after the record is done.
 
 use super::gil::GilCell;
-use super::text::{with_utf8, MAX_TEXT_BYTES};
+use super::text::{text_of, with_utf8, MAX_TEXT_BYTES};
 use crate::record::{tag, KeyField, RecordWriter, SeverityField};
 use crate::redact::{KeyDecision, Policy, SECRET_MARKER};
 use crate::wire::put_bytes;
@@ -231,7 +231,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
                 break;
             }
             let entry = self.writer.open(tag::KEY);
-            let name = self.key_text(&key);
+            let name = self.name_of(&key);
             self.writer.key(name.as_bytes());
             let open = self.writer.open(tag::VALUE);
             if self.policy.decide(&name) == KeyDecision::Hide {
@@ -269,20 +269,12 @@ impl<'a, 'py> ValueReader<'a, 'py> {
         self.writer.close(array);
     }
 
-    /// A mapping key as text.
-    fn key_text(&mut self, key: &Bound<'py, PyAny>) -> String {
-        let text = match key.cast::<PyString>() {
-            Ok(text) => Ok(text.clone()),
-            Err(_) => key.str(),
-        };
-        match text {
-            // SAFETY: attached; a live str.
-            Ok(text) => unsafe { super::text::owned_utf8(text.as_ptr()) },
-            Err(error) => {
-                self.remember(error);
-                unprintable_name(key)
-            }
-        }
+    /// A mapping key, a tag, an event name as text.
+    pub fn name_of(&mut self, key: &Bound<'py, PyAny>) -> String {
+        text_of(key).unwrap_or_else(|error| {
+            self.remember(error);
+            unprintable_name(key)
+        })
     }
 
     fn unprintable(&mut self, value: &Bound<'py, PyAny>, error: PyErr) {
