@@ -44,6 +44,8 @@ struct State {
     first: u64,
     cursors: Vec<Cursor>,
     stopped: bool,
+    /// Nothing more will be pushed: senders end when nothing is left to claim.
+    draining: bool,
     /// Why blocks are dropped that a late sealer still pushes.
     abandoned: Option<DropReason>,
 }
@@ -148,6 +150,9 @@ impl Backlog {
             if let Some(block) = state.claim(cursor) {
                 return Some(block);
             }
+            if state.draining {
+                return None;
+            }
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -190,6 +195,12 @@ impl Backlog {
         self.drop_entry(&mut state, sequence, DropReason::OverflowOldest);
         self.moved.notify_all();
         true
+    }
+
+    /// Lets senders end once every block is claimed; the last call of a sealer that has nothing more to push.
+    pub fn drain(&self) {
+        self.lock().draining = true;
+        self.ready.notify_all();
     }
 
     /// Wakes all senders to end; what is not settled stays counted as pending.

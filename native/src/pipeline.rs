@@ -203,6 +203,7 @@ impl Pipeline {
             let block = sealer.seal(&chunk, &self.scopes.prefixes(&self.settings.resource));
             self.buffer.sealed(chunk, block);
         }
+        self.backlog.drain();
     }
 
     /// Stages 6 and 7 until the backlog is stopped.
@@ -237,13 +238,18 @@ impl Pipeline {
         self.buffer.wait_sealed(ticket, deadline) && self.backlog.wait_settled(self.backlog.end(), deadline)
     }
 
+    /// Refuses new records; what is there is delivered, and then the threads end by themselves.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.buffer.close();
+    }
+
     /// Refuses new records, drains within `timeout`, then stops the threads. What is left is dropped and counted.
     /// True when nothing was left.
     #[must_use]
     pub fn shutdown(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
-        self.closing.store(true, Ordering::Release);
-        self.buffer.close();
+        self.close();
         let drained = self.force_flush(deadline.saturating_duration_since(Instant::now()));
         self.backlog.stop();
         self.join_until(deadline + Duration::from_millis(50));

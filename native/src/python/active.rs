@@ -166,6 +166,13 @@ impl Active {
     }
 }
 
+impl Drop for Active {
+    /// Nobody can log here any more: the native threads deliver what is left and end.
+    fn drop(&mut self) {
+        self.pipeline.close();
+    }
+}
+
 /// Pipelines that loggers have replaced, kept until no call can be using them.
 static RETIRED: GilCell<Vec<Arc<Active>>> = GilCell::new(Vec::new());
 /// Log calls under way, on all threads: more than one when a value's method logs or lets another thread run.
