@@ -13,8 +13,14 @@ DEADLINE_SECONDS = 10
 
 
 def native_threads() -> int:
-    names = (task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir())
-    return sum(name.startswith("fapilog-") for name in names)
+    return sum(name_of(task).startswith("fapilog-") for task in Path("/proc/self/task").iterdir())
+
+
+def name_of(task: Path) -> str:
+    try:
+        return task.joinpath("comm").read_text()
+    except OSError:  # it ended meanwhile
+        return ""
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
