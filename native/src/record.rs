@@ -5,7 +5,7 @@
 //!
 //! A record is written in this order, so that a prefix is known before its payload or can be put in front:
 //! times, severity, trace context, body, attributes, the rest; then [`crate::redact`] looks at it, and
-//! [`RecordWriter::frame`] appends the sequence attribute and puts `0x12 <length>` before the first byte.
+//! `RecordWriter::frame` appends the sequence attribute and puts `0x12 <length>` before the first byte.
 
 use crate::fields::{Key, KeyField, SeverityField, TraceFields};
 use crate::wire::{put_bytes, put_varint, varint_len, Appender};
@@ -352,7 +352,7 @@ impl RecordWriter {
     }
 }
 
-/// Writes `number` as the padded varint that [`RecordWriter::frame`] left at the end of `frame`.
+/// Writes `number` as the padded varint that `RecordWriter::frame` left at the end of `frame`.
 #[inline]
 pub fn patch_sequence(frame: &mut [u8], number: u64) {
     let Some(place) = frame.last_chunk_mut::<SEQUENCE_BYTES>() else { return };
