@@ -43,7 +43,7 @@ test: build ## Set everything up and pass every check (this is what CI runs)
 lint: setup ## Formatting, clippy, ruff, bandit, import arrows
 	@$(CHECK) run "cargo fmt" -- $(CARGO) fmt $(MANIFEST) --check
 	@$(CHECK) run "clippy, pure core" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd --all-targets -- -D warnings
-	@$(CHECK) run "clippy, with Python" -- $(CARGO) clippy $(MANIFEST) --locked --all-targets -- -D warnings
+	@$(CHECK) run "clippy, with Python" -- $(CARGO) clippy $(MANIFEST) --locked --features zstd --all-targets -- -D warnings
 	@$(CHECK) run "ruff check" -- $(BIN)/ruff check .
 	@$(CHECK) run "ruff format" -- $(BIN)/ruff format --check .
 	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog

@@ -217,7 +217,7 @@ def connect_context(
     """Tell capture where it reads bound attributes and the current span."""
 
 def watch_bound_context() -> None:
-    """Let log calls look for bound attributes from now on; before the first `bind_context` none pays for it."""
+    """Let log calls look for bound attributes from now on; before the first `bind_context` none pays."""
 
 def forget_contexts() -> None:
     """Let go of the last few contexts that the span cache keeps alive."""

@@ -18,7 +18,7 @@ _LONGEST_PAUSE_SECONDS = 0.05
 
 async def wait_for_room(pending: PendingRecord) -> None:
     """Yield to the event loop until the record is stored or its deadline has passed."""
-    import asyncio  # loaded already: a loop is running
+    import asyncio  # noqa: PLC0415 - loaded already: a loop is running
 
     pause = _FIRST_PAUSE_SECONDS
     while not pending.attempt():

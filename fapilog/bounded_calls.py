@@ -1,7 +1,7 @@
 """Calls of code that may take longer than it is told to: side by side in daemon threads, with one deadline.
 
-The stock providers ignore the timeout of `force_flush` and have none in `shutdown`: with an unreachable collector they
-take ten seconds and more. Threads: those that end or flush.
+The stock providers ignore the timeout of `force_flush` and have none in `shutdown`: with an unreachable
+collector they take ten seconds and more. Threads: those that end or flush.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class BoundedCalls:
         return self._waiting > 0 and self._process == os.getpid()
 
     def wait(self, deadline: float) -> bool:
-        """Wait until all returned; False if one failed or is still running at `deadline` (monotonic seconds)."""
+        """Wait until all returned; False if one failed or still runs at `deadline` (monotonic seconds)."""
         with self._changed:
             left = max(_GRACE_SECONDS, deadline - time.monotonic())
             return self._changed.wait_for(lambda: self._waiting == 0, left) and self._succeeded
@@ -84,5 +84,6 @@ def _take_one_job() -> None:
     _jobs.get()()
 
 
-# Runs before atexit functions do; a private name, without which an unreachable collector delays the end on 3.12+.
-getattr(threading, "_register_atexit", lambda function: None)(_start_spare_threads)
+# Runs before atexit functions do; a private name, without which an unreachable collector delays the end on
+# Python 3.12 and later.
+getattr(threading, "_register_atexit", lambda _function: None)(_start_spare_threads)

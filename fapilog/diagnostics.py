@@ -36,6 +36,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " on it.",
         "stdlib-record-lost": "A record of `logging` could not be read, usually because of a method of its"
         " arguments.",
+        "otel-record-lost": "A record of the OpenTelemetry logs API could not be read.",
+        "records-lost": "The process ends with records that were not delivered: their number.",
     }
 )
 

@@ -65,7 +65,7 @@ def watch_loop(loop: asyncio.AbstractEventLoop | None = None) -> None:
     Raises:
         RuntimeError: If no loop is given and none is running.
     """
-    import asyncio  # 14 ms that programs without a loop need not pay
+    import asyncio  # noqa: PLC0415 - 14 ms that programs without a loop need not pay
 
     watched = loop if loop is not None else asyncio.get_running_loop()
     log = get_logger("fapilog.hooks")

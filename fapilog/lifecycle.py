@@ -109,7 +109,7 @@ def _flush_on_sigterm() -> None:
         signal.signal(signal.SIGTERM, lambda *_: _end_server(server))
 
 
-def _on_sigterm(number: int, _frame: FrameType | None) -> None:
+def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
     _at_exit()
     # The C exit handler, which says what was lost, does not run when a signal ends the process.
     lost = sum(_pending(provider) for provider in list(_providers))
@@ -133,10 +133,11 @@ def _is_uvicorn(server: object) -> bool:
 
 
 def _end_server(server: Any) -> None:
-    """Let a uvicorn server end, with no signal to raise again: it would raise it with the default action in force.
+    """Let a uvicorn server end with no signal to raise again: the default action would be in force.
 
-    A worker (`--workers`, `--reload`) loads the application after it took the signal over, so the handler that it
-    finds, and puts back before it raises the signal again, is not ours. Our exit handler raises it instead.
+    A worker (`--workers`, `--reload`) loads the application after it took the signal over, so the handler
+    that it finds, and puts back before it raises the signal again, is not ours. Our exit handler raises it
+    instead.
     """
     global _terminated  # noqa: PLW0603
     _terminated = True

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from opentelemetry.sdk.resources import Resource
 
-# `logger` connects native capture with its Python helpers; without it a provider that is used alone would know
-# neither spans nor exceptions nor rare types.
+# `logger` connects native capture with its Python helpers; without it a provider that is used alone would
+# know neither spans nor exceptions nor rare types.
 from fapilog import _native, logger  # noqa: F401
 from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters import console, otlp

@@ -60,8 +60,9 @@ class Telemetry:
     A context manager, sync and async: leaving it shuts down.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `configure_otel` collected, one name each
         self,
+        *,
         logger_provider: LoggerProvider,
         tracer_provider: trace.TracerProvider,
         meter_provider: metrics.MeterProvider,
@@ -100,7 +101,7 @@ class Telemetry:
         return self._flush_others(limit, deadline) and flushed
 
     def _flush_others(self, limit: int, deadline: float) -> bool:
-        """Flush spans and metrics; their providers may take longer than they are told, so not twice at once."""
+        """Flush spans and metrics; their providers may take longer than told, so not twice at once."""
         earlier = self._flushing
         if earlier is not None and earlier.running:
             earlier.wait(deadline)
@@ -241,7 +242,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
 
 
 def current() -> Telemetry | None:
-    """Return what the process is configured with now; None before `configure_otel()` and after `shutdown()`."""
+    """Return what the process is configured with; None before `configure_otel()` and after `shutdown()`."""
     configured = _current
     return None if configured is None else configured.telemetry
 
@@ -337,7 +338,14 @@ def _install(provider: LoggerProvider, on_error: OnError | None) -> Telemetry:
         raise
     if settings.exit_report:
         lifecycle.report_at_exit(provider)
-    return Telemetry(provider, tracers, meters, undo, on_error, ours)
+    return Telemetry(
+        logger_provider=provider,
+        tracer_provider=tracers,
+        meter_provider=meters,
+        undo=undo,
+        on_error=on_error,
+        ours=ours,
+    )
 
 
 def _install_stock(

@@ -59,11 +59,11 @@ def classify(kind: type) -> str:
 
 
 def valid_text(value: Any) -> str:
-    """Return any value as text that UTF-8 can carry: `str(value)` with lone surrogates as backslash escapes.
+    r"""Return any value as text that UTF-8 can carry: `str(value)` with lone surrogates as backslash escapes.
 
     Example:
-        >>> valid_text("caf\\ud800"), valid_text(None), valid_text(7)
-        ('caf\\\\ud800', '', '7')
+        >>> valid_text("caf\ud800"), valid_text(None), valid_text(7)
+        ('caf\\ud800', '', '7')
     """
     try:
         text = "" if value is None else str(value)

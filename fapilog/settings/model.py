@@ -73,7 +73,9 @@ class Settings(BaseSettings):
     capture_stdlib: types.Flag = Field(True, description="Records of `logging` go through the pipeline too.")
     capture_warnings: types.Flag = Field(False, description="Warnings of `warnings` become records.")
     exception_hooks: types.Flag = Field(
-        False, description="Unhandled exceptions of the main thread, threads and asyncio become records."
+        False,
+        description="Unhandled exceptions of the main thread and of other threads become records. An event"
+        " loop needs `fapilog.hooks.watch_loop()`.",
     )
     sequence: types.Flag = Field(
         True, description="Each record carries `fapilog.sequence`, which proves order and gaps."

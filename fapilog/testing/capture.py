@@ -159,13 +159,13 @@ class _Isolated:
 
     def enter(self) -> Pipeline:
         with self._lock:
-            if self._provider is None:
-                self._install()
+            provider = self._provider
+            if provider is None:
+                provider = self._install()
             self._users += 1
-            assert self._provider is not None
-            return self._provider.pipeline
+            return provider.pipeline
 
-    def _install(self) -> None:
+    def _install(self) -> LoggerProvider:
         settings = Settings.load(environ={}, level=Severity.TRACE, sequence=False)
         provider = LoggerProvider(settings=settings, exporters=["none"])
         replaced = default_handle.pipeline
@@ -180,6 +180,7 @@ class _Isolated:
             provider.shutdown()
 
         self._provider, self._undo = provider, undo
+        return provider
 
     def leave(self) -> None:
         with self._lock:

@@ -7,7 +7,8 @@
 use crate::wire::{Fields, Value};
 use std::collections::HashSet;
 
-/// Arrays and maps nested deeper than this read as `AnyView::Empty`; capture stops at the same depth.
+/// Arrays and maps nested deeper than this read as `AnyView::Empty`: the depth that the specification allows. Capture
+/// stops at 30 (ADR 0006), so only records of other writers come near it.
 pub const MAX_DEPTH: u8 = 64;
 
 /// Field number of `LogRecord.attributes`.

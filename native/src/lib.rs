@@ -3,7 +3,7 @@
 //! | stage | module | thread |
 //! |---|---|---|
 //! | 1 emit | `python::logger` | caller |
-//! | 2 capture | `python::emission`, `python::values`, into [`record`] | caller |
+//! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] | caller |
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`] | caller |
 //! | 4 append | [`buffer`] | caller |
 //! | 5 seal | [`seal`], [`compress`], into [`block`] | sealer |
@@ -17,6 +17,7 @@ pub mod clock;
 pub mod settings;
 pub mod wire;
 
+pub mod fields;
 pub mod record;
 pub mod scopes;
 

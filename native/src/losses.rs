@@ -3,9 +3,10 @@
 //! A gap must be visible where the logs are read, not only in the ledger: so the first block that settles after
 //! the buffer has room again is followed by one WARN record of scope `fapilog` with the counts since the last one.
 
+use crate::fields::{KeyField, SeverityField};
 use crate::ledger::{DropReason, Refusal};
 use crate::pipeline::Pipeline;
-use crate::record::{KeyField, Meta, RecordWriter, SeverityField};
+use crate::record::{Meta, RecordWriter};
 use crate::scopes::Scope;
 use std::sync::{Mutex, PoisonError};
 

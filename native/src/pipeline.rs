@@ -162,7 +162,7 @@ impl Pipeline {
     /// Stage 3: the record in `writer`, without secrets, as a frame.
     #[inline]
     pub fn redact<'a>(&self, writer: &'a mut RecordWriter, meta: crate::record::Meta) -> Redacted<'a> {
-        redact(writer, meta, &self.settings.policy, self.frame)
+        redact(writer, meta, self.frame)
     }
 
     /// Stage 4: the frame into the buffer.
@@ -190,7 +190,7 @@ impl Pipeline {
         match Builder::new().name(name.to_owned()).stack_size(THREAD_STACK_BYTES).spawn(run) {
             Ok(thread) => self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
             Err(error) => {
-                self.notices.say("thread-not-started", format!("cannot start thread {name}: {error}"))
+                self.notices.say("thread-not-started", format!("cannot start thread {name}: {error}"));
             }
         }
     }

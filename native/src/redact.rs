@@ -97,7 +97,7 @@ pub struct Redacted<'a> {
     sequenced: bool,
 }
 
-impl<'a> Redacted<'a> {
+impl Redacted<'_> {
     /// The bytes, tag and length included.
     #[must_use]
     pub fn frame(&self) -> &[u8] {
@@ -162,12 +162,7 @@ pub struct FrameSettings {
 
 /// Takes the secrets out of the record in `writer`, fits it into its cap and frames it.
 #[inline]
-pub fn redact<'a>(
-    writer: &'a mut RecordWriter,
-    meta: Meta,
-    _unused: &Policy,
-    settings: FrameSettings,
-) -> Redacted<'a> {
+pub fn redact(writer: &mut RecordWriter, meta: Meta, settings: FrameSettings) -> Redacted<'_> {
     if holds_url(writer.record()) {
         hide_url_credentials(writer);
     }

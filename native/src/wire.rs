@@ -101,6 +101,9 @@ impl<'a> Appender<'a> {
     }
 
     /// Makes what was appended part of the `Vec`.
+    ///
+    /// # Panics
+    /// When more was appended than reserved: a defect of ours, never of a record.
     #[inline]
     pub fn finish(self) {
         assert!(self.length <= self.bytes.capacity());

@@ -1,7 +1,7 @@
 //! Stages 4 to 7: buffer and backlog against a small model, one random action after another.
 //!
 //! The model knows which records were accepted and where each of them lies; nothing may vanish between the two.
-//! Longer than other files because the model, its actions and what must hold after each belong together.
+//! Length reason: the model, its actions and what must hold after each belong together.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod core;

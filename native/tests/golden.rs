@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 use fapilog_native::decode::severity_short_name;
-use fapilog_native::record::{tag, Meta, RecordWriter, SeverityField, TraceFields};
+use fapilog_native::fields::{SeverityField, TraceFields};
+use fapilog_native::record::{tag, Meta, RecordWriter};
 use fapilog_native::redact::{redact, FrameSettings, KeyDecision, Policy, SECRET_MARKER};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -124,7 +125,7 @@ fn record_of(case: &Value, policy: &Policy) -> LogRecord {
     writer.event_name(case["event_name"].as_str().unwrap_or_default().as_bytes());
     let record_bytes = usize::try_from(case["record_bytes"].as_u64().unwrap_or(65_536)).unwrap();
     let meta = Meta { severity, protected: severity >= 17 };
-    let redacted = redact(&mut writer, meta, policy, FrameSettings { record_bytes, sequenced: false });
+    let redacted = redact(&mut writer, meta, FrameSettings { record_bytes, sequenced: false });
     assert!(redacted.record().len() <= record_bytes);
     LogRecord::decode(redacted.record()).unwrap()
 }

@@ -4,8 +4,8 @@
 mod core;
 mod records;
 
-use crate::core::default_policy;
-use fapilog_native::record::{patch_sequence, tag, KeyField, Meta, RecordWriter, SeverityField, TraceFields};
+use fapilog_native::fields::{KeyField, SeverityField, TraceFields};
+use fapilog_native::record::{patch_sequence, tag, Meta, RecordWriter};
 use fapilog_native::redact::{redact, FrameSettings};
 use fapilog_native::wire::{get_varint, varint_len};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -155,7 +155,7 @@ fn same(left: &LogRecord, right: &LogRecord) -> bool {
 fn frame(writer: &mut RecordWriter, sequenced: bool, number: u64) -> Vec<u8> {
     let meta = Meta { severity: 9, protected: false };
     let settings = FrameSettings { record_bytes: usize::MAX, sequenced };
-    let mut redacted = redact(writer, meta, &default_policy(&[]), settings);
+    let mut redacted = redact(writer, meta, settings);
     if sequenced {
         patch_sequence(redacted.frame_mut(), number);
     }

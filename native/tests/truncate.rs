@@ -4,8 +4,8 @@
 mod core;
 mod records;
 
-use crate::core::default_policy;
-use fapilog_native::record::{patch_sequence, Meta, RecordWriter, SeverityField};
+use fapilog_native::fields::SeverityField;
+use fapilog_native::record::{patch_sequence, Meta, RecordWriter};
 use fapilog_native::redact::{redact, FrameSettings};
 use fapilog_native::truncate::{fit, TRUNCATED_KEY};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -121,7 +121,7 @@ proptest! {
         writer.replace(&record.encode_to_vec());
         let meta = Meta { severity: 9, protected: false };
         let settings = FrameSettings { record_bytes: limit, sequenced: true };
-        let mut redacted = redact(&mut writer, meta, &default_policy(&[]), settings);
+        let mut redacted = redact(&mut writer, meta, settings);
         patch_sequence(redacted.frame_mut(), 5);
         prop_assert!(redacted.frame().len() <= limit, "{} > {limit}", redacted.frame().len());
         let scope = ScopeLogs::decode(redacted.frame()).unwrap();

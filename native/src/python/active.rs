@@ -21,9 +21,9 @@ const KEEP_WRITERS: usize = 4;
 /// Settings of capture.
 #[derive(Debug, Clone)]
 pub struct CaptureSettings {
-    /// Attributes of one record at most (OTel: AttributeCountLimit).
+    /// Attributes of one record at most (OTel: `AttributeCountLimit`).
     pub max_attributes: usize,
-    /// Limits of one value (OTel: AttributeValueLengthLimit, AttributeValueDepthLimit).
+    /// Limits of one value (OTel: `AttributeValueLengthLimit`, `AttributeValueDepthLimit`).
     pub values: ValueLimits,
     /// Severity from which the caller's location is recorded; above 24: never.
     pub location_severity: u8,

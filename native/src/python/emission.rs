@@ -6,17 +6,18 @@
 use super::active::Active;
 use super::bound::{append_unique, BoundAttributes};
 use super::keys::{KeyKind, Looked, Reserved};
+use super::outputs::after_append;
 use super::text::{borrowed_utf8, owned_utf8};
 use super::values::ValueReader;
-use super::{backpressure, helpers, location, trace};
+use super::{helpers, location, trace};
 use crate::buffer::Appended;
-use crate::console;
-use crate::record::{KeyField, Meta, RecordWriter, SeverityField, TraceFields};
-use crate::redact::{Redacted, SECRET_MARKER};
+use crate::fields::{KeyField, SeverityField, TraceFields};
+use crate::record::{Meta, RecordWriter};
+use crate::redact::SECRET_MARKER;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
-use pyo3::types::{PyBytes, PyIterator, PyList};
+use pyo3::types::{PyIterator, PyList};
 use std::ptr;
 
 /// What a level method knows before it is called.
@@ -241,7 +242,7 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// Attributes from key-value pairs; the first failure ends them, because an iterator may fail for ever.
     fn pairs(&mut self, items: Bound<'py, PyIterator>, prefix: &str) {
         for item in items {
-            match item.and_then(|item| item.extract::<Pair<'py>>().map_err(PyErr::from)) {
+            match item.and_then(|item| item.extract::<Pair<'py>>()) {
                 Ok((key, value)) => {
                     let name = self.name_of(&key);
                     self.named(&format!("{prefix}{name}"), &value);
@@ -429,41 +430,6 @@ impl<'a, 'py> Emission<'a, 'py> {
             }
         }
     }
-}
-
-/// The rare ends of an emission: no room under `wait`, console, taps. Returns what the log call returns, and an
-/// interrupt that a stream or a tap raised.
-#[cold]
-unsafe fn after_append(
-    py: Python<'_>,
-    active: &Active,
-    mut redacted: Redacted<'_>,
-    scope: u32,
-    appended: Appended,
-) -> (*mut ffi::PyObject, Option<PyErr>) {
-    let result = match appended {
-        Appended::Full => backpressure::wait(py, active, &mut redacted, scope),
-        _ => helpers::done(),
-    };
-    if appended == Appended::Refused || result.is_null() {
-        return (result, None);
-    }
-    // SAFETY: attached.
-    let outputs = unsafe { active.outputs() };
-    let scope = active.pipeline.scopes().name(scope);
-    let mut interrupt = None;
-    if let Some((settings, write)) = &outputs.console {
-        let mut line = String::with_capacity(256);
-        console::render(redacted.record(), &scope, settings, &mut line);
-        let written = write.call1(py, (line,));
-        active.pipeline.emit_counts().console(written.is_ok());
-        interrupt = helpers::interrupt_of(py, written);
-    }
-    for tap in &outputs.taps {
-        let called = tap.call1(py, (PyBytes::new(py, redacted.record()), &scope));
-        interrupt = interrupt.or(helpers::interrupt_of(py, called));
-    }
-    (result, interrupt)
 }
 
 /// True for the category whose records shedding spares.

@@ -85,13 +85,12 @@ impl Pipeline {
     }
 
     /// Replaces the level rules at run time.
-    fn set_levels(&self, level: u8, levels: Vec<(String, u8)>) -> PyResult<()> {
+    fn set_levels(&self, level: u8, levels: Vec<(String, u8)>) {
         let active = self.active();
         let capture = CaptureSettings { level, levels, ..active.capture().clone() };
         // SAFETY: attached; the rules hold no Python object.
         unsafe { active.set_capture(capture) };
         GENERATION.fetch_add(1, Ordering::AcqRel);
-        Ok(())
     }
 
     /// Fixes the clock that stamps records (nanoseconds since the epoch); 0 gives the system's back.

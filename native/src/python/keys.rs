@@ -4,7 +4,7 @@
 //! address cannot be used again), the encoded key, and the redaction decision under this pipeline's policy.
 //! Names that were not interned (`log.info(**json)`) only churn it: entries hold no heap memory.
 
-use crate::record::{KeyField, ShortKey};
+use crate::fields::{KeyField, ShortKey};
 use crate::redact::{KeyDecision, Policy};
 use pyo3::ffi;
 use std::ptr;
@@ -73,6 +73,8 @@ pub struct KeyCache {
 }
 
 impl KeyCache {
+    // Once per pipeline; a `vec!` of slots that cannot be cloned would need a loop and a conversion.
+    #[allow(clippy::large_stack_arrays)]
     pub fn new() -> Self {
         Self { slots: Box::new([const { Slot { pointer: ptr::null_mut(), plan: KeyPlan::EMPTY } }; SLOTS]) }
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, Once, Weak};
 use std::time::{Duration, Instant};
 
 /// Time for records that were logged after Python's own atexit flush.
-const LAST_GRACE: Duration = Duration::from_millis(1_000);
+const LAST_GRACE: Duration = Duration::from_secs(1);
 
 struct Registered {
     forks: u64,

@@ -5,7 +5,8 @@
 
 use super::gil::GilCell;
 use super::keys::bit_of;
-use crate::record::{EncodedKey, KeyField, RecordWriter, SeverityField};
+use crate::fields::{EncodedKey, KeyField, SeverityField};
+use crate::record::RecordWriter;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

@@ -1,23 +1,21 @@
-//! Stage 1 of 7, emit: the level methods of `fapilog.Logger`. Thread: caller.
+//! Stage 1 of 7, emit: `fapilog.Logger`, the gate, and what of a call becomes a record. Thread: caller.
 //!
-//! They are raw fastcall methods, put on the class by hand: a `**kwargs` method of PyO3 costs 281 ns before it does
-//! anything, one of these 19. What a logger knows about its pipeline is looked up again only when [`GENERATION`]
-//! says that something changed; a call below the level costs two loads and a compare.
+//! What a logger knows about its pipeline is looked up again only when [`GENERATION`] says that something changed;
+//! a call below the level costs two loads and a compare.
 
 use super::active::{retire, Active, Call, GENERATION};
+use super::arguments::{format_body, names_security, reserved};
 use super::bound::BoundAttributes;
 use super::emission::{is_security, Emission, Level};
 use super::gil::GilCell;
 use super::handle::PipelineHandle;
 use super::{helpers, trace, values};
+use crate::fields::SeverityField;
 use crate::ledger::Refusal;
-use crate::record::SeverityField;
 use crate::scopes::Scope;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::ptr;
+use pyo3::types::PyDict;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -280,7 +278,7 @@ impl Logger {
     /// # Safety
     /// Attached; `arguments` and `names` as the fastcall convention gives them.
     #[inline]
-    unsafe fn log(
+    pub unsafe fn log(
         &self,
         py: Python<'_>,
         level: &Level,
@@ -296,8 +294,8 @@ impl Logger {
             else {
                 return helpers::done();
             };
-            let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) as usize };
-            let (positional, values) = arguments.split_at(arguments.len() - named);
+            let keywords = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) as usize };
+            let (positional, values) = arguments.split_at(arguments.len() - keywords);
             let mut emission = Emission::begin(py, active, level);
             match positional {
                 [] => {}
@@ -361,178 +359,4 @@ impl Logger {
             Bound::from_owned_ptr_or_err(py, emission.finish(scope)).map(Bound::unbind)
         }
     }
-}
-
-/// True when a call says `category="security"`; asked only while the buffer sheds.
-#[cold]
-unsafe fn names_security(
-    py: Python<'_>,
-    arguments: &[*mut ffi::PyObject],
-    names: *mut ffi::PyObject,
-) -> bool {
-    if names.is_null() {
-        return false;
-    }
-    // SAFETY: names and values of the running call, borrowed.
-    unsafe {
-        let names = Bound::from_borrowed_ptr(py, names);
-        let Some(index) =
-            names.call_method1("index", ("category",)).ok().and_then(|i| i.extract::<usize>().ok())
-        else {
-            return false;
-        };
-        let first = arguments.len() - names.len().unwrap_or(0);
-        is_security(&Bound::from_borrowed_ptr(py, arguments[first + index]))
-    }
-}
-
-/// `%`-formatting as `logging` does it; when it fails, template and arguments are both kept.
-#[cold]
-unsafe fn format_body(
-    emission: &mut Emission<'_, '_>,
-    template: *mut ffi::PyObject,
-    rest: &[*mut ffi::PyObject],
-) {
-    let py = emission.py;
-    // SAFETY: live objects of the running call.
-    let (template, rest) = unsafe {
-        let rest: Vec<_> = rest.iter().map(|argument| Bound::from_borrowed_ptr(py, *argument)).collect();
-        (Bound::from_borrowed_ptr(py, template), rest)
-    };
-    let formatted = match rest.as_slice() {
-        // One non-empty mapping is the mapping of `%(name)s`.
-        [only] if only.is_instance_of::<PyDict>() && only.is_truthy().unwrap_or(false) => template.rem(only),
-        _ => PyTuple::new(py, &rest).and_then(|arguments| template.rem(arguments)),
-    };
-    match formatted {
-        // SAFETY: attached.
-        Ok(text) if text.is_instance_of::<PyString>() => unsafe { emission.body(text.as_ptr()) },
-        other => {
-            if let Err(error) = other {
-                emission.remember(error);
-            }
-            // SAFETY: attached.
-            unsafe { emission.body(template.as_ptr()) };
-            if let Ok(arguments) = PyTuple::new(py, &rest) {
-                emission.named("fapilog.format_arguments", &arguments.into_any());
-            }
-        }
-    }
-}
-
-#[cold]
-unsafe fn reserved(
-    emission: &mut Emission<'_, '_>,
-    names: *mut ffi::PyObject,
-    values: &[*mut ffi::PyObject],
-) {
-    for (index, value) in values.iter().enumerate() {
-        // SAFETY: names and values of the running call, borrowed.
-        let (name, value) = unsafe {
-            let name = Bound::from_borrowed_ptr(emission.py, ffi::PyTuple_GetItem(names, index as isize));
-            (name, Bound::from_borrowed_ptr(emission.py, *value))
-        };
-        emission.reserved(&name, &value);
-    }
-}
-
-const LEVELS: [Level; 9] = [
-    Level::new(1, "TRACE", false),
-    Level::new(5, "DEBUG", false),
-    Level::new(9, "INFO", false),
-    Level::new(13, "WARN", false),
-    Level::new(17, "ERROR", true),
-    Level::new(21, "FATAL", true),
-    Level::new(17, "ERROR", true),
-    Level::new(10, "INFO2", true),
-    Level::new(14, "WARN2", true),
-];
-/// Indexes in [`LEVELS`].
-const INFO: usize = 2;
-const EXCEPTION: usize = 6;
-
-/// A level method: `info(message, *args, **attributes)`.
-unsafe extern "C" fn level_method<const INDEX: usize>(
-    slf: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: called by the interpreter on an instance of Logger (the method descriptor checked its type), attached.
-    let answer = catch_unwind(AssertUnwindSafe(|| unsafe {
-        let py = Python::assume_attached();
-        let logger = Bound::from_borrowed_ptr(py, slf);
-        let logger = logger.cast_unchecked::<Logger>().get();
-        let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
-        let arguments = std::slice::from_raw_parts(arguments, (count + named) as usize);
-        logger.log(py, &LEVELS[INDEX], INDEX == EXCEPTION, arguments, names)
-    }));
-    // A panic is a defect of ours; it must not cross into the application.
-    answer.unwrap_or_else(|_| helpers::done())
-}
-
-/// `log(severity, message, *args, **attributes)`: any of the 24 severities, or a name.
-unsafe extern "C" fn log_method(
-    slf: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: as in `level_method`.
-    let answer = catch_unwind(AssertUnwindSafe(|| unsafe {
-        let py = Python::assume_attached();
-        let logger = Bound::from_borrowed_ptr(py, slf);
-        let logger = logger.cast_unchecked::<Logger>().get();
-        let named = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
-        let arguments = std::slice::from_raw_parts(arguments, (count + named) as usize);
-        match arguments {
-            [severity, rest @ ..] if count > 0 => {
-                let severity = Bound::from_borrowed_ptr(py, *severity);
-                let level = helpers::level_of(&severity);
-                logger.log(py, &level, false, rest, names)
-            }
-            _ => logger.log(py, &LEVELS[INFO], false, arguments, names),
-        }
-    }));
-    answer.unwrap_or_else(|_| helpers::done())
-}
-
-macro_rules! method {
-    ($name:literal, $function:expr, $signature:literal) => {
-        ffi::PyMethodDef {
-            ml_name: concat!($name, "\0").as_ptr().cast(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: $function },
-            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
-            // The first line is the text signature that `inspect` and stubtest read.
-            ml_doc: concat!($name, "($self, ", $signature, ", **attributes)\n--\n\n\0").as_ptr().cast(),
-        }
-    };
-}
-
-/// Puts the fastcall methods on the class.
-pub fn install(py: Python<'_>) -> PyResult<()> {
-    let methods = [
-        method!("trace", level_method::<0>, "message='', /, *args"),
-        method!("debug", level_method::<1>, "message='', /, *args"),
-        method!("info", level_method::<2>, "message='', /, *args"),
-        method!("warning", level_method::<3>, "message='', /, *args"),
-        method!("error", level_method::<4>, "message='', /, *args"),
-        method!("critical", level_method::<5>, "message='', /, *args"),
-        method!("exception", level_method::<6>, "message='', /, *args"),
-        method!("audit", level_method::<7>, "message='', /, *args"),
-        method!("security", level_method::<8>, "message='', /, *args"),
-        method!("log", log_method, "severity, message='', /, *args"),
-    ];
-    let class = py.get_type::<Logger>();
-    // Descriptors point at their definitions for the life of the process.
-    for definition in Box::leak(Box::new(methods)) {
-        // SAFETY: `definition` is static from here on; the descriptor is a new reference or null with an error set.
-        unsafe {
-            let descriptor = ffi::PyDescr_NewMethod(class.as_type_ptr(), ptr::from_mut(definition));
-            let descriptor = Bound::from_owned_ptr_or_err(py, descriptor)?;
-            let name = std::ffi::CStr::from_ptr(definition.ml_name);
-            class.setattr(name.to_string_lossy().as_ref(), descriptor)?;
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The door to Python: the only folder that knows an interpreter. In the stub's order (`fapilog/_native.pyi`).
 
 mod active;
+mod arguments;
 mod backpressure;
 mod bound;
 mod emission;
@@ -8,9 +9,11 @@ mod gil;
 mod handle;
 mod helpers;
 mod keys;
+mod level_methods;
 mod lifecycle;
 mod location;
 mod logger;
+mod outputs;
 mod settings;
 mod text;
 mod trace;
@@ -36,5 +39,5 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(values::encode_resource, module)?)?;
     module.add_function(wrap_pyfunction!(helpers::connect_capture, module)?)?;
     module.add_function(wrap_pyfunction!(lifecycle::give_up_at_exit, module)?)?;
-    logger::install(py)
+    level_methods::install(py)
 }

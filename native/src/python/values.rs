@@ -6,7 +6,8 @@
 
 use super::gil::GilCell;
 use super::text::{text_of, with_utf8, MAX_TEXT_BYTES};
-use crate::record::{tag, KeyField, RecordWriter, SeverityField};
+use crate::fields::{KeyField, SeverityField};
+use crate::record::{tag, RecordWriter};
 use crate::redact::{KeyDecision, Policy, SECRET_MARKER};
 use crate::wire::put_bytes;
 use pyo3::exceptions::PyException;
@@ -70,11 +71,10 @@ static TO_PLAIN: GilCell<Option<Py<PyAny>>> = GilCell::new(None);
 
 /// Gives capture the Python functions for rare kinds: `classify(type) -> kind name` and `to_plain(value) -> dict`.
 #[pyfunction]
-pub fn connect_values(py: Python<'_>, classify: Py<PyAny>, to_plain: Py<PyAny>) {
+pub fn connect_values(_py: Python<'_>, classify: Py<PyAny>, to_plain: Py<PyAny>) {
     // SAFETY: attached; the old values, if any, are dropped after the cells are written.
     let old = unsafe { (CLASSIFY.replace(Some(classify)), TO_PLAIN.replace(Some(to_plain))) };
     drop(old);
-    let _ = py;
 }
 static CLASSIFY: GilCell<Option<Py<PyAny>>> = GilCell::new(None);
 
@@ -152,14 +152,12 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     }
 
     fn int(&mut self, value: &Bound<'py, PyAny>) {
-        match value.extract::<i64>() {
-            Ok(number) => self.writer.any_int(number),
-            // Outside of 64 bits: the decimal digits; beyond the interpreter's digit limit: hexadecimal.
-            Err(_) => {
-                let digits = value.str().or_else(|_| hexadecimal(value));
-                self.text_from(value, digits.map(Bound::into_any));
-            }
+        if let Ok(number) = value.extract::<i64>() {
+            return self.writer.any_int(number);
         }
+        // Outside of 64 bits: the decimal digits; beyond the interpreter's digit limit: hexadecimal.
+        let digits = value.str().or_else(|_| hexadecimal(value));
+        self.text_from(value, digits.map(Bound::into_any));
     }
 
     fn bytes(&mut self, value: &Bound<'py, PyAny>) {

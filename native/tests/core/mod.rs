@@ -3,7 +3,8 @@
 
 use fapilog_native::backlog::Backlog;
 use fapilog_native::buffer::{Appended, Buffer};
-use fapilog_native::record::{Meta, RecordWriter, SeverityField};
+use fapilog_native::fields::SeverityField;
+use fapilog_native::record::{Meta, RecordWriter};
 use fapilog_native::redact::{redact, FrameSettings, Policy};
 use fapilog_native::settings::{BufferSettings, Overflow};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -97,7 +98,6 @@ pub struct Store {
     pub buffer: Buffer,
     pub backlog: Arc<Backlog>,
     writer: RecordWriter,
-    policy: Policy,
     record_bytes: usize,
 }
 
@@ -106,12 +106,12 @@ impl Store {
         let backlog = Arc::new(Backlog::new(exporters));
         let record_bytes = settings.record_bytes;
         let buffer = Buffer::new(settings, Arc::clone(&backlog), true);
-        Self { buffer, backlog, writer: RecordWriter::new(), policy: default_policy(&[]), record_bytes }
+        Self { buffer, backlog, writer: RecordWriter::new(), record_bytes }
     }
 
     pub fn append(&mut self, entry: Entry) -> Appended {
         let meta = entry.write(&mut self.writer);
         let settings = FrameSettings { record_bytes: self.record_bytes, sequenced: true };
-        self.buffer.append(&mut redact(&mut self.writer, meta, &self.policy, settings), entry.scope)
+        self.buffer.append(&mut redact(&mut self.writer, meta, settings), entry.scope)
     }
 }

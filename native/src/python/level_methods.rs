@@ -1,0 +1,114 @@
+//! Stage 1 of 7, emit: the level methods as CPython calls them. Thread: caller.
+//!
+//! They are raw fastcall methods, put on the class by hand: a `**kwargs` method of PyO3 costs 281 ns before it does
+//! anything, one of these 19.
+
+use super::emission::Level;
+use super::helpers;
+use super::logger::Logger;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr;
+
+/// What each level method passes on.
+const LEVELS: [Level; 9] = [
+    Level::new(1, "TRACE", false),
+    Level::new(5, "DEBUG", false),
+    Level::new(9, "INFO", false),
+    Level::new(13, "WARN", false),
+    Level::new(17, "ERROR", true),
+    Level::new(21, "FATAL", true),
+    Level::new(17, "ERROR", true),
+    Level::new(10, "INFO2", true),
+    Level::new(14, "WARN2", true),
+];
+/// Indexes in [`LEVELS`].
+const INFO: usize = 2;
+const EXCEPTION: usize = 6;
+
+/// A level method: `info(message, *args, **attributes)`.
+unsafe extern "C" fn level_method<const INDEX: usize>(
+    slf: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter on an instance of Logger (the method descriptor checked its type), attached.
+    let answer = catch_unwind(AssertUnwindSafe(|| unsafe {
+        let py = Python::assume_attached();
+        let logger = Bound::from_borrowed_ptr(py, slf);
+        let logger = logger.cast_unchecked::<Logger>().get();
+        let keywords = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
+        let arguments = std::slice::from_raw_parts(arguments, (count + keywords) as usize);
+        logger.log(py, &LEVELS[INDEX], INDEX == EXCEPTION, arguments, names)
+    }));
+    // A panic is a defect of ours; it must not cross into the application.
+    answer.unwrap_or_else(|_| helpers::done())
+}
+
+/// `log(severity, message, *args, **attributes)`: any of the 24 severities, or a name.
+unsafe extern "C" fn log_method(
+    slf: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: as in `level_method`.
+    let answer = catch_unwind(AssertUnwindSafe(|| unsafe {
+        let py = Python::assume_attached();
+        let logger = Bound::from_borrowed_ptr(py, slf);
+        let logger = logger.cast_unchecked::<Logger>().get();
+        let keywords = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
+        let arguments = std::slice::from_raw_parts(arguments, (count + keywords) as usize);
+        match arguments {
+            [severity, rest @ ..] if count > 0 => {
+                let severity = Bound::from_borrowed_ptr(py, *severity);
+                let level = helpers::level_of(&severity);
+                logger.log(py, &level, false, rest, names)
+            }
+            _ => logger.log(py, &LEVELS[INFO], false, arguments, names),
+        }
+    }));
+    answer.unwrap_or_else(|_| helpers::done())
+}
+
+macro_rules! method {
+    ($name:literal, $function:expr, $signature:literal) => {
+        ffi::PyMethodDef {
+            ml_name: concat!($name, "\0").as_ptr().cast(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: $function },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            // The first line is the text signature that `inspect` and stubtest read.
+            ml_doc: concat!($name, "($self, ", $signature, ", **attributes)\n--\n\n\0").as_ptr().cast(),
+        }
+    };
+}
+
+/// Puts the fastcall methods on the class.
+pub fn install(py: Python<'_>) -> PyResult<()> {
+    let methods = [
+        method!("trace", level_method::<0>, "message='', /, *args"),
+        method!("debug", level_method::<1>, "message='', /, *args"),
+        method!("info", level_method::<2>, "message='', /, *args"),
+        method!("warning", level_method::<3>, "message='', /, *args"),
+        method!("error", level_method::<4>, "message='', /, *args"),
+        method!("critical", level_method::<5>, "message='', /, *args"),
+        method!("exception", level_method::<6>, "message='', /, *args"),
+        method!("audit", level_method::<7>, "message='', /, *args"),
+        method!("security", level_method::<8>, "message='', /, *args"),
+        method!("log", log_method, "severity, message='', /, *args"),
+    ];
+    let class = py.get_type::<Logger>();
+    // Descriptors point at their definitions for the life of the process.
+    for definition in Box::leak(Box::new(methods)) {
+        // SAFETY: `definition` is static from here on; the descriptor is a new reference or null with an error set.
+        unsafe {
+            let descriptor = ffi::PyDescr_NewMethod(class.as_type_ptr(), ptr::from_mut(definition));
+            let descriptor = Bound::from_owned_ptr_or_err(py, descriptor)?;
+            let name = std::ffi::CStr::from_ptr(definition.ml_name);
+            class.setattr(name.to_string_lossy().as_ref(), descriptor)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Stages 4 and 6 of 7, on the caller after append: waiting for room, the console line, the taps. Thread: caller.
+
+use super::active::Active;
+use super::{backpressure, helpers};
+use crate::buffer::Appended;
+use crate::console;
+use crate::redact::Redacted;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// The rare ends of an emission: no room under `wait`, console, taps. Returns what the log call returns, and an
+/// interrupt that a stream or a tap raised.
+///
+/// # Safety
+/// Attached.
+#[cold]
+pub unsafe fn after_append(
+    py: Python<'_>,
+    active: &Active,
+    mut redacted: Redacted<'_>,
+    scope: u32,
+    appended: Appended,
+) -> (*mut ffi::PyObject, Option<PyErr>) {
+    let result = match appended {
+        Appended::Full => backpressure::wait(py, active, &mut redacted, scope),
+        _ => helpers::done(),
+    };
+    if appended == Appended::Refused || result.is_null() {
+        return (result, None);
+    }
+    // SAFETY: attached.
+    let outputs = unsafe { active.outputs() };
+    let scope = active.pipeline.scopes().name(scope);
+    let mut interrupt = None;
+    if let Some((settings, write)) = &outputs.console {
+        let mut line = String::with_capacity(256);
+        console::render(redacted.record(), &scope, settings, &mut line);
+        let written = write.call1(py, (line,));
+        active.pipeline.emit_counts().console(written.is_ok());
+        interrupt = helpers::interrupt_of(py, written);
+    }
+    for tap in &outputs.taps {
+        let called = tap.call1(py, (PyBytes::new(py, redacted.record()), &scope));
+        interrupt = interrupt.or(helpers::interrupt_of(py, called));
+    }
+    (result, interrupt)
+}
