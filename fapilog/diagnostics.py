@@ -36,6 +36,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " on it.",
         "stdlib-record-lost": "A record of `logging` could not be read, usually because of a method of its"
         " arguments.",
+        "otel-record-lost": "What was emitted over the OpenTelemetry API is not a record of it.",
+        "records-lost": "Records were still waiting when a signal ended the process.",
     }
 )
 
