@@ -4,11 +4,10 @@
 //! the buffer has room again is followed by one WARN record of scope `fapilog` with the counts since the last one.
 
 use crate::fields::{KeyField, SeverityField};
-use crate::ledger::{DropReason, Refusal};
-use crate::pipeline::Pipeline;
+use crate::ledger::{DropReason, Refusal, Snapshot};
 use crate::record::{Meta, RecordWriter};
 use crate::scopes::Scope;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Scope of the record.
 const SCOPE: &str = "fapilog";
@@ -33,24 +32,18 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// Logs what was lost since the last report, if anything was and the buffer takes the record.
-    pub fn report(&self, pipeline: &Pipeline) {
+    /// Logs, through `log`, what was lost since the last report, if anything was; `log` answers whether the buffer
+    /// took the record.
+    pub fn report(&self, snapshot: &Snapshot, log: impl FnOnce(&Scope, &dyn Fn(&mut RecordWriter)) -> bool) {
         // Two senders may come here together; the second one has nothing to add.
         let Ok(mut reported) = self.reported.try_lock() else { return };
-        let now = counts(pipeline);
-        let new: Vec<u64> = now.iter().zip(*reported).map(|(now, before)| now - before).collect();
-        if new.iter().any(|count| *count > 0)
-            && pipeline
-                .log(&Scope { name: SCOPE.to_owned(), ..Scope::default() }, |writer| write(writer, &new))
-        {
+        let now = counts(snapshot);
+        let new: Vec<u64> =
+            now.iter().zip(*reported).map(|(now, before)| now.saturating_sub(before)).collect();
+        let scope = Scope { name: SCOPE.to_owned(), ..Scope::default() };
+        if new.iter().any(|count| *count > 0) && log(&scope, &|writer| write(writer, &new)) {
             *reported = now;
         }
-    }
-
-    /// Losses that were reported, for tests.
-    #[must_use]
-    pub fn reported(&self) -> u64 {
-        self.reported.lock().unwrap_or_else(PoisonError::into_inner).iter().sum()
     }
 }
 
@@ -59,8 +52,7 @@ pub const META: Meta = Meta { severity: 13, protected: true };
 /// Its severity, encoded.
 pub const SEVERITY: SeverityField = SeverityField::new(13, "WARN");
 
-fn counts(pipeline: &Pipeline) -> Counts {
-    let snapshot = pipeline.snapshot();
+fn counts(snapshot: &Snapshot) -> Counts {
     let mut counts = Counts::default();
     counts[0] = snapshot.refused[Refusal::Shed as usize];
     for (count, (_, reason)) in counts[1..].iter_mut().zip(REASONS) {

@@ -215,7 +215,7 @@ impl Pipeline {
     }
 
     /// Logs a WARN record of our own. False when the buffer did not take it.
-    pub fn log(&self, scope: &Scope, write: impl FnOnce(&mut RecordWriter)) -> bool {
+    fn log(&self, scope: &Scope, write: &dyn Fn(&mut RecordWriter)) -> bool {
         if self.is_closing() {
             return false;
         }
@@ -311,7 +311,7 @@ impl BlockSource for Pipeline {
         self.backlog.settle(OTLP, sequence, Settlement { delivered, rejected, dropped });
         self.buffer.settled();
         if self.buffer.floor() == 0 {
-            self.losses.report(self);
+            self.losses.report(&self.snapshot(), |scope, write| self.log(scope, write));
         }
     }
 

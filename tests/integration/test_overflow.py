@@ -196,12 +196,6 @@ def test_shedding_takes_debug_first_then_info_then_warnings_and_never_what_is_pr
 
 
 @pytest.mark.parametrize("door", ["keyword", "event"])
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="native/src/python/logger.rs: `admit` sheds by level before the category is read, so a security"
-    " event at INFO is shed although `Emission.reserved` marks it as protected",
-)
 def test_shedding_spares_records_of_the_category_security(
     configure: Configure, release: threading.Event, door: str
 ) -> None:
@@ -237,12 +231,6 @@ def test_the_floor_falls_when_the_buffer_drains(
     }
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="native/src/buffer.rs: a handed-over chunk counts with chunk_bytes, however little it holds, so"
-    " small blocks shed INFO at 75 % of 64 MiB while they hold some kilobytes",
-)
 def test_small_blocks_do_not_shed_while_memory_is_nearly_empty(
     configure: Configure, receiver: OtlpReceiver
 ) -> None:

@@ -53,18 +53,25 @@ def text(value: str) -> str:
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether a key names a secret, in any spelling."""
-    words: list[str] = [""]
-    previous = ""
-    for char in name:
-        if not char.isalnum() or (char.isupper() and (previous.islower() or previous.isnumeric())):
+    """Tell whether a key names a secret, in any spelling; numbers at its end are passed over."""
+    words = split(name)
+    while words and set(words[-1]) <= set("0123456789"):
+        words.pop()
+    endings = ["".join(words[-count:]) for count in (1, 2, 3)]
+    return any(map(_SECRET_WORDS.fullmatch, words)) or any(map(_SECRET_ENDINGS.fullmatch, endings))
+
+
+def split(name: str) -> list[str]:
+    """Return the words of a key in lower case: `XApiKey_2` is x, api, key and 2."""
+    words = [""]
+    for before, char, after in zip(f" {name}", name, f"{name[1:]} ", strict=False):
+        starts = char.isupper() and (before.islower() or (before.isupper() and after.islower()))
+        number = before.isalnum() and char.isnumeric() != before.isnumeric()
+        if starts or number or not char.isalnum():
             words.append("")
         if char.isalnum():
             words[-1] += char.lower()
-        previous = char
-    words = [word for word in words if word]
-    endings = ["".join(words[-count:]) for count in (1, 2, 3)]
-    return any(map(_SECRET_WORDS.fullmatch, words)) or any(map(_SECRET_ENDINGS.fullmatch, endings))
+    return [word for word in words if word]
 
 
 def key_values(items: Iterable[tuple[Any, Any]], path: tuple[int, ...] = ()) -> list[KeyValue]:

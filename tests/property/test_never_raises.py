@@ -21,12 +21,6 @@ from tests.property.values import values
 INTERRUPTS = [KeyboardInterrupt("stop"), SystemExit(3)]
 
 
-# Interrupts that do not reach the application yet.
-BOUND = pytest.mark.xfail(strict=True, reason="bound.rs drops an interrupt of a bound value")
-DISPLAY = pytest.mark.xfail(strict=True, reason="emission.rs reads event and tag names by Display")
-NAME = pytest.mark.xfail(strict=True, reason="emission.rs drops an interrupt of an attribute's name")
-
-
 @pytest.mark.parametrize("name", hostile.VALUES)
 def test_a_hostile_attribute_becomes_what_can_be_said_about_it(bench: Bench, name: str):
     make, expected = hostile.VALUES[name]
@@ -74,7 +68,6 @@ def test_a_hostile_value_of_a_reserved_keyword_does_no_harm(bench: Bench, name: 
     assert (record.body, record.attributes.get("last", 2)) == ("x", 2)
 
 
-@pytest.mark.xfail(strict=True, reason="emission.rs reads event_name by Display: sys.unraisablehook")
 def test_a_hostile_event_name_does_no_harm(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     unraisable: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
@@ -83,7 +76,6 @@ def test_a_hostile_event_name_does_no_harm(bench: Bench, monkeypatch: pytest.Mon
     assert (between[0].body, between[0].attributes, unraisable) == ("x", {"last": 2}, [])
 
 
-@pytest.mark.xfail(strict=True, reason="emission.rs asks a failed iterator of tags again and again")
 def test_tags_whose_iterator_fails_are_given_up(bench: Bench):
     asked = 0
 
@@ -176,23 +168,19 @@ def test_a_format_that_fails_keeps_template_and_arguments(
         pytest.param(
             lambda log, error: log.bind(a=hostile.Says(error), b=2).info("x"),
             id="bound",
-            marks=BOUND,
         ),
         pytest.param(
             lambda log, error: log.info("x", b=2, event_name=hostile.Says(error)),
             id="event name",
-            marks=DISPLAY,
         ),
         pytest.param(
             lambda log, error: log.info("x", b=2, tags={hostile.Says(error): 1}),
             id="tag name",
-            marks=DISPLAY,
         ),
         pytest.param(lambda log, error: log.info("x", b=2, tags=hostile.SaysInItems(error)), id="tags"),
         pytest.param(
             lambda log, error: log.emit_record(body="x", attributes={hostile.Says(error): 1, "b": 2}),
             id="name",
-            marks=NAME,
         ),
     ],
 )

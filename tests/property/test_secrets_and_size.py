@@ -37,7 +37,7 @@ SPELLINGS = [
     lambda words: words[0] + "".join(word.title() for word in words[1:]),
     lambda words: "".join(word.title() for word in words),
 ]
-# Words that an upper-case letter or a digit runs into: the native policy does not tell them apart yet.
+# Words that an upper-case letter or a digit runs into.
 RUN_TOGETHER = [
     "XApiKey",
     "DBPassword",
@@ -46,8 +46,9 @@ RUN_TOGETHER = [
     "password1",
     "password2",
     "token2",
+    "api_key_2",
 ]
-KEYS = sorted({spell(words) for words in WORDS for spell in SPELLINGS} - set(RUN_TOGETHER))
+KEYS = sorted({spell(words) for words in WORDS for spell in SPELLINGS} | set(RUN_TOGETHER))
 URLS = [
     f"https://ann:{SECRET}@host/path?a=1",
     f"postgresql+psycopg://ann:{SECRET}@db:5432/orders",
@@ -68,15 +69,6 @@ def test_the_value_of_a_secret_key_never_leaves_in_any_spelling(bench: Bench, ke
     assert [SECRET.encode() in record for record in encoded] == [False] * 3
     assert [record.attributes[key] for record in records] == [reference.MARKER] * 3
     assert reference.is_secret(key)
-
-
-@pytest.mark.xfail(strict=True, reason="redact.rs: words() splits neither behind an acronym nor at a digit")
-@pytest.mark.parametrize("key", RUN_TOGETHER)
-def test_the_value_of_a_secret_key_never_leaves_when_its_words_run_together(bench: Bench, key: str):
-    bench.log.info("x", **{key: SECRET})
-    [encoded] = bench.encoded
-    bench.encoded.clear()
-    assert SECRET.encode() not in encoded
 
 
 @pytest.mark.parametrize("url", URLS)

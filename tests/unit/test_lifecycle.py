@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from fapilog import _native, diagnostics, lifecycle
+from fapilog.ledger import ExporterLedger, Ledger
 from fapilog.testing import OtlpReceiver
 
 
@@ -17,14 +18,15 @@ class Provider:
     """Something to flush."""
 
     def __init__(self, finished: bool = True) -> None:
-        self.finished, self.calls = finished, 0
+        self.finished, self.calls, self.pending = finished, 0, 0 if finished else 3
 
     def finish(self) -> bool:
         self.calls += 1
         return self.finished
 
-    def ledger(self) -> str:
-        return "offered 0"
+    def ledger(self) -> Ledger:
+        side = ExporterLedger(self.pending, 0, 0, {}, self.pending)
+        return Ledger(self.pending, 0, {}, self.pending, 0, {"otlp": side})
 
 
 class Stock:
@@ -60,21 +62,24 @@ def test_every_provider_is_flushed_even_after_one_that_was_not_in_time():
     assert (slow.calls, quick.calls) == (1, 1)
 
 
-def test_at_exit_stock_providers_end_first_and_one_that_fails_is_said(capsys, clean):
+def test_at_exit_stock_providers_end_once_and_one_that_fails_is_said(capsys, clean):
     diagnostics._voice.forget()
     fine, broken, provider = Stock(), Stock(OSError("gone")), Provider()
     for stock in (fine, broken):
-        lifecycle.shut_down_at_exit(stock)
+        lifecycle.shut_down_at_exit(stock, 5_000)
     lifecycle.register(provider)
     lifecycle._at_exit()
     lifecycle._at_exit()
     assert (fine.calls, broken.calls, provider.calls, clean) == (1, 1, 2, [])
-    assert capsys.readouterr().err == "fapilog: a provider failed at exit: gone [stock-exporter]\n"
+    assert capsys.readouterr().err == (
+        "fapilog: a provider failed: gone [stock-exporter]\n"
+        "fapilog: spans or metrics were not delivered before the process ended [stock-exporter]\n"
+    )
 
 
 def test_a_stock_provider_that_was_shut_down_is_forgotten():
     stock = Stock()
-    lifecycle.shut_down_at_exit(stock)
+    lifecycle.shut_down_at_exit(stock, 5_000)
     lifecycle.forget(stock)
     lifecycle.forget(stock)
     lifecycle._at_exit()
@@ -91,7 +96,10 @@ def test_when_time_runs_out_the_native_exit_handler_is_told_not_to_wait_again(cl
 def test_a_report_is_printed_for_providers_that_asked_for_one(capsys):
     lifecycle.report_at_exit(Provider())
     lifecycle._at_exit()
-    assert capsys.readouterr().err == "fapilog: offered 0\n"
+    assert (
+        capsys.readouterr().err
+        == "fapilog: offered 0 = filtered 0 + accepted 0\notlp: accepted 0 = delivered 0 + rejected 0 + pending 0\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,6 +126,16 @@ def test_on_sigterm_everything_is_flushed_and_the_process_ends_by_the_signal(mon
     lifecycle._on_sigterm(signal.SIGTERM, None)
     assert (killed, provider.calls) == ([(os.getpid(), signal.SIGTERM)], 1)
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_what_is_lost_by_sigterm_is_said_because_no_exit_handler_follows(monkeypatch, capsys):
+    diagnostics._voice.forget()
+    monkeypatch.setattr(os, "kill", lambda *_: None)
+    provider = Provider(finished=False)
+    lifecycle.register(provider)
+    lifecycle._on_sigterm(signal.SIGTERM, None)
+    said = "fapilog: 3 records were not delivered before the process ended. [records-lost]\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("child", [True, False])

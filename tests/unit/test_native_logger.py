@@ -272,8 +272,12 @@ def test_a_logger_has_a_name_a_repr_and_weak_references(recorder):
 def test_a_logger_refuses_to_be_pickled_and_says_what_it_is(recorder):
     with pytest.raises(TypeError, match=r"cannot pickle 'fapilog\.Logger' object"):
         pickle.dumps(recorder.logger())
-    with pytest.raises(TypeError, match=r"cannot pickle 'fapilog\.Logger' object"):
-        copy.deepcopy(recorder.logger())
+
+
+def test_a_copy_of_what_holds_a_logger_holds_the_same_logger(recorder):
+    log = recorder.logger()
+    copies = [copy.copy(log), copy.deepcopy(log), copy.deepcopy({"log": [log]})["log"][0]]
+    assert [one is log for one in copies] == [True] * 3
 
 
 def test_a_logger_cannot_be_subclassed_or_given_attributes(recorder):

@@ -1,6 +1,7 @@
 """`LoggerProvider` keeps the promises of the OpenTelemetry logs API and SDK."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from opentelemetry import trace
@@ -98,19 +99,29 @@ def test_an_unspecified_severity_passes_every_level_and_is_enabled():
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "corrected"),
     [
-        {"timestamp": "now"},
-        {"timestamp": -1},
-        {"severity_number": 9},
-        {"severity_text": 9},
-        {"event_name": 9},
+        ({"timestamp": "now"}, {"time_unix_nano": 0}),
+        ({"timestamp": -1}, {"time_unix_nano": 0}),
+        ({"observed_timestamp": 2**64}, {"observed_time_unix_nano": NOW}),
+        ({"severity_number": 9}, {"severity_number": 9}),
+        ({"severity_number": "high"}, {"severity_number": 0}),
+        ({"severity_text": 9}, {"severity_text": "9"}),
+        ({"event_name": 9}, {"event_name": "9"}),
     ],
 )
-def test_fields_of_a_wrong_type_are_said_and_do_not_raise(capsys, wrong):
+def test_fields_of_a_wrong_type_are_corrected_and_the_record_is_kept(capsys, wrong, corrected):
     diagnostics._voice.forget()
     with Recorder() as recorder:
         recorder.provider.get_logger("shop").emit(body="x", **wrong)
+        assert recorder.only == replace(expected(0, "", "x", time_unix_nano=0), **corrected)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_record_that_is_none_of_opentelemetrys_is_said_and_does_not_raise(capsys):
+    diagnostics._voice.forget()
+    with Recorder() as recorder:
+        recorder.provider.get_logger("shop").emit("no record")
         assert recorder.records == []
     said = capsys.readouterr().err
     assert said.startswith("fapilog: a record of logger 'shop' is not one of OpenTelemetry's: ")

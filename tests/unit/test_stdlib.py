@@ -3,6 +3,7 @@
 import logging
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from fapilog import diagnostics, stdlib
 from tests.unit.recording import Recorder, expected
 
 CREATED = 1_600_000_000.25
+NOON = 1_600_000_800.0
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def handled(recorder: Recorder, **fields):
 
 def from_stdlib(number, text, body, **fields):
     """Answer the whole record that a record of `logging` should become."""
-    return expected(number, text, body, time_unix_nano=int(CREATED * 1e9), **fields)
+    return expected(number, text, body, time_unix_nano=1_600_000_000_250_000_000, **fields)
 
 
 @pytest.mark.parametrize(
@@ -120,13 +122,40 @@ def test_below_the_level_nothing_is_formatted_and_the_ledger_counts_it():
         assert (recorder.records, ledger.offered, ledger.filtered) == ([], 1, 1)
 
 
-def test_a_record_that_cannot_be_read_is_said_and_does_not_raise(recorder, capsys):
+@pytest.mark.parametrize(
+    ("wrong", "corrected"),
+    [
+        ({"created": "never"}, {"time_unix_nano": int(NOON * 1e9)}),
+        ({"created": -1.0}, {"time_unix_nano": int(NOON * 1e9)}),
+        ({"created": float("nan")}, {"time_unix_nano": int(NOON * 1e9)}),
+        ({"levelno": "high"}, {}),
+        ({"levelno": None}, {}),
+        ({"name": None}, {"scope_name": ""}),
+        ({"name": "\ud800"}, {"scope_name": r"\ud800"}),
+        ({"exc_info": 7}, {}),
+    ],
+    ids=repr,
+)
+def test_a_field_that_cannot_be_used_gets_its_default_and_the_record_is_kept(
+    recorder, monkeypatch, capsys, wrong, corrected
+):
     diagnostics._voice.forget()
-    stdlib.FapilogHandler(recorder.provider.handle).handle(record(created="never"))
+    monkeypatch.setattr(stdlib.time, "time", lambda: NOON)
+    found = handled(recorder, msg="x", **wrong)
+    assert found == replace(from_stdlib(9, "INFO", "x"), **corrected)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_record_that_cannot_be_read_is_said_and_does_not_raise(recorder, capsys):
+    class Arguments:
+        def __bool__(self) -> bool:
+            raise ValueError("no")
+
+    diagnostics._voice.forget()
+    stdlib.FapilogHandler(recorder.provider.handle).handle(record(args=Arguments()))
     assert recorder.records == []
-    said = capsys.readouterr().err
-    assert said.startswith("fapilog: a record of logger 'shop' could not be read: ")
-    assert said.endswith("[stdlib-record-lost]\n")
+    said = "fapilog: a record of logging could not be read: ValueError [stdlib-record-lost]\n"
+    assert capsys.readouterr().err == said
 
 
 def test_other_handlers_see_what_they_saw_before(bridged, caplog):
