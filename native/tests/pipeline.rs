@@ -74,7 +74,9 @@ fn the_ledger_adds_up_at_every_moment_whatever_the_server_answers() {
         done.store(true, Ordering::Release);
         assert!(sampler.join().unwrap() > 100);
         let counts = check_ledger(&pipeline.snapshot());
-        assert_eq!((counts.accepted, counts.pending), (8_000, 0));
+        assert_eq!(counts.pending, 0);
+        // Beside those of the producers only the reports of what was lost.
+        assert!((8_000..8_100).contains(&counts.accepted), "{} accepted", counts.accepted);
         drop(pipeline);
         server.close();
     }

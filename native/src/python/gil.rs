@@ -24,6 +24,7 @@ impl<T> GilCell<T> {
     /// The caller is attached, and lets go of the reference before anything can run Python code (a call, a
     /// decref of a foreign object, an allocation of a Python object): such code may log again and come here.
     #[inline(always)]
+    // The contract stands in for the borrow; the accessor must vanish from the caller's path.
     #[allow(clippy::mut_from_ref, clippy::inline_always)]
     pub unsafe fn get(&self) -> &mut T {
         // SAFETY: exclusive by the contract above.

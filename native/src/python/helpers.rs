@@ -43,7 +43,7 @@ impl Completed {
         slf
     }
 
-    #[allow(clippy::unused_self)]
+    #[allow(clippy::unused_self)] // a method on the Python side
     const fn __next__(&self) -> Option<()> {
         None
     }

@@ -132,7 +132,7 @@ impl Logger {
 
     /// As `__copy__`: a dataclass that holds a logger can be copied.
     fn __deepcopy__<'py>(slf: PyRef<'py, Self>, memo: &Bound<'py, PyAny>) -> PyRef<'py, Self> {
-        let _ = memo;
+        let _ = memo; // The name is part of the Python signature.
         slf
     }
 
@@ -157,7 +157,7 @@ impl Logger {
     /// Emits a record given field by field: the door for the OTel API, `logging` and other libraries.
     #[pyo3(signature = (*, body=None, severity_number=0, severity_text="", time_unix_nano=None,
         observed_time_unix_nano=None, attributes=None, event_name=None, context=None, exception=None, protected=false))]
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments)] // keywords on the Python side
     fn emit_record(
         &self,
         py: Python<'_>,

@@ -10,6 +10,7 @@ use fapilog_native::block::Codec;
 use fapilog_native::buffer::Appended;
 use fapilog_native::compress::decompress;
 use fapilog_native::ledger::{DropReason, ExporterCounts, Snapshot};
+use fapilog_native::losses::EVENT_NAME;
 use fapilog_native::pipeline::{Pipeline, Settings};
 use fapilog_native::record::RecordWriter;
 use fapilog_native::settings::{BufferSettings, OtlpSettings, Overflow, RetrySettings};
@@ -24,13 +25,21 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// What the server took: sequence number and id of each record, in order of arrival.
 pub type Taken = Arc<Mutex<Vec<(u64, u64)>>>;
 
+/// Stands as the id of the record that says what was lost: the pipeline's own, written by no test.
+pub const REPORT: u64 = u64::MAX;
+
 /// Records of a gzip request.
 pub fn records_of(body: &[u8]) -> Vec<(u64, u64)> {
     let raw = decompress(Codec::Gzip, body, 1 << 26).unwrap();
     let request = ExportLogsServiceRequest::decode(raw.as_slice()).unwrap();
     let scopes = request.resource_logs.into_iter().flat_map(|logs| logs.scope_logs);
     let records = scopes.flat_map(|scope| scope.log_records);
-    records.map(|record| (u64::try_from(sequence_of(&record)).unwrap(), id_of(&record))).collect()
+    records
+        .map(|record| {
+            let id = if record.event_name == EVENT_NAME { REPORT } else { id_of(&record) };
+            (u64::try_from(sequence_of(&record)).unwrap(), id)
+        })
+        .collect()
 }
 
 /// A server that answers each request with what `answer` says about its records: a status, 200 takes them.
