@@ -1,4 +1,4 @@
-"""A provider that the application lets go of without `shutdown()` delivers its records and leaves no thread behind."""
+"""A provider that is let go of without `shutdown()` delivers its records and leaves no thread behind."""
 
 import gc
 import threading
