@@ -97,8 +97,8 @@ def test_a_report_is_printed_for_providers_that_asked_for_one(capsys):
     lifecycle.report_at_exit(Provider())
     lifecycle._at_exit()
     assert (
-        capsys.readouterr().err
-        == "fapilog: offered 0 = filtered 0 + accepted 0\notlp: accepted 0 = delivered 0 + rejected 0 + pending 0\n"
+        capsys.readouterr().err == "fapilog: offered 0 = filtered 0 + accepted 0\n"
+        "otlp: accepted 0 = delivered 0 + rejected 0 + pending 0\n"
     )
 
 
