@@ -1,11 +1,25 @@
 """Import arrows point one way; the contracts stand in pyproject.toml."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from importlinter import cli
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _loggers_stay_enabled() -> Iterator[None]:
+    """import-linter configures `logging` and disables every logger that there is; other tests need them."""
+    loggers = [
+        logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)
+    ]
+    before = [(logger, logger.disabled) for logger in loggers]
+    yield
+    for logger, disabled in before:
+        logger.disabled = disabled
 
 
 def test_every_import_contract_is_kept(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

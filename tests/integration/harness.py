@@ -56,8 +56,18 @@ def counts(ledger: Ledger) -> dict[str, int]:
 
 
 def bodies(receiver: OtlpReceiver) -> list[Any]:
-    """The bodies of the records that a receiver took, in the order of their sequence numbers."""
-    return [record.body for record in in_order(receiver.log_records)]
+    """The bodies of the application's records that a receiver took, in the order of their sequence numbers."""
+    return [record.body for record in in_order(receiver.log_records) if not is_loss_report(record)]
+
+
+def loss_reports(receiver: OtlpReceiver) -> list[ReceivedLogRecord]:
+    """The records by which the pipeline told what pressure cost, in order."""
+    return [record for record in in_order(receiver.log_records) if is_loss_report(record)]
+
+
+def is_loss_report(record: ReceivedLogRecord) -> bool:
+    """Whether a record is the pipeline's own."""
+    return (record.scope_name, record.event_name) == ("fapilog", "fapilog.records_lost")
 
 
 def in_order(records: list[ReceivedLogRecord]) -> list[ReceivedLogRecord]:

@@ -393,7 +393,8 @@ def test_health_tells_pressure_losses_and_the_end(configure: Configure, receiver
     release.set()
     assert telemetry.force_flush(ALL_IN_TIME_MILLIS)
     after = telemetry.health()
-    assert (after.status, after.pending, after.shedding_below) == ("losing", 0, 0)
+    # A sender logs the report of the losses, so it may be on its way still.
+    assert (after.status, after.pending <= 1, after.shedding_below) == ("losing", True, 0)
     telemetry.shutdown()
     assert telemetry.health().status == "shut_down"
     assert set(bodies(receiver)) == {"x" * 500}
