@@ -35,9 +35,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 MARKER = "[REDACTED:secret]"
 DEPTH_LIMIT = 30
 _SEQUENCES = (list, tuple, set, frozenset, collections.deque)
-_ENDS_AUTHORITY = r"[^/?#\"'<>\\`\x00- ]"
-_USERINFO = re.compile(f"://{_ENDS_AUTHORITY}+@")
-_USERINFO_BYTES = re.compile(f"://{_ENDS_AUTHORITY}+@".encode())
+_ENDS_AUTHORITY = r"[^/?#\"<>\\`\x00- ]"
+_URL = r"(://|:\\/\\/)"
+_USERINFO = re.compile(f"{_URL}{_ENDS_AUTHORITY}+@")
+_USERINFO_BYTES = re.compile(f"{_URL}{_ENDS_AUTHORITY}+@".encode())
 _SECRET_WORDS = re.compile(
     "authorization|cookies?|credentials?|passphrase|passwd|passwords?|pwd|secrets?",
 )
@@ -104,7 +105,7 @@ def any_value(value: Any, path: tuple[int, ...] = ()) -> AnyValue:
     if has_fields(value) or isinstance(value, (Mapping, *_SEQUENCES)):
         return container(value, path)
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return AnyValue(bytes_value=_USERINFO_BYTES.sub(b"://REDACTED:REDACTED@", bytes(value)))
+        return AnyValue(bytes_value=_USERINFO_BYTES.sub(rb"\1REDACTED:REDACTED@", bytes(value)))
     return scalar(value)
 
 
@@ -132,7 +133,7 @@ def string(value: str) -> AnyValue:
 
 def without_userinfo(value: str) -> str:
     """Hide the credentials of every URL in a text."""
-    return _USERINFO.sub("://REDACTED:REDACTED@", value)
+    return _USERINFO.sub(r"\1REDACTED:REDACTED@", value)
 
 
 def digits(value: int) -> str:

@@ -2,6 +2,7 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use std::slice;
 
 /// Above this many characters the UTF-8 copy is temporary: `PyUnicode_AsUTF8AndSize` would keep one inside a
@@ -70,9 +71,12 @@ pub unsafe fn owned_utf8(text: *mut ffi::PyObject) -> String {
     }
 }
 
-/// `str(value)` as a string of our own.
+/// `str(value)` as a string of our own; of a `str`, subclasses included, its own text, whatever `__str__` says.
 pub fn text_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
-    let text = value.str()?;
+    let text = match value.cast::<PyString>() {
+        Ok(text) => text.clone(),
+        Err(_) => value.str()?,
+    };
     // SAFETY: attached, as the bound object proves; a live str.
     Ok(unsafe { owned_utf8(text.as_ptr()) })
 }

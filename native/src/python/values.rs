@@ -377,7 +377,8 @@ fn classify(value: &Bound<'_, PyAny>, kind: *mut ffi::PyTypeObject, index: usize
     // SAFETY: attached; cloned before the call.
     let ask = unsafe { CLASSIFY.get().as_ref().map(|ask| ask.clone_ref(value.py())) };
     let name = ask.and_then(|ask| ask.bind(value.py()).call1((value.get_type(),)).ok());
-    let name = name.and_then(|name| name.extract::<String>().ok()).unwrap_or_default();
+    // A failure (at the recursion limit, say) is this value's, not its type's: it must not be remembered.
+    let Some(name) = name.and_then(|name| name.extract::<String>().ok()) else { return Kind::Other };
     let found = match name.as_str() {
         "str" => Kind::Str,
         "int" => Kind::Int,
