@@ -188,8 +188,8 @@ def test_every_policy_counts_every_loss_and_numbers_show_each_as_a_gap(
 @pytest.mark.xfail(
     strict=False,
     raises=AssertionError,
-    reason="native/src/buffer.rs: `used_bytes` counts a waiting chunk without what sealing adds to it (resource,"
-    " scopes), so that the blocks of chunks that wait for the sealer may exceed the limit",
+    reason="native/src/buffer.rs: `used_bytes` counts a waiting chunk without what sealing adds to it (the"
+    " resource and scopes), so that the blocks of chunks that wait for the sealer may exceed the limit",
 )
 def test_memory_stays_below_its_limit(
     configure: Configure, receiver: OtlpReceiver, release: threading.Event
