@@ -56,7 +56,7 @@ def counts(ledger: Ledger) -> dict[str, int]:
 
 
 def bodies(receiver: OtlpReceiver) -> list[Any]:
-    """The bodies of the application's records that a receiver took, in the order of their sequence numbers."""
+    """The bodies of the application's records that arrived, in the order of their sequence numbers."""
     return [record.body for record in in_order(receiver.log_records) if not is_loss_report(record)]
 
 
