@@ -79,9 +79,6 @@ def test_a_bound_key_with_a_lone_surrogate_is_escaped_as_that_of_a_call(bench: B
     assert same(bench.one(), expected("x", {"a\ud800": 1}))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="text.rs: `text_of` asks a subclass of str for `__str__`, whose text a value keeps"
-)
 def test_a_key_that_is_a_subclass_of_str_has_its_text_as_a_value_has(bench: Bench):
     bench.log.info({Text("key"): 1}, nested={Text("password"): "hunter2"})
     assert same(bench.one(), expected({"key": 1}, {"nested": {"password": "hunter2"}}))

@@ -167,7 +167,7 @@ leaves = (
     | st.builds(range, st.integers(0, 9))
 )
 # Subclasses of str have a test of their own: as keys they are not encoded by their text yet.
-keys = texts | hashable | st.builds(Plain) | st.builds(Unprintable)
+keys = texts | texts.map(Text) | hashable | st.builds(Plain) | st.builds(Unprintable)
 
 
 def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
