@@ -112,7 +112,7 @@ def test_a_resource_is_encoded_with_its_schema():
 @pytest.mark.parametrize(
     ("service", "environ", "more", "name", "team"),
     [
-        ({}, {}, None, "unknown_service:python", None),
+        ({}, {}, None, Resource.create({}).attributes["service.name"], None),
         ({"name": "a"}, {"OTEL_SERVICE_NAME": "b"}, None, "a", None),
         ({}, {"OTEL_SERVICE_NAME": "b", "OTEL_RESOURCE_ATTRIBUTES": "team=x"}, None, "b", "x"),
         ({"name": "a", "resource_attributes": {"team": "y", "service.name": "z"}}, {}, None, "a", "y"),
