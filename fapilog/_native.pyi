@@ -17,6 +17,7 @@ __all__ = [
     "PendingRecord",
     "Pipeline",
     "PipelineHandle",
+    "begin_exit",
     "connect_capture",
     "connect_context",
     "connect_values",
@@ -239,6 +240,9 @@ def connect_capture(
     configure_defaults: Callable[[], object],
 ) -> None:
     """Give capture the Python functions it asks now and then (`fapilog.logger`)."""
+
+def begin_exit() -> None:
+    """Let only the calling thread run Python code while it logs: the interpreter is about to end."""
 
 def give_up_at_exit() -> None:
     """Tell the C exit handler that Python's last flush ran out of time, so that it does not wait again."""

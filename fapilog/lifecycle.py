@@ -90,6 +90,7 @@ def _at_exit() -> None:
 
 
 def _at_normal_exit() -> None:
+    _native.begin_exit()
     _at_exit()
     if _terminated:
         _end_by_sigterm()

@@ -5,6 +5,7 @@ Threads: the configuring one. Nothing per record happens here.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,7 +44,7 @@ class Health:
         buffer_limit_bytes: Its bound.
         shedding_below: Severity below which records are shed now; 0: none.
         pending: Records not decided yet, of the exporter that has most.
-        lost: Records refused or dropped so far.
+        lost: Records refused (but for a shutdown) or dropped so far.
     """
 
     status: str
@@ -146,7 +147,7 @@ class Telemetry:
         ledger = self.ledger()
         used, floor = self.logger_provider.pipeline.pressure()
         dropped = (sum(side.dropped.values()) for side in ledger.exporters.values())
-        lost = ledger.refused.get("shed", 0) + max(dropped, default=0)
+        lost = sum(ledger.refused.values()) - ledger.refused.get("shut_down", 0) + max(dropped, default=0)
         status = "losing" if lost else "pressure" if floor else "ok"
         return Health(
             status=status if self._open else "shut_down",
@@ -197,6 +198,16 @@ class _Configured:
 
 _lock = threading.RLock()
 _current: _Configured | None = None
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603
+    # Another thread of the parent may hold it for ever.
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def configure_otel(  # noqa: PLR0913 - settings by keyword are the point

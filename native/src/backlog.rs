@@ -5,7 +5,7 @@
 
 use crate::block::Block;
 use crate::ledger::{DropReason, Drops, ExporterCounts};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ enum Mark {
 
 #[derive(Debug)]
 struct Entry {
-    block: Option<Arc<Block>>,
+    block: Arc<Block>,
     marks: Vec<Mark>,
     /// Records not decided yet, per cursor; a split block is settled in parts.
     left: Vec<u64>,
@@ -40,8 +40,9 @@ struct Cursor {
 
 #[derive(Debug, Default)]
 struct State {
-    entries: VecDeque<Entry>,
-    first: u64,
+    /// By sequence number; a settled block leaves at once, wherever it stands.
+    entries: BTreeMap<u64, Entry>,
+    end: u64,
     cursors: Vec<Cursor>,
     stopped: bool,
     /// Nothing more will be pushed: senders end when nothing is left to claim.
@@ -128,15 +129,13 @@ impl Backlog {
             state.cursors.iter_mut().for_each(|cursor| cursor.dropped.add(reason, block.records));
             return;
         }
-        block.sequence = state.end();
+        block.sequence = state.end;
+        state.end += 1;
         self.bytes.fetch_add(block.body.len(), Ordering::Relaxed);
         self.records.fetch_add(block.records, Ordering::Relaxed);
         let left = vec![block.records; cursors];
-        state.entries.push_back(Entry {
-            block: Some(Arc::new(block)),
-            marks: vec![Mark::Pending; cursors],
-            left,
-        });
+        let marks = vec![Mark::Pending; cursors];
+        state.entries.insert(block.sequence, Entry { block: Arc::new(block), marks, left });
         self.ready.notify_all();
     }
 
@@ -160,7 +159,9 @@ impl Backlog {
     /// Gives a claimed block back, undelivered.
     pub fn release(&self, cursor: usize, sequence: u64) {
         let mut state = self.lock();
-        if let Some(entry) = state.entry(sequence).filter(|entry| entry.marks[cursor] == Mark::InFlight) {
+        if let Some(entry) =
+            state.entries.get_mut(&sequence).filter(|entry| entry.marks[cursor] == Mark::InFlight)
+        {
             entry.marks[cursor] = Mark::Pending;
             state.cursors[cursor].released.insert(sequence);
             // All: whom one notification wakes may be waiting for another cursor's blocks.
@@ -171,7 +172,9 @@ impl Backlog {
     /// Records what became of a claimed block, wholly or in parts; frees it when every cursor is done with it.
     pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
         let mut state = self.lock();
-        let Some(entry) = state.entry(sequence).filter(|entry| entry.left[cursor] > 0) else { return };
+        let Some(entry) = state.entries.get_mut(&sequence).filter(|entry| entry.left[cursor] > 0) else {
+            return;
+        };
         let settlement = settlement.at_most(entry.left[cursor]);
         entry.left[cursor] -= settlement.total();
         if entry.left[cursor] == 0 {
@@ -185,13 +188,11 @@ impl Backlog {
     /// Drops the oldest block that is not being sent; one with protected records only if `protected_too`. False when there is none.
     pub fn drop_oldest(&self, protected_too: bool) -> bool {
         let mut state = self.lock();
-        let position = state.entries.iter().position(|entry| {
-            let free =
-                entry.block.as_ref().is_some_and(|block| protected_too || block.protected_records == 0);
-            free && !entry.marks.contains(&Mark::InFlight)
+        let oldest = state.entries.iter().find(|(_, entry)| {
+            let spared = entry.block.protected_records > 0 && !protected_too;
+            !spared && !entry.marks.contains(&Mark::InFlight)
         });
-        let Some(position) = position else { return false };
-        let sequence = state.first + position as u64;
+        let Some(sequence) = oldest.map(|(sequence, _)| *sequence) else { return false };
         self.drop_entry(&mut state, sequence, DropReason::OverflowOldest);
         self.moved.notify_all();
         true
@@ -215,7 +216,8 @@ impl Backlog {
     pub fn abandon(&self, reason: DropReason) {
         let mut state = self.lock();
         state.abandoned = Some(reason);
-        for sequence in state.first..state.end() {
+        let left: Vec<u64> = state.entries.keys().copied().collect();
+        for sequence in left {
             self.drop_entry(&mut state, sequence, reason);
         }
         self.moved.notify_all();
@@ -224,14 +226,14 @@ impl Backlog {
     /// Sequence number that the next block will get.
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.lock().end()
+        self.lock().end
     }
 
     /// Waits until every block before `end` is settled by every cursor. False at the deadline or when stopped.
     #[must_use]
     pub fn wait_settled(&self, end: u64, deadline: Instant) -> bool {
         let mut state = self.lock();
-        while state.first < end {
+        while state.entries.first_key_value().is_some_and(|(first, _)| *first < end) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || state.stopped {
                 return false;
@@ -259,7 +261,7 @@ impl Backlog {
             delivered: cursor.delivered,
             rejected: cursor.rejected,
             dropped: cursor.dropped,
-            pending: state.entries.iter().map(|entry| entry.left[index]).sum(),
+            pending: state.entries.values().map(|entry| entry.left[index]).sum(),
         });
         counts.collect()
     }
@@ -270,7 +272,7 @@ impl Backlog {
 
     fn drop_entry(&self, state: &mut State, sequence: u64, reason: DropReason) {
         for cursor in 0..state.cursors.len() {
-            let Some(entry) = state.entry(sequence) else { return };
+            let Some(entry) = state.entries.get_mut(&sequence) else { return };
             let left = std::mem::take(&mut entry.left[cursor]);
             entry.marks[cursor] = Mark::Settled;
             state.cursors[cursor].dropped.add(reason, left);
@@ -279,49 +281,33 @@ impl Backlog {
     }
 
     fn free_settled(&self, state: &mut State, sequence: u64) {
-        if let Some(entry) = state.entry(sequence) {
-            if entry.marks.iter().all(|mark| *mark == Mark::Settled) {
-                if let Some(block) = entry.block.take() {
-                    self.bytes.fetch_sub(block.body.len(), Ordering::Relaxed);
-                    self.records.fetch_sub(block.records, Ordering::Relaxed);
-                }
-            }
+        let settled = |entry: &Entry| entry.marks.iter().all(|mark| *mark == Mark::Settled);
+        if !state.entries.get(&sequence).is_some_and(settled) {
+            return;
         }
-        while state.entries.front().is_some_and(|entry| entry.block.is_none()) {
-            state.entries.pop_front();
-            state.first += 1;
+        if let Some(entry) = state.entries.remove(&sequence) {
+            self.bytes.fetch_sub(entry.block.body.len(), Ordering::Relaxed);
+            self.records.fetch_sub(entry.block.records, Ordering::Relaxed);
         }
     }
 }
 
 impl State {
-    fn end(&self) -> u64 {
-        self.first + self.entries.len() as u64
-    }
-
-    fn entry(&mut self, sequence: u64) -> Option<&mut Entry> {
-        let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
-        self.entries.get_mut(index)
-    }
-
     fn claim(&mut self, cursor: usize) -> Option<Arc<Block>> {
         loop {
-            let end = self.end();
             let place = &mut self.cursors[cursor];
-            place.next = place.next.max(self.first);
-            let sequence = match place.released.pop_first() {
-                Some(sequence) => sequence,
-                None if place.next < end => {
-                    place.next += 1;
-                    place.next - 1
-                }
-                None => return None,
+            let sequence = if let Some(released) = place.released.pop_first() {
+                released
+            } else {
+                let next = *self.entries.range(place.next..).next()?.0;
+                place.next = next + 1;
+                next
             };
-            if let Some(entry) = self.entry(sequence) {
-                if let (Mark::Pending, Some(block)) = (entry.marks[cursor], entry.block.clone()) {
-                    entry.marks[cursor] = Mark::InFlight;
-                    return Some(block);
-                }
+            if let Some(entry) =
+                self.entries.get_mut(&sequence).filter(|entry| entry.marks[cursor] == Mark::Pending)
+            {
+                entry.marks[cursor] = Mark::InFlight;
+                return Some(Arc::clone(&entry.block));
             }
         }
     }

@@ -133,6 +133,9 @@ impl Buffer {
         let need = record.frame().len() + mark;
         if need > state.space_bytes || state.space_records == 0 {
             if let Some(answer) = self.make_room(&mut state, record.meta()) {
+                if let (Appended::Stored(sequence), true) = (answer, record.sequenced()) {
+                    patch_sequence(record.frame_mut(), sequence);
+                }
                 return answer;
             }
         }

@@ -53,10 +53,12 @@ impl Policy {
         let words = words(key);
         let numbered =
             words.iter().rev().take_while(|word| word.bytes().all(|byte| byte.is_ascii_digit())).count();
-        let end = words.len() - numbered;
-        let ends_secret = |count: usize| self.last.contains(&words[end - count..end].concat());
-        let secret = words.iter().any(|word| self.anywhere.contains(word))
-            || (1..=end.min(3)).any(ends_secret)
+        let words_before = &words[..words.len() - numbered];
+        let tails =
+            (1..=words_before.len().min(3)).map(|count| words_before[words_before.len() - count..].concat());
+        let pairs = words.windows(2).map(<[String]>::concat);
+        let secret = words.iter().cloned().chain(pairs).any(|word| names(&self.anywhere, &word))
+            || tails.into_iter().any(|tail| names(&self.last, &tail))
             || self.exact.contains(&words.concat());
         if secret {
             KeyDecision::Hide
@@ -64,6 +66,11 @@ impl Policy {
             KeyDecision::Keep
         }
     }
+}
+
+/// True when `word` is one of `known`, or runs together with one that is long enough to be meant: `dbpassword`.
+fn names(known: &[String], word: &str) -> bool {
+    known.iter().any(|known| word == known || (known.len() >= 5 && word.ends_with(known.as_str())))
 }
 
 /// Splits a key at separators, between letters and digits, at lower-to-upper case changes, and before the last

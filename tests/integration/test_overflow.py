@@ -194,7 +194,7 @@ def test_memory_stays_below_its_limit(
     for _ in range(500):
         log.error(PADDING)
         most = max(most, telemetry.health().buffer_bytes)
-    # Without compression a block adds the resource and its scope, here up to a fifth of a chunk of two records.
+    # Without compression a block adds the resource and its scope: here up to a fifth of a chunk.
     assert 0.8 * SMALL["limit_bytes"] < most <= 1.3 * SMALL["limit_bytes"]
 
 

@@ -26,6 +26,7 @@ import collections
 import dataclasses
 import datetime
 import enum
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -39,13 +40,41 @@ _ENDS_AUTHORITY = r"[^/?#\"<>\\`\x00- ]"
 _URL = r"(://|:\\/\\/)"
 _USERINFO = re.compile(f"{_URL}{_ENDS_AUTHORITY}+@")
 _USERINFO_BYTES = re.compile(f"{_URL}{_ENDS_AUTHORITY}+@".encode())
-_SECRET_WORDS = re.compile(
-    "authorization|cookies?|credentials?|passphrase|passwd|passwords?|pwd|secrets?",
-)
-_SECRET_ENDINGS = re.compile(
-    "accesskey|accesstoken|apikeys?|authkey|authtoken|bearer|connectionstring|csrftoken|cvc|cvv|encryptionkey|jwt"
-    "|passcode|pin|privatekey|sessionkey|signingkey|token"
-)
+_SECRET_WORDS = [
+    "authorization",
+    "cookie",
+    "cookies",
+    "credential",
+    "credentials",
+    "passphrase",
+    "passwd",
+    "password",
+    "passwords",
+    "pwd",
+    "secret",
+    "secrets",
+]
+_SECRET_ENDINGS = [
+    "accesskey",
+    "accesstoken",
+    "apikey",
+    "apikeys",
+    "authkey",
+    "authtoken",
+    "bearer",
+    "connectionstring",
+    "csrftoken",
+    "cvc",
+    "cvv",
+    "encryptionkey",
+    "jwt",
+    "passcode",
+    "pin",
+    "privatekey",
+    "sessionkey",
+    "signingkey",
+    "token",
+]
 
 
 def text(value: str) -> str:
@@ -56,10 +85,18 @@ def text(value: str) -> str:
 def is_secret(name: str) -> bool:
     """Tell whether a key names a secret, in any spelling; numbers at its end are passed over."""
     words = split(name)
+    pairs = [first + second for first, second in itertools.pairwise(words)]
     while words and set(words[-1]) <= set("0123456789"):
         words.pop()
     endings = ["".join(words[-count:]) for count in (1, 2, 3)]
-    return any(map(_SECRET_WORDS.fullmatch, words)) or any(map(_SECRET_ENDINGS.fullmatch, endings))
+    return any(is_named(word, _SECRET_WORDS) for word in split(name) + pairs) or any(
+        is_named(ending, _SECRET_ENDINGS) for ending in endings
+    )
+
+
+def is_named(word: str, known: list[str]) -> bool:
+    """Tell whether a word is a known one, or ends with one of five letters or more."""
+    return word in known or any(len(one) >= 5 and word.endswith(one) for one in known)
 
 
 def split(name: str) -> list[str]:

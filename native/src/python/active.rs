@@ -89,6 +89,11 @@ impl Active {
         Ok(active)
     }
 
+    /// True in a forked child of the process that made this.
+    pub fn is_inherited(&self) -> bool {
+        self.forks != FORKS.load(Ordering::Acquire)
+    }
+
     /// A reference that keeps this alive, for what outlives a call.
     pub fn strong(&self) -> Option<Arc<Self>> {
         self.this.upgrade()
@@ -169,7 +174,10 @@ impl Active {
 impl Drop for Active {
     /// Nobody can log here any more: the native threads deliver what is left and end.
     fn drop(&mut self) {
-        self.pipeline.close();
+        // An inherited one belongs to the parent; its locks may be held for ever.
+        if !self.is_inherited() {
+            self.pipeline.close();
+        }
     }
 }
 
@@ -197,8 +205,15 @@ impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: attached, by the contract of `begin`.
-        unsafe { *CALLS.get() -= 1 };
+        unsafe { *CALLS.get() = CALLS.get().saturating_sub(1) };
     }
+}
+
+/// In a forked child: calls of other threads are not under way here. Whatever one of this thread borrows is inherited
+/// and never freed.
+pub fn forget_calls() {
+    // SAFETY: only the forking thread exists; it holds the interpreter lock.
+    unsafe { *CALLS.get() = 0 };
 }
 
 /// Lets go of a replaced pipeline as soon as no call but the asking one is under way.

@@ -12,7 +12,6 @@ use crate::ledger::DropReason;
 use crate::redact::{Parked, Redacted};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +31,9 @@ pub struct PendingRecord {
 impl PendingRecord {
     /// Tries again; True when the record is decided: stored, or given up at its deadline.
     fn attempt(&self) -> bool {
+        if self.active.is_inherited() {
+            return true;
+        }
         // SAFETY: attached; appending runs no Python code.
         let Some(parked) = (unsafe { self.parked.get() }) else { return true };
         let full = self.active.pipeline.append(&mut parked.redacted(), self.scope) == Appended::Full;
@@ -60,13 +62,19 @@ impl Drop for PendingRecord {
     }
 }
 
-/// Waits as the place allows. Returns what the log call returns; null when a signal handler raised.
-pub fn wait(py: Python<'_>, active: &Active, record: &mut Redacted<'_>, scope: u32) -> *mut ffi::PyObject {
+/// Waits as the place allows. Returns what the log call returns and what became of the record (`Full`: it waits in the
+/// awaitable); an error when a signal handler raised.
+pub fn wait(
+    py: Python<'_>,
+    active: &Active,
+    record: &mut Redacted<'_>,
+    scope: u32,
+) -> PyResult<(*mut ffi::PyObject, Appended)> {
     let deadline = Instant::now() + active.pipeline.settings().buffer.wait_timeout;
     if let (true, Some(active)) = (helpers::on_event_loop(py), active.strong()) {
         let parked = GilCell::new(Some(record.park()));
         let pending = PendingRecord { active, parked, scope, deadline };
-        return Py::new(py, pending).map_or_else(|_| helpers::done(), Py::into_ptr);
+        return Ok((Py::new(py, pending)?.into_ptr(), Appended::Full));
     }
     loop {
         let buffer = active.pipeline.buffer();
@@ -74,15 +82,15 @@ pub fn wait(py: Python<'_>, active: &Active, record: &mut Redacted<'_>, scope: u
         let _ = py.detach(|| buffer.wait_for_room(left));
         if let Err(signal) = py.check_signals() {
             buffer.give_up(DropReason::WaitTimeout);
-            signal.restore(py);
-            return ptr::null_mut();
+            return Err(signal);
         }
-        if active.pipeline.append(record, scope) != Appended::Full {
-            return helpers::done();
+        let appended = active.pipeline.append(record, scope);
+        if appended != Appended::Full {
+            return Ok((helpers::done(), appended));
         }
         if Instant::now() >= deadline {
             buffer.give_up(DropReason::WaitTimeout);
-            return helpers::done();
+            return Ok((helpers::done(), Appended::Dropped));
         }
     }
 }

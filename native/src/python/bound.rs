@@ -1,6 +1,7 @@
 //! Stage 2 of 7, capture: attributes bound to a logger or to the context, encoded once per pipeline. Thread: caller.
 
 use super::active::Active;
+use super::emission::Nested;
 use super::gil::GilCell;
 use super::keys::bit_of;
 use super::values::ValueReader;
@@ -9,6 +10,7 @@ use crate::record::RecordWriter;
 use crate::wire::{Fields, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
 
 /// What a pipeline makes of bound attributes.
 pub struct Encoded {
@@ -46,6 +48,11 @@ impl BoundAttributes {
     #[getter]
     fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.attributes.bind(py).copy()
+    }
+
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it so.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.attributes)
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
@@ -94,6 +101,8 @@ impl BoundAttributes {
 
     #[cold]
     unsafe fn encode(&self, py: Python<'_>, active: &Active) -> Option<PyErr> {
+        // A bound value whose method logs to the same logger comes here again; then the attributes are left out.
+        let _level = Nested::enter()?;
         let mut writer = RecordWriter::new();
         writer.begin(0, 0, &SeverityField::NONE, None);
         let head = writer.len();

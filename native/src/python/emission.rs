@@ -5,6 +5,7 @@
 
 use super::active::Active;
 use super::bound::{append_unique, BoundAttributes};
+use super::ending::may_call_python;
 use super::keys::{KeyKind, Looked, Reserved};
 use super::outputs::after_append;
 use super::text::{borrowed_utf8, owned_utf8};
@@ -13,11 +14,12 @@ use super::{helpers, location, trace};
 use crate::buffer::Appended;
 use crate::fields::{KeyField, SeverityField, TraceFields};
 use crate::record::{Meta, RecordWriter};
-use crate::redact::SECRET_MARKER;
+use crate::redact::{KeyDecision, SECRET_MARKER};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
-use pyo3::types::{PyIterator, PyList};
+use pyo3::types::{PyIterator, PyList, PyString};
+use std::cell::Cell;
 use std::ptr;
 
 /// What a level method knows before it is called.
@@ -26,6 +28,31 @@ pub struct Level {
     pub severity: u8,
     pub field: SeverityField,
     pub protected: bool,
+}
+
+thread_local! {
+    /// Emissions of this thread that are reading a value.
+    static NESTED: Cell<u8> = const { Cell::new(0) };
+}
+/// More than a value's method that logs needs; each level takes some kilobytes of stack.
+const MAX_NESTED: u8 = 8;
+
+/// One level of reading values.
+pub struct Nested;
+
+impl Nested {
+    /// `None`: this thread is too deep already.
+    pub fn enter() -> Option<Self> {
+        let depth = NESTED.get();
+        NESTED.set(depth + u8::from(depth < MAX_NESTED));
+        (depth < MAX_NESTED).then_some(Self)
+    }
+}
+
+impl Drop for Nested {
+    fn drop(&mut self) {
+        NESTED.set(NESTED.get() - 1);
+    }
 }
 
 impl Level {
@@ -160,7 +187,11 @@ impl<'a, 'py> Emission<'a, 'py> {
             } else if ptr::eq(value, ffi::Py_None()) {
                 return self.writer.attribute_none(&plan.key);
             }
-            let field = plan.key.to_field();
+            // Looked up again: a conversion that failed may have run the collector, and a finaliser that logs.
+            let field = match active.keys.get().look_up(name, &active.pipeline.settings().policy) {
+                Looked::Plan(plan) => plan.key.to_field(),
+                Looked::Long(field, ..) => field,
+            };
             self.any(&field, value);
         }
     }
@@ -245,7 +276,10 @@ impl<'a, 'py> Emission<'a, 'py> {
             match item.and_then(|item| item.extract::<Pair<'py>>()) {
                 Ok((key, value)) => {
                     let name = self.name_of(&key);
-                    self.named(&format!("{prefix}{name}"), &value);
+                    let policy = &self.active.pipeline.settings().policy;
+                    let secret = policy.decide(&name) == KeyDecision::Hide;
+                    let shown = if secret { PyString::new(self.py, SECRET_MARKER).into_any() } else { value };
+                    self.named(&format!("{prefix}{name}"), &shown);
                 }
                 Err(error) => return self.remember(error),
             }
@@ -311,7 +345,12 @@ impl<'a, 'py> Emission<'a, 'py> {
         self.read(|reader| reader.named_attribute(name, value));
     }
 
+    /// Reads values that may run Python code. A value whose method logs itself ends here before the stack does.
     fn read(&mut self, with: impl FnOnce(&mut ValueReader<'_, 'py>)) {
+        let Some(_level) = Nested::enter().filter(|_| may_call_python()) else {
+            self.dropped += 1;
+            return;
+        };
         let policy = &self.active.pipeline.settings().policy;
         let mut reader = ValueReader::new(self.py, &mut self.writer, policy, self.active.capture().values);
         with(&mut reader);

@@ -7,6 +7,7 @@ use crate::ledger::REFUSALS;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::cell::Cell;
 use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -148,13 +149,17 @@ impl Pipeline {
     }
 }
 
+thread_local! {
+    /// True while this thread configures the process.
+    static CONFIGURING: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Where loggers find their pipeline: none yet, one, or another one later.
 #[pyclass(frozen, module = "fapilog._native")]
 pub struct PipelineHandle {
     pipeline: GilCell<Option<Py<Pipeline>>>,
     /// True for the process-wide handle: its first record may configure the process.
     configures_itself: bool,
-    configuring: GilCell<bool>,
 }
 
 #[pymethods]
@@ -162,7 +167,7 @@ impl PipelineHandle {
     #[new]
     #[pyo3(signature = (*, configures_itself=false))]
     fn new(configures_itself: bool) -> Self {
-        Self { pipeline: GilCell::new(None), configures_itself, configuring: GilCell::new(false) }
+        Self { pipeline: GilCell::new(None), configures_itself }
     }
 
     /// Makes every logger of this handle use `pipeline`; `None`: log nothing.
@@ -183,15 +188,20 @@ impl PipelineHandle {
 }
 
 impl PipelineHandle {
+    /// Configures the process from its environment. Threads that come here together wait for the first one, which
+    /// holds a lock in Python; what that one logs meanwhile goes nowhere instead of round and round.
+    #[cold]
+    fn configure(py: Python<'_>) {
+        if !CONFIGURING.replace(true) {
+            helpers::configure_defaults(py);
+            CONFIGURING.set(false);
+        }
+    }
+
     /// The pipeline to log to, started; `None`: nowhere.
     pub fn resolve(&self, py: Python<'_>) -> Option<Arc<Active>> {
         if self.pipeline(py).is_none() && self.configures_itself {
-            // SAFETY: attached; a flag is swapped. A record logged while configuring goes nowhere instead of round and round.
-            if !unsafe { self.configuring.replace(true) } {
-                helpers::configure_defaults(py);
-                // SAFETY: as above.
-                unsafe { self.configuring.replace(false) };
-            }
+            Self::configure(py);
         }
         let active = self.pipeline(py)?.get().active();
         active.pipeline.start();

@@ -27,6 +27,26 @@ const LEVELS: [Level; 9] = [
 const INFO: usize = 2;
 const EXCEPTION: usize = 6;
 
+/// The arguments of a fastcall; a call without any may pass a null pointer.
+///
+/// # Safety
+/// As the fastcall convention gives them.
+#[inline]
+unsafe fn slice_of<'a>(
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> &'a [*mut ffi::PyObject] {
+    if arguments.is_null() {
+        return &[];
+    }
+    // SAFETY: positional arguments, then one value for each name.
+    unsafe {
+        let keywords = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
+        std::slice::from_raw_parts(arguments, (count + keywords) as usize)
+    }
+}
+
 /// A level method: `info(message, *args, **attributes)`.
 unsafe extern "C" fn level_method<const INDEX: usize>(
     slf: *mut ffi::PyObject,
@@ -35,14 +55,14 @@ unsafe extern "C" fn level_method<const INDEX: usize>(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter on an instance of Logger (the method descriptor checked its type), attached.
-    let answer = catch_unwind(AssertUnwindSafe(|| unsafe {
+    let run = || unsafe {
         let py = Python::assume_attached();
         let logger = Bound::from_borrowed_ptr(py, slf);
         let logger = logger.cast_unchecked::<Logger>().get();
-        let keywords = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
-        let arguments = std::slice::from_raw_parts(arguments, (count + keywords) as usize);
+        let arguments = slice_of(arguments, count, names);
         logger.log(py, &LEVELS[INDEX], INDEX == EXCEPTION, arguments, names)
-    }));
+    };
+    let answer = catch_unwind(AssertUnwindSafe(run));
     // A panic is a defect of ours; it must not cross into the application.
     answer.unwrap_or_else(|_| helpers::done())
 }
@@ -55,12 +75,11 @@ unsafe extern "C" fn log_method(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: as in `level_method`.
-    let answer = catch_unwind(AssertUnwindSafe(|| unsafe {
+    let run = || unsafe {
         let py = Python::assume_attached();
         let logger = Bound::from_borrowed_ptr(py, slf);
         let logger = logger.cast_unchecked::<Logger>().get();
-        let keywords = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
-        let arguments = std::slice::from_raw_parts(arguments, (count + keywords) as usize);
+        let arguments = slice_of(arguments, count, names);
         match arguments {
             [severity, rest @ ..] if count > 0 => {
                 let severity = Bound::from_borrowed_ptr(py, *severity);
@@ -69,7 +88,8 @@ unsafe extern "C" fn log_method(
             }
             _ => logger.log(py, &LEVELS[INFO], false, arguments, names),
         }
-    }));
+    };
+    let answer = catch_unwind(AssertUnwindSafe(run));
     answer.unwrap_or_else(|_| helpers::done())
 }
 

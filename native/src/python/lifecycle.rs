@@ -3,7 +3,7 @@
 //! `pthread_atfork` only counts: no lock is taken, because the child never touches inherited state. The C `atexit`
 //! handler runs after the interpreter is gone; native threads still live then, and deliver what is left.
 
-use super::active::{FORKS, GENERATION};
+use super::active::{forget_calls, FORKS, GENERATION};
 use crate::pipeline::Pipeline;
 use pyo3::prelude::*;
 use std::io::Write;
@@ -49,6 +49,7 @@ pub fn give_up_at_exit() {
 }
 
 extern "C" fn after_fork_in_child() {
+    forget_calls();
     FORKS.fetch_add(1, Ordering::AcqRel);
     GENERATION.fetch_add(1, Ordering::AcqRel);
 }

@@ -56,11 +56,10 @@ pub unsafe fn write(py: Python<'_>, writer: &mut RecordWriter) {
         let line = ffi::PyFrame_GetLineNumber(frame);
         let index = (code as usize >> 5) & (SLOTS - 1);
         let known = PLACES.get().get(index).is_some_and(|place| ptr::eq(place.code, code));
-        if !known {
-            learn(py, code, index);
-        }
-        if let Some(place) = PLACES.get().get(index) {
-            writer.encoded_attributes(&place.fields);
+        if known {
+            writer.encoded_attributes(&PLACES.get()[index].fields);
+        } else {
+            writer.encoded_attributes(&learn(py, code, index));
         }
         writer.attribute_int(&LINE_FIELD, i64::from(line));
         ffi::Py_DECREF(code.cast());
@@ -68,7 +67,7 @@ pub unsafe fn write(py: Python<'_>, writer: &mut RecordWriter) {
 }
 
 #[cold]
-unsafe fn learn(py: Python<'_>, code: *mut ffi::PyCodeObject, index: usize) {
+unsafe fn learn(py: Python<'_>, code: *mut ffi::PyCodeObject, index: usize) -> Vec<u8> {
     // SAFETY: a live code object.
     let object = unsafe { Bound::<PyAny>::from_borrowed_ptr(py, code.cast()) };
     let text =
@@ -90,9 +89,10 @@ unsafe fn learn(py: Python<'_>, code: *mut ffi::PyCodeObject, index: usize) {
             places.resize_with(SLOTS, || Place { code: ptr::null_mut(), fields: Vec::new() });
         }
         ffi::Py_INCREF(code.cast());
-        let old = std::mem::replace(&mut places[index], Place { code, fields });
+        let old = std::mem::replace(&mut places[index], Place { code, fields: fields.clone() });
         ffi::Py_XDECREF(old.code.cast());
     }
+    fields
 }
 
 fn module_name(py: Python<'_>) -> Option<String> {

@@ -16,6 +16,7 @@ use crate::scopes::Scope;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -187,6 +188,12 @@ impl Logger {
         self.emit_foreign(py, &foreign)
     }
 
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it so.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.handle)?;
+        visit.call(&self.bound)
+    }
+
     fn __repr__(&self) -> String {
         format!("<fapilog.Logger {:?}>", self.scope.name)
     }
@@ -260,9 +267,10 @@ impl Logger {
         // SAFETY: attached; what is needed is copied out.
         let resolved = unsafe { self.resolve(py) };
         // SAFETY: the pipeline outlives the borrow: the caller holds a `Call`, and `retire` waits for it.
-        let active = unsafe { &*Arc::as_ptr(resolved.active.as_ref()?) };
+        let (active, threshold, scope) =
+            unsafe { (&*Arc::as_ptr(resolved.active.as_ref()?), resolved.threshold, resolved.scope) };
         // Severity 0 is "unspecified" and passes every level (OTel logs SDK, Enabled).
-        if severity < resolved.threshold && severity != 0 {
+        if severity < threshold && severity != 0 {
             active.pipeline.emit_counts().filtered();
             return None;
         }
@@ -270,7 +278,7 @@ impl Logger {
             active.pipeline.buffer().shed();
             return None;
         }
-        Some((active, resolved.scope))
+        Some((active, scope))
     }
 
     /// Stages 1 to 4 of one level method call.

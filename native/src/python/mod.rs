@@ -5,6 +5,7 @@ mod arguments;
 mod backpressure;
 mod bound;
 mod emission;
+mod ending;
 mod gil;
 mod handle;
 mod helpers;
@@ -38,6 +39,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(values::connect_values, module)?)?;
     module.add_function(wrap_pyfunction!(values::encode_resource, module)?)?;
     module.add_function(wrap_pyfunction!(helpers::connect_capture, module)?)?;
+    module.add_function(wrap_pyfunction!(ending::begin_exit, module)?)?;
     module.add_function(wrap_pyfunction!(lifecycle::give_up_at_exit, module)?)?;
     level_methods::install(py)
 }

@@ -1,13 +1,14 @@
 //! Stages 4 and 6 of 7, on the caller after append: waiting for room, the console line, the taps. Thread: caller.
 
 use super::active::Active;
+use super::ending::may_call_python;
 use super::{backpressure, helpers};
 use crate::buffer::Appended;
 use crate::console;
 use crate::redact::Redacted;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 /// The rare ends of an emission: no room under `wait`, console, taps. Returns what the log call returns, and an
 /// interrupt that a stream or a tap raised.
@@ -22,11 +23,14 @@ pub unsafe fn after_append(
     scope: u32,
     appended: Appended,
 ) -> (*mut ffi::PyObject, Option<PyErr>) {
-    let result = match appended {
-        Appended::Full => backpressure::wait(py, active, &mut redacted, scope),
-        _ => helpers::done(),
+    let (result, appended) = match appended {
+        Appended::Full => match backpressure::wait(py, active, &mut redacted, scope) {
+            Ok(waited) => waited,
+            Err(signal) => return (helpers::done(), Some(signal)),
+        },
+        decided => (helpers::done(), decided),
     };
-    if appended == Appended::Refused || result.is_null() {
+    if appended == Appended::Refused || !may_call_python() {
         return (result, None);
     }
     // SAFETY: attached.
@@ -36,12 +40,14 @@ pub unsafe fn after_append(
     if let Some((settings, write)) = &outputs.console {
         let mut line = String::with_capacity(256);
         console::render(redacted.record(), &scope, settings, &mut line);
-        let written = write.call1(py, (line,));
+        let line = PyString::new(py, &line);
+        let written = write.call1(py, (&line,));
         active.pipeline.emit_counts().console(written.is_ok());
         interrupt = helpers::interrupt_of(py, written);
     }
     for tap in &outputs.taps {
-        let called = tap.call1(py, (PyBytes::new(py, redacted.record()), &scope));
+        let record = PyBytes::new(py, redacted.record());
+        let called = tap.call1(py, (&record, &scope));
         interrupt = interrupt.or(helpers::interrupt_of(py, called));
     }
     (result, interrupt)
