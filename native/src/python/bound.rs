@@ -1,9 +1,9 @@
 //! Stage 2 of 7, capture: attributes bound to a logger or to the context, encoded once per pipeline. Thread: caller.
 
 use super::active::Active;
-use super::emission::Nested;
 use super::gil::GilCell;
 use super::keys::bit_of;
+use super::nested::Nested;
 use super::values::ValueReader;
 use crate::fields::SeverityField;
 use crate::record::RecordWriter;

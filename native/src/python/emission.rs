@@ -7,6 +7,7 @@ use super::active::Active;
 use super::bound::{append_unique, BoundAttributes};
 use super::ending::may_call_python;
 use super::keys::{KeyKind, Looked, Reserved};
+use super::nested::Nested;
 use super::outputs::after_append;
 use super::text::{borrowed_utf8, owned_utf8};
 use super::values::ValueReader;
@@ -19,7 +20,6 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{PyIterator, PyList, PyString};
-use std::cell::Cell;
 use std::ptr;
 
 /// What a level method knows before it is called.
@@ -28,31 +28,6 @@ pub struct Level {
     pub severity: u8,
     pub field: SeverityField,
     pub protected: bool,
-}
-
-thread_local! {
-    /// Emissions of this thread that are reading a value.
-    static NESTED: Cell<u8> = const { Cell::new(0) };
-}
-/// More than a value's method that logs needs; each level takes some kilobytes of stack.
-const MAX_NESTED: u8 = 8;
-
-/// One level of reading values.
-pub struct Nested;
-
-impl Nested {
-    /// `None`: this thread is too deep already.
-    pub fn enter() -> Option<Self> {
-        let depth = NESTED.get();
-        NESTED.set(depth + u8::from(depth < MAX_NESTED));
-        (depth < MAX_NESTED).then_some(Self)
-    }
-}
-
-impl Drop for Nested {
-    fn drop(&mut self) {
-        NESTED.set(NESTED.get() - 1);
-    }
 }
 
 impl Level {

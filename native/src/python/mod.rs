@@ -14,6 +14,7 @@ mod level_methods;
 mod lifecycle;
 mod location;
 mod logger;
+mod nested;
 mod outputs;
 mod settings;
 mod text;
