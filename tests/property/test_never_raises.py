@@ -317,3 +317,22 @@ def test_an_awaited_call_of_a_hostile_value_completes(bench: Bench):
         asyncio.run(main())
     assert len(between) == 1
     assert isinstance(bench.log, _native.Logger)
+
+
+def test_a_value_that_logs_itself_ends_before_the_stack_does_and_later_values_are_read(bench: Bench):
+    class LogsItself:
+        def __str__(self) -> str:
+            bench.log.info("inner", me=self)
+            return "me"
+
+    with between_neighbours(bench) as between:
+        bench.log.info("outer", me=LogsItself())
+        bench.log.info("later", text=Collected())
+    assert [record.body for record in between] == [*["inner"] * 8, "outer", "later"]
+    assert [record.attributes for record in between[-2:]] == [{"me": "me"}, {"text": "collected"}]
+    assert between[0].dropped_attributes_count == 1
+
+
+class Collected:
+    def __str__(self) -> str:
+        return "collected"

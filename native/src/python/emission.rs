@@ -7,13 +7,14 @@ use super::active::Active;
 use super::bound::{append_unique, BoundAttributes};
 use super::ending::may_call_python;
 use super::keys::{KeyKind, Looked, Reserved};
+use super::level::Level;
 use super::nested::Nested;
 use super::outputs::after_append;
 use super::text::{borrowed_utf8, owned_utf8};
 use super::values::ValueReader;
 use super::{helpers, location, trace};
 use crate::buffer::Appended;
-use crate::fields::{KeyField, SeverityField, TraceFields};
+use crate::fields::{KeyField, TraceFields};
 use crate::record::{Meta, RecordWriter};
 use crate::redact::{KeyDecision, SECRET_MARKER};
 use pyo3::ffi;
@@ -21,21 +22,6 @@ use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{PyIterator, PyList, PyString};
 use std::ptr;
-
-/// What a level method knows before it is called.
-#[derive(Debug, Clone, Copy)]
-pub struct Level {
-    pub severity: u8,
-    pub field: SeverityField,
-    pub protected: bool,
-}
-
-impl Level {
-    /// A level by its number and text.
-    pub const fn new(severity: u8, text: &str, protected: bool) -> Self {
-        Self { severity, field: SeverityField::new(severity, text), protected }
-    }
-}
 
 type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 

@@ -1,8 +1,8 @@
 //! What capture asks of Python, off the hot path: connected once, by `fapilog.capture`. Thread: caller.
 
 use super::active::Active;
-use super::emission::Level;
 use super::gil::GilCell;
+use super::level::Level;
 use crate::decode::severity_short_name;
 use pyo3::exceptions::PyException;
 use pyo3::ffi;

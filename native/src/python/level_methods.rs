@@ -3,8 +3,8 @@
 //! They are raw fastcall methods, put on the class by hand: a `**kwargs` method of PyO3 costs 281 ns before it does
 //! anything, one of these 19.
 
-use super::emission::Level;
 use super::helpers;
+use super::level::Level;
 use super::logger::Logger;
 use pyo3::ffi;
 use pyo3::prelude::*;

@@ -6,9 +6,10 @@
 use super::active::{retire, Active, Call, GENERATION};
 use super::arguments::{format_body, names_security, reserved};
 use super::bound::BoundAttributes;
-use super::emission::{is_security, Emission, Level};
+use super::emission::{is_security, Emission};
 use super::gil::GilCell;
 use super::handle::PipelineHandle;
+use super::level::Level;
 use super::{helpers, trace, values};
 use crate::fields::SeverityField;
 use crate::ledger::Refusal;

@@ -10,6 +10,7 @@ mod gil;
 mod handle;
 mod helpers;
 mod keys;
+mod level;
 mod level_methods;
 mod lifecycle;
 mod location;

@@ -16,8 +16,11 @@ impl Nested {
     /// `None`: this thread is too deep already.
     pub fn enter() -> Option<Self> {
         let depth = NESTED.get();
-        NESTED.set(depth + u8::from(depth < MAX_NESTED));
-        (depth < MAX_NESTED).then_some(Self)
+        if depth >= MAX_NESTED {
+            return None;
+        }
+        NESTED.set(depth + 1);
+        Some(Self)
     }
 }
 
