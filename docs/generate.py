@@ -23,6 +23,7 @@ from fapilog import errors
 from fapilog.cli.main import app
 from fapilog.diagnostics import NOTICES
 from fapilog.event import CONTEXT_NAMES
+from fapilog.plugins import GROUPS
 from fapilog.settings import Settings
 from fapilog.settings.explain import masked, text
 from fapilog.settings.groups import nested
@@ -139,8 +140,14 @@ def _command(path: str, command: Any) -> Iterator[str]:
         yield from _command(f"{path} {name}", inner)
 
 
+def plugin_groups() -> str:
+    """One row for each entry-point group."""
+    return table(("group", "what the object is"), [(f"`{name}`", about) for name, about in GROUPS.items()])
+
+
 PARTS: dict[str, Callable[[], str]] = {
-    part.__name__: part for part in (settings, environment, tree, codes, notices, context, commands)
+    part.__name__: part
+    for part in (settings, environment, tree, codes, notices, context, commands, plugin_groups)
 }
 
 

@@ -34,6 +34,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "provider-reused": "Somebody installed a provider for logs, spans or metrics before; it stays.",
         "stock-exporter": "A stock exporter of spans or metrics reports a failure. Log records do not depend"
         " on it.",
+        "plugin-broken": "A plugin of an installed package cannot be used; it is left out, all else goes on."
+        " `fapilog plugins list --check` shows all.",
         "stdlib-record-lost": "A record of `logging` could not be read, usually because of a method of its"
         " arguments.",
         "otel-record-lost": "A record of the OpenTelemetry logs API could not be read.",

@@ -100,6 +100,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "An exporter is named that is neither built in nor installed.",
             "Correct the name, or install the package that provides it.",
         ),
+        "plugin-unknown": CodeEntry(
+            "ConfigurationError",
+            "A setting names a plugin that no installed package provides.",
+            "Correct the name, or install the package; `fapilog plugins list` shows what is there.",
+        ),
         "not-in-this-version": CodeEntry(
             "UnsupportedSettingError",
             "The setting has a name, but the work behind it comes with a later version.",

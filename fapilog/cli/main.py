@@ -5,15 +5,18 @@ Exit codes: 0 done, 1 a command failed, 2 wrong usage or wrong configuration.
 
 from __future__ import annotations
 
+import os
 import sys
-from importlib.metadata import EntryPoint, entry_points, version
-from typing import Annotated
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
+import typer.main
 
-from fapilog.cli import bench, config, demo
-from fapilog.diagnostics import one_line
+from fapilog.cli import bench, config, demo, plugins
 from fapilog.errors import ConfigurationError, FapilogError
+from fapilog.plugins import Plugins
+from fapilog.settings import parse
 
 COMMANDS_GROUP = "fapilog.commands"
 FAILED = 1
@@ -27,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(config.app, name="config")
+app.add_typer(plugins.app, name="plugins")
 app.command()(demo.demo)
 app.command()(bench.bench)
 
@@ -48,36 +52,48 @@ def _options(
     del show_version
 
 
-def add_plugin_commands(target: typer.Typer, found: list[EntryPoint] | None = None) -> None:
-    """Add the commands of installed packages: a `typer.Typer` or a function per entry point.
+def add_plugin_commands(target: typer.Typer, found: Plugins | None = None) -> None:
+    """Add the commands of installed packages: a `typer.Typer` or a function per plugin.
 
     One that cannot be used is named on stderr and skipped: a broken package must not take the others away.
 
     Args:
         target: Where to add them.
-        found: Entry points; None: those of the group `fapilog.commands`.
+        found: The plugins; None: those installed, without those that FAPILOG_DISABLED_PLUGINS names.
     """
     taken = {group.name for group in target.registered_groups}
     taken |= {command.name for command in target.registered_commands}
-    for entry in sorted(entry_points(group=COMMANDS_GROUP)) if found is None else found:
-        try:
-            if entry.name in taken:
-                raise ValueError("a command of this name exists already")
-            _add(target, entry.name, entry.load())
-        except Exception as error:
-            reason = one_line(f"{type(error).__name__}: {error}")
-            typer.echo(f"fapilog: command {entry.name!r} ({entry.value}) is skipped: {reason}", err=True)
+    if found is None:
+        found = Plugins(parse.names(os.environ.get("FAPILOG_DISABLED_PLUGINS", "")))
+    for name in found.names(COMMANDS_GROUP):
+        command = found.load(COMMANDS_GROUP, name)
+        if command is None:
+            continue
+        problem = "a command of this name exists already" if name in taken else _problem(name, command)
+        if problem:
+            found.refuse(COMMANDS_GROUP, name, problem)
         else:
-            taken.add(entry.name)
+            _add(target, name, command)
 
 
-def _add(target: typer.Typer, name: str, command: object) -> None:
+def _add(target: typer.Typer, name: str, command: Any) -> None:
     if isinstance(command, typer.Typer):
         target.add_typer(command, name=name)
-    elif callable(command):
-        target.command(name)(command)
     else:
-        raise TypeError("it is neither a typer.Typer nor a function")
+        target.command(name)(command)
+
+
+def _problem(name: str, command: object) -> str:
+    """Why typer cannot make a command of it; tried alone, as a failure later takes all commands away."""
+    if not callable(command):
+        return "it is neither a typer.Typer nor a function"
+    alone = typer.Typer()
+    try:
+        _add(alone, name, command)
+        typer.main.get_command(alone)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def main() -> None:

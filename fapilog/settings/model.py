@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     exit_report: types.Flag = Field(
         False, description="The ledger is printed on stderr when the process ends."
     )
+    disabled_plugins: types.Names = Field(
+        (), description="Plugins of installed packages that are left alone: `name` or `group:name`."
+    )
     service: ServiceSettings = Field(default_factory=ServiceSettings)
     buffer: BufferSettings = Field(default_factory=BufferSettings)
     otlp: OtlpSettings = Field(default_factory=OtlpSettings)

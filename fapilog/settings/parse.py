@@ -46,7 +46,7 @@ def whole_number(raw: str) -> int:
     """An integer in decimal digits."""
     if not _WHOLE.fullmatch(raw.strip()) or len(raw.strip()) > _LONGEST_NUMBER:
         raise ValueError("is not a whole number")
-    return int(raw)
+    return int(raw.strip())
 
 
 def flag(raw: str) -> bool:
@@ -109,7 +109,7 @@ def otlp_timeout(raw: str) -> int | Noted:
     """
     if not _DECIMAL.fullmatch(raw.strip()) or len(raw.strip()) > _LONGEST_NUMBER:
         raise ValueError("is not a number of seconds")
-    number = float(raw)
+    number = float(raw.strip())
     if number < MILLISECONDS_FROM:
         return math.ceil(number * 1_000)
     return Noted(

@@ -77,6 +77,7 @@ _TOP = (
     Row("exception_hooks", (_ours("EXCEPTION_HOOKS", parse.flag),), "true or false", _FAPILOG),
     Row("sequence", (_ours("SEQUENCE", parse.flag),), "true or false", _FAPILOG),
     Row("exit_report", (_ours("EXIT_REPORT", parse.flag),), "true or false", _FAPILOG),
+    Row("disabled_plugins", (_ours("DISABLED_PLUGINS", parse.names),), "list of names", _FAPILOG),
 )
 
 _SERVICE = (

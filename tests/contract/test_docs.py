@@ -18,7 +18,7 @@ from fapilog.settings.variables import ROWS, VARIABLE_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-GENERATED = ["cli.md", "environment.md", "errors.md", "events.md", "settings.md"]
+GENERATED = ["cli.md", "environment.md", "errors.md", "events.md", "plugins.md", "settings.md"]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def generate():
 
 
 @pytest.mark.parametrize(
-    "name", ["errors", "severity", "event", "diagnostics", "settings.model", "settings.parse"]
+    "name", ["errors", "severity", "event", "diagnostics", "plugins", "settings.model", "settings.parse"]
 )
 def test_the_examples_in_docstrings_run(name):
     result = doctest.testmod(importlib.import_module(f"fapilog.{name}"))

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from fapilog import diagnostics
 from fapilog.cli import main as cli
 from fapilog.errors import MissingDependencyError
+from fapilog.plugins import Plugins
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES
 
 
@@ -20,7 +21,7 @@ def clean(monkeypatch):
     """No variable of the real environment, and nothing said before."""
     for name in VARIABLE_NAMES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(cli, "entry_points", lambda group: [])
+    monkeypatch.setattr("fapilog.plugins.entry_points", list)
     diagnostics._voice.forget()
 
 
@@ -180,6 +181,8 @@ not_a_command = 5
 
 
 class FakeEntryPoint:
+    group, dist = "fapilog.commands", None
+
     def __init__(self, name, target):
         self.name, self.value, self._target = name, f"package:{name}", target
 
@@ -189,42 +192,79 @@ class FakeEntryPoint:
         return self._target
 
 
+def unusable(value: int | str):
+    """A parameter that typer cannot read."""
+
+
 def test_commands_of_plugins_are_added_and_broken_ones_named_and_skipped(capsys):
     app = typer.Typer()
     app.add_typer(typer.Typer(), name="config")
-    cli.add_plugin_commands(
-        app,
-        [
-            FakeEntryPoint("broken", RuntimeError("no\nluck")),
-            FakeEntryPoint("audit", audit),
-            FakeEntryPoint("config", spool),
-            FakeEntryPoint("number", not_a_command),
-            FakeEntryPoint("spool", spool),
-        ],
-    )
+    points = [
+        FakeEntryPoint("broken", RuntimeError("no\nluck")),
+        FakeEntryPoint("audit", audit),
+        FakeEntryPoint("config", spool),
+        FakeEntryPoint("number", not_a_command),
+        FakeEntryPoint("spool", spool),
+        FakeEntryPoint("unusable", unusable),
+    ]
+    cli.add_plugin_commands(app, Plugins(points=points))
     runner = CliRunner()
     assert runner.invoke(app, ["audit", "verify"]).output == "verified\n"
     assert runner.invoke(app, ["spool"]).output == "spool is empty\n"
-    assert capsys.readouterr().err.splitlines() == [
-        "fapilog: command 'broken' (package:broken) is skipped: RuntimeError: no\\nluck",
-        "fapilog: command 'config' (package:config) is skipped:"
-        " ValueError: a command of this name exists already",
-        "fapilog: command 'number' (package:number) is skipped:"
-        " TypeError: it is neither a typer.Typer nor a function",
+    lead = "fapilog: plugin {} of fapilog.commands (package:{}) is left out: {} [plugin-broken]"
+    lines = capsys.readouterr().err.splitlines()
+    assert lines.pop().startswith(lead.partition("{}")[0] + "unusable ")  # typer's own words follow
+    problems = {
+        "broken": "RuntimeError: no\\nluck",
+        "config": "a command of this name exists already",
+        "number": "it is neither a typer.Typer nor a function",
+    }
+    assert lines == [lead.format(name, name, problem) for name, problem in problems.items()]
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Two packages with a command each, one of them broken."""
+    points = [
+        EntryPoint("broken", "a_module_that_does_not_exist:app", "fapilog.commands"),
+        EntryPoint("spool", f"{__name__}:spool", "fapilog.commands"),
+    ]
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or type(sys)(__name__))
+    monkeypatch.setattr(sys.modules[__name__], "spool", spool, raising=False)
+    monkeypatch.setattr("fapilog.plugins.entry_points", lambda group: points)
+
+
+def test_plugins_are_found_by_their_entry_point_group(installed, capsys):
+    cli.add_plugin_commands(typer.Typer())
+    assert "(a_module_that_does_not_exist:app) is left out: ModuleNotFoundError" in capsys.readouterr().err
+
+
+def test_a_disabled_command_is_not_loaded(installed, capsys, monkeypatch):
+    monkeypatch.setenv("FAPILOG_DISABLED_PLUGINS", "commands:broken")
+    app = typer.Typer()
+    cli.add_plugin_commands(app)
+    assert ([command.name for command in app.registered_commands], capsys.readouterr().err) == (["spool"], "")
+
+
+def test_plugins_are_listed_with_what_is_wrong_with_them(installed):
+    runner = CliRunner()
+    listed = runner.invoke(cli.app, ["plugins", "list"])
+    assert listed.exit_code == 0
+    assert [line.split()[:3] for line in listed.output.splitlines()] == [
+        ["group", "name", "package"],
+        ["fapilog.commands", "broken", "available"],
+        ["fapilog.commands", "spool", "available"],
+    ]
+    checked = runner.invoke(cli.app, ["plugins", "list", "--check", "--json"])
+    assert checked.exit_code == 1
+    assert [
+        (plugin["name"], plugin["status"], plugin["problem"]) for plugin in json.loads(checked.stdout)
+    ] == [
+        ("broken", "broken", "ModuleNotFoundError: No module named 'a_module_that_does_not_exist'"),
+        ("spool", "loaded", ""),
     ]
 
 
-def test_plugins_are_found_by_their_entry_point_group(monkeypatch, capsys):
-    groups = []
-
-    def entry_points(group):
-        groups.append(group)
-        return [EntryPoint("broken", "a_module_that_does_not_exist:app", group)]
-
-    monkeypatch.setattr(cli, "entry_points", entry_points)
-    cli.add_plugin_commands(typer.Typer())
-    assert groups == ["fapilog.commands"]
-    assert (
-        "'broken' (a_module_that_does_not_exist:app) is skipped: ModuleNotFoundError"
-        in capsys.readouterr().err
-    )
+def test_without_plugins_the_list_says_so():
+    listed = CliRunner().invoke(cli.app, ["plugins", "list", "--check"])
+    assert (listed.exit_code, listed.output) == (0, "no plugins are installed\n")

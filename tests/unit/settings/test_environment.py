@@ -28,6 +28,7 @@ EXAMPLES = {
     "FAPILOG_EXCEPTION_HOOKS": ("true", True),
     "FAPILOG_SEQUENCE": ("false", False),
     "FAPILOG_EXIT_REPORT": ("true", True),
+    "FAPILOG_DISABLED_PLUGINS": ("enrichers:team, audit", ["enrichers:team", "audit"]),
     "OTEL_SERVICE_NAME": ("orders", "orders"),
     "OTEL_RESOURCE_ATTRIBUTES": ("team=a%2Cb,api_key=x", {"team": "a,b", "api_key": "***"}),
     "FAPILOG_BUFFER_BYTES": ("2000000", 2_000_000),

@@ -1,0 +1,49 @@
+"""`fapilog plugins`: what installed packages add, and whether it can be used."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from fapilog.plugins import Plugin, Plugins
+from fapilog.settings import parse
+
+app = typer.Typer(help="Look at what installed packages add to fapilog.", no_args_is_help=True)
+
+_HEAD = ("group", "name", "package", "version", "status", "problem")
+
+
+@app.callback()
+def _plugins() -> None:
+    """Look at what installed packages add to fapilog."""
+
+
+@app.command("list")
+def list_plugins(
+    check: Annotated[bool, typer.Option("--check", help="Load each; exit code 1 if one is broken.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print every plugin with its package, version, status and problem."""
+    disabled = parse.names(os.environ.get("FAPILOG_DISABLED_PLUGINS", ""))
+    found = Plugins(disabled).listed(check=check)
+    typer.echo(json.dumps([asdict(plugin) for plugin in found], indent=2) if as_json else _table(found))
+    if check and any(plugin.status == "broken" for plugin in found):
+        sys.exit(1)
+
+
+def _table(found: tuple[Plugin, ...]) -> str:
+    if not found:
+        return "no plugins are installed"
+    rows = [_HEAD] + [
+        (plugin.group, plugin.name, plugin.distribution, plugin.version, plugin.status, plugin.problem)
+        for plugin in found
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
