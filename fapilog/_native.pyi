@@ -21,6 +21,8 @@ __all__ = [
     "connect_capture",
     "connect_context",
     "connect_values",
+    "decode_record",
+    "decode_request",
     "encode_resource",
     "forget_contexts",
     "give_up_at_exit",
@@ -246,3 +248,48 @@ def begin_exit() -> None:
 
 def give_up_at_exit() -> None:
     """Tell the C exit handler that Python's last flush ran out of time, so that it does not wait again."""
+
+def decode_record(
+    record: bytes,
+) -> tuple[int, int, int, str, Any, dict[str, Any], int, int, int, int, str]:
+    """Read one encoded `LogRecord`.
+
+    Strings, truth values, integers, floats and bytes are themselves; arrays are tuples, as the SDK of
+    OpenTelemetry holds them; maps are dicts, of a repeated key with the first value; no value is None. Text
+    that is not UTF-8 is bytes. Never raises for damaged bytes: a message is read up to its first malformed
+    field. Containers nested deeper than 64 are None.
+
+    Returns:
+        (time_unix_nano, observed_time_unix_nano, severity_number, severity_text, body, attributes,
+        dropped_attributes_count, trace_id, span_id, trace_flags, event_name). Absent fields are 0, "" or
+        None; an id of a wrong length is 0.
+
+    Example:
+        >>> decode_record(bytes([0x10, 9, 0x2a, 4, 0x0a, 2]) + b"hi")
+        (0, 0, 9, '', 'hi', {}, 0, 0, 0, 0, '')
+    """
+
+def decode_request(
+    request: bytes,
+) -> list[
+    tuple[
+        dict[str, Any],
+        str,
+        list[
+            tuple[
+                tuple[str, str, str, dict[str, Any]],
+                list[tuple[int, int, int, str, Any, dict[str, Any], int, int, int, int, str]],
+            ]
+        ],
+    ]
+]:
+    """Read one encoded `ExportLogsServiceRequest`, not compressed; damaged bytes as in `decode_record`.
+
+    Returns:
+        A list of (resource_attributes, resource_schema_url, scopes), in wire order. Each of the scopes is
+        ((name, version, schema_url, attributes), records) with the tuples of `decode_record`.
+
+    Example:
+        >>> decode_request(b"")
+        []
+    """

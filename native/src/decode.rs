@@ -65,7 +65,7 @@ impl<'a> RecordView<'a> {
             start = end;
         }
         let span = attributes.and_then(|(first, end)| record.get(first..end)).unwrap_or_default();
-        view.attributes = KvListView { bytes: span, field: ATTRIBUTES, depth: 0 };
+        view.attributes = KvListView::within(span, ATTRIBUTES);
         view.malformed = fields.malformed();
         view
     }
@@ -214,6 +214,11 @@ pub struct KvListView<'a> {
 }
 
 impl<'a> KvListView<'a> {
+    /// The attributes that `message` holds in its field number `field`.
+    pub(crate) const fn within(message: &'a [u8], field: u32) -> Self {
+        Self { bytes: message, field, depth: 0 }
+    }
+
     /// Iterates the entries in wire order, duplicates included.
     #[must_use]
     pub fn iter(self) -> KeyValues<'a> {
@@ -308,7 +313,7 @@ impl<'a> Iterator for UniqueKeyValues<'a> {
 }
 
 /// The next length-delimited field with this number.
-fn next_message<'a>(fields: &mut Fields<'a>, wanted: u32) -> Option<&'a [u8]> {
+pub(crate) fn next_message<'a>(fields: &mut Fields<'a>, wanted: u32) -> Option<&'a [u8]> {
     fields.find_map(|(number, value)| match value {
         Value::Bytes(message) if number == wanted => Some(message),
         _ => None,
@@ -316,7 +321,7 @@ fn next_message<'a>(fields: &mut Fields<'a>, wanted: u32) -> Option<&'a [u8]> {
 }
 
 /// The text up to the first byte that is not UTF-8.
-fn valid_prefix(bytes: &[u8]) -> &str {
+pub(crate) fn valid_prefix(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_else(|error| {
         let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
         std::str::from_utf8(valid).unwrap_or_default()

@@ -4,6 +4,7 @@ mod active;
 mod arguments;
 mod backpressure;
 mod bound;
+mod decoded;
 mod emission;
 mod ending;
 mod gil;
@@ -43,5 +44,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(helpers::connect_capture, module)?)?;
     module.add_function(wrap_pyfunction!(ending::begin_exit, module)?)?;
     module.add_function(wrap_pyfunction!(lifecycle::give_up_at_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(decoded::decode_record, module)?)?;
+    module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
     level_methods::install(py)
 }

@@ -1,9 +1,13 @@
 //! Log records for the tests: short builders, and strategies for any record.
 #![allow(dead_code)] // Each test binary uses a part.
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
-use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList,
+};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::resource::v1::Resource;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -97,4 +101,28 @@ pub fn any_record() -> impl Strategy<Value = LogRecord> {
             event_name: content.2,
         },
     )
+}
+
+/// Any request: several resources and scopes, present or absent, empty ones included.
+pub fn any_request() -> impl Strategy<Value = ExportLogsServiceRequest> {
+    let scope = (any_text(), any_text(), vec(any_pair(any_value()), 0..3), any::<u32>()).prop_map(
+        |(name, version, attributes, dropped_attributes_count)| InstrumentationScope {
+            name,
+            version,
+            attributes,
+            dropped_attributes_count,
+        },
+    );
+    let scope_logs = (prop::option::of(scope), vec(any_record(), 0..4), any_text())
+        .prop_map(|(scope, log_records, schema_url)| ScopeLogs { scope, log_records, schema_url });
+    let resource = (vec(any_pair(any_value()), 0..3), any::<u32>()).prop_map(
+        |(attributes, dropped_attributes_count)| Resource {
+            attributes,
+            dropped_attributes_count,
+            ..Default::default()
+        },
+    );
+    let resource_logs = (prop::option::of(resource), vec(scope_logs, 0..3), any_text())
+        .prop_map(|(resource, scope_logs, schema_url)| ResourceLogs { resource, scope_logs, schema_url });
+    vec(resource_logs, 0..3).prop_map(|resource_logs| ExportLogsServiceRequest { resource_logs })
 }
