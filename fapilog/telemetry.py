@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.resources import Resource
 
-from fapilog import hooks, lifecycle, otel_private, pipeline, stdlib
+from fapilog import hooks, lifecycle, otel_private, pipeline
 from fapilog.bounded_calls import BoundedCalls
+from fapilog.bridges import stdlib
 from fapilog.diagnostics import OnError, say
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console

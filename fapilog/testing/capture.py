@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, overload
 
-from fapilog import stdlib, telemetry
+from fapilog import telemetry
 from fapilog._native import Pipeline
+from fapilog.bridges import stdlib
 from fapilog.logger import default_handle
 from fapilog.otel.provider import LoggerProvider
 from fapilog.settings import Settings

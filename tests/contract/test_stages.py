@@ -24,7 +24,7 @@ class StageModule(NamedTuple):
 
 STAGE_MODULES = [
     StageModule("fapilog/logger.py", 1, "caller"),
-    StageModule("fapilog/stdlib.py", 1, "caller"),
+    StageModule("fapilog/bridges/stdlib.py", 1, "caller"),
     StageModule("fapilog/context.py", 2, "caller"),
     StageModule("native/src/record.rs", 2, "caller"),
     StageModule("native/src/redact.rs", 3, "caller"),

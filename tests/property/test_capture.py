@@ -160,7 +160,7 @@ def test_a_record_with_explicit_trace_ids_keeps_them(bench: Bench):
 
 
 def test_logging_records_keep_name_time_level_message_and_extra(bench: Bench):
-    from fapilog.stdlib import FapilogHandler
+    from fapilog.bridges.stdlib import FapilogHandler
 
     record = logging.LogRecord("shop", logging.WARNING, "f.py", 3, "%s left", ("two",), None)
     record.created = 1_700_000_000.5

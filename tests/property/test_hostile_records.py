@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from opentelemetry._logs import LogRecord, SeverityNumber
 
 import fapilog
-from fapilog.stdlib import FapilogHandler
+from fapilog.bridges.stdlib import FapilogHandler
 from tests.property import hostile
 from tests.property.conftest import Bench
 from tests.property.neighbours import between_neighbours

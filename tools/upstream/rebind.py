@@ -59,8 +59,9 @@ def _rebind_encoder() -> None:
 
 def _rebind_bridge() -> None:
     import opentelemetry.sdk._logs as sdk
-    from fapilog.bridges.stdlib import FapilogHandler
     from opentelemetry.instrumentation.logging import handler
+
+    from fapilog.bridges.stdlib import FapilogHandler
 
     provider_class = _provider()
     sdk.LoggerProvider = provider_class

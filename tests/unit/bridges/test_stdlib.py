@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from fapilog import diagnostics, stdlib
+from fapilog import diagnostics
+from fapilog.bridges import stdlib
 from tests.unit.recording import Recorder, expected
 
 CREATED = 1_600_000_000.25
