@@ -6,6 +6,9 @@ call costs 236 ns and reading the variable 7. When a release moves the variable,
 
 from __future__ import annotations
 
+import atexit
+import inspect
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 from opentelemetry import _logs, metrics, trace
 from opentelemetry import context as context_api
 from opentelemetry._logs import _internal as logs_internal
+from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER
 from opentelemetry.metrics import _internal as metrics_internal
 from opentelemetry.trace import propagation
 
@@ -108,3 +112,46 @@ def _allow_again(module: Any, once_name: str, provider_name: str) -> None:
     if ended and hasattr(once, "_done"):
         once._done = False
         setattr(module, provider_name, None)
+
+
+def forget_exit_handler(provider: object) -> None:
+    """Keep a stock provider from shutting itself down at exit, because somebody else does, within a deadline.
+
+    If the private name is gone, the provider is shut down twice, which it survives with a warning.
+    """
+    handler = getattr(provider, "_atexit_handler", None)
+    if callable(handler):
+        atexit.unregister(handler)
+        provider._atexit_handler = None  # type: ignore[attr-defined]
+
+
+def initialize_sdk(make_logger_provider: Callable[..., Any], **arguments: Any) -> bool:
+    """Let the SDK set up traces and metrics from the environment, and logs with a provider of ours.
+
+    OpenTelemetry's configurator names `LoggerProvider` and the exporters of logs by itself; both are replaced
+    while it runs.
+
+    Args:
+        make_logger_provider: Called with `resource` and `_logger_configurator`, as the SDK calls its class.
+        **arguments: Of the SDK's `_initialize_components`.
+
+    Returns:
+        False when the names are not where we know them: then nothing was done.
+    """
+    from opentelemetry.sdk import _configuration as sdk  # noqa: PLC0415 - 60 ms for the distribution alone
+
+    initialize = getattr(sdk, "_initialize_components", None)
+    known = inspect.signature(initialize).parameters if callable(initialize) else {}
+    if not hasattr(sdk, "LoggerProvider") or set(arguments) - set(known):
+        return False
+    stock, sdk.LoggerProvider = sdk.LoggerProvider, make_logger_provider
+    names = os.environ.get(OTEL_LOGS_EXPORTER)
+    os.environ[OTEL_LOGS_EXPORTER] = "none"
+    try:
+        sdk._initialize_components(**arguments)
+    finally:
+        sdk.LoggerProvider = stock
+        del os.environ[OTEL_LOGS_EXPORTER]
+        if names is not None:
+            os.environ[OTEL_LOGS_EXPORTER] = names
+    return True

@@ -7,194 +7,39 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from types import TracebackType
-from typing import Any, TypeVar
+from functools import reduce
+from typing import Any, Literal, TypeVar
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.resources import Resource
 
-from fapilog import hooks, lifecycle, otel_private, pipeline
+from fapilog import hooks, lifecycle, otel_private
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.bridges import stdlib
 from fapilog.diagnostics import OnError, say
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
-from fapilog.ledger import Ledger
 from fapilog.logger import default_handle
 from fapilog.otel import signals
 from fapilog.otel.provider import LoggerProvider
 from fapilog.otel.resource import build_resource
+from fapilog.providers import Health, Telemetry, take_back
 from fapilog.settings import Settings
-from fapilog.severity import Severity
+from fapilog.settings.variables import VARIABLE_NAMES
+
+__all__ = ["Health", "Telemetry", "adopt", "configure_defaults", "configure_otel", "current", "on_notice"]
 
 _Provider = TypeVar("_Provider")
 _EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected")
 
 
 @dataclass(frozen=True)
-class Health:
-    """How the log pipeline is doing.
-
-    Attributes:
-        status: `ok`; `pressure` while the buffer sheds; `losing` once records were dropped; `shut_down`.
-        buffer_bytes: Memory in use by queued records.
-        buffer_limit_bytes: Its bound.
-        shedding_below: Severity below which records are shed now; 0: none.
-        pending: Records not decided yet, of the exporter that has most.
-        lost: Records refused (but for a shutdown) or dropped so far.
-    """
-
-    status: str
-    buffer_bytes: int
-    buffer_limit_bytes: int
-    shedding_below: int
-    pending: int
-    lost: int
-
-
-class Telemetry:
-    """What `configure_otel()` returns: the three providers, flush, shutdown, ledger and health.
-
-    A context manager, sync and async: leaving it shuts down.
-    """
-
-    def __init__(  # noqa: PLR0913 - what `configure_otel` collected, one name each
-        self,
-        *,
-        logger_provider: LoggerProvider,
-        tracer_provider: trace.TracerProvider,
-        meter_provider: metrics.MeterProvider,
-        undo: Sequence[Callable[[], object]],
-        on_error: OnError | None,
-        ours: Sequence[Any] = (),
-    ) -> None:
-        self.logger_provider = logger_provider
-        self.tracer_provider = tracer_provider
-        self.meter_provider = meter_provider
-        self.on_error = on_error
-        self._undo = list(undo)
-        self._ours = tuple(ours)
-        self._flushing: BoundedCalls | None = None
-        self._open = True
-
-    @property
-    def settings(self) -> Settings:
-        """The settings in force."""
-        return self.logger_provider.settings
-
-    def force_flush(self, timeout_millis: int | None = None) -> bool:
-        """Wait until logs, spans and metrics recorded before this call have left.
-
-        Args:
-            timeout_millis: Longest wait for all three. Default: 30 000 (`buffer.export_timeout_millis`,
-                OTEL_BLRP_EXPORT_TIMEOUT).
-
-        Returns:
-            True when no log record is pending and the stock providers said yes. What was refused for good or
-            dropped is not pending; `ledger()` tells.
-        """
-        limit = self.settings.buffer.export_timeout_millis if timeout_millis is None else timeout_millis
-        deadline = time.monotonic() + limit / 1_000
-        flushed = self.logger_provider.force_flush(limit)
-        return self._flush_others(limit, deadline) and flushed
-
-    def _flush_others(self, limit: int, deadline: float) -> bool:
-        """Flush spans and metrics; their providers may take longer than told, so not twice at once."""
-        earlier = self._flushing
-        if earlier is not None and earlier.running:
-            earlier.wait(deadline)
-            if earlier.running:
-                return False
-        providers = (self.tracer_provider, self.meter_provider) if self._open else ()
-        calls = [partial(_call, provider, "force_flush", limit) for provider in providers]
-        self._flushing = BoundedCalls(calls)
-        return self._flushing.wait(deadline)
-
-    def shutdown(self, timeout_millis: int | None = None) -> bool:
-        """Deliver what is there, end the threads, and put back what was installed. Safe to call twice.
-
-        Args:
-            timeout_millis: Longest wait. Default: 5 000 (`buffer.shutdown_timeout_millis`).
-
-        Returns:
-            True when every log record was decided in time; what was left is counted as dropped (`shutdown`).
-        """
-        global _current  # noqa: PLW0603
-        with _lock:
-            if not self._open:
-                return True
-            self._open = False
-            if _current is not None and _current.telemetry is self:
-                _current = None
-        limit = self.settings.buffer.shutdown_timeout_millis if timeout_millis is None else timeout_millis
-        deadline = time.monotonic() + limit / 1_000
-        others = BoundedCalls(provider.shutdown for provider in self._ours)
-        _undo(self._undo)
-        drained = self.logger_provider.shutdown(limit)
-        if not others.wait(deadline):
-            say("stock-exporter", f"spans or metrics were not delivered within {limit} ms", "shutdown")
-        return drained
-
-    def ledger(self) -> Ledger:
-        """Return what became of every log record so far; both its equations hold at any moment."""
-        return self.logger_provider.ledger()
-
-    def health(self) -> Health:
-        """Return how the log pipeline is doing; cheap enough for a health endpoint."""
-        ledger = self.ledger()
-        used, floor = self.logger_provider.pipeline.pressure()
-        dropped = (sum(side.dropped.values()) for side in ledger.exporters.values())
-        lost = sum(ledger.refused.values()) - ledger.refused.get("shut_down", 0) + max(dropped, default=0)
-        status = "losing" if lost else "pressure" if floor else "ok"
-        return Health(
-            status=status if self._open else "shut_down",
-            buffer_bytes=used,
-            buffer_limit_bytes=self.settings.buffer.limit_bytes,
-            shedding_below=floor,
-            pending=max((side.pending for side in ledger.exporters.values()), default=0),
-            lost=lost,
-        )
-
-    def set_level(self, level: Severity | str, levels: Mapping[str, Severity | str] | None = None) -> None:
-        """Change the levels while the process runs.
-
-        Args:
-            level: For loggers without a rule.
-            levels: Rules by logger name or dotted prefix. Default: the configured ones stay.
-
-        Raises:
-            ConfigurationError: `setting-invalid`, if a level is unknown.
-        """
-        rules = self.settings.levels if levels is None else levels
-        checked = Settings.load(environ={}, level=level, levels=dict(rules))
-        self.logger_provider.pipeline.set_levels(*pipeline.levels(checked))
-
-    def __enter__(self) -> Telemetry:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.shutdown()
-
-    async def __aenter__(self) -> Telemetry:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.shutdown()
-
-
-@dataclass(frozen=True)
 class _Configured:
     telemetry: Telemetry
     fingerprint: tuple[object, ...]
-    by_default: bool
+    by: Literal["call", "defaults", "distribution"]
 
 
 _lock = threading.RLock()
@@ -209,6 +54,16 @@ def _renew_lock() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _let_go(telemetry: Telemetry) -> bool:
+    """Tell the first shutdown of a `Telemetry` from later ones; the process may be configured again."""
+    global _current  # noqa: PLW0603
+    with _lock:
+        first, telemetry.is_open = telemetry.is_open, False
+        if _current is not None and _current.telemetry is telemetry:
+            _current = None
+        return first
 
 
 def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
@@ -250,7 +105,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     named = {"service.name": service_name, "exporters": _tuple(exporters), "compliance": _tuple(compliance)}
     given = {name: value for name, value in named.items() if value is not None} | overrides
     loaded = _merge(settings, given)
-    return _configure(loaded, resource, on_error, by_default=False)
+    return _configure(loaded, resource, on_error, "call")
 
 
 def current() -> Telemetry | None:
@@ -273,12 +128,12 @@ def configure_defaults() -> None:
                 endpoint_set = settings.origin("otlp.endpoint") != "default"
                 chosen = ("otlp", "console") if endpoint_set else ("console",)
                 settings = _merge(settings, {"exporters": chosen})
-            _configure(settings, None, None, by_default=True)
+            _configure(settings, None, None, "defaults")
         except FapilogError as error:
             until = "only the console is used until configure_otel() is called"
             say("configuration-failed", f"{_in_one_line(error)}; {until}")
             fallback = Settings.load(environ={}, exporters=("console",))
-            _configure(fallback, None, None, by_default=True)
+            _configure(fallback, None, None, "defaults")
 
 
 def _in_one_line(error: FapilogError) -> str:
@@ -299,14 +154,15 @@ def _configure(
     settings: Settings,
     resource: Resource | Mapping[str, object] | None,
     on_error: Callable[[FapilogError], object] | None,
-    *,
-    by_default: bool,
+    by: Literal["call", "defaults"],
 ) -> Telemetry:
     global _current  # noqa: PLW0603
     attributes = dict(resource.attributes) if isinstance(resource, Resource) else dict(resource or {})
     fingerprint = (settings, tuple(sorted(attributes.items(), key=str)), on_error)
     with _lock:
-        if _current is not None and not _current.by_default:
+        if _current is not None and _current.by == "distribution":
+            return _as_distributed(_current.telemetry, settings, attributes, on_error)
+        if _current is not None and _current.by == "call":
             if _current.fingerprint == fingerprint:
                 return _current.telemetry
             raise LifecycleError(
@@ -320,23 +176,72 @@ def _configure(
             build_resource(settings, resource), settings=settings, exporters=_exporters(settings)
         )
         dispatcher = OnError(on_error) if on_error is not None else None
-        replaced, _current = _current, None
-        if replaced is not None:
-            replaced.telemetry.shutdown()
-        telemetry = _install(provider, dispatcher)
-        _current = _Configured(telemetry, fingerprint, by_default)
+        _replace()
+        telemetry = _install(provider, dispatcher, _install_all)
+        _current = _Configured(telemetry, fingerprint, by)
         return telemetry
 
 
-def _install(provider: LoggerProvider, on_error: OnError | None) -> Telemetry:
+def _replace() -> None:
+    """End what was configured by default, so that something else can take its place."""
+    global _current
+    replaced, _current = _current, None
+    if replaced is not None:
+        replaced.telemetry.shutdown()
+
+
+def adopt(provider: LoggerProvider) -> Telemetry:
+    """Make `provider` serve a process whose three global providers are installed already, it among them.
+
+    For the distribution: OpenTelemetry's own configurator installs them. From here on they are flushed and
+    shut down together, as after `configure_otel()`, which returns the same `Telemetry` if it is called later.
+    """
+    global _current  # noqa: PLW0603
+    with _lock:
+        _replace()
+        telemetry = _install(provider, None, _adopt_all)
+        _current = _Configured(telemetry, (), "distribution")
+        return telemetry
+
+
+def _as_distributed(
+    telemetry: Telemetry,
+    settings: Settings,
+    attributes: Mapping[str, object],
+    on_error: Callable[[FapilogError], object] | None,
+) -> Telemetry:
+    """The answer to `configure_otel()` in an application that the distribution configured before it ran."""
+    changes = _changes(settings, only=lambda origin: origin != "default" and origin not in VARIABLE_NAMES)
+    known = telemetry.logger_provider.resource.attributes
+    for key, value in attributes.items():
+        if known.get(key) != value:
+            changes.append(f"resource {key}: {known.get(key, 'unset')} before, {value} now")
+    if changes:
+        raise LifecycleError(
+            "already-configured",
+            "opentelemetry-instrument has configured this process before configure_otel() was called, and "
+            "differently: set the same in its environment, or leave configure_otel() out",
+            changes,
+        )
+    if on_error is not None and telemetry.on_error is None:
+        telemetry.on_error = OnError(on_error)
+    return telemetry
+
+
+_Stock = tuple[trace.TracerProvider, metrics.MeterProvider]
+
+
+def _install(
+    provider: LoggerProvider,
+    on_error: OnError | None,
+    place: Callable[[LoggerProvider, list[Callable[[], object]], list[Any]], _Stock],
+) -> Telemetry:
     """Put the providers and the bridges in place; when one fails, those before it are taken out again."""
     settings, undo = provider.settings, list[Callable[[], object]]()
     signals.quiet_exporters()
     ours: list[Any] = []
     try:
-        tracers = _install_stock("trace", signals.tracer_provider, provider, undo, ours)
-        meters = _install_stock("metrics", signals.meter_provider, provider, undo, ours)
-        undo += _install_logs(provider)
+        tracers, meters = place(provider, undo, ours)
         default_handle.attach(None if settings.disabled else provider.pipeline)
         # After the shutdown records are refused; without any pipeline the next one would configure defaults.
         undo.append(lambda: default_handle.attach(provider.pipeline))
@@ -345,7 +250,7 @@ def _install(provider: LoggerProvider, on_error: OnError | None) -> Telemetry:
         if settings.exception_hooks and not settings.disabled:
             undo.append(hooks.install())
     except BaseException:
-        _undo(undo)
+        take_back(undo)
         BoundedCalls(provider.shutdown for provider in ours)
         raise
     if settings.exit_report:
@@ -355,9 +260,31 @@ def _install(provider: LoggerProvider, on_error: OnError | None) -> Telemetry:
         tracer_provider=tracers,
         meter_provider=meters,
         undo=undo,
+        let_go=_let_go,
         on_error=on_error,
         ours=ours,
     )
+
+
+def _install_all(logs: LoggerProvider, undo: list[Callable[[], object]], ours: list[Any]) -> _Stock:
+    """Install a provider for each signal that has none yet."""
+    tracers = _install_stock("trace", signals.tracer_provider, logs, undo, ours)
+    meters = _install_stock("metrics", signals.meter_provider, logs, undo, ours)
+    undo += _install_logs(logs)
+    return tracers, meters
+
+
+def _adopt_all(logs: LoggerProvider, undo: list[Callable[[], object]], ours: list[Any]) -> _Stock:
+    """Take over the end of the providers that are installed."""
+    tracers, meters = trace.get_tracer_provider(), metrics.get_meter_provider()
+    stock: tuple[tuple[str, Any], ...] = (("trace", tracers), ("metrics", meters))
+    for signal, provider in stock:
+        if hasattr(provider, "shutdown"):
+            otel_private.forget_exit_handler(provider)
+            ours.append(provider)
+            undo.append(_ending(signal, provider, logs.settings.buffer.shutdown_timeout_millis))
+    undo.append(lambda: otel_private.mark_ended("logs", logs))
+    return tracers, meters
 
 
 def _install_stock(
@@ -400,11 +327,6 @@ def _ending(signal: str, provider: Any, timeout_millis: int) -> Callable[[], obj
     return end
 
 
-def _undo(steps: Iterable[Callable[[], object]]) -> None:
-    for step in reversed(tuple(steps)):
-        step()
-
-
 def _exporters(settings: Settings) -> tuple[str, ...]:
     if settings.exporters is not None:
         return settings.exporters
@@ -417,25 +339,22 @@ def _merge(settings: Settings | None, given: Mapping[str, Any]) -> Settings:
     return settings.with_changes(**given) if given else settings
 
 
-def _changes(settings: Settings) -> list[str]:
-    before = {row.name: str(row.value) for row in _current.telemetry.settings.explain()} if _current else {}
-    rows = [(row.name, before.get(row.name, ""), str(row.value)) for row in settings.explain()]
-    return [f"{name}: {old} before, {new} now" for name, old, new in rows if old != new]
+def _changes(settings: Settings, only: Callable[[str], bool] = lambda _: True) -> list[str]:
+    """What `settings` would change in the settings in force, of those whose origin is wanted."""
+    in_force = _current.telemetry.settings if _current else settings
+    before = {row.name: str(row.value) for row in in_force.explain()}
+    return [
+        f"{row.name}: {before[row.name]} before, {row.value} now"
+        for row in settings.explain()
+        if only(row.origin) and _value(settings, row.name) != _value(in_force, row.name)
+    ]
+
+
+def _value(settings: Settings, name: str) -> object:
+    return reduce(getattr, name.split("."), settings)
 
 
 def _tuple(values: Iterable[str] | None) -> tuple[str, ...] | None:
     if values is None:
         return None
     return (values,) if isinstance(values, str) else tuple(values)
-
-
-def _call(provider: object, method: str, *arguments: Any) -> bool:
-    """Call a method of a provider that may not have it (API stand-ins) and may answer None for yes."""
-    function = getattr(provider, method, None)
-    if function is None:
-        return True
-    try:
-        return function(*arguments) is not False
-    except Exception as error:
-        say("stock-exporter", f"{type(provider).__name__}.{method} failed: {error}", method)
-        return False

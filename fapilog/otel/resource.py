@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 
 from opentelemetry.sdk.resources import Resource
 
+from fapilog import resource_detector
 from fapilog.settings import Settings
 
 
@@ -18,8 +18,7 @@ def build_resource(settings: Settings, more: Resource | Mapping[str, object] | N
         'orders'
     """
     attributes: dict[str, object] = {
-        "telemetry.distro.name": "fapilog",
-        "telemetry.distro.version": version("fapilog"),
+        **resource_detector.distribution(),
         **settings.service.resource_attributes,
     }
     if settings.service.name:
