@@ -133,8 +133,13 @@ class Logger:
 
     def __copy__(self) -> Logger: ...
     def __deepcopy__(self, memo: Any) -> Logger: ...
-    def is_enabled_for(self, severity: int) -> bool:
-        """Tell whether a record of this severity (1 to 24) would be kept now; cheap enough for a guard."""
+    def is_enabled_for(self, severity: int, context: Context | None = None) -> bool:
+        """Tell whether a record of this severity (1 to 24) would be kept now; cheap enough for a guard.
+
+        Args:
+            severity: Number of the data model; 0 is unspecified and passes every level.
+            context: Whose span a trace-based rule asks. Default: the current context.
+        """
 
 @final
 class Pipeline:
@@ -161,8 +166,19 @@ class Pipeline:
     def pressure(self) -> tuple[int, int]:
         """Return the memory in use, in bytes, and the severity below which records are shed (0: none)."""
 
-    def set_levels(self, level: int, levels: list[tuple[str, int]]) -> None:
-        """Replace the default severity and the rules by logger name."""
+    def set_levels(self, level: int, levels: list[tuple[str, int]], for_seconds: float | None = None) -> None:
+        """Replace the default severity and the severities by logger name, for good or for some seconds.
+
+        For good also ends a time box of levels that runs.
+
+        Raises:
+            ValueError: If the seconds are negative, not finite or beyond the clock.
+        """
+
+    def set_rules(
+        self, rules: list[tuple[str, bool, int | None, bool]], for_seconds: float | None = None
+    ) -> None:
+        """Replace the rules by scope: pattern, enabled, minimum severity, trace based. As `set_levels`."""
 
     def fix_clock(self, unix_nanos: int) -> None:
         """Fix the time that stamps records, for tests; 0 gives the system clock back."""

@@ -74,6 +74,7 @@ def _capture(settings: Settings) -> dict[str, object]:
         "location_severity": severity,
         "level": level,
         "levels": rules,
+        "rules": [rule.native() for rule in settings.rules],
     }
 
 

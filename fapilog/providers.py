@@ -14,11 +14,11 @@ from typing import Any
 
 from opentelemetry import metrics, trace
 
-from fapilog import pipeline
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import OnError, say
 from fapilog.ledger import Ledger
 from fapilog.otel.provider import LoggerProvider
+from fapilog.otel.rules import Rules
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 
@@ -147,19 +147,19 @@ class Telemetry:
             lost=lost,
         )
 
-    def set_level(self, level: Severity | str, levels: Mapping[str, Severity | str] | None = None) -> None:
-        """Change the levels while the process runs.
+    def set_level(
+        self,
+        level: Severity | str,
+        levels: Mapping[str, Severity | str] | None = None,
+        *,
+        for_seconds: float | None = None,
+    ) -> None:
+        """Change the levels while the process runs; see `LoggerProvider.set_level`."""
+        self.logger_provider.set_level(level, levels, for_seconds=for_seconds)
 
-        Args:
-            level: For loggers without a rule.
-            levels: Rules by logger name or dotted prefix. Default: the configured ones stay.
-
-        Raises:
-            ConfigurationError: `setting-invalid`, if a level is unknown.
-        """
-        rules = self.settings.levels if levels is None else levels
-        checked = Settings.load(environ={}, level=level, levels=dict(rules))
-        self.logger_provider.pipeline.set_levels(*pipeline.levels(checked))
+    def set_rules(self, rules: Rules, *, for_seconds: float | None = None) -> None:
+        """Change the rules by scope while the process runs; see `LoggerProvider.set_rules`."""
+        self.logger_provider.set_rules(rules, for_seconds=for_seconds)
 
     def __enter__(self) -> Telemetry:
         return self

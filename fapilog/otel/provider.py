@@ -20,6 +20,7 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import _native, ledger, lifecycle, pipeline
 from fapilog.diagnostics import say
 from fapilog.errors import LifecycleError
+from fapilog.otel import rules
 from fapilog.otel.resource import build_resource
 from fapilog.settings import Settings
 from fapilog.severity import Severity
@@ -93,6 +94,47 @@ class LoggerProvider(SdkLoggerProvider):
         """
         what = f"{type(log_record_processor).__name__} cannot be added to fapilog.LoggerProvider"
         raise LifecycleError("not-in-this-version", what)
+
+    def set_level(
+        self,
+        level: Severity | str,
+        levels: Mapping[str, Severity | str] | None = None,
+        *,
+        for_seconds: float | None = None,
+    ) -> None:
+        """Change the levels while the process runs.
+
+        Args:
+            level: For loggers without an entry in `levels`.
+            levels: By logger name or dotted prefix. Default: the configured ones stay.
+            for_seconds: The change reverts by itself after this time, in forked children too. Default: it
+                stays, and ends a time box of levels that runs.
+
+        Raises:
+            ConfigurationError: `setting-invalid`, if a level is unknown or the time is no time.
+        """
+        rules.set_level(
+            self._pipeline, level, self.settings.levels if levels is None else levels, for_seconds
+        )
+
+    def set_rules(self, rules_by_pattern: rules.Rules, *, for_seconds: float | None = None) -> None:
+        """Change the rules by scope while the process runs; they replace the configured ones.
+
+        The first rule whose pattern matches the name of a scope applies to all its loggers, whether of
+        fapilog, of the OpenTelemetry API or of `logging`. Records that a rule drops count as filtered.
+
+        Args:
+            rules_by_pattern: `{"urllib3.*": "off", "shop.*": "debug+trace_based"}`, or `LoggerRule`s.
+            for_seconds: As in `set_level`.
+
+        Raises:
+            ConfigurationError: `setting-invalid`, if a rule is wrong or the time is no time.
+
+        Example:
+            >>> with LoggerProvider(exporters=["none"]) as provider:
+            ...     provider.set_rules({"shop.*": "debug"}, for_seconds=600)
+        """
+        rules.set_rules(self._pipeline, rules_by_pattern, for_seconds)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until nothing that was accepted before this call is pending.
@@ -247,10 +289,10 @@ class OtelLogger(ApiLogger):
     def enabled(
         self,
         *,
-        context: Context | None = None,  # noqa: ARG002 - the OpenTelemetry API's signature
+        context: Context | None = None,
         severity_number: SeverityNumber | None = None,
         event_name: str | None = None,  # noqa: ARG002 - the OpenTelemetry API's signature
     ) -> bool:
         """Tell whether a record of this severity would be kept now; an unspecified one passes every level."""
         number = severity_number.value if severity_number is not None else 0
-        return self._native.is_enabled_for(number or int(Severity.FATAL4))
+        return self._native.is_enabled_for(number, context)

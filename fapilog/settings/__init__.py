@@ -11,6 +11,7 @@ from fapilog.settings.groups import (
     ServiceSettings,
 )
 from fapilog.settings.model import Settings
+from fapilog.settings.processing import LoggerRule
 
 __all__ = [
     "BufferSettings",
@@ -18,6 +19,7 @@ __all__ = [
     "Explained",
     "Explanation",
     "LimitSettings",
+    "LoggerRule",
     "OtlpSettings",
     "RedactionSettings",
     "RetrySettings",

@@ -55,6 +55,9 @@ def masked(name: str, value: object) -> object:
         return value.text
     if isinstance(value, (Enum, Path)):
         return str(value)
+    compact = getattr(value, "compact", None)
+    if callable(compact):
+        return compact()
     if isinstance(value, BaseModel):
         return {key: masked(key, getattr(value, key)) for key in type(value).model_fields}
     if isinstance(value, Mapping):

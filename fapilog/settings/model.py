@@ -22,6 +22,7 @@ from fapilog.settings.groups import (
     RedactionSettings,
     ServiceSettings,
 )
+from fapilog.settings.processing import RULES_FIELD, LoggerRules
 from fapilog.settings.sources import ARGUMENT, EnvironmentSource, FileSource, Load, leaves, nest
 from fapilog.settings.types import FrozenDict
 from fapilog.settings.variables import ROWS
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
         default_factory=FrozenDict,
         description="Levels of single scopes: the longest prefix (`a.b` covers `a.b.c`) wins over `level`.",
     )
+    rules: LoggerRules = RULES_FIELD
     exporters: types.Exporters | None = Field(
         None, description="Where records go: otlp, console, none. None: otlp, and console on a terminal."
     )

@@ -61,6 +61,7 @@ _LATER = "a later version"
 _TOP = (
     Row("level", (_ours("LEVEL", parse.text),), "level name", "logging"),
     Row("levels", (_ours("LEVELS", parse.text),), "prefix=level list", _FAPILOG),
+    Row("rules", (_ours("RULES", parse.text),), "pattern=word+word list", _FAPILOG),
     Row(
         "exporters",
         (_ours("EXPORTERS", parse.names), _otel("LOGS_EXPORTER", parse.names)),

@@ -25,6 +25,12 @@ impl TraceFields {
         Self(bytes)
     }
 
+    /// Whether the span is sampled (W3C trace flags, bit 0).
+    #[must_use]
+    pub const fn is_sampled(&self) -> bool {
+        self.0[1] & 1 == 1
+    }
+
     /// The 16 bytes of the trace id.
     #[must_use]
     pub fn trace_id(&self) -> &[u8] {

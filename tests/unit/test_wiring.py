@@ -22,7 +22,8 @@ def told(
 
 
 def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
-    native = told(monkeypatch, (), level="debug", levels={"noisy": "error"}, capture_location="never")
+    rules = {"levels": {"noisy": "error"}, "rules": {"a.*": "off"}}
+    native = told(monkeypatch, (), level="debug", capture_location="never", **rules)
     assert native == {
         "capture": {
             "max_attributes": 128,
@@ -31,6 +32,7 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
             "location_severity": 25,
             "level": 5,
             "levels": [("noisy", 17)],
+            "rules": [("a.*", False, None, False)],
         },
         "resource": b"\x0a\x00",
         "redaction": {

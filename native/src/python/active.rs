@@ -6,6 +6,7 @@ use super::values::ValueLimits;
 use crate::console::ConsoleSettings;
 use crate::pipeline::{Pipeline, Settings};
 use crate::record::RecordWriter;
+use crate::rules::Rules;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -27,21 +28,8 @@ pub struct CaptureSettings {
     pub values: ValueLimits,
     /// Severity from which the caller's location is recorded; above 24: never.
     pub location_severity: u8,
-    /// Severity below which records are filtered, for loggers without a rule of their own.
-    pub level: u8,
-    /// Rules by logger name: the name itself or a dotted prefix of it; the longest wins.
-    pub levels: Vec<(String, u8)>,
-}
-
-impl CaptureSettings {
-    /// The severity floor of a logger.
-    pub fn threshold(&self, name: &str) -> u8 {
-        let applies = |prefix: &str| {
-            name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        let rules = self.levels.iter().filter(|(prefix, _)| applies(prefix));
-        rules.max_by_key(|(prefix, _)| prefix.len()).map_or(self.level, |(_, level)| *level)
-    }
+    /// Which records of which scope are kept.
+    pub rules: Rules,
 }
 
 /// Exporters that run on the caller, after append.
@@ -113,6 +101,18 @@ impl Active {
     pub unsafe fn set_capture(&self, capture: CaptureSettings) {
         // SAFETY: attached; the settings hold no Python object.
         unsafe { drop(self.capture.replace(capture)) };
+    }
+
+    /// Changes levels or rules, and lets every logger look them up again.
+    ///
+    /// # Safety
+    /// Attached.
+    pub unsafe fn change_rules(&self, change: impl FnOnce(&mut Rules)) {
+        let mut capture = self.capture().clone();
+        change(&mut capture.rules);
+        // SAFETY: as the caller's.
+        unsafe { self.set_capture(capture) };
+        GENERATION.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Scratch memory for one record.

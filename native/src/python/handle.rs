@@ -1,9 +1,10 @@
 //! The pipeline as Python holds it: made from settings, attached to a handle that loggers follow, reborn after a fork.
 
-use super::active::{Active, CaptureSettings, Outputs, FORKS, GENERATION};
+use super::active::{Active, Outputs, FORKS, GENERATION};
 use super::gil::GilCell;
 use super::{helpers, lifecycle, settings, trace};
 use crate::ledger::REFUSALS;
+use crate::rules::Levels;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -11,7 +12,7 @@ use std::cell::Cell;
 use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One pipeline: stages 2 to 7 behind one object.
 #[pyclass(frozen, module = "fapilog._native")]
@@ -85,13 +86,28 @@ impl Pipeline {
         (active.pipeline.buffer().used(), active.pipeline.buffer().floor())
     }
 
-    /// Replaces the level rules at run time.
-    fn set_levels(&self, level: u8, levels: Vec<(String, u8)>) {
-        let active = self.active();
-        let capture = CaptureSettings { level, levels, ..active.capture().clone() };
-        // SAFETY: attached; the rules hold no Python object.
-        unsafe { active.set_capture(capture) };
-        GENERATION.fetch_add(1, Ordering::AcqRel);
+    /// Replaces the levels at run time, for good or for some seconds.
+    #[pyo3(signature = (level, levels, for_seconds=None))]
+    fn set_levels(&self, level: u8, levels: Vec<(String, u8)>, for_seconds: Option<f64>) -> PyResult<()> {
+        let until = deadline(for_seconds)?;
+        let levels = Levels { default: level, by_name: levels };
+        // SAFETY: attached.
+        unsafe { self.active().change_rules(|all| all.set_levels(levels, until)) };
+        Ok(())
+    }
+
+    /// Replaces the rules by scope at run time, for good or for some seconds.
+    #[pyo3(signature = (rules, for_seconds=None))]
+    fn set_rules(
+        &self,
+        rules: Vec<(String, bool, Option<u8>, bool)>,
+        for_seconds: Option<f64>,
+    ) -> PyResult<()> {
+        let until = deadline(for_seconds)?;
+        let rules = settings::rules(rules);
+        // SAFETY: attached.
+        unsafe { self.active().change_rules(|all| all.set_rules(rules, until)) };
+        Ok(())
     }
 
     /// Fixes the clock that stamps records (nanoseconds since the epoch); 0 gives the system's back.
@@ -108,6 +124,13 @@ impl Pipeline {
     fn remove_tap(&self, py: Python<'_>, tap: &Bound<'_, PyAny>) {
         self.change_taps(py, |taps| taps.retain(|other| !other.bind(py).eq(tap).unwrap_or(false)));
     }
+}
+
+/// The moment that many seconds from now; `None` for good.
+fn deadline(seconds: Option<f64>) -> PyResult<Option<Instant>> {
+    let Some(seconds) = seconds else { return Ok(None) };
+    let until = Duration::try_from_secs_f64(seconds).ok().and_then(|wait| Instant::now().checked_add(wait));
+    until.map(Some).ok_or_else(|| PyValueError::new_err(format!("{seconds} is no number of seconds")))
 }
 
 impl Pipeline {

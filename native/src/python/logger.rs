@@ -11,8 +11,9 @@ use super::gil::GilCell;
 use super::handle::PipelineHandle;
 use super::level::Level;
 use super::{helpers, trace, values};
-use crate::fields::SeverityField;
+use crate::fields::{SeverityField, TraceFields};
 use crate::ledger::Refusal;
+use crate::rules::{Rules, Verdict};
 use crate::scopes::Scope;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -20,14 +21,22 @@ use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What a logger looked up under one generation.
 struct Resolved {
     generation: u64,
+    /// The severity floor; [`CLOSER`]: more than a comparison decides, see [`Logger::look_closer`].
     threshold: u8,
     scope: u32,
     active: Option<Arc<Active>>,
+    verdict: Verdict,
+    /// When a time box ends, and the rules have to be looked up again.
+    until: Option<Instant>,
 }
+
+/// A threshold that no severity reaches.
+const CLOSER: u8 = u8::MAX;
 
 /// A named source of records.
 #[pyclass(frozen, weakref, module = "fapilog", name = "Logger")]
@@ -114,8 +123,9 @@ impl Logger {
         Ok(Self::with(self.handle.clone_ref(py), self.scope.clone(), bound))
     }
 
-    #[pyo3(signature = (severity))]
-    fn is_enabled_for(&self, py: Python<'_>, severity: i64) -> bool {
+    #[pyo3(signature = (severity, context=None))]
+    fn is_enabled_for(&self, py: Python<'_>, severity: i64, context: Option<&Bound<'_, PyAny>>) -> bool {
+        let severity = severity.clamp(-1, i64::from(CLOSER) - 1);
         // SAFETY: attached, as `py` proves.
         let _call = unsafe { Call::begin() };
         // SAFETY: attached, inside a call.
@@ -123,8 +133,16 @@ impl Logger {
         let Some(active) = resolved.active.as_ref().filter(|active| !active.pipeline.is_closing()) else {
             return false;
         };
-        let bar = resolved.threshold.max(active.pipeline.buffer().floor());
-        severity >= i64::from(bar)
+        let (threshold, floor) = (resolved.threshold, active.pipeline.buffer().floor());
+        let Ok(severity) = u8::try_from(severity) else { return false };
+        if severity < floor {
+            return false;
+        }
+        if threshold == CLOSER {
+            // SAFETY: attached, inside a call.
+            return unsafe { self.look_closer(py, severity, || trace::of_context(py, context)) };
+        }
+        severity == 0 || severity >= threshold
     }
 
     /// Loggers are shared, not copied.
@@ -202,8 +220,15 @@ impl Logger {
 
 impl Logger {
     fn with(handle: Py<PipelineHandle>, scope: Scope, bound: Option<Py<BoundAttributes>>) -> Self {
-        let resolved = GilCell::new(Resolved { generation: 0, threshold: 0, scope: 0, active: None });
-        Self { handle, scope, bound, resolved }
+        let resolved = Resolved {
+            generation: 0,
+            threshold: 0,
+            scope: 0,
+            active: None,
+            verdict: Verdict::OPEN,
+            until: None,
+        };
+        Self { handle, scope, bound, resolved: GilCell::new(resolved) }
     }
 
     /// What the logger knows of its pipeline, looked up anew when something changed.
@@ -227,11 +252,41 @@ impl Logger {
         let active = self.handle.get().resolve(py);
         // Configuring on the first record changes the generation; then the newer one is what was looked up.
         let generation = if active.is_some() { GENERATION.load(Ordering::Acquire) } else { generation };
-        let threshold =
-            active.as_ref().map_or(u8::MAX, |active| active.capture().threshold(&self.scope.name));
+        let rules = active.as_ref().map(|active| &active.capture().rules);
+        let verdict = rules.map_or(Verdict::OPEN, |rules| rules.verdict(&self.scope.name));
+        let until = rules.and_then(Rules::until);
+        let threshold = if verdict.is_plain() && until.is_none() { verdict.threshold } else { CLOSER };
         let scope = active.as_ref().map_or(0, |active| active.pipeline.scopes().id(&self.scope));
+        let resolved = Resolved { generation, threshold, scope, active, verdict, until };
         // SAFETY: attached. A call on this thread or another may still use the old pipeline.
-        unsafe { retire(self.resolved.replace(Resolved { generation, threshold, scope, active }).active) };
+        unsafe { retire(self.resolved.replace(resolved).active) };
+    }
+
+    /// Whether a record is kept by rules that are more than a threshold: disabled, trace based, in a time box.
+    ///
+    /// # Safety
+    /// Attached, inside a [`Call`]; `span` reads the span that the record belongs to.
+    #[cold]
+    unsafe fn look_closer(
+        &self,
+        py: Python<'_>,
+        severity: u8,
+        span: impl FnOnce() -> Option<TraceFields>,
+    ) -> bool {
+        // SAFETY: attached; what is needed is copied out.
+        let (mut verdict, until) = unsafe { (self.resolved.get().verdict, self.resolved.get().until) };
+        let now = Instant::now();
+        if until.is_some_and(|until| until <= now) {
+            // SAFETY: attached, inside a call. No Python code ran since the caller looked the pipeline up, so that the
+            // same one is found again, and the caller's borrow stays good.
+            unsafe {
+                if let Some(active) = self.resolved.get().active.clone() {
+                    active.change_rules(|rules| rules.expire(now));
+                }
+                verdict = self.resolve(py).verdict;
+            }
+        }
+        verdict.keeps(severity, || span().is_some_and(|span| !span.is_sampled()))
     }
 
     /// Counts a record that could not be read, and tells why.
@@ -264,16 +319,25 @@ impl Logger {
         py: Python<'_>,
         severity: u8,
         protected: impl FnOnce() -> bool,
+        span: impl FnOnce() -> Option<TraceFields>,
     ) -> Option<(&'a Active, u32)> {
         // SAFETY: attached; what is needed is copied out.
         let resolved = unsafe { self.resolve(py) };
         // SAFETY: the pipeline outlives the borrow: the caller holds a `Call`, and `retire` waits for it.
         let (active, threshold, scope) =
             unsafe { (&*Arc::as_ptr(resolved.active.as_ref()?), resolved.threshold, resolved.scope) };
-        // Severity 0 is "unspecified" and passes every level (OTel logs SDK, Enabled).
-        if severity < threshold && severity != 0 {
-            active.pipeline.emit_counts().filtered();
-            return None;
+        if severity < threshold {
+            // Severity 0 is "unspecified" and passes every level (OTel logs SDK, Enabled).
+            let kept = if threshold == CLOSER {
+                // SAFETY: attached, inside the caller's call.
+                unsafe { self.look_closer(py, severity, span) }
+            } else {
+                severity == 0
+            };
+            if !kept {
+                active.pipeline.emit_counts().filtered();
+                return None;
+            }
         }
         if severity < active.pipeline.buffer().floor() && !protected() {
             active.pipeline.buffer().shed();
@@ -298,8 +362,8 @@ impl Logger {
         // SAFETY: as the caller's, for every call below.
         unsafe {
             let _call = Call::begin();
-            let Some((active, scope)) =
-                self.admit(py, level.severity, || level.protected || names_security(py, arguments, names))
+            let protected = || level.protected || names_security(py, arguments, names);
+            let Some((active, scope)) = self.admit(py, level.severity, protected, || trace::current(py))
             else {
                 return helpers::done();
             };
@@ -335,9 +399,9 @@ impl Logger {
         // SAFETY: attached, as `py` proves, for every call below.
         unsafe {
             let _call = Call::begin();
-            let Some((active, scope)) =
-                self.admit(py, severity, || foreign.protected || foreign.is_security())
-            else {
+            let protected = || foreign.protected || foreign.is_security();
+            let span = || trace::of_context(py, foreign.context);
+            let Some((active, scope)) = self.admit(py, severity, protected, span) else {
                 return Self::completed(py);
             };
             let observed =

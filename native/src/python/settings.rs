@@ -7,6 +7,7 @@ use crate::block::Codec;
 use crate::console::{ConsoleSettings, Style};
 use crate::pipeline::Settings;
 use crate::redact::Policy;
+use crate::rules::{Levels, Rule, Rules};
 use crate::settings::{BufferSettings, OtlpSettings, Overflow, RetrySettings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -89,9 +90,22 @@ fn capture_settings(dict: &Bound<'_, PyDict>) -> PyResult<CaptureSettings> {
             depth: required::<usize>(dict, "max_depth")?.min(ValueLimits::NONE.depth),
         },
         location_severity: required(dict, "location_severity")?,
-        level: required(dict, "level")?,
-        levels: required(dict, "levels")?,
+        rules: Rules::new(
+            Levels { default: required(dict, "level")?, by_name: required(dict, "levels")? },
+            rules(required(dict, "rules")?),
+        ),
     })
+}
+
+/// Rules as Python gives them: pattern, enabled, minimum severity, trace based.
+pub fn rules(rows: Vec<(String, bool, Option<u8>, bool)>) -> Vec<Rule> {
+    let rule = |(pattern, enabled, minimum_severity, trace_based)| Rule {
+        pattern,
+        enabled,
+        minimum_severity,
+        trace_based,
+    };
+    rows.into_iter().map(rule).collect()
 }
 
 fn console_settings(dict: &Bound<'_, PyDict>) -> PyResult<(ConsoleSettings, Py<PyAny>)> {

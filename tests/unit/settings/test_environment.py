@@ -16,6 +16,7 @@ PEM = __file__  # any file that exists
 # variable: (text, value as explain() shows it)
 EXAMPLES = {
     "FAPILOG_LEVEL": ("Warn", "WARN"),
+    "FAPILOG_RULES": ("a.*=off, b = warn+trace_based", ["a.*=off", "b=warn+trace_based"]),
     "FAPILOG_LEVELS": ("a.b=debug, c = ERROR", {"a.b": "DEBUG", "c": "ERROR"}),
     "FAPILOG_EXPORTERS": ("OTLP,console,otlp", ["otlp", "console"]),
     "OTEL_LOGS_EXPORTER": ("none", ["none"]),
@@ -155,6 +156,7 @@ def test_a_timeout_in_milliseconds_is_understood_and_its_variable_named(load, no
 REFUSED = {
     "FAPILOG_LEVEL": "loud",
     "FAPILOG_LEVELS": "a=loud",
+    "FAPILOG_RULES": "a=loud",
     "FAPILOG_EXPORTERS": "zipkin",
     "FAPILOG_BUFFER_BYTES": "64MiB",
     "FAPILOG_OVERFLOW": "panic",
