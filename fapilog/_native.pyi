@@ -23,6 +23,7 @@ __all__ = [
     "connect_values",
     "decode_record",
     "decode_request",
+    "encode_request",
     "encode_resource",
     "forget_contexts",
     "give_up_at_exit",
@@ -308,4 +309,28 @@ def decode_request(
     Example:
         >>> decode_request(b"")
         []
+    """
+
+def encode_request(request: bytes, form: str, *, colour: bool = False) -> bytes:
+    r"""Write one encoded `ExportLogsServiceRequest`, not compressed, in another form; UTF-8.
+
+    `otlp_json` is one OTLP/JSON document without a newline: `{"resourceLogs":[...]}`, both
+    `ExportLogsServiceRequest` and `LogsData`. The console styles `json`, `logfmt` and `minimal` are one line
+    for each record, `pretty` one and the lines of its traceback; they leave the resource out. Controls are
+    escaped in all of them. Never raises for damaged bytes, as `decode_request`. Works without the
+    interpreter lock.
+
+    Args:
+        request: Bytes of the request.
+        form: `otlp_json`, `json`, `logfmt`, `pretty` or `minimal`.
+        colour: ANSI colours; only `pretty` has any.
+
+    Raises:
+        ValueError: If `form` is none of these.
+
+    Example:
+        >>> record = bytes([0x10, 9, 0x2a, 4, 0x0a, 2]) + b"hi"
+        >>> request = bytes([0x0a, 12, 0x12, 10, 0x12, 8]) + record
+        >>> encode_request(request, "minimal")
+        b'INFO hi\n'
     """

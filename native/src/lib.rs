@@ -7,7 +7,7 @@
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`] | caller |
 //! | 4 append | [`buffer`] | caller |
 //! | 5 seal | [`seal`], [`compress`], into [`block`] | sealer |
-//! | 6 export | [`backlog`], [`export`]; [`console`] on the caller; [`decode`] and [`request`] read | senders |
+//! | 6 export | [`backlog`], [`export`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes | senders |
 //! | 7 settle | [`ledger`], [`losses`], [`notices`] | as 6 |
 //!
 //! [`pipeline`] wires them. Only `python` knows an interpreter; everything else is plain Rust.
@@ -34,6 +34,7 @@ pub mod seal;
 pub mod backlog;
 pub mod console;
 pub mod decode;
+pub mod encode;
 pub mod export;
 pub mod request;
 

@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
 use proptest::prelude::*;
 use prost::Message;
-use records::{any_record, array, int, map, pair, string, value};
+use records::{any_record, array, int, map, normalised, pair, string, value};
 
 fn owned(view: AnyView<'_>) -> AnyValue {
     let value = match view {
@@ -41,32 +41,6 @@ fn owned_record(view: &RecordView<'_>) -> LogRecord {
         trace_id: view.trace_id.map(|id| id.to_vec()).unwrap_or_default(),
         span_id: view.span_id.map(|id| id.to_vec()).unwrap_or_default(),
         event_name: view.event_name.into(),
-    }
-}
-
-/// What the view promises to differ in: ids of a wrong length or of zeros are absent, a pair always has a
-/// value, and a negative severity is none.
-fn normalised(mut record: LogRecord) -> LogRecord {
-    let is_id = |id: &[u8], length: usize| id.len() == length && id.iter().any(|byte| *byte != 0);
-    if !is_id(&record.trace_id, 16) {
-        record.trace_id.clear();
-    }
-    if !is_id(&record.span_id, 8) {
-        record.span_id.clear();
-    }
-    record.severity_number = record.severity_number.max(0);
-    record.body.iter_mut().for_each(fill);
-    record.attributes.iter_mut().for_each(|pair| fill(pair.value.get_or_insert_default()));
-    record
-}
-
-fn fill(value: &mut AnyValue) {
-    match &mut value.value {
-        Some(Value::ArrayValue(array)) => array.values.iter_mut().for_each(fill),
-        Some(Value::KvlistValue(list)) => {
-            list.values.iter_mut().for_each(|pair| fill(pair.value.get_or_insert_default()));
-        }
-        _ => {}
     }
 }
 

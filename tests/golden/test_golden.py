@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -69,6 +70,15 @@ def log(case: dict[str, Any]) -> tuple[bytes, str]:
     return record
 
 
+def request_of(record: bytes, scope: str) -> bytes:
+    """Return the request that carries one record."""
+    request = ExportLogsServiceRequest()
+    scope_logs = request.resource_logs.add().scope_logs.add()
+    scope_logs.scope.name = scope
+    scope_logs.log_records.append(LogRecord.FromString(record))
+    return request.SerializeToString()
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_a_case_becomes_its_golden_record(case: dict[str, Any], update_golden: bool):
     record, scope = log(case)
@@ -78,6 +88,7 @@ def test_a_case_becomes_its_golden_record(case: dict[str, Any], update_golden: b
     if update_golden:
         path.write_text(json.dumps(ours, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
     assert ours == json.loads(path.read_text(encoding="utf-8"))
+    assert json.loads(_native.encode_request(request_of(record, scope), "otlp_json")) == ours
     assert len(record) <= case.get("record_bytes", 65_536)
     assert b"hunter2" not in record
 

@@ -1,9 +1,9 @@
-//! Stage 6 of 7, export: bytes as base64 (RFC 4648 section 4, with padding). Thread: caller.
+//! Stage 6 of 7, export: bytes as base64 (RFC 4648 section 4, with padding). Thread: any.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Appends `bytes` in base64.
-pub(super) fn push_base64(out: &mut String, bytes: &[u8]) {
+pub(crate) fn push_base64(out: &mut String, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));

@@ -86,7 +86,7 @@ fn push_escape(out: &mut String, code: u16, form: Form) {
 }
 
 /// Appends `bytes` in lower-case hexadecimal.
-pub(super) fn push_hex(out: &mut String, bytes: &[u8]) {
+pub(crate) fn push_hex(out: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for byte in bytes {
         out.push(DIGITS[usize::from(byte >> 4)].into());

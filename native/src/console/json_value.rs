@@ -1,4 +1,4 @@
-//! Stage 6 of 7, export: one value as compact JSON. Thread: caller.
+//! Stage 6 of 7, export: one value as compact JSON. Thread: any.
 //!
 //! 64-bit integers are numbers, as log stores index them. NaN and the infinities are the strings that protobuf's
 //! JSON mapping uses. Bytes are base64. Keys are unique: of a repeated key the first entry is kept.
@@ -50,17 +50,17 @@ pub(super) fn push_object(out: &mut String, entries: &KvListView<'_>) {
 }
 
 /// Appends `text` as a JSON string.
-pub(super) fn push_string(out: &mut String, text: &str) {
+pub(crate) fn push_string(out: &mut String, text: &str) {
     push_quoted(out, text, Form::Json);
 }
 
 /// Appends an integer.
-pub(super) fn push_int(out: &mut String, number: impl itoa::Integer) {
+pub(crate) fn push_int(out: &mut String, number: impl itoa::Integer) {
     out.push_str(itoa::Buffer::new().format(number));
 }
 
 /// Appends the shortest text that reads back as `number`; `NaN`, `Infinity` or `-Infinity` bare.
-pub(super) fn push_double(out: &mut String, number: f64) {
+pub(crate) fn push_double(out: &mut String, number: f64) {
     if number.is_nan() {
         out.push_str("NaN");
     } else if number.is_infinite() {
@@ -70,7 +70,7 @@ pub(super) fn push_double(out: &mut String, number: f64) {
     }
 }
 
-pub(super) const fn bool_text(truth: bool) -> &'static str {
+pub(crate) const fn bool_text(truth: bool) -> &'static str {
     if truth {
         "true"
     } else {
@@ -78,7 +78,8 @@ pub(super) const fn bool_text(truth: bool) -> &'static str {
     }
 }
 
-fn push_comma(out: &mut String, index: usize) {
+/// Appends a comma before every member but the first.
+pub(crate) fn push_comma(out: &mut String, index: usize) {
     if index > 0 {
         out.push(',');
     }

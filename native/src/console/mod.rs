@@ -3,11 +3,11 @@
 //! People debug with the console, so a line must stand before the next statement runs. The record is already
 //! redacted. Whatever it holds, the text cannot forge a line or drive a terminal: see `escape`.
 
-mod base64;
+pub(crate) mod base64;
 mod colour;
-mod escape;
+pub(crate) mod escape;
 mod json;
-mod json_value;
+pub(crate) mod json_value;
 mod logfmt;
 mod minimal;
 mod pretty;

@@ -6,6 +6,7 @@ mod backpressure;
 mod bound;
 mod decoded;
 mod emission;
+mod encoded;
 mod ending;
 mod gil;
 mod handle;
@@ -46,5 +47,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lifecycle::give_up_at_exit, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_record, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
+    module.add_function(wrap_pyfunction!(encoded::encode_request, module)?)?;
     level_methods::install(py)
 }

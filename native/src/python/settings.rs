@@ -123,6 +123,6 @@ fn unlimited(value: Option<u64>) -> u64 {
     value.unwrap_or(u64::MAX)
 }
 
-fn unknown(what: &str, value: &str) -> PyErr {
+pub fn unknown(what: &str, value: &str) -> PyErr {
     PyValueError::new_err(format!("{what}: unknown value {value:?}"))
 }

@@ -126,3 +126,30 @@ pub fn any_request() -> impl Strategy<Value = ExportLogsServiceRequest> {
         .prop_map(|(resource, scope_logs, schema_url)| ResourceLogs { resource, scope_logs, schema_url });
     vec(resource_logs, 0..3).prop_map(|resource_logs| ExportLogsServiceRequest { resource_logs })
 }
+
+/// What the view promises to differ in: ids of a wrong length or of zeros are absent, a pair always has a
+/// value, and a negative severity is none.
+pub fn normalised(mut record: LogRecord) -> LogRecord {
+    let is_id = |id: &[u8], length: usize| id.len() == length && id.iter().any(|byte| *byte != 0);
+    if !is_id(&record.trace_id, 16) {
+        record.trace_id.clear();
+    }
+    if !is_id(&record.span_id, 8) {
+        record.span_id.clear();
+    }
+    record.severity_number = record.severity_number.max(0);
+    record.body.iter_mut().for_each(fill);
+    record.attributes.iter_mut().for_each(|pair| fill(pair.value.get_or_insert_default()));
+    record
+}
+
+/// Gives every pair inside a value.
+pub fn fill(value: &mut AnyValue) {
+    match &mut value.value {
+        Some(Value::ArrayValue(array)) => array.values.iter_mut().for_each(fill),
+        Some(Value::KvlistValue(list)) => {
+            list.values.iter_mut().for_each(|pair| fill(pair.value.get_or_insert_default()));
+        }
+        _ => {}
+    }
+}
