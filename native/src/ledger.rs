@@ -18,6 +18,14 @@ pub enum Refusal {
     ShutDown,
     /// Capture failed; the fault itself is reported through `on_error`.
     CaptureFailed,
+    /// Outside of the sample.
+    Sampled,
+    /// Its template had no token left.
+    RateLimited,
+    /// A later repeat within the window stands for it.
+    Deduplicated,
+    /// Its template was logged before.
+    Repeated,
 }
 
 /// Why an accepted record was lost.
@@ -51,7 +59,8 @@ impl DropReason {
 }
 
 /// The names of [`Refusal`], in order.
-pub const REFUSALS: [&str; 3] = ["shed", "shut_down", "capture_failed"];
+pub const REFUSALS: [&str; 7] =
+    ["shed", "shut_down", "capture_failed", "sampled", "rate_limited", "deduplicated", "repeated"];
 /// The names of [`DropReason`], in order.
 pub const DROPS: [&str; 6] =
     ["overflow_oldest", "overflow_newest", "wait_timeout", "not_awaited", "expired", "shutdown"];

@@ -2,7 +2,7 @@
 //!
 //! | stage | module | thread |
 //! |---|---|---|
-//! | 1 emit | `python::logger`, [`rules`] | caller |
+//! | 1 emit | `python::logger`, [`rules`], [`process`] | caller |
 //! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] | caller |
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`] | caller |
 //! | 4 append | [`buffer`] | caller |
@@ -21,6 +21,8 @@ pub mod fields;
 pub mod record;
 pub mod rules;
 pub mod scopes;
+
+pub mod process;
 
 pub mod redact;
 pub mod rewrite;

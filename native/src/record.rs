@@ -62,8 +62,10 @@ pub mod tag {
 pub const SEQUENCE_KEY: &str = "fapilog.sequence";
 /// Bytes of the padded varint that stage 4 fills in: 49 bits.
 pub const SEQUENCE_BYTES: usize = 7;
+/// Bytes of the sequence attribute as a whole.
+pub const SEQUENCE_ATTRIBUTE_BYTES: usize = 30;
 /// The sequence attribute with the number still zero. A padded varint is legal protobuf, of fixed size.
-const SEQUENCE_ATTRIBUTE: &[u8; 30] =
+const SEQUENCE_ATTRIBUTE: &[u8; SEQUENCE_ATTRIBUTE_BYTES] =
     b"\x32\x1c\x0a\x10fapilog.sequence\x12\x08\x18\x80\x80\x80\x80\x80\x80\x00";
 
 /// Room before the record for `0x12` and its length (up to 9 varint bytes).

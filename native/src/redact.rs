@@ -6,7 +6,8 @@
 //! Two things are hidden without a word of configuration: values under secret key names (decided once per key,
 //! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one.
 
-use crate::record::{Meta, RecordWriter};
+use crate::fields::{KeyField, SeverityField};
+use crate::record::{Meta, RecordWriter, SEQUENCE_ATTRIBUTE_BYTES};
 use crate::rewrite::rewrite;
 use crate::truncate;
 
@@ -132,9 +133,7 @@ impl Redacted<'_> {
     /// The record inside the frame, without tag and length.
     #[must_use]
     pub fn record(&self) -> &[u8] {
-        let mut at = 1;
-        let _ = crate::wire::get_varint(self.frame, &mut at);
-        &self.frame[at..]
+        record_of(self.frame)
     }
 
     /// The frame, for writing the sequence number.
@@ -143,7 +142,14 @@ impl Redacted<'_> {
     }
 }
 
-/// A frame that waits for room outside of scratch memory.
+/// The record behind tag and length.
+fn record_of(frame: &[u8]) -> &[u8] {
+    let mut at = 1;
+    let _ = crate::wire::get_varint(frame, &mut at);
+    &frame[at..]
+}
+
+/// A frame that waits outside of scratch memory.
 #[derive(Debug)]
 pub struct Parked {
     frame: Vec<u8>,
@@ -155,6 +161,31 @@ impl Parked {
     /// The frame, for another attempt.
     pub fn redacted(&mut self) -> Redacted<'_> {
         Redacted { frame: &mut self.frame, meta: self.meta, sequenced: self.sequenced }
+    }
+
+    /// Waits with another frame from now on, in the same memory.
+    pub fn replace(&mut self, other: &Redacted<'_>) {
+        self.frame.clear();
+        self.frame.extend_from_slice(other.frame);
+        (self.meta, self.sequenced) = (other.meta, other.sequenced);
+    }
+
+    /// Memory of the frame, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// The record with a number of ours as a further attribute, framed anew.
+    #[must_use]
+    pub fn with_count(&self, key: &str, count: u64) -> Self {
+        let record = record_of(&self.frame);
+        let number = if self.sequenced { SEQUENCE_ATTRIBUTE_BYTES } else { 0 };
+        let mut writer = RecordWriter::new();
+        writer.begin(0, 0, &SeverityField::NONE, None);
+        writer.replace(&record[..record.len() - number]);
+        writer.attribute_int(&KeyField::new(key.as_bytes()), i64::try_from(count).unwrap_or(i64::MAX));
+        Self { frame: writer.frame(self.sequenced).to_vec(), ..*self }
     }
 }
 

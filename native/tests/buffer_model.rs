@@ -10,7 +10,7 @@ use crate::core::{buffer_settings, id_of, sequence_of, Entry, Store, RECORD_BYTE
 use fapilog_native::backlog::Settlement;
 use fapilog_native::block::{Block, Codec};
 use fapilog_native::buffer::{Appended, Chunk};
-use fapilog_native::ledger::{DropReason, Drops, ExporterCounts, Refusal};
+use fapilog_native::ledger::{DropReason, Drops, ExporterCounts, Refusal, REFUSALS};
 use fapilog_native::seal::{Prefixes, Sealer};
 use fapilog_native::settings::{BufferSettings, Overflow};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -128,7 +128,7 @@ struct World {
     stored: BTreeMap<u64, Entry>,
     accepted: u64,
     next_sequence: u64,
-    refused: [u64; 3],
+    refused: [u64; REFUSALS.len()],
     /// Records decided of each block that a cursor settled in part.
     decided: [BTreeMap<u64, u64>; 2],
     /// The newest record in a block.
@@ -150,7 +150,7 @@ impl World {
             stored: BTreeMap::new(),
             accepted: 0,
             next_sequence: 0,
-            refused: [0; 3],
+            refused: [0; REFUSALS.len()],
             decided: [BTreeMap::new(), BTreeMap::new()],
             last_sealed: None,
             closed: false,
