@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+# Refusals that somebody asked for: by a processor, or by logging after the end. Nothing is lost by them.
+WANTED_REFUSALS = frozenset({"sampled", "rate_limited", "deduplicated", "repeated", "shut_down"})
+
 
 @dataclass(frozen=True)
 class ExporterLedger:
@@ -48,7 +51,8 @@ class Ledger:
     Attributes:
         offered: Calls that reached a logger.
         filtered: Below the logger's level.
-        refused: Not accepted, by reason: `shed` (buffer under pressure), `shut_down`, `capture_failed`.
+        refused: Not accepted, by reason: `shed` (buffer under pressure), `shut_down`, `capture_failed`; and
+            what processors were told to leave out: `sampled`, `rate_limited`, `deduplicated`, `repeated`.
         accepted: Past redaction.
         adopted: Taken over from another process; 0 in this version.
         exporters: By name.

@@ -16,7 +16,7 @@ from opentelemetry import metrics, trace
 
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import OnError, say
-from fapilog.ledger import Ledger
+from fapilog.ledger import WANTED_REFUSALS, Ledger
 from fapilog.otel.provider import LoggerProvider
 from fapilog.otel.rules import Rules
 from fapilog.settings import Settings
@@ -33,7 +33,7 @@ class Health:
         buffer_limit_bytes: Its bound.
         shedding_below: Severity below which records are shed now; 0: none.
         pending: Records not decided yet, of the exporter that has most.
-        lost: Records refused (but for a shutdown) or dropped so far.
+        lost: Records dropped so far, or refused for want of room or by a fault.
     """
 
     status: str
@@ -136,7 +136,8 @@ class Telemetry:
         ledger = self.ledger()
         used, floor = self.logger_provider.pipeline.pressure()
         dropped = (sum(side.dropped.values()) for side in ledger.exporters.values())
-        lost = sum(ledger.refused.values()) - ledger.refused.get("shut_down", 0) + max(dropped, default=0)
+        refused = (count for reason, count in ledger.refused.items() if reason not in WANTED_REFUSALS)
+        lost = sum(refused) + max(dropped, default=0)
         status = "losing" if lost else "pressure" if floor else "ok"
         return Health(
             status=status if self.is_open else "shut_down",

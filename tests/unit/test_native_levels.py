@@ -4,7 +4,7 @@ import pytest
 
 from fapilog import Ledger, Logger
 from fapilog._native import BoundAttributes, Pipeline, PipelineHandle
-from fapilog.ledger import ExporterLedger
+from fapilog.ledger import WANTED_REFUSALS, ExporterLedger
 from tests.unit.recording import Recorder
 
 METHODS = ("trace", "debug", "info", "audit", "warning", "security", "error", "critical")
@@ -90,10 +90,11 @@ def test_every_call_is_in_the_ledger():
         log.emit(object())  # type: ignore[arg-type]  # not an event: counted, not raised
         recorder.provider.shutdown()
         log.info("too late")
+        reasons = ("shed", "shut_down", "capture_failed", *WANTED_REFUSALS)
         assert recorder.provider.ledger() == Ledger(
             offered=5,
             filtered=1,
-            refused={"shed": 0, "shut_down": 1, "capture_failed": 1},
+            refused=dict.fromkeys(reasons, 0) | {"shut_down": 1, "capture_failed": 1},
             accepted=2,
             adopted=0,
             exporters={},
