@@ -8,6 +8,7 @@ handler.
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import signal
 import sys
@@ -53,6 +54,7 @@ def register(provider: Flushable) -> None:
     """Flush `provider` when the process ends; held weakly."""
     _providers.add(provider)
     _flush_on_sigterm()
+    _be_found_by_uvicorn()
     _flush_at_multiprocessing_exit()
 
 
@@ -145,6 +147,26 @@ def _end_server(server: Any) -> None:
     server.should_exit = True
 
 
+def _be_found_by_uvicorn() -> None:
+    """Put our handler in place right before uvicorn takes SIGTERM over, because it puts back what it finds.
+
+    gunicorn's uvicorn worker sets the default action after the fork, and uvicorn would raise the signal into
+    that one: no exit handler runs.
+    """
+    server = getattr(sys.modules.get("uvicorn.server"), "Server", None)
+    capture = getattr(server, "capture_signals", None)
+    if server is None or capture is None or hasattr(capture, "flushes"):
+        return
+
+    @functools.wraps(capture)
+    def capture_signals(self: Any) -> Any:
+        _flush_on_sigterm()
+        return capture(self)
+
+    capture_signals.flushes = True  # type: ignore[attr-defined]
+    server.capture_signals = capture_signals
+
+
 def _flush_at_multiprocessing_exit() -> None:
     """Multiprocessing children end by `os._exit`, which skips atexit; its own finalizers run before."""
     util = sys.modules.get("multiprocessing.util")
@@ -161,6 +183,8 @@ _anchor = _Anchor()
 
 
 def _after_fork_in_child() -> None:
+    if _providers:
+        _be_found_by_uvicorn()
     # The child's multiprocessing bootstrap clears its finalizers and then runs these hooks.
     util = sys.modules.get("multiprocessing.util")
     if util is not None:

@@ -29,7 +29,16 @@ from fapilog.providers import Health, Telemetry, take_back
 from fapilog.settings import Settings
 from fapilog.settings.variables import VARIABLE_NAMES
 
-__all__ = ["Health", "Telemetry", "adopt", "configure_defaults", "configure_otel", "current", "on_notice"]
+__all__ = [
+    "Health",
+    "Telemetry",
+    "adopt",
+    "chosen_exporters",
+    "configure_defaults",
+    "configure_otel",
+    "current",
+    "on_notice",
+]
 
 _Provider = TypeVar("_Provider")
 _EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected")
@@ -173,7 +182,7 @@ def _configure(
         # What is wrong with the arguments shows here, while the defaults that log until now are still in
         # force.
         provider = LoggerProvider(
-            build_resource(settings, resource), settings=settings, exporters=_exporters(settings)
+            build_resource(settings, resource), settings=settings, exporters=chosen_exporters(settings)
         )
         dispatcher = OnError(on_error) if on_error is not None else None
         _replace()
@@ -327,7 +336,8 @@ def _ending(signal: str, provider: Any, timeout_millis: int) -> Callable[[], obj
     return end
 
 
-def _exporters(settings: Settings) -> tuple[str, ...]:
+def chosen_exporters(settings: Settings) -> tuple[str, ...]:
+    """Return the exporters that settings ask for; by default `otlp`, and `console` on a terminal."""
     if settings.exporters is not None:
         return settings.exporters
     return ("otlp", "console") if console.on_terminal(settings.console) else ("otlp",)

@@ -75,7 +75,7 @@ def test_one_exporter_may_be_given_as_a_word(configure):
 @pytest.mark.parametrize(("terminal", "exporters"), [(True, ("otlp", "console")), (False, ("otlp",))])
 def test_without_a_word_about_exporters_the_console_is_for_terminals(monkeypatch, terminal, exporters):
     monkeypatch.setattr(telemetry.console, "on_terminal", lambda _: terminal)
-    assert telemetry._exporters(Settings.load(environ={})) == exporters
+    assert telemetry.chosen_exporters(Settings.load(environ={})) == exporters
 
 
 def test_wrong_settings_raise_and_change_nothing(configure):

@@ -1,0 +1,75 @@
+"""Small programs under `opentelemetry-instrument`, one per name; each prints what it found, as JSON."""
+
+import json
+import logging
+import multiprocessing
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from opentelemetry import _logs, trace
+
+import fapilog
+
+
+def what_is_installed() -> dict[str, Any]:
+    provider = _logs.get_logger_provider()
+    logging.getLogger("legacy").info("legacy")
+    fapilog.get_logger("ours").info("ours")
+    provider.get_logger("api").emit(body="api")
+    return {
+        "provider": f"{type(provider).__module__}.{type(provider).__name__}",
+        "tracers": type(trace.get_tracer_provider()).__module__,
+    }
+
+
+def threads_before_the_first_record() -> dict[str, Any]:
+    return {"python": threading.active_count(), "all": sum(1 for _ in Path("/proc/self/task").iterdir())}
+
+
+def helpers_of_multiprocessing() -> dict[str, Any]:
+    fapilog.get_logger("ours").info("parent")
+    context = multiprocessing.get_context("spawn")
+    child = context.Process(target=log_in_child)
+    child.start()
+    child.join()
+    from multiprocessing import resource_tracker
+
+    tracker = resource_tracker._resource_tracker
+    loaded = "_native.abi3" in Path(f"/proc/{tracker._pid}/maps").read_text()
+    return {"status": child.exitcode, "the tracker loaded fapilog": loaded}
+
+
+def log_in_child() -> None:
+    fapilog.get_logger("ours").info("child")
+
+
+def configure_again(**arguments: Any) -> dict[str, Any]:
+    try:
+        telemetry = fapilog.configure_otel(**arguments)
+    except fapilog.FapilogError as error:
+        return {"error": error.code, "details": error.details}
+    fapilog.get_logger("ours").info("after")
+    return {"same": telemetry.logger_provider is _logs.get_logger_provider()}
+
+
+def shut_down() -> dict[str, Any]:
+    telemetry = fapilog.configure_otel()
+    with trace.get_tracer("t").start_as_current_span("s"):
+        fapilog.get_logger("ours").info("last words")
+    return {"drained": telemetry.shutdown(), "status": telemetry.health().status}
+
+
+def last_resort() -> dict[str, Any]:
+    logging.getLogger("legacy").warning("nobody configured logging")
+    return {}
+
+
+def main() -> None:
+    name, arguments = sys.argv[1], json.loads(sys.argv[2])
+    print(json.dumps(globals()[name](**arguments)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""uvicorn and gunicorn, with and without `opentelemetry-instrument`, ended by a signal: every record once."""
+
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from fapilog.testing import OtlpReceiver
+from tests.integration.zero_code import start
+from tests.servers.ports import free_ports
+
+ORDERS = range(12)
+
+
+class Server(NamedTuple):
+    """How a server is started, what says that it listens, and how it ends."""
+
+    command: str
+    listens: str
+    signal: signal.Signals
+    status: int
+    route: str = "orders"
+    zero_code: bool = True
+
+
+UVICORN = "uvicorn zero_code_asgi:app --port PORT"
+ASGI = "gunicorn -w 2 -b 127.0.0.1:PORT -k uvicorn_worker.UvicornWorker zero_code_asgi:app"
+CONFIGURED = ASGI.replace("zero_code_asgi", "served")
+WSGI = "gunicorn -w 2 -b 127.0.0.1:PORT zero_code_wsgi:app"
+SERVERS = {
+    "uvicorn, SIGTERM": Server(UVICORN, "Uvicorn running", signal.SIGTERM, -signal.SIGTERM),
+    "uvicorn, SIGINT": Server(UVICORN, "Uvicorn running", signal.SIGINT, 0),
+    "uvicorn, threads": Server(UVICORN, "Uvicorn running", signal.SIGTERM, -signal.SIGTERM, "threads"),
+    "uvicorn, two workers": Server(f"{UVICORN} --workers 2", "Uvicorn running", signal.SIGTERM, 0),
+    "uvicorn worker": Server(ASGI, "Listening at", signal.SIGTERM, 0),
+    "uvicorn worker, quiet, threads": Server(f"{ASGI} --log-level warning", "", signal.SIGTERM, 0, "threads"),
+    "uvicorn worker, preload": Server(f"{ASGI} --preload", "Listening at", signal.SIGTERM, 0),
+    "uvicorn worker, configured by a call": Server(
+        CONFIGURED, "Listening at", signal.SIGTERM, 0, zero_code=False
+    ),
+    "uvicorn worker, preload, configured by a call": Server(
+        f"{CONFIGURED} --preload", "Listening at", signal.SIGTERM, 0, zero_code=False
+    ),
+    "sync worker, SIGTERM": Server(WSGI, "Listening at", signal.SIGTERM, 0),
+    "sync worker, SIGINT": Server(WSGI, "Listening at", signal.SIGINT, 0),
+    "sync worker, preload": Server(f"{WSGI} --preload", "Listening at", signal.SIGTERM, 0),
+}
+
+
+class Served(NamedTuple):
+    """What came of a server: exit status, stderr, the answers, and the receiver."""
+
+    status: int
+    err: str
+    answers: list[dict[str, int]]
+    receiver: OtlpReceiver
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Server:
+    """One way to serve and to end."""
+    return SERVERS[request.param]
+
+
+@pytest.fixture(scope="module")
+def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that answered some requests and was ended by its signal."""
+    home = str(tmp_path_factory.mktemp("home"))
+    with OtlpReceiver() as receiver:
+        process, port, first = _started(server, receiver, home)
+        try:
+            answers = _ask(port, server.route)
+            process.send_signal(server.signal)
+            _, rest = process.communicate(timeout=40)
+        finally:
+            process.kill()
+        yield Served(process.returncode, first + rest, answers, receiver)
+
+
+def _started(server: Server, receiver: OtlpReceiver, home: str) -> tuple["subprocess.Popen[str]", int, str]:
+    [port] = free_ports(1)
+    command = server.command.replace("PORT", str(port)).split()
+    process = start(command, receiver, zero_code=server.zero_code, HOME=home)
+    read = ""
+    while server.listens and server.listens not in read:
+        line = process.stderr.readline() if process.stderr else ""
+        assert line, f"the server ended:\n{read}"
+        read += line
+    return process, port, read
+
+
+def _ask(port: int, route: str) -> list[dict[str, int]]:
+    # A quiet server does not say when it listens: the client tries again until it does.
+    transport = httpx.HTTPTransport(retries=6)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=20) as client:
+        client.get(f"/{route}/{ORDERS[0]}")
+    with ThreadPoolExecutor(4) as pool:
+        urls = [f"http://127.0.0.1:{port}/{route}/{number}" for number in ORDERS[1:]]
+        return list(pool.map(lambda url: httpx.get(url, timeout=20).json(), urls))
+
+
+def test_every_record_arrives_once(served: Served) -> None:
+    assert [answer["number"] for answer in served.answers] == list(ORDERS[1:])
+    arrived = Counter(
+        (record.scope_name, record.attributes.get("number", record.body))
+        for record in served.receiver.log_records
+        if record.scope_name in ("served", "legacy")
+    )
+    assert arrived == Counter(
+        [("served", number) for number in ORDERS] + [("legacy", f"order {number}") for number in ORDERS]
+    )
+
+
+def test_every_record_belongs_to_a_span_that_arrived_too(served: Served, server: Server) -> None:
+    spans = {
+        span.span_id.hex()
+        for request in served.receiver.requests
+        if request.path == "/v1/traces" and request.message is not None
+        for resource in request.message.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    }
+    logged = {record.span_id for record in served.receiver.log_records if record.scope_name == "served"}
+    if server.zero_code:
+        assert len(logged) == len(ORDERS)
+        assert logged <= spans
+    else:
+        assert (logged, spans) == ({""}, set())  # nothing instruments this application
+
+
+def test_the_process_ends_as_it_would_without_us(served: Served, server: Server) -> None:
+    assert served.status == server.status
+    noise = [line for line in served.err.splitlines() if "fapilog" in line or "telemetry" in line.lower()]
+    assert noise == []
