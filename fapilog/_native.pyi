@@ -27,6 +27,7 @@ __all__ = [
     "encode_resource",
     "forget_contexts",
     "give_up_at_exit",
+    "split_request",
     "watch_bound_context",
 ]
 
@@ -333,4 +334,22 @@ def encode_request(request: bytes, form: str, *, colour: bool = False) -> bytes:
         >>> request = bytes([0x0a, 12, 0x12, 10, 0x12, 8]) + record
         >>> encode_request(request, "minimal")
         b'INFO hi\n'
+    """
+
+def split_request(request: bytes, records: int) -> tuple[bytes, bytes] | None:
+    """Split one encoded `ExportLogsServiceRequest`, not compressed, into two.
+
+    Order, resources, scopes and schema URLs are kept in both.
+
+    Args:
+        request: The encoded request.
+        records: How many records it holds.
+
+    Returns:
+        A request with the first `records // 2` records and one with the rest; None when there is nothing to
+        split: fewer than two records, or bytes that are not a request of so many.
+
+    Example:
+        >>> split_request(b"", 0) is None
+        True
     """

@@ -22,23 +22,44 @@ const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 /// not the request that the block describes.
 #[must_use]
 pub fn split(block: &Block, is_protected: fn(&[u8]) -> bool) -> Option<(Block, Block)> {
-    if block.records < 2 {
+    let request = decompress(block.codec, &block.body, block.raw_bytes.max(LIMIT_BYTES)).ok()?;
+    let [first, second] = split_request(&request, block.records, is_protected)?;
+    let mut compressor = Compressor::new();
+    let mut sealed = |half: Half| {
+        let Half { records, protected_records, raw } = half;
+        let body = compressor.compress(block.codec, &[&raw]).ok()?;
+        Some(Block { records, protected_records, raw_bytes: raw.len(), body, ..empty(block) })
+    };
+    Some((sealed(first)?, sealed(second)?))
+}
+
+/// One of the two requests that a request was split into, uncompressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Half {
+    /// Records in it.
+    pub records: u64,
+    /// Those of them that shedding must spare.
+    pub protected_records: u64,
+    /// The encoded request.
+    pub raw: Vec<u8>,
+}
+
+/// Splits an uncompressed request of so many records; the contract is that of `split`.
+#[must_use]
+pub fn split_request(request: &[u8], records: u64, is_protected: fn(&[u8]) -> bool) -> Option<[Half; 2]> {
+    if records < 2 {
         return None;
     }
-    let request = decompress(block.codec, &block.body, block.raw_bytes.max(LIMIT_BYTES)).ok()?;
-    let middle = block.records / 2;
-    let mut compressor = Compressor::new();
-    let mut half = |wanted: Range<u64>| {
+    let half = |wanted: Range<u64>| {
         let mut cut = Cut { wanted, seen: 0, protected: 0, is_protected };
         let mut raw = Vec::with_capacity(request.len() / 2 + 256);
-        cut.copy(&request, 0, &mut raw)?;
+        cut.copy(request, 0, &mut raw)?;
         // Counts must keep adding up: a body with other records than announced is not taken apart.
-        (cut.seen == block.records).then_some(())?;
-        let body = compressor.compress(block.codec, &[&raw]).ok()?;
-        let records = cut.wanted.end - cut.wanted.start;
-        Some(Block { records, protected_records: cut.protected, raw_bytes: raw.len(), body, ..empty(block) })
+        (cut.seen == records).then_some(())?;
+        let wanted = cut.wanted.end - cut.wanted.start;
+        Some(Half { records: wanted, protected_records: cut.protected, raw })
     };
-    Some((half(0..middle)?, half(middle..block.records)?))
+    Some([half(0..records / 2)?, half(records / 2..records)?])
 }
 
 /// The fields that both halves share.

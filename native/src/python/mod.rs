@@ -20,6 +20,7 @@ mod logger;
 mod nested;
 mod outputs;
 mod settings;
+mod split;
 mod text;
 mod trace;
 mod values;
@@ -48,5 +49,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decoded::decode_record, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
     module.add_function(wrap_pyfunction!(encoded::encode_request, module)?)?;
+    module.add_function(wrap_pyfunction!(split::split_request, module)?)?;
     level_methods::install(py)
 }
