@@ -1,4 +1,4 @@
-"""Rewrite the generated parts of `docs/reference/*.md` from the code: `python docs/generate.py`.
+"""Rewrite the generated parts of `docs/*/*.md` from the code: `python docs/generate.py`.
 
 What stands between the markers belongs to this script, the rest of a page to its author.
 `tests/contract/test_docs.py` asserts that the committed pages equal what this script writes.
@@ -27,6 +27,8 @@ from fapilog.plugins import GROUPS
 from fapilog.settings import Settings
 from fapilog.settings.explain import masked, text
 from fapilog.settings.groups import nested
+from fapilog.settings.presets import Preset
+from fapilog.settings.presets import load as load_presets
 from fapilog.settings.variables import ROWS, Row
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -145,9 +147,40 @@ def plugin_groups() -> str:
     return table(("group", "what the object is"), [(f"`{name}`", about) for name, about in GROUPS.items()])
 
 
+def presets() -> str:
+    """One row for each vendor."""
+    head = ("preset", "vendor", "endpoint", "protocols", "key", "parameters", "good to know", "not verified")
+    return table(head, [_preset(preset) for preset in load_presets().values()])
+
+
+_KEYS = {
+    "api_key": "`api_key`",
+    "basic": "`api_key`",
+    "function": "an auth function",
+    "none": "none",
+}
+
+
+def _preset(preset: Preset) -> tuple[str, ...]:
+    parameters = "; ".join(
+        f"`{name}`: {one.about}" + (f" (default `{one.default}`)" if one.default else "")
+        for name, one in preset.parameters.items()
+    )
+    return (
+        f"`{preset.name}`",
+        f"[{preset.title}]({preset.source})",
+        f"`{preset.endpoint}`",
+        ", ".join(f"`{protocol}`" for protocol in preset.protocols),
+        _KEYS[preset.auth],
+        parameters or "none",
+        preset.note,
+        preset.unverified,
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (settings, environment, tree, codes, notices, context, commands, plugin_groups)
+    for part in (settings, environment, tree, codes, notices, context, commands, plugin_groups, presets)
 }
 
 
@@ -162,7 +195,7 @@ def generated(page: str) -> str:
 
 def main() -> None:
     """Rewrite the pages in place and name those that changed."""
-    for path in sorted(REFERENCE.glob("*.md")):
+    for path in sorted(REFERENCE.parent.glob("*/*.md")):
         before = path.read_text(encoding="utf-8")
         after = generated(before)
         if after != before:

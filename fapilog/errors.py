@@ -85,6 +85,16 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "Of the client certificate and its key, only one is given.",
             "Give both, or neither.",
         ),
+        "preset-incomplete": CodeEntry(
+            "ConfigurationError",
+            "A vendor's preset needs a key, a parameter or an auth function that was not given.",
+            "Give what the message names; `docs/how-to/send_to_vendors.md` lists all.",
+        ),
+        "protocol-conflict": CodeEntry(
+            "ConfigurationError",
+            "A setting of the OTLP exporter does not fit its protocol.",
+            "Change one of the two; the message names both.",
+        ),
         "exporters-conflict": CodeEntry(
             "ConfigurationError",
             "The exporter `none` stands next to other exporters.",

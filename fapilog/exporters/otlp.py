@@ -8,12 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from fapilog.settings import OtlpSettings
 
 # OTLP exporter specification: responses larger than this are not read.
-_MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 
 
-def user_agent() -> str:
-    """Return our product before OpenTelemetry's identifier, as OTLP asks of distributions."""
-    ours, exporter = _version("fapilog"), _version("opentelemetry-exporter-otlp-proto-http")
+def user_agent(transport: str = "http") -> str:
+    """Return our product before OpenTelemetry's identifier, as OTLP asks of distributions.
+
+    Args:
+        transport: `http` or `grpc`: the stock exporter whose version is named.
+    """
+    ours, exporter = _version("fapilog"), _version(f"opentelemetry-exporter-otlp-proto-{transport}")
     return f"fapilog/{ours} OTel-OTLP-Exporter-Python/{exporter} Python/{platform.python_version()}"
 
 
@@ -31,7 +35,7 @@ def native_settings(settings: OtlpSettings) -> dict[str, object]:
         "client_key": _path(settings.client_key),
         "user_agent": user_agent(),
         "max_request_bytes": settings.max_request_bytes,
-        "max_response_bytes": _MAX_RESPONSE_BYTES,
+        "max_response_bytes": MAX_RESPONSE_BYTES,
         "initial_backoff_millis": settings.retry.initial_backoff_millis,
         "max_backoff_millis": settings.retry.max_backoff_millis,
         "max_retry_after_millis": settings.retry.max_retry_after_millis,

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from fapilog.settings import types
+from fapilog.settings import presets, types
+from fapilog.settings.parse import DefaultUrl
 from fapilog.settings.types import FrozenDict, Group, NotNegative, Positive, conflict
 
 MIB = 1_048_576
@@ -122,16 +123,28 @@ class RetrySettings(Group):
 
 
 class OtlpSettings(Group):
-    """Stage 6: the native OTLP/HTTP exporter of logs. Traces and metrics read OTEL variables themselves."""
+    """Stage 6: the OTLP exporter of logs. Traces and metrics read OTEL variables themselves."""
 
+    preset: types.Preset | None = Field(
+        None,
+        description="A vendor: its endpoint, headers, compression and limits, where nobody set them.",
+    )
+    api_key: SecretStr | None = Field(None, description="The vendor's key, for the preset. Secret.")
+    preset_parameters: types.Attributes = Field(
+        default_factory=FrozenDict, description="What else the preset asks for, such as `region` or `site`."
+    )
+    protocol: Annotated[Literal["http/protobuf", "grpc"], types.Protocol] = Field(
+        "http/protobuf",
+        description="How requests travel. Native threads send `http/protobuf`, the delivery loop `grpc`."
+        " `http/json` is not in this version.",
+    )
     endpoint: types.Endpoint = Field(
-        "http://localhost:4318/v1/logs",
+        DefaultUrl("http://localhost:4318/v1/logs"),
+        validate_default=True,
         description="URL that logs are posted to. As an argument or in a file it is used as it stands, with"
         " `/v1/logs` where it has no path. The general variable is a base URL, `/v1/logs` is appended; the"
-        " variable for logs is used as it stands.",
-    )
-    protocol: Annotated[Literal["http/protobuf"], types.Protocol] = Field(
-        "http/protobuf", description="`grpc` and `http/json` are not in this version."
+        " variable for logs is used as it stands. With gRPC only scheme, host and port count, and the default"
+        " is `http://localhost:4317`.",
     )
     headers: types.Headers = Field(
         default_factory=FrozenDict, description="Request headers: a W3C Baggage list or a mapping. Secret."
@@ -156,7 +169,8 @@ class OtlpSettings(Group):
     )
     client_key: types.PemFile | None = Field(None, description="PEM file of the client's private key.")
     insecure: types.Flag = Field(
-        False, description="gRPC only: ignored, the scheme of the endpoint decides about TLS."
+        False,
+        description="No TLS for gRPC and an endpoint without a scheme. Else its scheme decides about TLS.",
     )
     max_request_bytes: Positive = Field(
         64 * MIB, description="Largest request before compression; larger ones are split."
@@ -172,6 +186,31 @@ class OtlpSettings(Group):
                 "set both {client_certificate} and {client_key}, or neither",
                 client_certificate=self.client_certificate,
                 client_key=self.client_key,
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _protocol_knows_compression(self) -> OtlpSettings:
+        if self.protocol == "grpc" and self.compression == "zstd":
+            raise conflict(
+                "protocol-conflict",
+                "gRPC does not know the compression zstd",
+                "set {compression} to gzip or none, or {protocol} to http/protobuf",
+                protocol=self.protocol,
+                compression=self.compression,
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _vendor_takes_protocol(self) -> OtlpSettings:
+        taken = presets.load()[self.preset].protocols if self.preset is not None else (self.protocol,)
+        if self.protocol not in taken:
+            raise conflict(
+                "protocol-conflict",
+                f"the vendor does not take OTLP over {self.protocol}",
+                f"set {{protocol}} to {' or '.join(taken)}",
+                preset=self.preset,
+                protocol=self.protocol,
             )
         return self
 

@@ -23,7 +23,16 @@ from fapilog.settings.groups import (
     ServiceSettings,
 )
 from fapilog.settings.processing import RULES_FIELD, LoggerRules
-from fapilog.settings.sources import ARGUMENT, EnvironmentSource, FileSource, Load, leaves, nest
+from fapilog.settings.sources import (
+    ARGUMENT,
+    EnvironmentSource,
+    FileSource,
+    Load,
+    PresetSource,
+    leaves,
+    nest,
+    with_header_mapping,
+)
 from fapilog.settings.types import FrozenDict
 from fapilog.settings.variables import ROWS
 from fapilog.severity import Severity
@@ -96,11 +105,13 @@ class Settings(BaseSettings):
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _preset_headers: frozenset[str] = PrivateAttr(default=frozenset())
 
     def __init__(self, **values: Any) -> None:
         load = _current.get(None) or Load(os.environ)
-        flat = leaves(type(self), {key: _plain(value) for key, value in values.items()})
+        flat = with_header_mapping(leaves(type(self), {key: _plain(value) for key, value in values.items()}))
         load.origins |= dict.fromkeys(flat, ARGUMENT)
+        load.values |= flat
         token = _current.set(load)
         try:
             super().__init__(**nest(flat))
@@ -110,7 +121,7 @@ class Settings(BaseSettings):
             _current.reset(token)
         if load.problems:
             raise configuration_error(load.problems)
-        self._origins = load.origins
+        self._origins, self._preset_headers = load.origins, load.preset_headers
 
     @classmethod
     def load(
@@ -146,7 +157,8 @@ class Settings(BaseSettings):
         """Name the sources in order of precedence (pydantic-settings)."""
         del env_settings, dotenv_settings, file_secret_settings  # names and parsing follow our table instead
         load = _current.get()
-        return init_settings, EnvironmentSource(settings_cls, load), FileSource(settings_cls, load)
+        own = (source(settings_cls, load) for source in (EnvironmentSource, FileSource, PresetSource))
+        return init_settings, *own
 
     def origin(self, name: str) -> str:
         """Where the value of a setting comes from.
@@ -190,11 +202,22 @@ class Settings(BaseSettings):
             False
         """
         changes = leaves(type(self), overrides)
-        kept = {name: self._value(name) for name in self._origins if name in ROWS and name not in changes}
+        kept = {
+            name: self._given(name) for name in self._origins if self._is_given(name) and name not in changes
+        }
         values: dict[str, Any] = kept | changes
         changed = type(self).load(environ={}, **values)
         changed._origins.update({name: self._origins[name] for name in kept})
         return changed
+
+    def _is_given(self, name: str) -> bool:
+        """Whether somebody set it; what a preset filled in follows from the preset."""
+        return name in ROWS and not self._origins[name].startswith("preset ")
+
+    def _given(self, name: str) -> object:
+        if name != "otlp.headers":
+            return self._value(name)
+        return {name: value for name, value in self.otlp.headers.items() if name not in self._preset_headers}
 
     def _value(self, name: str) -> object:
         value: object = self

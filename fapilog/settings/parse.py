@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from fapilog.errors import MASK
 
 LOGS_PATH = "/v1/logs"
+GRPC_DEFAULT = "http://localhost:4317"
 # Python's OpenTelemetry reads seconds where the specification says milliseconds. Nobody waits 1000 seconds
 # for one request, and nobody gives a request less than a second on purpose: the number tells which is meant.
 MILLISECONDS_FROM = 1_000
@@ -120,6 +121,33 @@ def otlp_timeout(raw: str) -> int | Noted:
     )
 
 
+class BaseUrl(str):
+    """OTEL_EXPORTER_OTLP_ENDPOINT as it was given. What it means shows when the protocol is known."""
+
+    __slots__ = ()
+
+
+class SignalUrl(str):
+    """OTEL_EXPORTER_OTLP_LOGS_ENDPOINT as it was given."""
+
+    __slots__ = ()
+
+
+class DefaultUrl(str):
+    """The endpoint that nobody gave."""
+
+    __slots__ = ()
+
+
+def endpoint(raw: str, protocol: str) -> str:
+    """The address that logs go to, by where it was given and how they travel."""
+    if protocol == "grpc":
+        return GRPC_DEFAULT if isinstance(raw, DefaultUrl) else grpc_endpoint(raw)
+    if isinstance(raw, BaseUrl):
+        return base_endpoint(raw)
+    return signal_endpoint(raw) if isinstance(raw, SignalUrl) else full_endpoint(raw)
+
+
 def base_endpoint(raw: str) -> str:
     """URL for logs below a base URL, as OTEL_EXPORTER_OTLP_ENDPOINT is meant: `/v1/logs` is appended."""
     url = _split(raw)
@@ -136,6 +164,20 @@ def full_endpoint(raw: str) -> str:
     """URL of an argument or a file: as it stands, but `/v1/logs` where no path is given."""
     url = _split(raw)
     return urlunsplit(url._replace(path=url.path or LOGS_PATH))
+
+
+def grpc_endpoint(raw: str) -> str:
+    """Scheme, host and port: OTLP/gRPC knows no path. Without a scheme `insecure` decides about TLS.
+
+    Example:
+        >>> grpc_endpoint("https://collector:4317/v1/logs"), grpc_endpoint("collector:4317")
+        ('https://collector:4317', 'collector:4317')
+    """
+    scheme, _, _ = raw.strip().rpartition("://")
+    url = _split(raw if scheme else f"http://{raw.strip()}")
+    if url.username or url.password:
+        raise ValueError("holds a user name, which gRPC does not send")
+    return f"{url.scheme}://{url.netloc}" if scheme else url.netloc
 
 
 def _split(raw: str) -> SplitResult:

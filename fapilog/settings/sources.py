@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,12 +20,14 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from fapilog import diagnostics
 from fapilog.errors import OffendingSetting, Problem
-from fapilog.settings import problems
+from fapilog.settings import parse, presets, problems
 from fapilog.settings.groups import nested
 from fapilog.settings.parse import Noted
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES, Row, Variable
 
 ARGUMENT = "argument"
+# Besides the headers, which are added one by one.
+_PRESET_FIELDS = ("endpoint", "protocol", "compression", "max_request_bytes")
 
 
 @dataclass
@@ -34,6 +37,8 @@ class Load:
     environ: Mapping[str, str]
     path: Path | None = None
     origins: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    preset_headers: frozenset[str] = frozenset()
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -48,6 +53,15 @@ def leaves(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") 
         else:
             found[f"{prefix}{key}"] = value
     return found
+
+
+def with_header_mapping(flat: dict[str, Any]) -> dict[str, Any]:
+    """Turn headers given as text into a mapping, to which a preset can add; wrong ones stay as they are."""
+    text = flat.get("otlp.headers")
+    if isinstance(text, str):
+        with suppress(ValueError):
+            return flat | {"otlp.headers": parse.headers(text)}
+    return flat
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +119,7 @@ class EnvironmentSource(_Source):
                     self.load.origins[row.name] = variable.name
                     break
         self._name_misspelt()
+        self.load.values |= found
         return nest(found)
 
     def _read(self, row: Row, variable: Variable, found: dict[str, Any]) -> bool:
@@ -158,7 +173,8 @@ class FileSource(_Source):
             if name not in self.load.origins:
                 self.load.origins[name] = str(self.load.path)
                 found[name] = value
-        return nest(found)
+        self.load.values |= found
+        return nest(with_header_mapping(found))
 
     def _content(self, path: Path) -> Mapping[str, Any]:
         try:
@@ -179,6 +195,46 @@ class FileSource(_Source):
         remedy = "check the path and the permissions" if code == "file-unreadable" else "correct the file"
         offender = OffendingSetting("path", repr(str(self.load.path)), ARGUMENT, remedy)
         self.load.problems.append(Problem(code, what, (offender,), remedy))
+
+
+class PresetSource(_Source):
+    """What `otlp.preset` says about the settings that nobody set. `presets.toml` holds the data."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Fill in the preset, if one was chosen."""
+        name = self._value("otlp.preset")
+        if name is None or name not in presets.load():
+            return {}  # the field itself refuses an unknown name
+        preset = presets.load()[name]
+        explicit = {str(key).lower() for key in self._value("otlp.headers") or {}}
+        wanted = {field for field in _PRESET_FIELDS if f"otlp.{field}" not in self.load.origins}
+        wanted |= {f"headers.{header}" for header in preset.headers if header not in explicit}
+        key = self._value("otlp.api_key")
+        facts = dict(self._value("otlp.preset_parameters") or {})
+        facts |= {"api_key": key.get_secret_value()} if key is not None else {}
+        gaps = presets.gaps(preset, facts, wanted)
+        self.load.problems += [self._problem(preset, gap) for gap in gaps]
+        if gaps:
+            return {}
+        found = presets.values(preset, facts, wanted)
+        self.load.preset_headers = frozenset(found.get("headers", ()))
+        for field_name in found:
+            self.load.origins.setdefault(f"otlp.{field_name}", f"preset {name}")
+        return {"otlp": found}
+
+    def _value(self, name: str) -> Any:
+        """The value of a setting as its field takes it; None when it is not given, or wrong."""
+        if name not in self.load.values:
+            return None
+        try:
+            return _adapter(self.settings_cls, name).validate_python(self.load.values[name])
+        except ValidationError:
+            return None
+
+    def _problem(self, preset: presets.Preset, gap: presets.Gap) -> Problem:
+        origin = self.load.origins["otlp.preset"]
+        setting = problems.setting("otlp.preset", preset.name, origin, gap.remedy)
+        return Problem("preset-incomplete", f"the preset {preset.name} {gap.what}", (setting,), gap.remedy)
 
 
 def _decoded(path: Path) -> object:

@@ -6,10 +6,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SecretStr,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from fapilog.settings import parse
+from fapilog.settings import parse, presets
 from fapilog.settings.explain import masked
 from fapilog.severity import Severity
 
@@ -111,8 +120,14 @@ def _headers(value: object) -> object:
     return value
 
 
-def _endpoint(value: str) -> str:
-    return str(_checked(parse.full_endpoint, value, "a full URL, such as http://localhost:4318/v1/logs"))
+def _endpoint(value: object, info: ValidationInfo) -> str:
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")
+    if info.field_name is None:  # read from a variable: its meaning depends on settings that are not read yet
+        return value
+    protocol = str(info.data.get("protocol", "http/protobuf"))
+    hint = "http://localhost:4317" if protocol == "grpc" else "http://localhost:4318/v1/logs"
+    return str(_checked(lambda raw: parse.endpoint(raw, protocol), value, f"a full URL, such as {hint}"))
 
 
 def _checked(check: Any, value: object, hint: str) -> object:
@@ -129,10 +144,17 @@ def _existing(value: Path) -> Path:
 
 
 def _protocol(value: object) -> object:
-    if value in ("grpc", "http/json"):
-        do = "http/protobuf (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)"
+    if value == "http/json":
+        do = "http/protobuf or grpc (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)"
         raise refuse(f"asks for OTLP over {value}, which is not in this version", do, "not-in-this-version")
     return value
+
+
+def _preset(value: object) -> object:
+    name = value.strip().lower() if isinstance(value, str) else value
+    if isinstance(name, str) and name not in presets.load():
+        raise refuse("names a preset that does not exist", f"one of {', '.join(presets.load())}")
+    return name
 
 
 def _durability(value: object) -> object:
@@ -170,12 +192,13 @@ Exporters = Annotated[tuple[str, ...], BeforeValidator(_exporters)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Attributes = Annotated[dict[str, str], BeforeValidator(_attributes), AfterValidator(FrozenDict)]
 Headers = Annotated[dict[str, SecretStr], BeforeValidator(_headers), AfterValidator(FrozenDict)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Endpoint = Annotated[str, PlainValidator(_endpoint)]
 PemFile = Annotated[Path, AfterValidator(_existing)]
 Flag = Annotated[bool, Field(strict=True)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=_LARGEST)]
 NotNegative = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
 Protocol = BeforeValidator(_protocol)
+Preset = Annotated[str, BeforeValidator(_preset)]
 Durability = BeforeValidator(_durability)
 RedactionMode = BeforeValidator(_redaction)
 Compliance = Annotated[tuple[str, ...], BeforeValidator(_compliance)]

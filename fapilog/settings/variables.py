@@ -135,16 +135,24 @@ _BUFFER = (
 )
 
 _OTLP_EXPORTER = (
+    Row("otlp.preset", (_ours("OTLP_PRESET", parse.word),), "one word", _FAPILOG),
+    Row("otlp.api_key", (_ours("OTLP_API_KEY", parse.text),), "text", _FAPILOG, secret=True),
+    Row(
+        "otlp.preset_parameters",
+        (_ours("OTLP_PRESET_PARAMETERS", parse.baggage),),
+        "key=value list, percent-encoded",
+        _FAPILOG,
+    ),
+    Row("otlp.protocol", _otlp("PROTOCOL", parse.word), "one word", _OTEL),
     Row(
         "otlp.endpoint",
         (
-            Variable("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", parse.signal_endpoint, lenient=False),
-            Variable("OTEL_EXPORTER_OTLP_ENDPOINT", parse.base_endpoint, lenient=False),
+            Variable("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", parse.SignalUrl, lenient=False),
+            Variable("OTEL_EXPORTER_OTLP_ENDPOINT", parse.BaseUrl, lenient=False),
         ),
         "URL",
         _OTEL,
     ),
-    Row("otlp.protocol", _otlp("PROTOCOL", parse.word), "one word", _OTEL),
     Row(
         "otlp.headers",
         _otlp("HEADERS", parse.headers, lenient=False),

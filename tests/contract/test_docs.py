@@ -18,7 +18,16 @@ from fapilog.settings.variables import ROWS, VARIABLE_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-GENERATED = ["cli.md", "environment.md", "errors.md", "events.md", "plugins.md", "settings.md"]
+SEND_TO_VENDORS = "../how-to/send_to_vendors.md"
+GENERATED = [
+    "cli.md",
+    "environment.md",
+    "errors.md",
+    "events.md",
+    "plugins.md",
+    "settings.md",
+    SEND_TO_VENDORS,
+]
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,8 @@ EXAMPLES = {
     "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": ("512", 512),
     "FAPILOG_SHUTDOWN_TIMEOUT_MILLIS": ("1", 1),
     "OTEL_BLRP_EXPORT_TIMEOUT": ("9", 9),
+    "FAPILOG_OTLP_API_KEY": ("secret", "***"),
+    "FAPILOG_OTLP_PRESET_PARAMETERS": ("region=eu,log_group=a%2Cb", {"region": "eu", "log_group": "a,b"}),
     "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": ("http://u:p@h:1", "http://***@h:1/"),
     "OTEL_EXPORTER_OTLP_ENDPOINT": ("http://h:1/base/", "http://h:1/base/v1/logs"),
     "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": ("http/protobuf", "http/protobuf"),
@@ -79,6 +81,7 @@ EXAMPLES = {
 }
 # These need each other or have no value in this version; they have tests of their own.
 ELSEWHERE = {
+    "FAPILOG_OTLP_PRESET",
     "FAPILOG_SPOOL_DIRECTORY",
     *(f"OTEL_EXPORTER_OTLP_{logs}CLIENT_{part}" for logs in ("", "LOGS_") for part in ("KEY", "CERTIFICATE")),
 }
@@ -114,6 +117,61 @@ def test_a_variable_reaches_its_setting(variable, load, notices):
 def test_client_certificate_and_key_reach_their_settings_together(load):
     otlp = load({f"OTEL_EXPORTER_OTLP_CLIENT_{part}": PEM for part in ("KEY", "CERTIFICATE")}).otlp
     assert (str(otlp.client_key), str(otlp.client_certificate)) == (PEM, PEM)
+
+
+ENDPOINTS = [
+    # protocol, variable, text, endpoint
+    ("grpc", None, None, "http://localhost:4317"),
+    ("http/protobuf", None, None, "http://localhost:4318/v1/logs"),
+    ("grpc", "OTEL_EXPORTER_OTLP_ENDPOINT", "https://h:4317", "https://h:4317"),
+    ("grpc", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4317/base/", "http://h:4317"),
+    ("grpc", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://h", "https://h"),
+    ("grpc", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "h:4317", "h:4317"),
+    ("grpc", "OTEL_EXPORTER_OTLP_ENDPOINT", " [::1]:4317 ", "[::1]:4317"),
+]
+
+
+@pytest.mark.parametrize(("protocol", "variable", "raw", "endpoint"), ENDPOINTS)
+def test_the_protocol_decides_what_an_endpoint_means(protocol, variable, raw, endpoint, load):
+    environ = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol} | ({variable: raw} if variable else {})
+    assert load(environ).otlp.endpoint == endpoint
+
+
+@pytest.mark.parametrize("origin", ["argument", "file"])
+def test_the_protocol_of_an_argument_or_a_file_decides_about_the_variable_too(origin, load, tmp_path):
+    path = tmp_path / "fapilog.yaml"
+    path.write_text("otlp: {protocol: grpc}\n")
+    given = {"path": path} if origin == "file" else {"otlp": {"protocol": "grpc"}}
+    settings = load({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4317"}, **given)
+    assert (settings.otlp.endpoint, settings.origin("otlp.endpoint")) == (
+        "http://h:4317",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "clause"),
+    [
+        ("http://u:hunter2@h:1", "holds a user name, which gRPC does not send"),
+        ("ftp://h", "is not a URL with http:// or https:// and a host"),
+        ("h:port", "is not a URL"),
+        ("", "is not a URL with http:// or https:// and a host"),
+    ],
+)
+def test_an_endpoint_that_grpc_cannot_use_is_an_error(raw, clause, load):
+    with pytest.raises(ConfigurationError) as caught:
+        load({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, otlp={"endpoint": raw})
+    assert caught.value.what == f"otlp.endpoint {clause}"
+    assert "hunter2" not in str(caught.value)
+
+
+def test_grpc_knows_no_zstd(load):
+    with pytest.raises(ConfigurationError) as caught:
+        load({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"})
+    assert (caught.value.code, caught.value.remedy) == (
+        "protocol-conflict",
+        "set OTEL_EXPORTER_OTLP_COMPRESSION to gzip or none, or OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf",
+    )
 
 
 IGNORED = {
@@ -196,13 +254,8 @@ def test_wrong_headers_are_an_error_that_does_not_show_them(load):
         ({"FAPILOG_SPOOL_DIRECTORY": "/var/spool"}, "set FAPILOG_SPOOL_DIRECTORY to nothing: leave it out"),
         ({"FAPILOG_REDACTION": "scan"}, "set FAPILOG_REDACTION to keys"),
         (
-            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
-            "set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf"
-            " (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)",
-        ),
-        (
             {"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/json"},
-            "set OTEL_EXPORTER_OTLP_LOGS_PROTOCOL to http/protobuf"
+            "set OTEL_EXPORTER_OTLP_LOGS_PROTOCOL to http/protobuf or grpc"
             " (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)",
         ),
     ],
