@@ -3,7 +3,7 @@
 Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog's own modules.
 """
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from typing import Any, final
 
 from opentelemetry.context import Context
@@ -11,6 +11,7 @@ from opentelemetry.context import Context
 from fapilog.event import LogEvent
 
 __all__ = [
+    "Batch",
     "BoundAttributes",
     "Completed",
     "Logger",
@@ -150,20 +151,156 @@ class Pipeline:
     Making it starts nothing; the first record starts the native threads. In a forked child it is a new, empty
     pipeline with the same settings: the inherited records belong to the parent.
 
+    Sealed blocks wait in a log that every exporter reads with a cursor of its own. Native exporters have
+    threads for that. For exporters of kind `python` a delivery loop polls `wake_fd`, then calls `claim` until
+    it gives None, and `settle` or `release` for each batch. With `batch_processors` no cursor sees a block
+    before `claim_unprocessed` gave it out and `processed` took it back. None of these calls waits; all may be
+    made on any thread. Where an exporter is named, another name is a ValueError.
+
+    The dict's key `exporters` lists dicts with `name` (unique: the key in the ledger) and `kind`: `otlp_http`
+    (further keys as `fapilog.exporters.otlp.native_settings` gives them) or `python` (`compression`: how
+    blocks wait in memory, `none`, `gzip` or `zstd`). Blocks are compressed once, as the first exporter wants
+    them; an OTLP exporter that wants another codec compresses again. `on_start` is called once, on the thread
+    of the first record and before it is stored, and again with the first record in a forked child: the place
+    to start threads.
+
     Raises:
         TypeError: If the dict lacks a setting or one has the wrong type.
-        ValueError: If a certificate or the endpoint cannot be used.
+        ValueError: If a certificate or the endpoint cannot be used, or two exporters have one name.
     """
 
     def __new__(cls, settings: dict[str, Any]) -> Pipeline: ...
     def force_flush(self, timeout_millis: int) -> bool:
-        """Wait without the interpreter lock until nothing accepted before is pending; False: too late."""
+        """Wait without the interpreter lock until nothing accepted before is pending; False: too late.
+
+        Waits for every exporter, Python ones too: never call it on the thread that runs the delivery loop.
+        """
 
     def shutdown(self, timeout_millis: int) -> bool:
-        """Refuse records, drain, end the threads, count the rest as dropped. True when nothing was left."""
+        """Refuse records, drain, end the threads, count the rest as dropped. True when nothing was left.
+
+        Waits for every exporter, as `force_flush` does. Afterwards `claim` and `claim_unprocessed` give None,
+        and what is settled late is ignored.
+        """
+
+    @property
+    def closing(self) -> bool:
+        """True from the beginning of `shutdown`."""
+
+    def wake_fd(self) -> int:
+        """Return a descriptor that polls readable when the delivery loop may have work.
+
+        Work is: a block to claim or to process, one that was given back, refused headers, the beginning of a
+        flush or shutdown. Wakes add up to one; it is readable at first. Call `clear_wake`, then look for all
+        work. An eventfd on Linux, a pipe elsewhere; never close it. A forked child has another one.
+
+        Raises:
+            OSError: If the process may open no more descriptors.
+        """
+
+    def clear_wake(self) -> bool:
+        """Make the descriptor unreadable until the next wake; True when it was readable. Never waits."""
+
+    def claim(self, exporter: str) -> Batch | None:
+        """Return the oldest batch that a Python exporter has to deliver; None: nothing now. Never waits.
+
+        The batch stays in flight, and overflow spares it, until it is settled or released.
+        """
+
+    def settle(
+        self,
+        exporter: str,
+        sequence: int,
+        *,
+        delivered: int = 0,
+        rejected: int = 0,
+        dropped: Mapping[str, int] | None = None,
+    ) -> None:
+        """Say what became of a claimed batch, or of a part of its records; the rest stays in flight.
+
+        More records than are undecided are cut off; a batch that is not in flight is ignored. So the ledger
+        adds up whatever is said.
+
+        Args:
+            exporter: Who claimed it.
+            sequence: `Batch.sequence`.
+            delivered: Records acknowledged.
+            rejected: Records refused for good.
+            dropped: Records given up, by reason (`fapilog.ledger.ExporterLedger`).
+
+        Raises:
+            ValueError: If a reason is unknown.
+        """
+
+    def release(self, exporter: str, sequence: int) -> None:
+        """Give a claimed batch back, undelivered: `claim` returns it again, before younger ones."""
+
+    def claim_unprocessed(self) -> Batch | None:
+        """Return the oldest batch that waits for the batch processors, uncompressed; None: nothing now."""
+
+    def processed(self, sequence: int, request: bytes | None) -> None:
+        """Take a batch back from the batch processors and show it to the exporters.
+
+        Compresses it without the interpreter lock. A batch that is not with the processors is ignored.
+
+        Args:
+            sequence: `Batch.sequence`.
+            request: The uncompressed request that stands in its place, already redacted (`encode` does);
+                records that it has no longer are dropped as `processed`. None: the batch as it was.
+
+        Raises:
+            ValueError: If it is not a request, or has more records than the batch; the batch is still with
+                the processors then.
+        """
+
+    def encode(self, records: Iterable[tuple[Any, ...]]) -> bytes:
+        """Encode records of other sources as one uncompressed `ExportLogsServiceRequest`.
+
+        Values are read, limited, redacted and cut under this pipeline's policy, as those of a log call.
+        Records are grouped by resource, then scope, in order of first appearance. A field of the wrong type
+        gets its default; a record that is not such a tuple is left out, and told as `capture-failed`.
+
+        Args:
+            records: Tuples of scope_name, scope_version, scope_schema_url, scope_attributes (mapping or
+                None), resource (from `encode_resource`), time_unix_nano, observed_time_unix_nano,
+                severity_number, severity_text, body, attributes (mapping or None), event_name, trace_id,
+                span_id, trace_flags, dropped_attributes_count.
+
+        Raises:
+            TypeError: If `records` cannot be iterated.
+        """
+
+    def set_resource(self, resource: bytes) -> None:
+        """Describe the process (from `encode_resource`) in blocks sealed from now on; forked children too."""
+
+    def set_headers(self, exporter: str, headers: list[tuple[str, str]]) -> None:
+        """Replace the configured request headers of an OTLP/HTTP exporter, from its next attempt on.
+
+        Forked children get them too. Resets `headers_refused`.
+
+        Raises:
+            ValueError: If a header is not allowed in HTTP or is the exporter's own; the old ones stay.
+        """
+
+    def headers_refused(self, exporter: str) -> bool:
+        """Tell whether the endpoint answered 401 or 403 to the headers as they are now.
+
+        Only for an OTLP/HTTP exporter with `refreshes_headers`: it tries again after a pause, and wakes the
+        delivery loop. Others count such a request as rejected.
+        """
 
     def ledger(self) -> dict[str, Any]:
         """Return every term of the ledger, read at one moment."""
+
+    def exporter_stats(self) -> dict[str, Any]:
+        """Return what the stages behind the caller did, for self-observability.
+
+        `exporters`: by name `in_flight_records`, `send_nanos` (time inside attempts, of all threads),
+        `operations` (finished since the last call, oldest first: seconds with all attempts, HTTP status or 0,
+        `error.type` or "", records) and `operations_left_out` (at most 1 024 wait). `seal`: `nanos`,
+        `records`. `memory`: `chunk_bytes`, `block_bytes`, `scope_bytes`. Totals are since the start. Python
+        exporters measure themselves.
+        """
 
     def pressure(self) -> tuple[int, int]:
         """Return the memory in use, in bytes, and the severity below which records are shed (0: none)."""
@@ -190,6 +327,37 @@ class Pipeline:
 
     def remove_tap(self, tap: Callable[[bytes, str], object]) -> None:
         """Stop calling a tap; an unknown one is ignored."""
+
+@final
+class Batch:
+    """A frozen view of one sealed block of records."""
+
+    @property
+    def sequence(self) -> int:
+        """Its position in the pipeline's log of blocks, from 0."""
+
+    @property
+    def records(self) -> int:
+        """Log records inside."""
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size of the request before compression."""
+
+    @property
+    def encoding(self) -> str:
+        """How `body` is compressed: `gzip`, `zstd` or "" (not)."""
+
+    @property
+    def body(self) -> bytes:
+        """The request as it would go over the wire; a copy."""
+
+    def otlp_bytes(self) -> bytes:
+        """Return the uncompressed `ExportLogsServiceRequest`.
+
+        Raises:
+            ValueError: If the block is damaged.
+        """
 
 @final
 class PipelineHandle:

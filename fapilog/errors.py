@@ -150,6 +150,16 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "The operating system refused a native thread; records wait in memory.",
             "Raise the process's thread limit.",
         ),
+        "start-failed": CodeEntry(
+            "FapilogError",
+            "Python exporters and processors could not be started; their records wait in memory.",
+            "Look at the message; native exporters deliver meanwhile.",
+        ),
+        "records-lost": CodeEntry(
+            "FapilogError",
+            "Records were still waiting for an exporter when nobody could deliver them any more.",
+            "Call `shutdown()` on the provider, and raise its timeout if it ran out.",
+        ),
         "already-configured": CodeEntry(
             "LifecycleError",
             "`configure_otel()` was called again with other arguments.",

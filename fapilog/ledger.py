@@ -26,7 +26,7 @@ class ExporterLedger:
         delivered: Acknowledged by the receiver (console: written).
         rejected: Refused by the receiver for good (console: the stream could not be written).
         dropped: Lost, by reason: `overflow_oldest`, `overflow_newest`, `wait_timeout`, `not_awaited`,
-            `expired`, `shutdown`.
+            `expired`, `shutdown`, `processed` (left out by a batch processor), `encode_failed`.
         pending: Held in memory, not decided yet. Counted where the records lie, not computed.
     """
 

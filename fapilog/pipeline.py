@@ -6,7 +6,7 @@ reads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from opentelemetry.sdk.resources import Resource
 
@@ -22,13 +22,23 @@ from fapilog.severity import Severity
 _NEVER = 25
 
 
-def build(settings: Settings, resource: Resource, exporters: Sequence[str]) -> _native.Pipeline:
+def build(
+    settings: Settings,
+    resource: Resource,
+    exporters: Sequence[str | Mapping[str, object]],
+    *,
+    batch_processors: bool = False,
+    on_start: Callable[[], object] | None = None,
+) -> _native.Pipeline:
     """Make the native pipeline: stages 2 to 7 behind one object. Starts no thread.
 
     Args:
         settings: Validated settings.
         resource: Attached to every record.
-        exporters: Names from `otlp`, `console`; none of them: records are only counted.
+        exporters: Names from `otlp`, `console`, and exporters as the native side takes them
+            (`_native.Pipeline`); none of them: records are only counted.
+        batch_processors: Whether sealed blocks wait for batch processors.
+        on_start: Called with the first record of a process, in a forked child too.
 
     Raises:
         ConfigurationError: `setting-invalid`, if a certificate, the endpoint or a proxy cannot be used.
@@ -52,7 +62,9 @@ def build(settings: Settings, resource: Resource, exporters: Sequence[str]) -> _
         "buffer": _buffer(settings),
         "sequenced": settings.sequence,
         # 6 export and 7 settle
-        "otlp": otlp.native_settings(settings.otlp) if "otlp" in exporters else None,
+        "exporters": _exporters(settings, exporters),
+        "batch_processors": batch_processors,
+        "on_start": on_start,
         "console": _console(settings) if "console" in exporters else None,
     }
     try:
@@ -104,6 +116,18 @@ def _buffer(settings: Settings) -> dict[str, object]:
         "record_bytes": buffer.record_bytes,
         "schedule_delay_millis": buffer.schedule_delay_millis,
     }
+
+
+def _exporters(
+    settings: Settings, exporters: Sequence[str | Mapping[str, object]]
+) -> list[dict[str, object]]:
+    """One cursor of the backlog each, in order; the console has none, it writes on the caller."""
+    known = {"otlp": lambda: {"name": "otlp", "kind": "otlp_http", **otlp.native_settings(settings.otlp)}}
+    return [
+        known[exporter]() if isinstance(exporter, str) else dict(exporter)
+        for exporter in exporters
+        if exporter != "console"
+    ]
 
 
 def _console(settings: Settings) -> dict[str, object]:

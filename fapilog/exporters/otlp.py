@@ -40,6 +40,7 @@ def native_settings(settings: OtlpSettings) -> dict[str, object]:
         "max_backoff_millis": settings.retry.max_backoff_millis,
         "max_retry_after_millis": settings.retry.max_retry_after_millis,
         "max_elapsed_millis": settings.retry.max_elapsed_millis,
+        "refreshes_headers": False,
     }
 
 

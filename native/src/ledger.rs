@@ -44,26 +44,46 @@ pub enum DropReason {
     Expired,
     /// Still undelivered when the deadline of `shutdown` passed.
     Shutdown,
+    /// A batch processor left it out.
+    Processed,
+    /// An exporter could not put it into its own format.
+    EncodeFailed,
 }
 
 impl DropReason {
     /// Every reason, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; DROPS.len()] = [
         Self::OverflowOldest,
         Self::OverflowNewest,
         Self::WaitTimeout,
         Self::NotAwaited,
         Self::Expired,
         Self::Shutdown,
+        Self::Processed,
+        Self::EncodeFailed,
     ];
+
+    /// The reason called `name` in [`DROPS`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        DROPS.iter().zip(Self::ALL).find(|(known, _)| **known == name).map(|(_, reason)| reason)
+    }
 }
 
 /// The names of [`Refusal`], in order.
 pub const REFUSALS: [&str; 7] =
     ["shed", "shut_down", "capture_failed", "sampled", "rate_limited", "deduplicated", "repeated"];
 /// The names of [`DropReason`], in order.
-pub const DROPS: [&str; 6] =
-    ["overflow_oldest", "overflow_newest", "wait_timeout", "not_awaited", "expired", "shutdown"];
+pub const DROPS: [&str; 8] = [
+    "overflow_oldest",
+    "overflow_newest",
+    "wait_timeout",
+    "not_awaited",
+    "expired",
+    "shutdown",
+    "processed",
+    "encode_failed",
+];
 
 /// Records lost by one exporter, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,7 +92,7 @@ pub struct Drops([u64; DROPS.len()]);
 impl Drops {
     /// Adds `records` to `reason`.
     pub fn add(&mut self, reason: DropReason, records: u64) {
-        self.0[reason as usize] += records;
+        self.0[reason as usize] = self.0[reason as usize].saturating_add(records);
     }
 
     /// Records lost for `reason`.
@@ -96,7 +116,42 @@ impl Drops {
     /// Sum over all reasons.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+/// What became of a block, or of a part of it, at one exporter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// Acknowledged records.
+    pub delivered: u64,
+    /// Records the receiver refused for good.
+    pub rejected: u64,
+    /// Records given up.
+    pub dropped: Drops,
+}
+
+impl Settlement {
+    /// Records this settlement decides.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.delivered.saturating_add(self.rejected).saturating_add(self.dropped.total())
+    }
+
+    /// The part that a block with `left` undecided records can take, so that no record is decided twice.
+    #[must_use]
+    pub fn at_most(self, mut left: u64) -> Self {
+        let mut take = |records: u64| {
+            let taken = records.min(left);
+            left -= taken;
+            taken
+        };
+        let (delivered, rejected) = (take(self.delivered), take(self.rejected));
+        let mut dropped = Drops::default();
+        for reason in DropReason::ALL {
+            dropped.add(reason, take(self.dropped.get(reason)));
+        }
+        Self { delivered, rejected, dropped }
     }
 }
 
@@ -115,6 +170,8 @@ pub struct ExporterCounts {
     pub dropped: Drops,
     /// Held in memory, undecided.
     pub pending: u64,
+    /// Of these, records in a block that the exporter works on.
+    pub in_flight: u64,
 }
 
 /// Every term of both equations at one moment.

@@ -2,13 +2,13 @@
 //!
 //! | stage | module | thread |
 //! |---|---|---|
-//! | 1 emit | `python::logger`, [`rules`], [`process`] | caller |
+//! | 1 emit | `python::logger`, [`rules`], [`process`], [`emit_counts`] | caller |
 //! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] | caller |
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`] | caller |
 //! | 4 append | [`buffer`] | caller |
-//! | 5 seal | [`seal`], [`compress`], into [`block`] | sealer |
-//! | 6 export | [`backlog`], [`export`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes | senders |
-//! | 7 settle | [`ledger`], [`losses`], [`notices`] | as 6 |
+//! | 5 seal | [`seal`], [`reseal`], [`compress`], into [`block`] | sealer |
+//! | 6 export | [`cursors`] in [`backlog`], [`exporters`], [`export`], [`claims`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes | senders |
+//! | 7 settle | [`ledger`], [`losses`], [`notices`], [`meters`] | as 6 |
 //!
 //! [`pipeline`] wires them. Only `python` knows an interpreter; everything else is plain Rust.
 
@@ -31,19 +31,26 @@ pub mod truncate;
 pub mod buffer;
 
 pub mod compress;
+pub mod reseal;
 pub mod seal;
 
 pub mod backlog;
+pub mod claims;
 pub mod console;
+pub mod cursors;
 pub mod decode;
 pub mod encode;
 pub mod export;
+pub mod exporters;
 pub mod request;
+pub mod wake;
 
 pub mod ledger;
 pub mod losses;
+pub mod meters;
 pub mod notices;
 
+pub mod emit_counts;
 pub mod pipeline;
 
 #[cfg(feature = "python")]

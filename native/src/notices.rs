@@ -21,6 +21,15 @@ pub struct Notice {
     pub message: String,
 }
 
+/// What an exporter delivers to, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// URL or path, without credentials; with the exporter's name where there may be several.
+    pub shown: String,
+    /// What to do when it takes nothing.
+    pub remedy: &'static str,
+}
+
 /// A bounded mailbox with a cheap "anything there?".
 #[derive(Debug, Default)]
 pub struct Notices {
@@ -60,13 +69,14 @@ impl Notices {
     }
 
     /// Tells what a sender met.
-    pub fn sender(&self, endpoint: &str, event: &SenderEvent) {
+    pub fn sender(&self, target: &Target, event: &SenderEvent) {
+        let Target { shown: endpoint, remedy } = target;
         match event {
             SenderEvent::Unreachable { cause } => self.say(
                 "endpoint-unreachable",
                 format!(
                     "cannot deliver to {endpoint} ({cause}); records wait in memory and delivery is tried again. \
-                     Start a collector there or set OTEL_EXPORTER_OTLP_ENDPOINT."
+                     {remedy}"
                 ),
             ),
             SenderEvent::Recovered { attempts } => {

@@ -4,75 +4,32 @@
 //! senders; [`Pipeline::shutdown`] drains within its deadline. After a fork the child makes a new pipeline from the
 //! same settings and never touches the inherited one: its records belong to the parent.
 
-use crate::backlog::{Backlog, Settlement};
-use crate::block::{Block, Codec};
+use crate::backlog::Backlog;
+use crate::block::Codec;
 use crate::buffer::{Appended, Buffer};
+use crate::claims::NativeSource;
 use crate::clock::Clock;
-use crate::decode::RecordView;
-use crate::export::http::{HttpTransport, TransportError};
-use crate::export::pace::Pace;
-use crate::export::sender::{BlockSource, Outcome, Sender, SenderEvent, SenderSettings};
-use crate::ledger::{DropReason, Drops, Refusal, Snapshot};
-use crate::losses::{self, Losses};
+use crate::emit_counts::EmitCounts;
+use crate::export::http::TransportError;
+use crate::export::sender::Sender;
+use crate::exporters::{seal_codec, Exporter};
+use crate::ledger::{DropReason, Refusal, Snapshot};
+use crate::losses::Losses;
+use crate::meters::SealMeter;
 use crate::notices::Notices;
-use crate::record::RecordWriter;
-use crate::redact::{redact, FrameSettings, Policy, Redacted};
-use crate::scopes::{Scope, Scopes};
+use crate::record::{Meta, RecordWriter};
+use crate::redact::{redact, FrameSettings, Redacted};
+use crate::scopes::Scopes;
 use crate::seal::Sealer;
-use crate::settings::{BufferSettings, OtlpSettings};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::settings::Settings;
+use crate::wake::Wake;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The one buffered exporter so far; Python exporters get further cursors.
-const OTLP: usize = 0;
-const OTLP_NAME: &str = "otlp";
 /// Ample for a compressor and a TLS connection.
 const THREAD_STACK_BYTES: usize = 512 * 1024;
-
-/// Everything one pipeline is made from; frozen.
-#[derive(Debug)]
-pub struct Settings {
-    /// Stage 4 and 5.
-    pub buffer: BufferSettings,
-    /// Stage 6; `None`: no native exporter.
-    pub otlp: Option<OtlpSettings>,
-    /// Stage 3.
-    pub policy: Policy,
-    /// Whether records carry `fapilog.sequence`.
-    pub sequenced: bool,
-    /// `ResourceLogs` fields other than the scopes, encoded by Python's resource.
-    pub resource: Vec<u8>,
-}
-
-/// Counters of stage 1 and of exporters that run on the caller. Plain adds: the interpreter lock serialises writers.
-#[derive(Debug, Default)]
-pub struct EmitCounts {
-    filtered: AtomicU64,
-    console: AtomicU64,
-    console_failed: AtomicU64,
-}
-
-impl EmitCounts {
-    /// Counts a call below the logger's level.
-    #[inline]
-    pub fn filtered(&self) {
-        self.filtered.store(self.filtered.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    /// Counts a record that went to the console, or failed to.
-    pub fn console(&self, written: bool) {
-        let counter = if written { &self.console } else { &self.console_failed };
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    /// Records written to the console, and records that could not be.
-    #[must_use]
-    pub fn console_counts(&self) -> (u64, u64) {
-        (self.console.load(Ordering::Relaxed), self.console_failed.load(Ordering::Relaxed))
-    }
-}
 
 /// One isolated path from call to acknowledgement.
 pub struct Pipeline {
@@ -83,21 +40,26 @@ pub struct Pipeline {
     scopes: Scopes,
     buffer: Buffer,
     backlog: Arc<Backlog>,
-    transport: Option<Arc<HttpTransport>>,
+    /// In the order of the backlog's cursors.
+    exporters: Vec<Exporter>,
+    resource: RwLock<Arc<Vec<u8>>>,
+    wake: Arc<Wake>,
     notices: Notices,
     losses: Losses,
+    sealing: SealMeter,
     started: AtomicBool,
     closing: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Pipeline {
-    /// Builds the stages; starts nothing. Fails when the transport's files or URL are wrong.
+    /// Builds the stages; starts nothing. Fails when a transport's files or URL are wrong.
     pub fn new(settings: Arc<Settings>) -> Result<Arc<Self>, TransportError> {
-        let transport = settings.otlp.as_ref().map(HttpTransport::new).transpose()?.map(Arc::new);
-        let exporters: &[&str] = if transport.is_some() { &[OTLP_NAME] } else { &[] };
-        let backlog = Arc::new(Backlog::new(exporters));
-        let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), transport.is_some());
+        let exporters = settings.exporters.iter().map(Exporter::new).collect::<Result<Vec<_>, _>>()?;
+        let names: Vec<&str> = exporters.iter().map(|exporter| exporter.name.as_str()).collect();
+        let wake = Arc::new(Wake::default());
+        let backlog = Arc::new(Backlog::new(&names, settings.batch_processors, Arc::clone(&wake)));
+        let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), !exporters.is_empty());
         let frame =
             FrameSettings { record_bytes: settings.buffer.record_bytes, sequenced: settings.sequenced };
         Ok(Arc::new(Self {
@@ -107,9 +69,12 @@ impl Pipeline {
             counts: EmitCounts::default(),
             buffer,
             backlog,
-            transport,
+            exporters,
+            resource: RwLock::new(Arc::new(settings.resource.clone())),
+            wake,
             notices: Notices::default(),
             losses: Losses::default(),
+            sealing: SealMeter::default(),
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             threads: Mutex::default(),
@@ -117,51 +82,9 @@ impl Pipeline {
         }))
     }
 
-    /// What the pipeline was made from.
-    #[must_use]
-    pub fn settings(&self) -> &Arc<Settings> {
-        &self.settings
-    }
-
-    /// Stage 1's counters.
-    #[must_use]
-    pub fn emit_counts(&self) -> &EmitCounts {
-        &self.counts
-    }
-
-    /// The clock that stamps records.
-    #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// The scopes seen so far.
-    #[must_use]
-    pub fn scopes(&self) -> &Scopes {
-        &self.scopes
-    }
-
-    /// True from the beginning of [`Self::shutdown`].
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
-    }
-
-    /// Stage 4.
-    #[must_use]
-    pub fn buffer(&self) -> &Buffer {
-        &self.buffer
-    }
-
-    /// Faults waiting to be told to the application's `on_error`.
-    #[must_use]
-    pub fn notices(&self) -> &Notices {
-        &self.notices
-    }
-
     /// Stage 3: the record in `writer`, without secrets, as a frame.
     #[inline]
-    pub fn redact<'a>(&self, writer: &'a mut RecordWriter, meta: crate::record::Meta) -> Redacted<'a> {
+    pub fn redact<'a>(&self, writer: &'a mut RecordWriter, meta: Meta) -> Redacted<'a> {
         redact(writer, meta, self.frame)
     }
 
@@ -171,19 +94,26 @@ impl Pipeline {
         self.buffer.append(record, scope)
     }
 
-    /// Starts the native threads, once. A thread that cannot start is a notice, not an error.
-    pub fn start(self: &Arc<Self>) {
-        if self.transport.is_none() || self.started.swap(true, Ordering::AcqRel) {
-            return;
+    /// Starts the native threads. True the first time. A thread that cannot start is a notice, not an error.
+    pub fn start(self: &Arc<Self>) -> bool {
+        if self.started.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        if self.exporters.is_empty() {
+            return true;
         }
         let sealer = Arc::clone(self);
         self.spawn("fapilog-seal", move || sealer.run_sealer());
-        let in_flight = self.settings.otlp.as_ref().map_or(1, |otlp| otlp.max_in_flight.max(1));
-        let pace = Arc::new(Pace::new());
-        for index in 0..in_flight {
-            let (pipeline, pace) = (Arc::clone(self), Arc::clone(&pace));
-            self.spawn(&format!("fapilog-send-{index}"), move || pipeline.run_sender(&pace));
+        let native = self.exporters.iter().enumerate();
+        let threads = native.flat_map(|(cursor, exporter)| {
+            let threads = exporter.native.as_ref().map_or(0, |native| native.threads);
+            (0..threads).map(move |_| cursor)
+        });
+        for (index, cursor) in threads.enumerate() {
+            let pipeline = Arc::clone(self);
+            self.spawn(&format!("fapilog-send-{index}"), move || pipeline.run_sender(cursor));
         }
+        true
     }
 
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) {
@@ -195,39 +125,35 @@ impl Pipeline {
         }
     }
 
-    /// Stage 5 until the buffer is closed and empty.
+    /// Stage 5 until the buffer is closed and empty. What batch processors will read is compressed behind them.
     fn run_sealer(&self) {
-        let codec = self.settings.otlp.as_ref().map_or(Codec::Identity, |otlp| otlp.codec);
-        let mut sealer = Sealer::new(codec);
+        let mut sealer = Sealer::new(if self.is_gated() { Codec::Identity } else { self.codec() });
         while let Some(chunk) = self.buffer.next_chunk() {
-            let block = sealer.seal(&chunk, &self.scopes.prefixes(&self.settings.resource));
+            let resource = self.resource();
+            let block =
+                self.sealing.time(chunk.records, || sealer.seal(&chunk, &self.scopes.prefixes(&resource)));
             self.buffer.sealed(chunk, block);
         }
         self.backlog.drain();
     }
 
-    /// Stages 6 and 7 until the backlog is stopped.
-    fn run_sender(&self, pace: &Pace) {
-        if let (Some(transport), Some(otlp)) = (&self.transport, &self.settings.otlp) {
-            let settings = SenderSettings::new(otlp, is_protected);
-            Sender { transport: transport.as_ref(), source: self, pace, settings: &settings }.run();
-        }
+    /// Stages 6 and 7 of one exporter until the backlog is stopped.
+    fn run_sender(&self, cursor: usize) {
+        let Some(exporter) = self.exporters.get(cursor).and_then(|exporter| exporter.native.as_ref()) else {
+            return;
+        };
+        let source = NativeSource { pipeline: self, cursor, exporter };
+        let sender = Sender {
+            transport: exporter.transport.as_ref(),
+            source: &source,
+            pace: &exporter.pace,
+            settings: &exporter.settings,
+            meter: &exporter.meter,
+        };
+        sender.run();
     }
 
-    /// Logs a WARN record of our own. False when the buffer did not take it.
-    fn log(&self, scope: &Scope, write: &dyn Fn(&mut RecordWriter)) -> bool {
-        if self.is_closing() {
-            return false;
-        }
-        let now = self.clock.now_nanos();
-        let mut writer = RecordWriter::new();
-        writer.begin(now, now, &losses::SEVERITY, None);
-        write(&mut writer);
-        let mut record = self.redact(&mut writer, losses::META);
-        matches!(self.append(&mut record, self.scopes.id(scope)), Appended::Stored(_))
-    }
-
-    /// Waits until nothing that was accepted before the call is pending. False at the deadline.
+    /// Waits until nothing that was accepted before the call is pending at any exporter. False at the deadline.
     #[must_use]
     pub fn force_flush(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
@@ -235,13 +161,29 @@ impl Pipeline {
         if !self.started.load(Ordering::Acquire) {
             return ticket == 0;
         }
+        self.wake.wake();
         self.buffer.wait_sealed(ticket, deadline) && self.backlog.wait_settled(self.backlog.end(), deadline)
+    }
+
+    /// As [`Self::force_flush`] when Python is gone: waits for the native exporters only. Returns the records that are
+    /// pending then.
+    #[must_use]
+    pub fn last_flush(&self, timeout: Duration) -> u64 {
+        let deadline = Instant::now() + timeout;
+        let ticket = self.buffer.rotate();
+        if self.started.load(Ordering::Acquire) && self.buffer.wait_sealed(ticket, deadline) {
+            let native: Vec<usize> =
+                (0..self.exporters.len()).filter(|cursor| self.exporters[*cursor].native.is_some()).collect();
+            let _ = self.backlog.wait_settled_by(&native, self.backlog.end(), deadline);
+        }
+        self.snapshot().exporters.iter().map(|exporter| exporter.pending).max().unwrap_or(0)
     }
 
     /// Refuses new records; what is there is delivered, and then the threads end by themselves.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
         self.buffer.close();
+        self.wake.wake();
     }
 
     /// Refuses new records, drains within `timeout`, then stops the threads. What is left is dropped and counted.
@@ -252,6 +194,7 @@ impl Pipeline {
         self.close();
         let drained = self.force_flush(deadline.saturating_duration_since(Instant::now()));
         self.backlog.stop();
+        self.wake.wake();
         self.join_until(deadline + Duration::from_millis(50));
         self.buffer.abandon(DropReason::Shutdown);
         self.backlog.abandon(DropReason::Shutdown);
@@ -276,7 +219,7 @@ impl Pipeline {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let (buffer, mut exporters) = self.buffer.counts(|| self.backlog.counts());
-        let filtered = self.counts.filtered.load(Ordering::Relaxed);
+        let filtered = self.counts.filtered_count();
         for exporter in &mut exporters {
             exporter.accepted = buffer.accepted;
             exporter.pending += buffer.pending;
@@ -297,38 +240,100 @@ impl Pipeline {
     pub fn refuse(&self, reason: Refusal) {
         self.buffer.refuse(reason);
     }
-}
 
-impl BlockSource for Pipeline {
-    fn claim(&self) -> Option<Arc<Block>> {
-        self.backlog.claim(OTLP)
+    /// Describes the process in blocks that are sealed from now on: `ResourceLogs` fields other than the scopes.
+    pub fn set_resource(&self, resource: Vec<u8>) {
+        *self.resource.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(resource);
     }
 
-    fn settle(&self, sequence: u64, outcome: Outcome) {
-        let mut dropped = Drops::default();
-        dropped.add(DropReason::Expired, outcome.dropped_max_elapsed);
-        let (delivered, rejected) = (outcome.delivered, outcome.rejected);
-        self.backlog.settle(OTLP, sequence, Settlement { delivered, rejected, dropped });
-        self.buffer.settled();
-        if self.buffer.floor() == 0 {
-            self.losses.report(&self.snapshot(), |scope, write| self.log(scope, write));
-        }
-    }
-
-    fn release(&self, sequence: u64) {
-        self.backlog.release(OTLP, sequence);
-    }
-
-    fn pause(&self, duration: Duration) -> bool {
-        self.backlog.pause(duration)
-    }
-
-    fn note(&self, event: SenderEvent) {
-        self.notices.sender(self.settings.otlp.as_ref().map_or("", |otlp| otlp.endpoint.as_str()), &event);
+    fn resource(&self) -> Arc<Vec<u8>> {
+        Arc::clone(&self.resource.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Whether shedding must spare an encoded record, as far as its bytes tell: ERROR and above.
-fn is_protected(record: &[u8]) -> bool {
-    RecordView::parse(record).severity_number >= 17
+/// What the pipeline is made of, for the modules that serve one stage of it.
+impl Pipeline {
+    /// What the pipeline was made from.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// Stage 1's counters.
+    #[must_use]
+    pub fn emit_counts(&self) -> &EmitCounts {
+        &self.counts
+    }
+
+    /// The clock that stamps records.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The scopes seen so far.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// Stage 4.
+    #[must_use]
+    pub fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    /// What the sealer did.
+    #[must_use]
+    pub fn sealing(&self) -> &SealMeter {
+        &self.sealing
+    }
+
+    /// Stage 6: blocks, and where each exporter stands.
+    #[must_use]
+    pub fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    /// Stage 6: who delivers, in the order of the backlog's cursors.
+    #[must_use]
+    pub fn exporters(&self) -> &[Exporter] {
+        &self.exporters
+    }
+
+    /// How blocks are compressed while they wait.
+    #[must_use]
+    pub fn codec(&self) -> Codec {
+        seal_codec(&self.settings.exporters)
+    }
+
+    /// Whether blocks wait for batch processors.
+    #[must_use]
+    pub fn is_gated(&self) -> bool {
+        self.settings.batch_processors
+    }
+
+    /// What Python's delivery loop polls.
+    #[must_use]
+    pub fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
+    /// Stage 7: reports of what was lost.
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// Faults waiting to be told to the application's `on_error`.
+    #[must_use]
+    pub fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// True from the beginning of [`Self::shutdown`].
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
 }

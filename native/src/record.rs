@@ -163,6 +163,20 @@ impl RecordWriter {
         put_bytes(&mut self.bytes, tag::SEVERITY_TEXT, text);
     }
 
+    /// Trace context of a record from elsewhere, which may have any of the three; zero: left out.
+    pub fn trace_context(&mut self, trace_id: u128, span_id: u64, flags: u32) {
+        if flags > 0 {
+            self.bytes.push(tag::FLAGS);
+            self.bytes.extend_from_slice(&flags.to_le_bytes());
+        }
+        if trace_id > 0 {
+            put_bytes(&mut self.bytes, tag::TRACE_ID, &trace_id.to_be_bytes());
+        }
+        if span_id > 0 {
+            put_bytes(&mut self.bytes, tag::SPAN_ID, &span_id.to_be_bytes());
+        }
+    }
+
     /// Event name.
     pub fn event_name(&mut self, name: &[u8]) {
         if !name.is_empty() {

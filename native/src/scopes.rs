@@ -95,6 +95,16 @@ impl Scopes {
         self.read().scopes.get(id as usize).map(|scope| scope.name.clone()).unwrap_or_default()
     }
 
+    /// Memory that the table holds, in bytes, near enough: each scope stands in it twice.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let table = self.read();
+        let texts = |scope: &Scope| {
+            scope.name.len() + scope.version.len() + scope.schema_url.len() + scope.attributes.len()
+        };
+        table.scopes.iter().map(|scope| 2 * (size_of::<Scope>() + texts(scope))).sum()
+    }
+
     /// A view for the sealer.
     #[must_use]
     pub fn prefixes<'a>(&'a self, resource: &'a [u8]) -> impl Prefixes + 'a {

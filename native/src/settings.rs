@@ -1,8 +1,47 @@
-//! The frozen value received from Python, field for field (`fapilog/pipeline.py` builds it). Imports `block` only.
+//! The frozen value received from Python, field for field (`fapilog/pipeline.py` builds it).
 
 use crate::block::Codec;
+use crate::redact::Policy;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Everything one pipeline is made from; frozen.
+#[derive(Debug)]
+pub struct Settings {
+    /// Stage 4 and 5.
+    pub buffer: BufferSettings,
+    /// Stage 6, in order; empty: records are only counted.
+    pub exporters: Vec<ExporterSettings>,
+    /// Whether sealed blocks wait for batch processors.
+    pub batch_processors: bool,
+    /// Stage 3.
+    pub policy: Policy,
+    /// Whether records carry `fapilog.sequence`.
+    pub sequenced: bool,
+    /// `ResourceLogs` fields other than the scopes, encoded by Python's resource.
+    pub resource: Vec<u8>,
+}
+
+/// Stage 6: one exporter.
+#[derive(Debug, Clone)]
+pub struct ExporterSettings {
+    /// Key in the ledger; unique within a pipeline.
+    pub name: String,
+    /// Who delivers, and how.
+    pub kind: ExporterKind,
+}
+
+/// Stage 6: who delivers blocks.
+#[derive(Debug, Clone)]
+pub enum ExporterKind {
+    /// Native threads, over OTLP/HTTP.
+    OtlpHttp(Box<OtlpSettings>),
+    /// Python's delivery loop, which claims blocks.
+    Python {
+        /// How blocks wait for it; the loop reads any.
+        codec: Codec,
+    },
+}
 
 /// What happens to a record when the buffer is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,4 +117,6 @@ pub struct OtlpSettings {
     pub max_response_bytes: usize,
     /// How failed attempts are repeated.
     pub retry: RetrySettings,
+    /// Whether somebody renews the headers when the endpoint answers 401 or 403: then those answers are retried.
+    pub refreshes_headers: bool,
 }

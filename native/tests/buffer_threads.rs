@@ -7,9 +7,9 @@ mod serving;
 mod wiring;
 
 use crate::core::{buffer_settings, Entry};
-use fapilog_native::backlog::{Backlog, Settlement};
+use fapilog_native::backlog::Backlog;
 use fapilog_native::buffer::Appended;
-use fapilog_native::ledger::DropReason;
+use fapilog_native::ledger::{DropReason, Settlement};
 use fapilog_native::pipeline::Pipeline;
 use fapilog_native::settings::{BufferSettings, Overflow};
 use sending::numbered_block;
@@ -210,7 +210,7 @@ fn flushes_and_a_shutdown_at_once_end_without_a_deadlock() {
 
 #[test]
 fn a_pause_ends_at_once_when_the_backlog_stops() {
-    let backlog = Arc::new(Backlog::new(&["otlp"]));
+    let backlog = Arc::new(Backlog::new(&["otlp"], false, Arc::default()));
     assert!(backlog.pause(Duration::ZERO), "a pause of nothing is over and not stopped");
     let pausing = Arc::clone(&backlog);
     let thread = thread::spawn(move || pausing.pause(Duration::from_secs(3_600)));
@@ -226,7 +226,7 @@ fn a_pause_ends_at_once_when_the_backlog_stops() {
 
 #[test]
 fn claims_wait_for_a_block_of_their_own_cursor_and_end_at_stop() {
-    let backlog = Arc::new(Backlog::new(&["one", "two"]));
+    let backlog = Arc::new(Backlog::new(&["one", "two"], false, Arc::default()));
     let claimers: Vec<_> = [0, 0, 1, 1]
         .into_iter()
         .map(|cursor| {

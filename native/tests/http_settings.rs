@@ -51,7 +51,7 @@ fn a_server_certificate_of_the_given_authority_is_trusted() {
     let server = Server::tls(certificates.server_config(false), answer_once);
     let mut settings = otlp_settings(&server.url("/v1/logs"));
     settings.certificate = Some(certificates.authority.clone());
-    assert_eq!(transport(&settings).send(&numbered_block(2)), delivered());
+    assert_eq!(transport(&settings).send(&numbered_block(2)).answer, delivered());
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_server_certificate_of_another_authority_is_not_trusted() {
     let server = Server::tls(theirs.server_config(false), answer_once);
     let mut settings = otlp_settings(&server.url("/v1/logs"));
     settings.certificate = Some(ours.authority.clone());
-    let cause = retry_cause(transport(&settings).send(&numbered_block(2)));
+    let cause = retry_cause(transport(&settings).send(&numbered_block(2)).answer);
     assert!(cause.contains("TLS: invalid peer certificate"), "{cause}");
     assert!(cause.ends_with("check the certificate files of the exporter"), "{cause}");
 }
@@ -68,7 +68,8 @@ fn a_server_certificate_of_another_authority_is_not_trusted() {
 #[test]
 fn without_an_authority_of_its_own_the_exporter_asks_the_platform_which_does_not_know_the_test() {
     let server = Server::tls(Certificates::new("unknown").server_config(false), answer_once);
-    let cause = retry_cause(transport(&otlp_settings(&server.url("/v1/logs"))).send(&numbered_block(2)));
+    let cause =
+        retry_cause(transport(&otlp_settings(&server.url("/v1/logs"))).send(&numbered_block(2)).answer);
     assert!(cause.contains("certificate"), "{cause}");
 }
 
@@ -78,10 +79,10 @@ fn a_server_that_asks_for_a_client_certificate_gets_it() {
     let server = Server::tls(certificates.server_config(true), answer_once);
     let mut settings = otlp_settings(&server.url("/v1/logs"));
     settings.certificate = Some(certificates.authority.clone());
-    retry_cause(transport(&settings).send(&numbered_block(2)));
+    retry_cause(transport(&settings).send(&numbered_block(2)).answer);
     settings.client_certificate = Some(certificates.client.clone());
     settings.client_key = Some(certificates.client_key.clone());
-    assert_eq!(transport(&settings).send(&numbered_block(2)), delivered());
+    assert_eq!(transport(&settings).send(&numbered_block(2)).answer, delivered());
 }
 
 #[test]
@@ -89,12 +90,12 @@ fn plain_http_on_a_tls_port_and_tls_on_a_plain_port_are_retried() {
     let certificates = Certificates::new("mixed");
     let server = Server::tls(certificates.server_config(false), answer_once);
     let plain = server.url("/").replace("https:", "http:");
-    retry_cause(transport(&otlp_settings(&plain)).send(&numbered_block(2)));
+    retry_cause(transport(&otlp_settings(&plain)).send(&numbered_block(2)).answer);
     let server = Server::plain(answer_once);
     let mut settings = otlp_settings(&server.url("/").replace("http:", "https:"));
     settings.certificate = Some(certificates.authority.clone());
     settings.connect_timeout = Duration::from_millis(200);
-    let cause = retry_cause(transport(&settings).send(&numbered_block(2)));
+    let cause = retry_cause(transport(&settings).send(&numbered_block(2)).answer);
     assert!(cause.ends_with("timed out (connect)"), "{cause}");
 }
 

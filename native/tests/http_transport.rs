@@ -35,7 +35,7 @@ fn a_request_is_what_otlp_says_and_names_its_length() {
         vec![request]
     });
     let block = numbered_block(3);
-    assert_eq!(transport(&otlp_settings(&server.url("/v1/logs?k=v"))).send(&block), delivered());
+    assert_eq!(transport(&otlp_settings(&server.url("/v1/logs?k=v"))).send(&block).answer, delivered());
     let address = server.address;
     let request = server.requests().remove(0);
     assert_eq!(request.line, "POST /v1/logs?k=v HTTP/1.1");
@@ -59,7 +59,7 @@ fn credentials_in_the_url_are_sent_and_never_shown() {
     let server = Server::plain(|mut connection| vec![connection.request().unwrap()]);
     let url = server.url("/v1/logs");
     let with_credentials = url.replace("://", "://user:hunter2@");
-    let cause = retry_cause(transport(&otlp_settings(&with_credentials)).send(&numbered_block(1)));
+    let cause = retry_cause(transport(&otlp_settings(&with_credentials)).send(&numbered_block(1)).answer);
     assert_eq!(cause, format!("cannot reach {url}: Peer disconnected"));
     let request = server.requests().remove(0);
     assert!(request.headers.contains(&"authorization: Basic dXNlcjpodW50ZXIy".to_owned()), "{request:?}");
@@ -73,7 +73,7 @@ fn an_uncompressed_block_has_no_content_encoding() {
         vec![request]
     });
     let block = Block { codec: Codec::Identity, ..numbered_block(1) };
-    assert_eq!(transport(&otlp_settings(&server.url("/"))).send(&block), delivered());
+    assert_eq!(transport(&otlp_settings(&server.url("/"))).send(&block).answer, delivered());
     let request = server.requests().remove(0);
     assert!(!request.headers.iter().any(|header| header.starts_with("content-encoding")));
 }
@@ -90,7 +90,7 @@ fn a_connection_is_kept_and_used_again() {
     });
     let transport = transport(&otlp_settings(&server.url("/v1/logs")));
     for _ in 0..5 {
-        assert_eq!(transport.send(&numbered_block(2)), delivered());
+        assert_eq!(transport.send(&numbered_block(2)).answer, delivered());
     }
     drop(transport);
     assert_eq!(server.finish(), [5]);
@@ -105,7 +105,7 @@ fn a_connection_that_the_server_closed_while_idle_is_replaced_without_a_failure(
     });
     let transport = transport(&otlp_settings(&server.url("/v1/logs")));
     for _ in 0..3 {
-        assert_eq!(transport.send(&numbered_block(2)), delivered());
+        assert_eq!(transport.send(&numbered_block(2)).answer, delivered());
         server.wait_until_closed();
     }
     drop(transport);
@@ -124,9 +124,9 @@ fn a_connection_that_breaks_as_it_is_used_again_is_replaced_once_and_then_retrie
         vec![first]
     });
     let transport = transport(&otlp_settings(&server.url("/v1/logs")));
-    assert_eq!(transport.send(&numbered_block(2)), delivered());
-    assert_eq!(transport.send(&numbered_block(2)), delivered());
-    let cause = retry_cause(transport.send(&numbered_block(2)));
+    assert_eq!(transport.send(&numbered_block(2)).answer, delivered());
+    assert_eq!(transport.send(&numbered_block(2)).answer, delivered());
+    let cause = retry_cause(transport.send(&numbered_block(2)).answer);
     assert_eq!(cause, format!("cannot reach {}: Peer disconnected", server.url("/v1/logs")));
     drop(transport);
     assert_eq!(server.finish(), [2, 2, 1]);
@@ -141,7 +141,7 @@ fn an_answer_that_takes_too_long_is_retried() {
     });
     let mut settings = otlp_settings(&server.url("/v1/logs"));
     settings.timeout = Some(Duration::from_millis(100));
-    let cause = retry_cause(transport(&settings).send(&numbered_block(2)));
+    let cause = retry_cause(transport(&settings).send(&numbered_block(2)).answer);
     assert_eq!(cause, format!("cannot reach {}: timed out (global)", server.url("/v1/logs")));
 }
 
@@ -150,7 +150,7 @@ fn an_endpoint_that_refuses_connections_is_retried() {
     let server = Server::plain(|_| Vec::new());
     let url = server.url("/v1/logs");
     server.close();
-    let cause = retry_cause(transport(&otlp_settings(&url)).send(&numbered_block(2)));
+    let cause = retry_cause(transport(&otlp_settings(&url)).send(&numbered_block(2)).answer);
     assert!(cause.starts_with(&format!("cannot reach {url}: Connection refused")), "{cause}");
 }
 
@@ -161,7 +161,7 @@ fn a_request_that_is_cut_off_is_retried() {
         Vec::new()
     });
     let block = Block { body: vec![7; 8_000_000], ..numbered_block(2) };
-    let cause = retry_cause(transport(&otlp_settings(&server.url("/"))).send(&block));
+    let cause = retry_cause(transport(&otlp_settings(&server.url("/"))).send(&block).answer);
     assert!(cause.contains("cannot reach"), "{cause}");
 }
 
@@ -174,7 +174,7 @@ fn an_answer_given_before_the_request_was_read_counts() {
     });
     let block = Block { body: vec![7; 8_000_000], ..numbered_block(2) };
     assert_eq!(
-        transport(&otlp_settings(&server.url("/"))).send(&block),
+        transport(&otlp_settings(&server.url("/"))).send(&block).answer,
         Answer::TooLarge { cause: "HTTP 413 Payload Too Large".into() }
     );
 }
@@ -198,9 +198,12 @@ fn an_answer_whose_body_breaks_off_or_is_too_long_keeps_the_meaning_of_its_statu
         rejected_records: 0,
         warning: Some(format!("the answer could not be read: {text}")),
     };
-    assert_eq!(transport.send(&numbered_block(2)), warned("Peer disconnected"));
-    assert_eq!(transport.send(&numbered_block(2)), Answer::Rejected { cause: "HTTP 400 Bad Request".into() });
-    assert_eq!(transport.send(&numbered_block(2)), warned("it is larger than 1000 bytes"));
+    assert_eq!(transport.send(&numbered_block(2)).answer, warned("Peer disconnected"));
+    assert_eq!(
+        transport.send(&numbered_block(2)).answer,
+        Answer::Rejected { cause: "HTTP 400 Bad Request".into() }
+    );
+    assert_eq!(transport.send(&numbered_block(2)).answer, warned("it is larger than 1000 bytes"));
 }
 
 #[test]
@@ -210,7 +213,7 @@ fn an_answer_that_is_not_http_is_retried() {
         connection.write("SSH-2.0-OpenSSH_9.6\r\n\r\n");
         vec![request]
     });
-    let cause = retry_cause(transport(&otlp_settings(&server.url("/"))).send(&numbered_block(2)));
+    let cause = retry_cause(transport(&otlp_settings(&server.url("/"))).send(&numbered_block(2)).answer);
     assert!(cause.contains("protocol"), "{cause}");
 }
 
@@ -224,7 +227,7 @@ fn redirects_are_refused_and_not_followed() {
             vec![request]
         });
         let transport = transport(&otlp_settings(&server.url("/")));
-        assert!(matches!(transport.send(&numbered_block(1)), Answer::Rejected { .. }));
+        assert!(matches!(transport.send(&numbered_block(1)).answer, Answer::Rejected { .. }));
         drop(transport);
         assert_eq!(server.finish(), [1]);
     }
@@ -244,10 +247,13 @@ fn a_throttle_and_a_partial_success_reach_the_caller() {
     let transport = transport(&otlp_settings(&server.url("/")));
     let cause = "HTTP 429 Too Many Requests".into();
     assert_eq!(
-        transport.send(&numbered_block(5)),
+        transport.send(&numbered_block(5)).answer,
         Answer::Retry { after: Some(Duration::from_secs(7)), cause }
     );
-    assert_eq!(transport.send(&numbered_block(5)), Answer::Delivered { rejected_records: 3, warning: None });
+    assert_eq!(
+        transport.send(&numbered_block(5)).answer,
+        Answer::Delivered { rejected_records: 3, warning: None }
+    );
 }
 
 fn answer_once(mut connection: Connection) -> Vec<serving::Request> {
@@ -279,8 +285,8 @@ fn a_proxy_is_asked_for_a_tunnel_with_its_credentials_and_keeps_it() {
     let lookup = |name: &str| (name == "http_proxy").then(|| variable.clone());
     let settings = otlp_settings(&target.url("/v1/logs"));
     let transport = HttpTransport::with_environment(&settings, &lookup).unwrap();
-    assert_eq!(transport.send(&numbered_block(2)), delivered());
-    assert_eq!(transport.send(&numbered_block(2)), delivered());
+    assert_eq!(transport.send(&numbered_block(2)).answer, delivered());
+    assert_eq!(transport.send(&numbered_block(2)).answer, delivered());
     drop(transport);
     let address = target.address;
     assert_eq!(target.finish(), [2]);
@@ -305,7 +311,7 @@ fn a_proxy_that_refuses_is_retried_and_no_proxy_goes_around_it() {
             "NO_PROXY" => no_proxy.map(str::to_owned),
             _ => None,
         };
-        HttpTransport::with_environment(&settings, &lookup).unwrap().send(&numbered_block(2))
+        HttpTransport::with_environment(&settings, &lookup).unwrap().send(&numbered_block(2)).answer
     };
     let cause = retry_cause(through(None));
     assert!(cause.contains("CONNECT proxy failed: proxy server responded 403"), "{cause}");
@@ -325,7 +331,9 @@ fn one_transport_serves_several_threads_with_a_connection_each() {
     let transport = transport(&otlp_settings(&server.url("/v1/logs")));
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..25).for_each(|_| assert_eq!(transport.send(&numbered_block(2)), delivered())));
+            scope.spawn(|| {
+                (0..25).for_each(|_| assert_eq!(transport.send(&numbered_block(2)).answer, delivered()));
+            });
         }
     });
     drop(transport);

@@ -5,9 +5,10 @@ mod sending;
 
 use fapilog_native::block::Block;
 use fapilog_native::export::answer::Answer;
-use fapilog_native::export::http::Transport;
+use fapilog_native::export::http::{Reply, Transport};
 use fapilog_native::export::pace::{Pace, Permit, Ticket};
 use fapilog_native::export::sender::{BlockSource, Outcome, Sender, SenderEvent, SenderSettings};
+use fapilog_native::meters::SendMeter;
 use fapilog_native::settings::RetrySettings;
 use sending::{is_error, numbered_block, retry_settings};
 use std::collections::VecDeque;
@@ -112,7 +113,7 @@ struct Outage {
 }
 
 impl Transport for Outage {
-    fn send(&self, _: &Block) -> Answer {
+    fn send(&self, _: &Block) -> Reply {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         if call < 4 {
             self.together.wait();
@@ -123,9 +124,9 @@ impl Transport for Outage {
             self.probes.fetch_sub(1, Ordering::SeqCst);
         }
         if call < self.failing {
-            Answer::Retry { after: None, cause: "down".into() }
+            Answer::Retry { after: None, cause: "down".into() }.into()
         } else {
-            Answer::Delivered { rejected_records: 0, warning: None }
+            Answer::Delivered { rejected_records: 0, warning: None }.into()
         }
     }
 }
@@ -145,12 +146,19 @@ fn four_threads_do_not_hammer_a_dead_endpoint_and_all_go_on_when_it_is_back() {
     let retry = RetrySettings { initial_backoff: millis(1), max_backoff: millis(2), ..retry_settings() };
     let max_request_bytes = usize::MAX;
     let settings = SenderSettings { retry, max_request_bytes, is_protected: is_error, random: || 1.0 };
-    let pace = Pace::new();
+    let (pace, meter) = (Pace::new(), SendMeter::default());
     let delivered = Outcome { delivered: 2, ..Outcome::default() };
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                Sender { transport: &transport, source: &source, pace: &pace, settings: &settings }.run();
+                let sender = Sender {
+                    transport: &transport,
+                    source: &source,
+                    pace: &pace,
+                    settings: &settings,
+                    meter: &meter,
+                };
+                sender.run();
             });
         }
     });

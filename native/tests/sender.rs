@@ -5,9 +5,10 @@ mod sending;
 
 use fapilog_native::block::{Block, Codec};
 use fapilog_native::export::answer::Answer;
-use fapilog_native::export::http::Transport;
+use fapilog_native::export::http::{Reply, Transport};
 use fapilog_native::export::pace::Pace;
 use fapilog_native::export::sender::{BlockSource, Outcome, Sender, SenderEvent, SenderSettings};
+use fapilog_native::meters::SendMeter;
 use fapilog_native::settings::RetrySettings;
 use proptest::prelude::*;
 use sending::{block_of, is_error, numbered_block, request, request_of, retry_settings};
@@ -62,15 +63,16 @@ impl World {
     }
 
     fn run(&self, settings: &SenderSettings) -> Vec<Deed> {
-        Sender { transport: self, source: self, pace: &Pace::new(), settings }.run();
+        let meter = SendMeter::default();
+        Sender { transport: self, source: self, pace: &Pace::new(), settings, meter: &meter }.run();
         self.deeds.lock().unwrap().clone()
     }
 }
 
 impl Transport for World {
-    fn send(&self, block: &Block) -> Answer {
+    fn send(&self, block: &Block) -> Reply {
         self.did(Deed::Sent(block.records));
-        (self.answer)(block)
+        (self.answer)(block).into()
     }
 }
 

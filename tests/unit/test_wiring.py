@@ -51,7 +51,9 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
             "schedule_delay_millis": 1_000,
         },
         "sequenced": True,
-        "otlp": None,
+        "exporters": [],
+        "batch_processors": False,
+        "on_start": None,
         "console": None,
     }
 
@@ -71,25 +73,29 @@ def test_the_otlp_exporter_gets_plain_values_and_its_user_agent(monkeypatch, tmp
     path = tmp_path / "ca.pem"
     path.write_text("")
     settings = {"headers": {"authorization": "Basic abc"}, "timeout_millis": 0, "certificate": str(path)}
-    native = told(monkeypatch, ("otlp",), otlp=settings)["otlp"]
-    assert native == {
-        "endpoint": "http://localhost:4318/v1/logs",
-        "headers": [("authorization", "Basic abc")],
-        "timeout_millis": None,
-        "connect_timeout_millis": 5_000,
-        "compression": "gzip",
-        "max_in_flight": 4,
-        "certificate": str(path),
-        "client_certificate": None,
-        "client_key": None,
-        "user_agent": otlp.user_agent(),
-        "max_request_bytes": 64 * 1024 * 1024,
-        "max_response_bytes": 4 * 1024 * 1024,
-        "initial_backoff_millis": 1_000,
-        "max_backoff_millis": 30_000,
-        "max_retry_after_millis": 300_000,
-        "max_elapsed_millis": None,
-    }
+    assert told(monkeypatch, ("otlp",), otlp=settings)["exporters"] == [
+        {
+            "name": "otlp",
+            "kind": "otlp_http",
+            "endpoint": "http://localhost:4318/v1/logs",
+            "headers": [("authorization", "Basic abc")],
+            "timeout_millis": None,
+            "connect_timeout_millis": 5_000,
+            "compression": "gzip",
+            "max_in_flight": 4,
+            "certificate": str(path),
+            "client_certificate": None,
+            "client_key": None,
+            "user_agent": otlp.user_agent(),
+            "max_request_bytes": 64 * 1024 * 1024,
+            "max_response_bytes": 4 * 1024 * 1024,
+            "initial_backoff_millis": 1_000,
+            "max_backoff_millis": 30_000,
+            "max_retry_after_millis": 300_000,
+            "max_elapsed_millis": None,
+            "refreshes_headers": False,
+        }
+    ]
 
 
 def test_the_user_agent_names_our_product_before_opentelemetrys(monkeypatch):

@@ -5,35 +5,69 @@
 
 use super::answer::{classify, clean, Answer};
 use super::connect::{CachingResolver, EarlyAnswerConnector};
+use super::headers::Headers;
 use super::{proxy, tls};
-use crate::block::Block;
+use crate::block::{Block, Codec};
+use crate::reseal::recode;
 use crate::settings::OtlpSettings;
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use ureq::config::AutoHeaderValue;
-use ureq::http::header::{HeaderMap, HeaderName, HeaderValue};
-use ureq::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use ureq::http::header::{HeaderName, HeaderValue, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::TlsConfig;
 use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body, Error};
 
-/// What OTLP/HTTP calls binary protobuf.
-const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
-/// Headers that describe the request's framing; a value from the settings would break it.
-const OWN_HEADERS: [&str; 7] =
-    ["connection", "content-encoding", "content-length", "content-type", "expect", "te", "transfer-encoding"];
 /// Time after which an idle connection is not used again; many servers close theirs after 15 seconds or more.
 const IDLE_AGE: Duration = Duration::from_secs(15);
 /// Each connection has one for the request and one for the answer; as large as response headers may be.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// What came of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// What it means for the block.
+    pub answer: Answer,
+    /// The HTTP status; 0 when there was no answer, or no HTTP.
+    pub status: u16,
+    /// The kind of failure, for metrics (`error.type`): a status code, or a word; empty: none.
+    pub error: Cow<'static, str>,
+    /// The headers are not good any more, and somebody may renew them.
+    pub headers_refused: bool,
+}
+
+impl From<Answer> for Reply {
+    /// A reply without an HTTP status.
+    fn from(answer: Answer) -> Self {
+        let taken = matches!(answer, Answer::Delivered { .. });
+        let error = Cow::Borrowed(if taken { "" } else { "_OTHER" });
+        Self { answer, status: 0, error, headers_refused: false }
+    }
+}
+
 /// One way to deliver a block; `sender` drives it.
 pub trait Transport: Send + Sync {
     /// Makes one attempt and says what came of it. Blocks up to the attempt's timeout.
-    fn send(&self, block: &Block) -> Answer;
+    fn send(&self, block: &Block) -> Reply;
+
+    /// The block as this transport sends it, made once for all attempts.
+    fn prepare<'a>(&self, block: &'a Block) -> Cow<'a, Block> {
+        Cow::Borrowed(block)
+    }
+
+    /// Replaces the request headers of the settings, from the next attempt on.
+    fn set_headers(&self, _: &[(String, String)]) -> Result<(), TransportError> {
+        Err(TransportError::new("the exporter sends no headers; set them on an OTLP/HTTP exporter".into()))
+    }
+
+    /// True when the headers as they are now were refused.
+    fn headers_refused(&self) -> bool {
+        false
+    }
 }
 
 /// A setting of the exporter that cannot work; the text says which, why, and what to do.
@@ -41,7 +75,7 @@ pub trait Transport: Send + Sync {
 pub struct TransportError(String);
 
 impl TransportError {
-    pub(super) const fn new(message: String) -> Self {
+    pub(crate) const fn new(message: String) -> Self {
         Self(message)
     }
 }
@@ -62,7 +96,8 @@ pub struct HttpTransport {
     resolver: CachingResolver,
     endpoint: Uri,
     shown_endpoint: String,
-    headers: HeaderMap,
+    headers: Headers,
+    codec: Codec,
     max_response_bytes: u64,
     /// True when the last attempt was answered, so a broken connection may just have been idle too long.
     answered: AtomicBool,
@@ -80,7 +115,7 @@ impl HttpTransport {
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, TransportError> {
         let endpoint = parse_endpoint(&settings.endpoint)?;
-        let headers = build_headers(settings)?;
+        let headers = Headers::new(settings)?;
         let secure = endpoint.scheme_str() == Some("https");
         let tls = if secure { tls::configure(settings)? } else { TlsConfig::default() };
         let connections = settings.max_in_flight.max(1);
@@ -108,21 +143,37 @@ impl HttpTransport {
             shown_endpoint: without_credentials(&endpoint),
             endpoint,
             headers,
+            codec: settings.codec,
             max_response_bytes: settings.max_response_bytes as u64,
             answered: AtomicBool::new(false),
         })
     }
 
-    fn attempt(&self, block: &Block) -> Result<Answer, Error> {
+    /// The endpoint for people: without credentials and query.
+    #[must_use]
+    pub fn shown_endpoint(&self) -> &str {
+        &self.shown_endpoint
+    }
+
+    fn attempt(&self, block: &Block) -> Result<Reply, Error> {
         let mut request = Request::new(block.body.as_slice());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.clone();
-        *request.headers_mut() = self.headers.clone();
+        let headers = self.headers.current();
+        request.headers_mut().clone_from(&headers);
         if let Some(encoding) = block.codec.content_encoding() {
             request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         let response = self.agent.run(request)?;
-        Ok(self.read(response))
+        let status = response.status().as_u16();
+        let mut answer = self.read(response);
+        let headers_refused = self.headers.refused_by(status, &headers);
+        if let (true, Answer::Rejected { cause }) = (headers_refused, &mut answer) {
+            answer = Answer::Retry { after: None, cause: std::mem::take(cause) };
+        }
+        let taken = (200..300).contains(&status);
+        let error = if taken { Cow::Borrowed("") } else { Cow::Owned(status.to_string()) };
+        Ok(Reply { answer, status, error, headers_refused })
     }
 
     /// The status line is the server's word: a body that breaks off behind it cannot take it back.
@@ -146,7 +197,7 @@ impl HttpTransport {
 
     /// The attempt, made twice when the connection broke that the attempt before it was answered on: the
     /// server may close an idle connection just as it is used again, and that is no reason to back off.
-    fn attempt_on_fresh_connection(&self, block: &Block) -> Result<Answer, Error> {
+    fn attempt_on_fresh_connection(&self, block: &Block) -> Result<Reply, Error> {
         let result = self.attempt(block);
         match &result {
             Err(Error::Io(error)) if is_disconnect(error.kind()) => {
@@ -162,17 +213,35 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, block: &Block) -> Answer {
+    fn send(&self, block: &Block) -> Reply {
         // The client's own invariants are not ours: a panic in it costs an attempt, not the thread.
         let result = catch_unwind(AssertUnwindSafe(|| self.attempt_on_fresh_connection(block)));
         self.answered.store(matches!(result, Ok(Ok(_))), Ordering::Relaxed);
-        let error = match result {
-            Ok(Ok(answer)) => return answer,
-            Ok(Err(error)) => describe(&error),
-            Err(_) => "the HTTP client failed internally".to_owned(),
+        let (text, kind) = match result {
+            Ok(Ok(reply)) => return reply,
+            Ok(Err(error)) => (describe(&error), kind(&error)),
+            Err(_) => ("the HTTP client failed internally".to_owned(), "_OTHER"),
         };
         self.resolver.forget();
-        Answer::Retry { after: None, cause: format!("cannot reach {}: {error}", self.shown_endpoint) }
+        let cause = format!("cannot reach {}: {text}", self.shown_endpoint);
+        Reply { error: Cow::Borrowed(kind), ..Answer::Retry { after: None, cause }.into() }
+    }
+
+    /// Blocks are sealed for the first exporter; another one may want them otherwise.
+    fn prepare<'a>(&self, block: &'a Block) -> Cow<'a, Block> {
+        if block.codec == self.codec {
+            Cow::Borrowed(block)
+        } else {
+            Cow::Owned(recode(block, self.codec))
+        }
+    }
+
+    fn set_headers(&self, headers: &[(String, String)]) -> Result<(), TransportError> {
+        self.headers.set(headers)
+    }
+
+    fn headers_refused(&self) -> bool {
+        self.headers.are_refused()
     }
 }
 
@@ -202,6 +271,22 @@ fn describe(error: &Error) -> String {
         other => other.to_string(),
     };
     clean(text.as_bytes()).unwrap_or_default()
+}
+
+/// The kind of failure, one of a few words, for metrics.
+fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Timeout(_) => "timeout",
+        Error::Rustls(_) => "tls",
+        Error::HostNotFound => "name_resolution",
+        Error::Io(error) => match error.kind() {
+            ErrorKind::InvalidData => "tls",
+            ErrorKind::ConnectionRefused => "connection_refused",
+            kind if is_disconnect(kind) => "connection_reset",
+            _ => "_OTHER",
+        },
+        _ => "_OTHER",
+    }
 }
 
 fn parse_endpoint(text: &str) -> Result<Uri, TransportError> {
@@ -237,45 +322,4 @@ fn without_credentials(endpoint: &Uri) -> String {
     let host = authority.rsplit('@').next().unwrap_or(authority);
     // A query can carry a token, so it is not shown either.
     format!("{}://{host}{}", endpoint.scheme_str().unwrap_or("http"), endpoint.path())
-}
-
-fn build_headers(settings: &OtlpSettings) -> Result<HeaderMap, TransportError> {
-    let mut headers = HeaderMap::new();
-    let agent = HeaderValue::from_str(&settings.user_agent).map_err(|_| {
-        TransportError::new(
-            "the User-Agent holds characters that HTTP does not allow; use printable ASCII".into(),
-        )
-    })?;
-    headers.insert(USER_AGENT, agent);
-    for (name, value) in &settings.headers {
-        let (name, value) = parse_header(name, value)?;
-        if name == CONTENT_TYPE && value == PROTOBUF {
-            continue;
-        }
-        if OWN_HEADERS.contains(&name.as_str()) {
-            return Err(TransportError::new(format!(
-                "header {name:?} is set by the exporter itself; remove it from the exporter's headers"
-            )));
-        }
-        headers.insert(name, value);
-    }
-    headers.insert(ACCEPT, PROTOBUF);
-    headers.insert(CONTENT_TYPE, PROTOBUF);
-    Ok(headers)
-}
-
-/// Errors name the header and never its value, which is most often a credential.
-fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), TransportError> {
-    let parsed = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| {
-        TransportError::new(format!(
-            "header name {name:?} is not allowed in HTTP; check the exporter's headers"
-        ))
-    })?;
-    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| {
-        TransportError::new(format!(
-            "the value of header {name:?} is not printable ASCII; check the exporter's headers"
-        ))
-    })?;
-    value.set_sensitive(true);
-    Ok((parsed, value))
 }

@@ -1,7 +1,7 @@
 //! Stage 6 of 7, export: OTLP/HTTP from native sender threads.
 //!
 //! Read in this order: `sender` (the loop), `pace` (when it may send), `retry` (how long it waits), `http` (one
-//! attempt), `answer` (what the server's answer means), `split` (a request that is too large). `tls`, `proxy`
+//! attempt), `answer` (what the server's answer means), `split` (a request that is too large). `headers`, `tls`, `proxy`
 //! and `connect` configure the HTTP client.
 
 pub mod answer;
@@ -13,4 +13,5 @@ pub mod sender;
 pub mod split;
 
 mod connect;
+mod headers;
 mod tls;

@@ -3,10 +3,11 @@
 //! Claims a block, sends it until it is settled, says what became of each record.
 
 use super::answer::Answer;
-use super::http::Transport;
+use super::http::{Reply, Transport};
 use super::pace::{Pace, Permit, Ticket};
 use super::{retry, split};
 use crate::block::Block;
+use crate::meters::{Operation, SendMeter};
 use crate::settings::{OtlpSettings, RetrySettings};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -29,6 +30,9 @@ pub trait BlockSource: Send + Sync {
 
     /// Something that people should hear of; rare by construction.
     fn note(&self, event: SenderEvent);
+
+    /// The endpoint refused the request's headers, and somebody else can renew them.
+    fn headers_refused(&self) {}
 
     /// The clock that pauses and ages are measured with.
     fn now(&self) -> Instant {
@@ -120,6 +124,14 @@ pub struct Sender<'a> {
     pub pace: &'a Pace,
     /// Limits and retries.
     pub settings: &'a SenderSettings,
+    /// What it costs.
+    pub meter: &'a SendMeter,
+}
+
+/// How the last attempt with one request went.
+struct Last {
+    status: u16,
+    error: Cow<'static, str>,
 }
 
 /// How the attempts with one request ended.
@@ -167,11 +179,11 @@ impl Sender<'_> {
         // A stack whose top is the next request in order; OTLP clients do not send empty ones.
         let mut requests = Vec::new();
         if block.records > 0 {
-            requests.push(Cow::Borrowed(block));
+            requests.push(self.transport.prepare(block));
         }
         while let Some(request) = requests.pop() {
             let records = request.records;
-            match self.send(&request, started) {
+            match self.operate(&request, started) {
                 Attempts::Stopped => return None,
                 Attempts::Expired => outcome.dropped_max_elapsed += records,
                 Attempts::Answered(Answer::TooLarge { cause }) => {
@@ -211,19 +223,33 @@ impl Sender<'_> {
         }
     }
 
+    /// All attempts with one request, metered.
+    fn operate(&self, request: &Block, started: Instant) -> Attempts {
+        let begun = self.source.now();
+        let mut last = Last { status: 0, error: Cow::Borrowed("") };
+        let ended = self.send(request, started, &mut last);
+        if matches!(ended, Attempts::Answered(_) | Attempts::Expired) {
+            let duration = self.source.now().saturating_duration_since(begun);
+            let Last { status, error } = last;
+            self.meter.finished(Operation { duration, status, error, records: request.records });
+        }
+        ended
+    }
+
     /// Attempts until there is an answer that settles the request.
-    fn send(&self, request: &Block, started: Instant) -> Attempts {
+    fn send(&self, request: &Block, started: Instant, last: &mut Last) -> Attempts {
         let limit = self.settings.max_request_bytes;
         if request.raw_bytes > limit {
             let size = request.raw_bytes;
             let cause = format!("the request has {size} bytes, the exporter sends {limit} at most");
+            last.error = Cow::Borrowed("request_too_large");
             return Attempts::Answered(Answer::TooLarge { cause });
         }
         let mut attempt = 0;
         loop {
             let ended = match self.pace.enter(self.source.now()) {
                 Permit::Wait(wait) => self.wait(wait, started),
-                Permit::Go(ticket) => match self.attempt(request, ticket, attempt) {
+                Permit::Go(ticket) => match self.attempt(request, ticket, attempt, last) {
                     Ok(answer) => return Attempts::Answered(answer),
                     Err((wait, next)) => {
                         attempt = next;
@@ -241,8 +267,20 @@ impl Sender<'_> {
 
     /// One attempt, reported to the pace: an answer that settles, or this request's own pause and the number of
     /// its next failure. The pause is its own so that one request that always fails does not slow the others.
-    fn attempt(&self, request: &Block, ticket: Ticket, attempt: u32) -> Result<Answer, (Duration, u32)> {
-        let (after, cause) = match self.transport.send(request) {
+    fn attempt(
+        &self,
+        request: &Block,
+        ticket: Ticket,
+        attempt: u32,
+        last: &mut Last,
+    ) -> Result<Answer, (Duration, u32)> {
+        let Reply { answer, status, error, headers_refused } =
+            self.meter.time(|| self.transport.send(request));
+        *last = Last { status, error };
+        if headers_refused {
+            self.source.headers_refused();
+        }
+        let (after, cause) = match answer {
             Answer::Retry { after, cause } => (after, cause),
             answer => {
                 if let Some(attempts) = self.pace.answered(ticket) {

@@ -31,7 +31,8 @@ pub struct Emission<'a, 'py> {
     active: &'a Active,
     pub writer: RecordWriter,
     attributes: usize,
-    dropped: u32,
+    /// Attributes that a limit left out.
+    pub dropped: u32,
     /// Bit set of the attribute keys so far.
     bits: u64,
     pub meta: Meta,

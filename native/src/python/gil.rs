@@ -13,6 +13,12 @@ unsafe impl<T> Sync for GilCell<T> {}
 // SAFETY: as above; the content may be dropped by another thread, which then holds the lock too.
 unsafe impl<T> Send for GilCell<T> {}
 
+impl<T: Default> Default for GilCell<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
 impl<T> GilCell<T> {
     pub const fn new(value: T) -> Self {
         Self(UnsafeCell::new(value))

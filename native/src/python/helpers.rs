@@ -4,6 +4,7 @@ use super::active::Active;
 use super::gil::GilCell;
 use super::level::Level;
 use crate::decode::severity_short_name;
+use crate::notices::Notices;
 use pyo3::exceptions::PyException;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -134,6 +135,19 @@ pub fn tell_notices(py: Python<'_>, active: &Active) -> Option<PyErr> {
         interrupt = interrupt.or(interrupt_of(py, told));
     }
     interrupt
+}
+
+/// Calls a function of ours that starts something on the Python side. An interrupt that arrives meanwhile is put back
+/// for the interpreter to raise; any other error is a notice.
+#[cold]
+pub fn call_isolated(py: Python<'_>, function: &Py<PyAny>, notices: &Notices) {
+    let called = function.call0(py);
+    if let Err(error) = &called {
+        notices.say("start-failed", format!("Python exporters and processors do not run: {error}"));
+    }
+    if interrupt_of(py, called).is_some() {
+        let _ = py.import("_thread").and_then(|thread| thread.call_method0("interrupt_main"));
+    }
 }
 
 /// Configures the process from its environment, for a record before `configure_otel()`. The Python side raises

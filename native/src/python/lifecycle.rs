@@ -62,9 +62,8 @@ extern "C" fn at_exit() {
         Instant::now() + if GAVE_UP.load(Ordering::Acquire) == 0 { LAST_GRACE } else { Duration::ZERO };
     let mut lost = 0;
     for pipeline in ours.filter_map(|known| known.pipeline.upgrade()) {
-        if !pipeline.force_flush(deadline.saturating_duration_since(Instant::now())) {
-            lost += pipeline.snapshot().exporters.iter().map(|exporter| exporter.pending).max().unwrap_or(0);
-        }
+        // What waits for a Python exporter is lost: nobody runs one any more.
+        lost += pipeline.last_flush(deadline.saturating_duration_since(Instant::now()));
         // The allocator and the threads outlive this handler; dropping would join them.
         std::mem::forget(pipeline);
     }

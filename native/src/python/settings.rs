@@ -5,22 +5,32 @@ use super::helpers::required;
 use super::values::ValueLimits;
 use crate::block::Codec;
 use crate::console::{ConsoleSettings, Style};
-use crate::pipeline::Settings;
 use crate::redact::Policy;
 use crate::rules::{Levels, Rule, Rules};
-use crate::settings::{BufferSettings, OtlpSettings, Overflow, RetrySettings};
+use crate::settings::{
+    BufferSettings, ExporterKind, ExporterSettings, OtlpSettings, Overflow, RetrySettings, Settings,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Everything one pipeline needs, read out of `settings`.
-pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<(Settings, CaptureSettings, Outputs)> {
-    let otlp: Option<Bound<'_, PyDict>> = required(settings, "otlp")?;
+/// Everything one pipeline needs.
+pub struct Read {
+    pub native: Settings,
+    pub capture: CaptureSettings,
+    pub outputs: Outputs,
+    /// Called with the first record of a process.
+    pub on_start: Option<Py<PyAny>>,
+}
+
+/// Reads it out of `settings`.
+pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
     let native = Settings {
         buffer: buffer(&required(settings, "buffer")?)?,
-        otlp: otlp.as_ref().map(otlp_settings).transpose()?,
+        exporters: exporters(&required(settings, "exporters")?)?,
+        batch_processors: required(settings, "batch_processors")?,
         policy: policy(&required(settings, "redaction")?)?,
         sequenced: required(settings, "sequenced")?,
         resource: required::<Vec<u8>>(settings, "resource")?,
@@ -28,7 +38,41 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<(Settings, CaptureSettings
     let capture: Bound<'_, PyDict> = required(settings, "capture")?;
     let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
     let outputs = Outputs { console: console.as_ref().map(console_settings).transpose()?, taps: Vec::new() };
-    Ok((native, capture_settings(&capture)?, outputs))
+    let on_start = required(settings, "on_start")?;
+    Ok(Read { native, capture: capture_settings(&capture)?, outputs, on_start })
+}
+
+fn exporters(list: &Bound<'_, PyList>) -> PyResult<Vec<ExporterSettings>> {
+    let mut exporters: Vec<ExporterSettings> = Vec::with_capacity(list.len());
+    for item in list {
+        let exporter = exporter(&item.cast_into::<PyDict>()?)?;
+        if exporters.iter().any(|other| other.name == exporter.name) {
+            let name = &exporter.name;
+            return Err(PyValueError::new_err(format!(
+                "two exporters are called {name:?}; give each its own name"
+            )));
+        }
+        exporters.push(exporter);
+    }
+    Ok(exporters)
+}
+
+fn exporter(dict: &Bound<'_, PyDict>) -> PyResult<ExporterSettings> {
+    let kind = match required::<String>(dict, "kind")?.as_str() {
+        "otlp_http" => ExporterKind::OtlpHttp(Box::new(otlp_settings(dict)?)),
+        "python" => ExporterKind::Python { codec: codec(dict)? },
+        other => return Err(unknown("kind of exporter", other)),
+    };
+    Ok(ExporterSettings { name: required(dict, "name")?, kind })
+}
+
+fn codec(dict: &Bound<'_, PyDict>) -> PyResult<Codec> {
+    Ok(match required::<String>(dict, "compression")?.as_str() {
+        "none" => Codec::Identity,
+        "gzip" => Codec::Gzip,
+        "zstd" if cfg!(feature = "zstd") => Codec::Zstd,
+        other => return Err(unknown("compression", other)),
+    })
 }
 
 fn buffer(dict: &Bound<'_, PyDict>) -> PyResult<BufferSettings> {
@@ -55,12 +99,7 @@ fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
         headers: required(dict, "headers")?,
         timeout: required::<Option<u64>>(dict, "timeout_millis")?.map(millis),
         connect_timeout: millis(required(dict, "connect_timeout_millis")?),
-        codec: match required::<String>(dict, "compression")?.as_str() {
-            "none" => Codec::Identity,
-            "gzip" => Codec::Gzip,
-            "zstd" if cfg!(feature = "zstd") => Codec::Zstd,
-            other => return Err(unknown("compression", other)),
-        },
+        codec: codec(dict)?,
         max_in_flight: required(dict, "max_in_flight")?,
         certificate: required::<Option<PathBuf>>(dict, "certificate")?,
         client_certificate: required::<Option<PathBuf>>(dict, "client_certificate")?,
@@ -74,6 +113,7 @@ fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
             max_retry_after: millis(required(dict, "max_retry_after_millis")?),
             max_elapsed: required::<Option<u64>>(dict, "max_elapsed_millis")?.map(millis),
         },
+        refreshes_headers: required(dict, "refreshes_headers")?,
     })
 }
 

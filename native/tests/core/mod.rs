@@ -103,7 +103,7 @@ pub struct Store {
 
 impl Store {
     pub fn new(settings: BufferSettings, exporters: &[&str]) -> Self {
-        let backlog = Arc::new(Backlog::new(exporters));
+        let backlog = Arc::new(Backlog::new(exporters, false, Arc::default()));
         let record_bytes = settings.record_bytes;
         let buffer = Buffer::new(settings, Arc::clone(&backlog), true);
         Self { buffer, backlog, writer: RecordWriter::new(), record_bytes }

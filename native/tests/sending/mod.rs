@@ -98,5 +98,6 @@ pub fn otlp_settings(endpoint: &str) -> OtlpSettings {
         max_request_bytes: 64 * 1024 * 1024,
         max_response_bytes: 4 * 1024 * 1024,
         retry: retry_settings(),
+        refreshes_headers: false,
     }
 }

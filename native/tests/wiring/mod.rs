@@ -11,9 +11,11 @@ use fapilog_native::buffer::Appended;
 use fapilog_native::compress::decompress;
 use fapilog_native::ledger::{DropReason, ExporterCounts, Snapshot};
 use fapilog_native::losses::EVENT_NAME;
-use fapilog_native::pipeline::{Pipeline, Settings};
+use fapilog_native::pipeline::Pipeline;
 use fapilog_native::record::RecordWriter;
-use fapilog_native::settings::{BufferSettings, OtlpSettings, Overflow, RetrySettings};
+use fapilog_native::settings::{
+    BufferSettings, ExporterKind, ExporterSettings, OtlpSettings, Overflow, RetrySettings, Settings,
+};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use prost::Message;
 use std::sync::{Arc, Mutex};
@@ -82,8 +84,27 @@ pub fn impatient(endpoint: &str) -> OtlpSettings {
 }
 
 pub fn pipeline_with(buffer: BufferSettings, otlp: Option<OtlpSettings>) -> Arc<Pipeline> {
-    let settings =
-        Settings { buffer, otlp, policy: default_policy(&[]), sequenced: true, resource: Vec::new() };
+    let exporters = otlp.into_iter().map(|otlp| exporter("otlp", ExporterKind::OtlpHttp(Box::new(otlp))));
+    pipeline_of(buffer, exporters.collect(), false)
+}
+
+pub fn exporter(name: &str, kind: ExporterKind) -> ExporterSettings {
+    ExporterSettings { name: name.to_owned(), kind }
+}
+
+pub fn pipeline_of(
+    buffer: BufferSettings,
+    exporters: Vec<ExporterSettings>,
+    batch_processors: bool,
+) -> Arc<Pipeline> {
+    let settings = Settings {
+        buffer,
+        exporters,
+        batch_processors,
+        policy: default_policy(&[]),
+        sequenced: true,
+        resource: Vec::new(),
+    };
     Pipeline::new(Arc::new(settings)).unwrap()
 }
 

@@ -1,0 +1,106 @@
+//! Stage 6 of 7, export: the headers of OTLP/HTTP requests, which may be replaced while senders run. Threads: senders, any.
+
+use super::http::TransportError;
+use crate::settings::OtlpSettings;
+use std::sync::{Arc, PoisonError, RwLock};
+use ureq::http::header::{HeaderMap, HeaderName, HeaderValue, ACCEPT, CONTENT_TYPE, USER_AGENT};
+
+/// What OTLP/HTTP calls binary protobuf.
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+/// Headers that describe the request's framing; a value from the settings would break it.
+const OWN_HEADERS: [&str; 7] =
+    ["connection", "content-encoding", "content-length", "content-type", "expect", "te", "transfer-encoding"];
+/// The headers as they are now.
+pub(super) struct Headers {
+    user_agent: String,
+    /// Whether somebody renews refused ones.
+    refreshed: bool,
+    current: RwLock<Current>,
+}
+
+struct Current {
+    headers: Arc<HeaderMap>,
+    refused: bool,
+}
+
+impl Headers {
+    /// Checks the headers of the settings.
+    pub(super) fn new(settings: &OtlpSettings) -> Result<Self, TransportError> {
+        let headers = Arc::new(build(&settings.user_agent, &settings.headers)?);
+        Ok(Self {
+            user_agent: settings.user_agent.clone(),
+            refreshed: settings.refreshes_headers,
+            current: RwLock::new(Current { headers, refused: false }),
+        })
+    }
+
+    /// Replaces the headers of the settings; those that are ours stay.
+    pub(super) fn set(&self, given: &[(String, String)]) -> Result<(), TransportError> {
+        let headers = Arc::new(build(&self.user_agent, given)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { headers, refused: false };
+        Ok(())
+    }
+
+    /// The headers of the next attempt.
+    pub(super) fn current(&self) -> Arc<HeaderMap> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).headers)
+    }
+
+    /// True when `status` refuses headers that somebody renews. Remembered, unless `sent` have been replaced meanwhile.
+    pub(super) fn refused_by(&self, status: u16, sent: &Arc<HeaderMap>) -> bool {
+        if !self.refreshed || !matches!(status, 401 | 403) {
+            return false;
+        }
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current.headers, sent) {
+            current.refused = true;
+        }
+        true
+    }
+
+    /// True when the headers as they are now were refused.
+    pub(super) fn are_refused(&self) -> bool {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).refused
+    }
+}
+
+fn build(user_agent: &str, given: &[(String, String)]) -> Result<HeaderMap, TransportError> {
+    let mut headers = HeaderMap::new();
+    let agent = HeaderValue::from_str(user_agent).map_err(|_| {
+        TransportError::new(
+            "the User-Agent holds characters that HTTP does not allow; use printable ASCII".into(),
+        )
+    })?;
+    headers.insert(USER_AGENT, agent);
+    for (name, value) in given {
+        let (name, value) = parse_header(name, value)?;
+        if name == CONTENT_TYPE && value == PROTOBUF {
+            continue;
+        }
+        if OWN_HEADERS.contains(&name.as_str()) {
+            return Err(TransportError::new(format!(
+                "header {name:?} is set by the exporter itself; remove it from the exporter's headers"
+            )));
+        }
+        headers.insert(name, value);
+    }
+    headers.insert(ACCEPT, PROTOBUF);
+    headers.insert(CONTENT_TYPE, PROTOBUF);
+    Ok(headers)
+}
+
+/// Errors name the header and never its value, which is most often a credential.
+fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), TransportError> {
+    let parsed = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| {
+        TransportError::new(format!(
+            "header name {name:?} is not allowed in HTTP; check the exporter's headers"
+        ))
+    })?;
+    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| {
+        TransportError::new(format!(
+            "the value of header {name:?} is not printable ASCII; check the exporter's headers"
+        ))
+    })?;
+    value.set_sensitive(true);
+    Ok((parsed, value))
+}

@@ -1,0 +1,95 @@
+//! Stage 6 of 7, export: the exporters of one pipeline, in order: one cursor of the backlog each. Threads: senders.
+//!
+//! A native exporter is a [`Transport`] with its limits, its pace and its threads. A Python one is a cursor only: the
+//! delivery loop claims its blocks. A new kind is a variant here and a `Transport`; nothing else knows the kinds.
+
+use crate::block::Codec;
+use crate::decode::RecordView;
+use crate::export::http::{HttpTransport, Transport, TransportError};
+use crate::export::pace::Pace;
+use crate::export::sender::SenderSettings;
+use crate::meters::SendMeter;
+use crate::notices::Target;
+use crate::settings::{ExporterKind, ExporterSettings, OtlpSettings};
+
+/// The name of the exporter that a configuration without names has; notices leave it out.
+const DEFAULT_NAME: &str = "otlp";
+
+/// One exporter.
+pub struct Exporter {
+    /// Key in the ledger.
+    pub name: String,
+    /// `None`: Python's delivery loop claims its blocks.
+    pub native: Option<NativeExporter>,
+}
+
+/// What the native threads of one exporter share.
+pub struct NativeExporter {
+    /// Sends a block.
+    pub transport: Box<dyn Transport>,
+    /// Limits and retries.
+    pub settings: SenderSettings,
+    /// When they may send.
+    pub pace: Pace,
+    /// Threads, and so requests in flight at most.
+    pub threads: usize,
+    /// How people hear of it.
+    pub target: Target,
+    /// What it cost.
+    pub meter: SendMeter,
+}
+
+impl Exporter {
+    /// Builds the exporter; connects to nothing. Fails when a file or a URL is wrong.
+    pub fn new(settings: &ExporterSettings) -> Result<Self, TransportError> {
+        let native = match &settings.kind {
+            ExporterKind::OtlpHttp(otlp) => Some(NativeExporter::otlp_http(&settings.name, otlp)?),
+            ExporterKind::Python { .. } => None,
+        };
+        Ok(Self { name: settings.name.clone(), native })
+    }
+}
+
+impl NativeExporter {
+    fn otlp_http(name: &str, settings: &OtlpSettings) -> Result<Self, TransportError> {
+        let transport = HttpTransport::new(settings)?;
+        let target = Target {
+            shown: shown(name, transport.shown_endpoint()),
+            remedy: "Start a collector there or set OTEL_EXPORTER_OTLP_ENDPOINT.",
+        };
+        Ok(Self {
+            transport: Box::new(transport),
+            settings: SenderSettings::new(settings, is_protected),
+            pace: Pace::new(),
+            threads: settings.max_in_flight.max(1),
+            target,
+            meter: SendMeter::default(),
+        })
+    }
+}
+
+fn shown(name: &str, place: &str) -> String {
+    if name == DEFAULT_NAME {
+        place.to_owned()
+    } else {
+        format!("{place} (exporter {name})")
+    }
+}
+
+/// How blocks are compressed when they are sealed: as the first exporter that cares wants it. A transport that wants
+/// another codec recodes what it sends.
+#[must_use]
+pub fn seal_codec(exporters: &[ExporterSettings]) -> Codec {
+    let wanted = exporters.iter().map(|exporter| match &exporter.kind {
+        ExporterKind::OtlpHttp(otlp) => otlp.codec,
+        ExporterKind::Python { codec } => *codec,
+    });
+    wanted.into_iter().next().unwrap_or(Codec::Identity)
+}
+
+/// Whether shedding must spare an encoded record, as far as its bytes tell: ERROR and above, and the severities of
+/// `audit` and `security`.
+#[must_use]
+pub fn is_protected(record: &[u8]) -> bool {
+    matches!(RecordView::parse(record).severity_number, 10 | 14 | 17..)
+}

@@ -1,0 +1,72 @@
+//! Stage 7 of 7, settle: the ledger and the meters as plain dicts. Thread: any.
+
+use crate::ledger::REFUSALS;
+use crate::meters::SendMeter;
+use crate::pipeline::Pipeline;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// Every term of the ledger at one moment.
+pub fn ledger<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bound<'py, PyDict>> {
+    let snapshot = pipeline.snapshot();
+    let ledger = PyDict::new(py);
+    let refused = PyDict::new(py);
+    for (name, count) in REFUSALS.iter().zip(snapshot.refused) {
+        refused.set_item(name, count)?;
+    }
+    let exporters = PyDict::new(py);
+    for counts in &snapshot.exporters {
+        let dropped = PyDict::new(py);
+        for (name, count) in counts.dropped.iter() {
+            dropped.set_item(name, count)?;
+        }
+        let exporter = PyDict::new(py);
+        exporter.set_item("accepted", counts.accepted)?;
+        exporter.set_item("delivered", counts.delivered)?;
+        exporter.set_item("rejected", counts.rejected)?;
+        exporter.set_item("dropped", dropped)?;
+        exporter.set_item("pending", counts.pending)?;
+        exporters.set_item(&counts.name, exporter)?;
+    }
+    ledger.set_item("offered", snapshot.offered)?;
+    ledger.set_item("filtered", snapshot.filtered)?;
+    ledger.set_item("refused", refused)?;
+    ledger.set_item("accepted", snapshot.accepted)?;
+    ledger.set_item("adopted", snapshot.adopted)?;
+    ledger.set_item("exporters", exporters)?;
+    ledger.set_item("console", pipeline.emit_counts().console_counts())?;
+    Ok(ledger)
+}
+
+/// What each stage did, and what memory it holds.
+pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bound<'py, PyDict>> {
+    let exporters = PyDict::new(py);
+    for (counts, exporter) in pipeline.snapshot().exporters.iter().zip(pipeline.exporters()) {
+        let meter = exporter.native.as_ref().map(|native| &native.meter);
+        let (finished, left_out) = meter.map(SendMeter::take).unwrap_or_default();
+        let operations: Vec<_> = finished
+            .into_iter()
+            .map(|done| (done.duration.as_secs_f64(), done.status, done.error.into_owned(), done.records))
+            .collect();
+        let side = PyDict::new(py);
+        side.set_item("in_flight_records", counts.in_flight)?;
+        side.set_item("send_nanos", meter.map_or(0, SendMeter::nanos))?;
+        side.set_item("operations", operations)?;
+        side.set_item("operations_left_out", left_out)?;
+        exporters.set_item(&counts.name, side)?;
+    }
+    let (nanos, records) = pipeline.sealing().totals();
+    let seal = PyDict::new(py);
+    seal.set_item("nanos", nanos)?;
+    seal.set_item("records", records)?;
+    let blocks = pipeline.backlog().bytes();
+    let memory = PyDict::new(py);
+    memory.set_item("chunk_bytes", pipeline.buffer().used().saturating_sub(blocks))?;
+    memory.set_item("block_bytes", blocks)?;
+    memory.set_item("scope_bytes", pipeline.scopes().bytes())?;
+    let stats = PyDict::new(py);
+    stats.set_item("exporters", exporters)?;
+    stats.set_item("seal", seal)?;
+    stats.set_item("memory", memory)?;
+    Ok(stats)
+}

@@ -1,0 +1,221 @@
+//! The pipeline as Python holds it: made from settings, reborn after a fork. Each method is a door; rooms are elsewhere.
+
+use super::active::{Active, Outputs, FORKS, GENERATION};
+use super::batch::Batch;
+use super::gil::GilCell;
+use super::settings::{self, Read};
+use super::{counts, delivery, foreign, helpers, lifecycle, trace};
+use crate::rules::Levels;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use std::mem;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One pipeline: stages 2 to 7 behind one object.
+#[pyclass(frozen, module = "fapilog._native")]
+pub struct Pipeline {
+    active: GilCell<Arc<Active>>,
+}
+
+#[pymethods]
+impl Pipeline {
+    #[new]
+    fn new(settings: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let Read { native, capture, outputs, on_start } = settings::read(settings)?;
+        let on_start = on_start.map(Arc::new);
+        let active = Active::new(Arc::new(native), capture, Arc::new(outputs), on_start)
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        lifecycle::register(&active.pipeline);
+        Ok(Self { active: GilCell::new(active) })
+    }
+
+    /// Waits, without the interpreter lock, until nothing accepted before is pending.
+    fn force_flush(&self, py: Python<'_>, timeout_millis: u64) -> PyResult<bool> {
+        let active = self.active();
+        trace::forget_contexts();
+        let flushed = py.detach(|| active.pipeline.force_flush(Duration::from_millis(timeout_millis)));
+        helpers::tell_notices(py, &active).map_or(Ok(flushed), Err)
+    }
+
+    /// Refuses records from now on, drains, stops the threads, and counts what was left as dropped.
+    fn shutdown(&self, py: Python<'_>, timeout_millis: u64) -> PyResult<bool> {
+        let active = self.active();
+        let drained = py.detach(|| active.pipeline.shutdown(Duration::from_millis(timeout_millis)));
+        GENERATION.fetch_add(1, Ordering::AcqRel);
+        helpers::tell_notices(py, &active).map_or(Ok(drained), Err)
+    }
+
+    /// Every term of the ledger at one moment, as plain dicts.
+    fn ledger<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        counts::ledger(py, &self.active().pipeline)
+    }
+
+    /// What each stage did since the start; the operations of each exporter since the last call.
+    fn exporter_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        counts::exporter_stats(py, &self.active().pipeline)
+    }
+
+    /// Memory used by the buffer now, and the severity below which it sheds.
+    fn pressure(&self) -> (usize, u8) {
+        let active = self.active();
+        (active.pipeline.buffer().used(), active.pipeline.buffer().floor())
+    }
+
+    /// True from the beginning of `shutdown`.
+    #[getter]
+    fn closing(&self) -> bool {
+        self.active().pipeline.is_closing()
+    }
+
+    /// The descriptor that polls readable when the delivery loop may have work.
+    fn wake_fd(&self) -> PyResult<i32> {
+        Ok(self.active().pipeline.wake().fd()?)
+    }
+
+    /// Takes back every wake so far.
+    fn clear_wake(&self) -> bool {
+        self.active().pipeline.wake().clear()
+    }
+
+    /// The oldest block that a Python exporter has to deliver.
+    fn claim(&self, exporter: &str) -> PyResult<Option<Batch>> {
+        delivery::claim(&self.active().pipeline, exporter)
+    }
+
+    /// What became of a claimed block, or of a part of it.
+    #[pyo3(signature = (exporter, sequence, *, delivered=0, rejected=0, dropped=None))]
+    fn settle(
+        &self,
+        exporter: &str,
+        sequence: u64,
+        delivered: u64,
+        rejected: u64,
+        dropped: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let settlement = delivery::settlement(delivered, rejected, dropped)?;
+        delivery::settle(&self.active().pipeline, exporter, sequence, settlement)
+    }
+
+    /// Gives a claimed block back, undelivered.
+    fn release(&self, exporter: &str, sequence: u64) -> PyResult<()> {
+        delivery::release(&self.active().pipeline, exporter, sequence)
+    }
+
+    /// The oldest block that waits for the batch processors.
+    fn claim_unprocessed(&self) -> Option<Batch> {
+        self.active().pipeline.backlog().claim_unprocessed().map(Batch::of)
+    }
+
+    /// What the batch processors made of a block; `None`: nothing.
+    fn processed(&self, py: Python<'_>, sequence: u64, request: Option<&[u8]>) -> PyResult<()> {
+        let active = self.active();
+        let taken = py.detach(|| active.pipeline.processed(sequence, request));
+        taken.map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Records of another source as one uncompressed request.
+    fn encode<'py>(&self, py: Python<'py>, records: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        foreign::encode(py, &self.active(), records)
+    }
+
+    /// Describes the process in blocks that are sealed from now on.
+    fn set_resource(&self, resource: Vec<u8>) {
+        self.active().set_resource(resource);
+    }
+
+    /// Replaces the request headers of a native exporter, from its next attempt on.
+    fn set_headers(&self, exporter: &str, headers: Vec<(String, String)>) -> PyResult<()> {
+        let set = self.active().set_headers(exporter, headers);
+        set.map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// True when the endpoint refused the headers as they are now.
+    fn headers_refused(&self, exporter: &str) -> PyResult<bool> {
+        delivery::headers_refused(&self.active().pipeline, exporter)
+    }
+
+    /// Replaces the levels at run time, for good or for some seconds.
+    #[pyo3(signature = (level, levels, for_seconds=None))]
+    fn set_levels(&self, level: u8, levels: Vec<(String, u8)>, for_seconds: Option<f64>) -> PyResult<()> {
+        let until = deadline(for_seconds)?;
+        let levels = Levels { default: level, by_name: levels };
+        // SAFETY: attached.
+        unsafe { self.active().change_rules(|all| all.set_levels(levels, until)) };
+        Ok(())
+    }
+
+    /// Replaces the rules by scope at run time, for good or for some seconds.
+    #[pyo3(signature = (rules, for_seconds=None))]
+    fn set_rules(
+        &self,
+        rules: Vec<(String, bool, Option<u8>, bool)>,
+        for_seconds: Option<f64>,
+    ) -> PyResult<()> {
+        let until = deadline(for_seconds)?;
+        let rules = settings::rules(rules);
+        // SAFETY: attached.
+        unsafe { self.active().change_rules(|all| all.set_rules(rules, until)) };
+        Ok(())
+    }
+
+    /// Fixes the clock that stamps records (nanoseconds since the epoch); 0 gives the system's back.
+    fn fix_clock(&self, unix_nanos: u64) {
+        self.active().pipeline.clock().fix(unix_nanos);
+    }
+
+    /// Calls `tap(record: bytes, scope: str)` on the caller for every accepted record, already redacted.
+    fn add_tap(&self, py: Python<'_>, tap: Py<PyAny>) {
+        self.change_taps(py, |taps| taps.push(tap));
+    }
+
+    /// Removes a tap; unknown ones are ignored. Equal is enough: a bound method is a new object whenever it is read.
+    fn remove_tap(&self, py: Python<'_>, tap: &Bound<'_, PyAny>) {
+        self.change_taps(py, |taps| taps.retain(|other| !other.bind(py).eq(tap).unwrap_or(false)));
+    }
+}
+
+/// The moment that many seconds from now; `None` for good.
+fn deadline(seconds: Option<f64>) -> PyResult<Option<Instant>> {
+    let Some(seconds) = seconds else { return Ok(None) };
+    let until = Duration::try_from_secs_f64(seconds).ok().and_then(|wait| Instant::now().checked_add(wait));
+    until.map(Some).ok_or_else(|| PyValueError::new_err(format!("{seconds} is no number of seconds")))
+}
+
+impl Pipeline {
+    /// The pipeline of this process: after a fork a new one from the same settings.
+    pub fn active(&self) -> Arc<Active> {
+        // SAFETY: attached (a Python call brought us here); cloning an Arc runs no Python code.
+        let active = unsafe { Arc::clone(self.active.get()) };
+        if active.forks == FORKS.load(Ordering::Acquire) {
+            return active;
+        }
+        self.reborn(active)
+    }
+
+    /// The child forgets the parent's pipeline without touching it: its records, threads and connections are the parent's.
+    #[cold]
+    fn reborn(&self, inherited: Arc<Active>) -> Arc<Active> {
+        let fresh = inherited.reborn();
+        let Ok(fresh) = fresh else { return inherited };
+        lifecycle::register(&fresh.pipeline);
+        // SAFETY: attached.
+        let old = unsafe { self.active.replace(Arc::clone(&fresh)) };
+        mem::forget((old, inherited));
+        fresh
+    }
+
+    fn change_taps(&self, py: Python<'_>, change: impl FnOnce(&mut Vec<Py<PyAny>>)) {
+        let active = self.active();
+        // SAFETY: attached.
+        unsafe {
+            let now = active.outputs();
+            let mut taps = now.taps.iter().map(|tap| tap.clone_ref(py)).collect();
+            change(&mut taps);
+            let console = now.console.as_ref().map(|(settings, write)| (*settings, write.clone_ref(py)));
+            active.set_outputs(Outputs { console, taps });
+        }
+    }
+}
