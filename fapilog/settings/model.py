@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from fapilog.errors import ConfigurationError, configuration_error
 from fapilog.settings import problems, types
+from fapilog.settings.declarative import Declared
 from fapilog.settings.explain import Explained, Explanation, masked
 from fapilog.settings.groups import (
     BufferSettings,
@@ -22,6 +23,7 @@ from fapilog.settings.groups import (
     RedactionSettings,
     ServiceSettings,
 )
+from fapilog.settings.nesting import leaves, nest
 from fapilog.settings.processing import RULES_FIELD, LoggerRules
 from fapilog.settings.sources import (
     ARGUMENT,
@@ -29,8 +31,6 @@ from fapilog.settings.sources import (
     FileSource,
     Load,
     PresetSource,
-    leaves,
-    nest,
     with_header_mapping,
 )
 from fapilog.settings.types import FrozenDict
@@ -140,6 +140,23 @@ class Settings(BaseSettings):
         """
         load = Load(os.environ if environ is None else environ, None if path is None else Path(path))
         token = _current.set(load)
+        try:
+            return cls(**overrides)
+        finally:
+            _current.reset(token)
+
+    @classmethod
+    def declared(cls, declared: Declared, **overrides: Any) -> Self:
+        """Take the settings that a configuration file of OpenTelemetry means; no variable counts.
+
+        Args:
+            declared: What the file means.
+            **overrides: As `load` takes them.
+
+        Raises:
+            ConfigurationError: All problems at once.
+        """
+        token = _current.set(Load({}, declared=declared))
         try:
             return cls(**overrides)
         finally:
