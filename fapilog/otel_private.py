@@ -56,6 +56,16 @@ def span_context(context: Any = None) -> trace.SpanContext:
     return trace.get_current_span(context).get_span_context()
 
 
+def suppress_instrumentation() -> None:
+    """Let what the calling thread does from now on make no spans: exporters do not trace their requests.
+
+    Without the private key this does nothing.
+    """
+    key = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", None)
+    if isinstance(key, str):
+        context_api.attach(context_api.set_value(key, True))
+
+
 def installed_tracer_provider() -> trace.TracerProvider | None:
     """Return the tracer provider that somebody installed; None when there is none, or ours that ended."""
     provider = trace.get_tracer_provider()

@@ -15,6 +15,7 @@ from fapilog.errors import ConfigurationError, configuration_error
 from fapilog.settings import problems, types
 from fapilog.settings.declarative import Declared
 from fapilog.settings.explain import Explained, Explanation, masked
+from fapilog.settings.exporting import DeliverySettings
 from fapilog.settings.groups import (
     BufferSettings,
     ConsoleSettings,
@@ -101,6 +102,7 @@ class Settings(BaseSettings):
     buffer: BufferSettings = Field(default_factory=BufferSettings)
     otlp: OtlpSettings = Field(default_factory=OtlpSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
 
