@@ -39,6 +39,11 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " `fapilog plugins list --check` shows all.",
         "stdlib-record-lost": "A record of `logging` could not be read, usually because of a method of its"
         " arguments.",
+        "stdlib-filter-failed": "A filter of the bridge for `logging` raised. The record is kept.",
+        "structlog-record-lost": "An event of structlog could not be read.",
+        "loguru-record-lost": "A record of loguru could not be read.",
+        "stock-handler": "OpenTelemetry's own `LoggingHandler` is on the root logger. Records of `logging`"
+        " stay with it: together we would export each one twice.",
         "otel-record-lost": "A record of the OpenTelemetry logs API could not be read.",
         "batch-processor-failed": "A batch processor raised, was too slow or returned something else than"
         " records. The block passes on as it was: redacted already, but not processed.",

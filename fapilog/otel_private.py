@@ -66,6 +66,12 @@ def suppress_instrumentation() -> None:
         context_api.attach(context_api.set_value(key, True))
 
 
+def instrumentation_suppressed() -> bool:
+    """Return whether an exporter of the stock SDK is at work in this context; False if that is not known."""
+    key = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", None)
+    return isinstance(key, str) and bool(context_api.get_value(key))
+
+
 def installed_tracer_provider() -> trace.TracerProvider | None:
     """Return the tracer provider that somebody installed; None when there is none, or ours that ended."""
     provider = trace.get_tracer_provider()

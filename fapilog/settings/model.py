@@ -82,6 +82,14 @@ class Settings(BaseSettings):
     capture_location: Literal["auto", "always", "never"] = Field(
         "auto", description="File, line and function of the call. `auto`: for WARN and above."
     )
+    capture_thread: types.Flag = Field(
+        False, description="`thread.id` and `thread.name` of records of `logging`, structlog and loguru."
+    )
+    severity_text: Literal["otel", "source"] = Field(
+        "otel",
+        description="What records of `logging`, structlog and loguru say beside the number: the short name of"
+        " OpenTelemetry (`WARN`), or the level's name in its library (`WARNING`).",
+    )
     capture_stdlib: types.Flag = Field(True, description="Records of `logging` go through the pipeline too.")
     capture_warnings: types.Flag = Field(False, description="Warnings of `warnings` become records.")
     exception_hooks: types.Flag = Field(

@@ -94,6 +94,8 @@ _TOP = (
     Row("spool_directory", (_ours("SPOOL_DIRECTORY", parse.text),), "path", _LATER),
     Row("disabled", (_otel("SDK_DISABLED", parse.flag),), "true or false", _OTEL),
     Row("capture_location", (_ours("CAPTURE_LOCATION", parse.word),), "one word", _FAPILOG),
+    Row("capture_thread", (_ours("CAPTURE_THREAD", parse.flag),), "true or false", _FAPILOG),
+    Row("severity_text", (_ours("SEVERITY_TEXT", parse.word),), "one word", _SDK),
     Row("capture_stdlib", (_ours("CAPTURE_STDLIB", parse.flag),), "true or false", _FAPILOG),
     Row("capture_warnings", (_ours("CAPTURE_WARNINGS", parse.flag),), "true or false", "logging"),
     Row("exception_hooks", (_ours("EXCEPTION_HOOKS", parse.flag),), "true or false", _FAPILOG),

@@ -24,6 +24,8 @@ EXAMPLES = {
     "FAPILOG_DURABILITY": ("Memory", "memory"),
     "OTEL_SDK_DISABLED": ("TRUE", True),
     "FAPILOG_CAPTURE_LOCATION": ("always", "always"),
+    "FAPILOG_CAPTURE_THREAD": ("true", True),
+    "FAPILOG_SEVERITY_TEXT": ("source", "source"),
     "FAPILOG_CAPTURE_STDLIB": ("false", False),
     "FAPILOG_CAPTURE_WARNINGS": ("true", True),
     "FAPILOG_EXCEPTION_HOOKS": ("true", True),
