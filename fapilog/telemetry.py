@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.resources import Resource
 
-from fapilog import hooks, lifecycle, otel_private
+from fapilog import hooks, lifecycle, otel_private, self_observability
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.bridges import stdlib
 from fapilog.diagnostics import OnError, say
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _Provider = TypeVar("_Provider")
-_EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected", "exporter-failed")
+_EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected")
 
 
 @dataclass(frozen=True)
@@ -251,6 +251,8 @@ def _install(
     ours: list[Any] = []
     try:
         tracers, meters = place(provider, undo, ours)
+        if settings.self_observability and not settings.disabled:
+            self_observability.observe(provider, meters)
         default_handle.attach(None if settings.disabled else provider.pipeline)
         # After the shutdown records are refused; without any pipeline the next one would configure defaults.
         undo.append(lambda: default_handle.attach(provider.pipeline))

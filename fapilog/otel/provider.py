@@ -24,6 +24,7 @@ from fapilog.otel import rules
 from fapilog.otel.resource import build_resource
 from fapilog.settings import Settings
 from fapilog.severity import Severity
+from fapilog.timings import Timings
 from fapilog.values import valid_text
 
 
@@ -57,6 +58,7 @@ class LoggerProvider(SdkLoggerProvider):
         exporters: Sequence[str] | None = None,
     ) -> None:
         self.settings = settings if settings is not None else Settings()
+        self.timings = Timings()
         chosen = exporters if exporters is not None else self.settings.exporters
         self.exporters = tuple(
             name for name in (chosen if chosen is not None else ("otlp",)) if name != "none"
