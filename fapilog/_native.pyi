@@ -3,10 +3,12 @@
 Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog's own modules.
 """
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
-from typing import Any, final
+import logging
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Self, final
 
 from opentelemetry.context import Context
+from typing_extensions import disjoint_base
 
 from fapilog.event import LogEvent
 
@@ -18,6 +20,7 @@ __all__ = [
     "PendingRecord",
     "Pipeline",
     "PipelineHandle",
+    "RecordHandler",
     "begin_exit",
     "connect_capture",
     "connect_context",
@@ -28,6 +31,8 @@ __all__ = [
     "encode_resource",
     "forget_contexts",
     "give_up_at_exit",
+    "hook_handlers",
+    "offer_record",
     "split_request",
     "watch_bound_context",
 ]
@@ -115,6 +120,9 @@ class Logger:
         context: Context | None = None,
         exception: BaseException | None = None,
         protected: bool = False,
+        level_name: str | None = None,
+        location: Callable[[], tuple[str, str, int] | None] | None = None,
+        thread: tuple[object, object] | None = None,
     ) -> Awaitable[None]:
         """Log a record field by field: the door for the OTel API, `logging` and other libraries.
 
@@ -129,6 +137,9 @@ class Logger:
             context: Whose span counts. Default: the current context.
             exception: Described as `exception.*` attributes.
             protected: Shedding spares it.
+            level_name: The level's name in another library; `severity_text` of the settings decides over it.
+            location: Gives file, function and line; called when `capture_location` asks for them.
+            thread: Identifier and name; written when `capture_thread` says so.
         """
 
     def bind(self, **attributes: Any) -> Logger:
@@ -371,6 +382,24 @@ class PipelineHandle:
     def pipeline(self) -> Pipeline | None:
         """The attached pipeline."""
 
+@disjoint_base
+class RecordHandler:
+    """The native half of `fapilog.bridges.stdlib.FapilogHandler`.
+
+    Asks the Python half, by name: `_passes` with filters, `_ignores` for records of libraries that deliver,
+    `_take_carefully` for records that hold something odd.
+    """
+
+    def __new__(cls, *_arguments: Any, **_keywords: Any) -> Self: ...
+    def connect(self, handle: PipelineHandle) -> None:
+        """Send records to the pipeline of `handle` from now on."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record if the filters let it pass; tell whether they did."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record without asking the filters."""
+
 @final
 class BoundAttributes:
     """Immutable attributes, encoded once per pipeline; what `bind` and `bind_context` carry."""
@@ -407,6 +436,16 @@ def connect_context(
 
 def watch_bound_context() -> None:
     """Let log calls look for bound attributes from now on; before the first `bind_context` none pays."""
+
+def hook_handlers(handlers: Sequence[RecordHandler]) -> None:
+    """Offer records to these handlers from now on; see `offer_record`."""
+
+def offer_record(logger: logging.Logger, record: logging.LogRecord) -> bool:
+    """Take a record for the hooked handlers, if a handler on root or on a server's logger would get it.
+
+    Returns:
+        True when `logging` shall call its handlers: there are some, or `logging.lastResort` is to speak.
+    """
 
 def forget_contexts() -> None:
     """Let go of the last few contexts that the span cache keeps alive."""

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TextIO
 
@@ -38,7 +39,15 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " `fapilog plugins list --check` shows all.",
         "stdlib-record-lost": "A record of `logging` could not be read, usually because of a method of its"
         " arguments.",
+        "stdlib-filter-failed": "A filter of the bridge for `logging` raised. The record is kept.",
+        "structlog-record-lost": "An event of structlog could not be read.",
+        "loguru-record-lost": "A record of loguru could not be read.",
+        "stock-handler": "OpenTelemetry's own `LoggingHandler` is on the root logger. Records of `logging`"
+        " stay with it: together we would export each one twice.",
         "otel-record-lost": "A record of the OpenTelemetry logs API could not be read.",
+        "batch-processor-failed": "A batch processor raised, was too slow or returned something else than"
+        " records. The block passes on as it was: redacted already, but not processed.",
+        "delivery-not-ended": "An exporter did not end in time when its provider was shut down.",
         "records-lost": "The process ends with records that were not delivered: their number.",
     }
 )
@@ -125,6 +134,27 @@ class Voice:
 
 _voice = Voice()
 say = _voice.say
+
+_delivering_thread = threading.local()
+_delivering_context: ContextVar[bool] = ContextVar("fapilog_delivering", default=False)
+
+
+def mark_delivering() -> None:
+    """Mark the calling thread, and what inherits its context, as one that delivers records.
+
+    For good: only threads that do nothing else call it.
+    """
+    _delivering_thread.marked = True
+    _delivering_context.set(True)
+
+
+def is_delivering() -> bool:
+    """Tell whether the caller runs on behalf of an exporter or of a batch processor.
+
+    What such code logs would come back to it as a new record, and so on for ever: bridges drop it.
+    """
+    return getattr(_delivering_thread, "marked", False) or _delivering_context.get()
+
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_voice.forget)

@@ -115,6 +115,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "A setting names a plugin that no installed package provides.",
             "Correct the name, or install the package; `fapilog plugins list` shows what is there.",
         ),
+        "exporter-invalid": CodeEntry(
+            "ConfigurationError",
+            "An object that was passed as an exporter is none, or an installed exporter cannot be made.",
+            "Pass a name, an object with `async def export_batch(self, batch)`, or an OpenTelemetry"
+            " LogRecordExporter.",
+        ),
         "not-in-this-version": CodeEntry(
             "UnsupportedSettingError",
             "The setting has a name, but the work behind it comes with a later version.",
@@ -139,6 +145,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "ExportError",
             "The destination refused records for good; they are counted as rejected.",
             "Read the answer in the message; credentials and sizes are the usual causes.",
+        ),
+        "exporter-failed": CodeEntry(
+            "ExportError",
+            "An exporter written in Python raised something else than a connection error, or broke its"
+            " contract; the records of that batch are counted as rejected.",
+            "Read the exception in the message; docs/how-to/write_an_exporter.md lists what is expected.",
         ),
         "capture-failed": CodeEntry(
             "FapilogError",

@@ -45,8 +45,8 @@ def get_logger(name: str | None = None, /, **attributes: Any) -> Logger:
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-def _unix_nanos(value: Any) -> int | None:
-    """Nanoseconds since the epoch of a datetime (naive: local time), an int (nanoseconds), a float (seconds).
+def unix_nanos(value: Any) -> int | None:
+    """Return nanoseconds since the epoch of a datetime (naive: local time), an int (nanoseconds), a float.
 
     None for anything else; capture then keeps the value as an attribute.
     """
@@ -79,7 +79,7 @@ _native.connect_values(values.classify, values.to_plain)
 _native.connect_capture(
     describe_exception=exceptions.describe_exception,
     severity_number=_severity_number,
-    unix_nanos=_unix_nanos,
+    unix_nanos=unix_nanos,
     wait_for_room=backpressure.wait_for_room,
     on_event_loop=backpressure.on_event_loop,
     on_notice=_on_notice,

@@ -11,7 +11,7 @@ import inspect
 import os
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry import context as context_api
@@ -19,6 +19,9 @@ from opentelemetry._logs import _internal as logs_internal
 from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER
 from opentelemetry.metrics import _internal as metrics_internal
 from opentelemetry.trace import propagation
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
 
 
 def current_context_getter() -> Callable[[], Any] | None:
@@ -51,6 +54,22 @@ def span_key() -> str | None:
 def span_context(context: Any = None) -> trace.SpanContext:
     """Return the span context of `context`, or of the current one, over the public API."""
     return trace.get_current_span(context).get_span_context()
+
+
+def suppress_instrumentation() -> None:
+    """Let what the calling thread does from now on make no spans: exporters do not trace their requests.
+
+    Without the private key this does nothing.
+    """
+    key = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", None)
+    if isinstance(key, str):
+        context_api.attach(context_api.set_value(key, True))
+
+
+def instrumentation_suppressed() -> bool:
+    """Return whether an exporter of the stock SDK is at work in this context; False if that is not known."""
+    key = getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", None)
+    return isinstance(key, str) and bool(context_api.get_value(key))
 
 
 def installed_tracer_provider() -> trace.TracerProvider | None:
@@ -155,3 +174,20 @@ def initialize_sdk(make_logger_provider: Callable[..., Any], **arguments: Any) -
         if names is not None:
             os.environ[OTEL_LOGS_EXPORTER] = names
     return True
+
+
+def declared_resource(config: Any) -> Resource:
+    """Return the resource that a section of a configuration file means.
+
+    If the private name is gone, detectors that the section lists are left out.
+    """
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - with a file only
+
+    try:
+        from opentelemetry.configuration._resource import create_resource  # noqa: PLC0415 - optional
+
+        resource: Resource = create_resource(config)
+    except (ImportError, TypeError):
+        given = {attribute.name: attribute.value for attribute in config.attributes or ()}
+        resource = Resource.create({name: value for name, value in given.items() if value is not None})
+    return resource

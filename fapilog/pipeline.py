@@ -93,6 +93,8 @@ def _capture(settings: Settings) -> dict[str, object]:
         "max_length": settings.limits.attribute_value_length,
         "max_depth": settings.limits.depth,
         "location_severity": severity,
+        "source_level_names": settings.severity_text == "source",
+        "threads": settings.capture_thread,
         "level": level,
         "levels": rules,
         "rules": [rule.native() for rule in settings.rules],

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _Provider = TypeVar("_Provider")
-_EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected")
+_EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected", "exporter-failed")
 
 
 @dataclass(frozen=True)

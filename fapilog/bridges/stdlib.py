@@ -1,145 +1,126 @@
 """Stage 1 of 7, emit: records of the standard library's `logging`. Thread: caller.
 
-One handler on the root logger, and on the loggers of servers that do not propagate. It reads a record and
-changes nothing in it, so other handlers see what they saw before.
+`FapilogHandler` is native where it is hot: `native/src/python/stdlib.rs`. Records that hold something odd
+come back here, to `odd_records`. Neither changes a record.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
-from fapilog import _native
+from fapilog import _native, otel_private
+from fapilog.bridges import logging_hook, odd_records
+from fapilog.bridges.loggers import Loggers
 from fapilog.diagnostics import say
 from fapilog.exceptions import recorded
-from fapilog.severity import Severity
-from fapilog.values import valid_text
-
-# Loggers of servers that set `propagate = False`, so that a handler on root never sees them.
-_NOT_PROPAGATING = ("uvicorn", "uvicorn.access", "gunicorn.error", "gunicorn.access")
-# What delivers records must not make new ones.
-_OURS = ("fapilog", "opentelemetry.exporter", "opentelemetry.sdk")
-_BELOW_OURS = tuple(f"{name}." for name in _OURS)
-# Nanoseconds since 1970 have 64 bits.
-_LATEST_SECONDS = 2**64 // 10**9
-# uvicorn repeats its message with escape sequences in `color_message`, for its own formatter.
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
-class FapilogHandler(logging.Handler):
-    """Passes records of `logging` to a pipeline. Never raises.
+class FapilogHandler(_native.RecordHandler, logging.Handler):
+    """Passes records of `logging` to a pipeline. Never raises, and takes no lock.
 
-    Mapping: logger name → scope, `created` → time in whole microseconds, level → severity
-    (`Severity.from_stdlib`), `getMessage()` → body, `extra` → attributes, `exc_info` → `exception.*`,
-    `stack_info` → `code.stacktrace`.
+    `configure_otel()` needs none on any logger: see `install`. This is for a `dictConfig` of your own, or for
+    loggers that propagate nowhere. A record that meets several handlers of one pipeline is taken once.
+
+    Mapping: docs/reference/bridges.md. With a formatter, what it formats becomes the body.
 
     Args:
-        handle: Where records go.
+        handle: Where records go. Default: the pipeline of the process.
         level: Records below are ignored. Default: all.
+
+    Example:
+        >>> log = logging.getLogger("billing.audit")
+        >>> log.propagate = False
+        >>> log.addHandler(FapilogHandler())
     """
 
-    def __init__(self, handle: _native.PipelineHandle, level: int = logging.NOTSET) -> None:
-        super().__init__(level)
-        self._handle = handle
-        self._loggers: dict[str, _native.Logger] = {}
+    def __init__(
+        self, handle: _native.PipelineHandle | None = None, level: int | str = logging.NOTSET
+    ) -> None:
+        logging.Handler.__init__(self, level)
+        self._loggers = Loggers(handle)
+        self.connect(self._loggers.handle)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Pass one record on. A field that cannot be used gets its default, and the record is kept."""
+    def _passes(self, record: logging.LogRecord) -> logging.LogRecord | None:
+        """What the filters make of a record; None: refused. A filter that raises lets it pass."""
         try:
-            self._pass_on(record)
+            answer: Any = self.filter(record)
+        except Exception as error:
+            say("stdlib-filter-failed", f"a filter of the logging bridge raised {type(error).__name__}")
+            return record
+        if not answer:
+            return None
+        # Since Python 3.12 a filter may put another record in its place.
+        return answer if isinstance(answer, logging.LogRecord) else record
+
+    def _ignores(self, record: logging.LogRecord) -> bool:
+        """Whether `fapilog.hooks` took this record of `asyncio`, or a library made it while it delivers."""
+        return recorded.get() if record.name == "asyncio" else otel_private.instrumentation_suppressed()
+
+    def _take_carefully(self, record: logging.LogRecord, floor: int | None) -> None:
+        """Pass an odd record on. A field that cannot be used gets its default, and the record is kept."""
+        try:
+            self._pass_on(record, floor)
         except Exception:
             # Raised while the record was read, so nothing was emitted yet.
             try:
-                self._pass_on(_corrected(record))
+                self._pass_on(odd_records.corrected(record), floor)
             except Exception as error:
                 say("stdlib-record-lost", f"a record of logging could not be read: {type(error).__name__}")
 
-    def _pass_on(self, record: logging.LogRecord) -> None:
-        if record.name in _OURS or record.name.startswith(_BELOW_OURS):
+    def _pass_on(self, record: logging.LogRecord, floor: int | None) -> None:
+        if floor is not None and record.levelno < floor:
             return
-        if record.name == "asyncio" and recorded.get():
-            return
-        number = Severity.from_stdlib(record.levelno)
-        logger = self._loggers.get(record.name)
-        if logger is None:
-            logger = self._loggers[record.name] = _native.Logger(self._handle, record.name)
-        if not logger.is_enabled_for(number):
+        logger, fields = self._loggers[record.name], odd_records.cheap_fields(record)
+        if logger.is_enabled_for(fields["severity_number"]):
+            fields |= odd_records.costly_fields(record, self.format if self.formatter else None)
+        else:
             # The native gate counts it; nothing is formatted for it. The template is passed on, because
             # the level or the pressure may have changed since it was asked.
-            logger.emit_record(body=record.msg, severity_number=number)
-            return
-        body, attributes = _read(record)
-        logger.emit_record(
-            body=body,
-            severity_number=number,
-            severity_text=Severity(number).text,
-            time_unix_nano=round(record.created * 1e6) * 1_000,
-            attributes=attributes,
-            exception=record.exc_info[1] if record.exc_info else None,
-        )
+            fields["body"] = record.msg
+        logger.emit_record(**fields)
 
 
-def install(handle: _native.PipelineHandle, *, capture_warnings: bool = False) -> Callable[[], None]:
-    """Put a handler on the root logger and on known loggers that do not propagate.
+def install(
+    handle: _native.PipelineHandle, *, level: int | str = logging.NOTSET, capture_warnings: bool = False
+) -> Callable[[], None]:
+    """Let records of `logging` reach a pipeline, whoever configures `logging` before or after.
+
+    Hooks `logging.Logger.callHandlers`, once per process, and adds no handler. So `dictConfig`, `fileConfig`,
+    `basicConfig(force=True)` and `root.handlers = []` take nothing away, `basicConfig()` still finds an
+    unconfigured root logger, and `logging.lastResort` still speaks when there is no handler, unless the
+    pipeline has a console of its own. Records are taken that a handler on the root logger would get, or one
+    on a logger of uvicorn, gunicorn or celery, whatever `propagate` says at that moment.
 
     When nobody has configured `logging` yet, the root level is lowered to INFO: its default, WARNING, would
     keep every INFO record from us.
 
+    When OpenTelemetry's own `LoggingHandler` is on the root logger, nothing is installed, and that is said on
+    stderr: each record would be exported twice.
+
     Args:
         handle: Where records go.
+        level: Records below are ignored. Default: all.
         capture_warnings: Also let `warnings` speak through `logging`.
 
     Returns:
-        A function that removes the handlers and puts the level back.
+        A function that takes all of it back.
     """
-    handler = FapilogHandler(handle)
-    root = logging.getLogger()
-    previous_level = root.level
-    untouched = not root.handlers and root.level == logging.WARNING
-    if untouched:
-        root.setLevel(logging.INFO)
-    targets = [root, *(logging.getLogger(name) for name in _NOT_PROPAGATING)]
-    for logger in targets:
-        if logger is root or not logger.propagate:
-            logger.addHandler(handler)
+    stock = logging_hook.stock_handler()
+    if stock is not None:
+        name = f"{type(stock).__module__}.{type(stock).__qualname__}"
+        say(
+            "stock-handler",
+            f"{name} is on the root logger and keeps the records of logging; take it off to have ours",
+        )
+        return lambda: None
+    steps = [logging_hook.lower_root_level(), logging_hook.hook(FapilogHandler(handle, level))]
     if capture_warnings:
-        logging.captureWarnings(True)
+        steps.append(logging_hook.capture_warnings())
 
     def remove() -> None:
-        for logger in targets:
-            logger.removeHandler(handler)
-        if untouched and root.level == logging.INFO:
-            root.setLevel(previous_level)
-        if capture_warnings:
-            logging.captureWarnings(False)
+        while steps:
+            steps.pop()()
 
     return remove
-
-
-def _corrected(record: logging.LogRecord) -> logging.LogRecord:
-    """A copy of a record whose name, level, time or exception cannot be used as they are."""
-    level, created, exc_info = record.levelno, record.created, record.exc_info
-    known_time = isinstance(created, (int, float)) and 0 <= created < _LATEST_SECONDS
-    fields = {
-        "name": valid_text(record.name),
-        "levelno": level if type(level) is int and level >= 0 else logging.INFO,
-        "created": created if known_time else time.time(),
-        "exc_info": exc_info if isinstance(exc_info, tuple) and len(exc_info) == 3 else None,
-    }
-    return logging.makeLogRecord({**vars(record), **fields})
-
-
-def _read(record: logging.LogRecord) -> tuple[Any, dict[str, Any]]:
-    """Body and attributes; a message that cannot be formatted keeps its template and its arguments."""
-    attributes = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    if record.stack_info:
-        attributes["code.stacktrace"] = record.stack_info
-    if not record.args:
-        return record.msg, attributes
-    try:
-        return record.getMessage(), attributes
-    except Exception:
-        attributes["fapilog.format_arguments"] = record.args
-        return record.msg, attributes

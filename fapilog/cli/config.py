@@ -12,7 +12,7 @@ import yaml
 
 from fapilog.errors import ConfigurationError
 from fapilog.settings import Settings
-from fapilog.settings.sources import nest
+from fapilog.settings.nesting import nest
 
 app = typer.Typer(help="Look at the settings that a service started here would use.", no_args_is_help=True)
 

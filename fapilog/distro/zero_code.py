@@ -16,6 +16,7 @@ from typing import Any
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
 
 _NAME = "fapilog"
+_CONFIG_FILE = "OTEL_CONFIG_FILE"
 _CONFIGURATOR = "OTEL_PYTHON_CONFIGURATOR"
 _LOGGER_PROVIDER = "OTEL_PYTHON_LOGGER_PROVIDER"
 # `configure_otel()` sends all signals over HTTP where nobody says otherwise (OTLP specification: SHOULD be
@@ -80,6 +81,10 @@ class FapilogConfigurator:
         if others:
             # Nobody asked for ours, but it came first and would take the place of the one that is meant.
             others[0].load()().configure(**arguments)
+        elif os.environ.get(_CONFIG_FILE):
+            from fapilog.distro import declarative  # noqa: PLC0415 - only with a file
+
+            declarative.configure(os.environ[_CONFIG_FILE])
         else:
             from fapilog.distro import configuration  # noqa: PLC0415 - helpers of multiprocessing pass by here
 

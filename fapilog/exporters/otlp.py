@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from fapilog.settings import OtlpSettings
+from fapilog.exporters.base import NativeExporter
+from fapilog.settings import OtlpSettings, Settings
 
 # OTLP exporter specification: responses larger than this are not read.
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
@@ -19,6 +20,11 @@ def user_agent(transport: str = "http") -> str:
     """
     ours, exporter = _version("fapilog"), _version(f"opentelemetry-exporter-otlp-proto-{transport}")
     return f"fapilog/{ours} OTel-OTLP-Exporter-Python/{exporter} Python/{platform.python_version()}"
+
+
+def make_exporter(settings: Settings) -> NativeExporter:
+    """Make the exporter that is called `otlp`."""
+    return NativeExporter("otlp", {"kind": "otlp_http", **native_settings(settings.otlp)})
 
 
 def native_settings(settings: OtlpSettings) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Configuration: `Settings`, its groups, and where each value comes from. Imports no stage."""
 
 from fapilog.settings.explain import Explained, Explanation
+from fapilog.settings.exporting import DeliverySettings
 from fapilog.settings.groups import (
     BufferSettings,
     ConsoleSettings,
@@ -16,6 +17,7 @@ from fapilog.settings.processing import LoggerRule
 __all__ = [
     "BufferSettings",
     "ConsoleSettings",
+    "DeliverySettings",
     "Explained",
     "Explanation",
     "LimitSettings",

@@ -13,7 +13,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from fapilog.errors import ConfigurationError, configuration_error
 from fapilog.settings import problems, types
+from fapilog.settings.declarative import Declared
 from fapilog.settings.explain import Explained, Explanation, masked
+from fapilog.settings.exporting import DeliverySettings
 from fapilog.settings.groups import (
     BufferSettings,
     ConsoleSettings,
@@ -22,6 +24,7 @@ from fapilog.settings.groups import (
     RedactionSettings,
     ServiceSettings,
 )
+from fapilog.settings.nesting import leaves, nest
 from fapilog.settings.processing import RULES_FIELD, LoggerRules
 from fapilog.settings.sources import (
     ARGUMENT,
@@ -29,8 +32,6 @@ from fapilog.settings.sources import (
     FileSource,
     Load,
     PresetSource,
-    leaves,
-    nest,
     with_header_mapping,
 )
 from fapilog.settings.types import FrozenDict
@@ -81,6 +82,14 @@ class Settings(BaseSettings):
     capture_location: Literal["auto", "always", "never"] = Field(
         "auto", description="File, line and function of the call. `auto`: for WARN and above."
     )
+    capture_thread: types.Flag = Field(
+        False, description="`thread.id` and `thread.name` of records of `logging`, structlog and loguru."
+    )
+    severity_text: Literal["otel", "source"] = Field(
+        "otel",
+        description="What records of `logging`, structlog and loguru say beside the number: the short name of"
+        " OpenTelemetry (`WARN`), or the level's name in its library (`WARNING`).",
+    )
     capture_stdlib: types.Flag = Field(True, description="Records of `logging` go through the pipeline too.")
     capture_warnings: types.Flag = Field(False, description="Warnings of `warnings` become records.")
     exception_hooks: types.Flag = Field(
@@ -104,6 +113,7 @@ class Settings(BaseSettings):
     buffer: BufferSettings = Field(default_factory=BufferSettings)
     otlp: OtlpSettings = Field(default_factory=OtlpSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
 
@@ -143,6 +153,23 @@ class Settings(BaseSettings):
         """
         load = Load(os.environ if environ is None else environ, None if path is None else Path(path))
         token = _current.set(load)
+        try:
+            return cls(**overrides)
+        finally:
+            _current.reset(token)
+
+    @classmethod
+    def declared(cls, declared: Declared, **overrides: Any) -> Self:
+        """Take the settings that a configuration file of OpenTelemetry means; no variable counts.
+
+        Args:
+            declared: What the file means.
+            **overrides: As `load` takes them.
+
+        Raises:
+            ConfigurationError: All problems at once.
+        """
+        token = _current.set(Load({}, declared=declared))
         try:
             return cls(**overrides)
         finally:

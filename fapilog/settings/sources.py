@@ -20,8 +20,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from fapilog import diagnostics
 from fapilog.errors import OffendingSetting, Problem
-from fapilog.settings import parse, presets, problems
+from fapilog.settings import declarative, otel_file, parse, presets, problems
 from fapilog.settings.groups import nested
+from fapilog.settings.nesting import leaves, nest
 from fapilog.settings.parse import Noted
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES, Row, Variable
 
@@ -36,23 +37,11 @@ class Load:
 
     environ: Mapping[str, str]
     path: Path | None = None
+    declared: declarative.Declared | None = None
     origins: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     preset_headers: frozenset[str] = frozenset()
     problems: list[Problem] = field(default_factory=list)
-
-
-def leaves(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested values to dotted names; what is no group, or no setting at all, stays whole."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        info = model.model_fields.get(str(key))
-        group = nested(info.annotation) if info else None
-        if group and isinstance(value, Mapping):
-            found |= leaves(group, value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
 
 
 def with_header_mapping(flat: dict[str, Any]) -> dict[str, Any]:
@@ -62,22 +51,6 @@ def with_header_mapping(flat: dict[str, Any]) -> dict[str, Any]:
         with suppress(ValueError):
             return flat | {"otlp.headers": parse.headers(text)}
     return flat
-
-
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The opposite of `leaves`."""
-    tree: dict[str, Any] = {}
-    groups: dict[str, dict[str, Any]] = {}  # made here: a mapping of the caller is never written to
-    for name, value in flat.items():
-        *parents, last = name.split(".")
-        level = tree
-        for depth, parent in enumerate(parents, start=1):
-            path = ".".join(parents[:depth])
-            if path not in groups:
-                groups[path] = level[parent] = {}
-            level = groups[path]
-        level[last] = value
-    return tree
 
 
 @cache
@@ -161,18 +134,26 @@ def _say_ignored(problem: Problem, variable: Variable) -> None:
 
 
 class FileSource(_Source):
-    """A YAML or JSON file whose keys are the names of the settings, nested."""
+    """A YAML or JSON file whose keys are the names of the settings, nested; or one of OpenTelemetry's."""
 
     def __call__(self) -> dict[str, Any]:
         """Read the file, if one was given."""
-        if self.load.path is None:
+        declared = self.load.declared
+        if self.load.path is not None:
+            content = self._content(self.load.path)
+            if not declarative.is_declarative(content):
+                return self._take(leaves(self.settings_cls, content), {})
+            document = otel_file.read(self.load.path, self.load.environ)
+            declared = declarative.translate(document, self.settings_cls)
+            declared.refuse_options()
+        if declared is None:
             return {}
-        content = self._content(self.load.path)
-        found = {}
-        for name, value in leaves(self.settings_cls, content).items():
-            if name not in self.load.origins:
-                self.load.origins[name] = str(self.load.path)
-                found[name] = value
+        self.load.problems += declared.problems
+        return self._take(declared.values, declared.origins)
+
+    def _take(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> dict[str, Any]:
+        found = {name: value for name, value in values.items() if name not in self.load.origins}
+        self.load.origins |= {name: origins.get(name, str(self.load.path)) for name in found}
         self.load.values |= found
         return nest(with_header_mapping(found))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -23,6 +24,8 @@ from fapilog.settings.explain import masked
 from fapilog.severity import Severity
 
 BUILT_IN_EXPORTERS = ("otlp", "console", "none")
+# Where packages register OpenTelemetry exporters of logs by name.
+LOGS_EXPORTER_GROUP = "opentelemetry_logs_exporter"
 _STDLIB_LEVELS = (10, 20, 30, 40, 50)
 _LARGEST = 2**63 - 1  # the native side counts in 64 bits
 
@@ -85,16 +88,22 @@ def _exporters(value: object) -> object:
     items = _listed(value)
     if not isinstance(items, (tuple, list)) or not all(isinstance(item, str) for item in items):
         return items
-    chosen = tuple(dict.fromkeys(item.lower() for item in items))
+    chosen = tuple(dict.fromkeys(_exporter_name(item) for item in items))
     if not chosen:
         raise refuse("names no exporter", "none, to export nothing")
-    for name in chosen:
-        if name not in BUILT_IN_EXPORTERS:
-            known = f"one or more of {', '.join(BUILT_IN_EXPORTERS)}"
+    unknown = [name for name in chosen if name not in BUILT_IN_EXPORTERS]
+    installed = tuple(point.name for point in entry_points(group=LOGS_EXPORTER_GROUP)) if unknown else ()
+    for name in unknown:
+        if name not in installed:
+            known = f"one or more of {', '.join(dict.fromkeys((*BUILT_IN_EXPORTERS, *sorted(installed))))}"
             raise refuse(f"names an exporter that does not exist: {name}", known, "exporter-unknown")
     if "none" in chosen and len(chosen) > 1:
         raise refuse("names none next to other exporters", "none alone, or the others", "exporters-conflict")
     return chosen
+
+
+def _exporter_name(item: str) -> str:
+    return item.lower() if item.lower() in BUILT_IN_EXPORTERS else item
 
 
 def _listed(value: object) -> object:

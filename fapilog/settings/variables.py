@@ -52,6 +52,27 @@ def _otlp(name: str, parser: Parser, lenient: bool = True) -> tuple[Variable, Va
     )
 
 
+_RETRY_FIELDS = (
+    "initial_backoff_millis",
+    "max_backoff_millis",
+    "max_retry_after_millis",
+    "max_elapsed_millis",
+)
+
+
+def _retries(group: str, prefix: str) -> tuple[Row, ...]:
+    """The rows of one `RetrySettings`."""
+    return tuple(
+        Row(
+            f"{group}.{field}",
+            (_ours(f"{prefix}_{field.upper()}", parse.whole_number),),
+            "milliseconds",
+            _FAPILOG,
+        )
+        for field in _RETRY_FIELDS
+    )
+
+
 _OTEL = "OTel specification"
 _SDK = "OTel SDK for Python"
 _OTLP = "OTLP specification"
@@ -73,6 +94,8 @@ _TOP = (
     Row("spool_directory", (_ours("SPOOL_DIRECTORY", parse.text),), "path", _LATER),
     Row("disabled", (_otel("SDK_DISABLED", parse.flag),), "true or false", _OTEL),
     Row("capture_location", (_ours("CAPTURE_LOCATION", parse.word),), "one word", _FAPILOG),
+    Row("capture_thread", (_ours("CAPTURE_THREAD", parse.flag),), "true or false", _FAPILOG),
+    Row("severity_text", (_ours("SEVERITY_TEXT", parse.word),), "one word", _SDK),
     Row("capture_stdlib", (_ours("CAPTURE_STDLIB", parse.flag),), "true or false", _FAPILOG),
     Row("capture_warnings", (_ours("CAPTURE_WARNINGS", parse.flag),), "true or false", "logging"),
     Row("exception_hooks", (_ours("EXCEPTION_HOOKS", parse.flag),), "true or false", _FAPILOG),
@@ -190,30 +213,36 @@ _OTLP_EXPORTER = (
         "bytes",
         _OTLP,
     ),
+    *_retries("otlp.retry", "OTLP_RETRY"),
+)
+
+_DELIVERY = (
     Row(
-        "otlp.retry.initial_backoff_millis",
-        (_ours("OTLP_RETRY_INITIAL_BACKOFF_MILLIS", parse.whole_number),),
+        "delivery.timeout_millis",
+        (_ours("DELIVERY_TIMEOUT_MILLIS", parse.whole_number),),
+        "milliseconds",
+        "OTel specification: OTEL_BLRP_EXPORT_TIMEOUT",
+    ),
+    Row("delivery.max_in_flight", (_ours("DELIVERY_MAX_IN_FLIGHT", parse.whole_number),), "calls", _OTEL),
+    Row(
+        "delivery.breaker_failures",
+        (_ours("DELIVERY_BREAKER_FAILURES", parse.whole_number),),
+        "calls",
+        _FAPILOG,
+    ),
+    Row(
+        "delivery.breaker_pause_millis",
+        (_ours("DELIVERY_BREAKER_PAUSE_MILLIS", parse.whole_number),),
         "milliseconds",
         _FAPILOG,
     ),
     Row(
-        "otlp.retry.max_backoff_millis",
-        (_ours("OTLP_RETRY_MAX_BACKOFF_MILLIS", parse.whole_number),),
+        "delivery.processor_timeout_millis",
+        (_ours("DELIVERY_PROCESSOR_TIMEOUT_MILLIS", parse.whole_number),),
         "milliseconds",
         _FAPILOG,
     ),
-    Row(
-        "otlp.retry.max_retry_after_millis",
-        (_ours("OTLP_RETRY_MAX_RETRY_AFTER_MILLIS", parse.whole_number),),
-        "milliseconds",
-        _FAPILOG,
-    ),
-    Row(
-        "otlp.retry.max_elapsed_millis",
-        (_ours("OTLP_RETRY_MAX_ELAPSED_MILLIS", parse.whole_number),),
-        "milliseconds",
-        _FAPILOG,
-    ),
+    *_retries("delivery.retry", "DELIVERY_RETRY"),
 )
 
 _CONSOLE = (
@@ -259,7 +288,10 @@ _REDACTION = (
 )
 
 ROWS: Mapping[str, Row] = MappingProxyType(
-    {row.name: row for row in (*_TOP, *_SERVICE, *_BUFFER, *_OTLP_EXPORTER, *_CONSOLE, *_LIMITS, *_REDACTION)}
+    {
+        row.name: row
+        for row in (*_TOP, *_SERVICE, *_BUFFER, *_OTLP_EXPORTER, *_CONSOLE, *_DELIVERY, *_LIMITS, *_REDACTION)
+    }
 )
 
 VARIABLE_NAMES = frozenset(variable.name for row in ROWS.values() for variable in row.variables)

@@ -302,6 +302,9 @@ def test_methods_have_the_signatures_that_the_stub_promises():
         "context",
         "exception",
         "protected",
+        "level_name",
+        "location",
+        "thread",
     ]
 
 

@@ -30,6 +30,8 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
             "max_length": None,
             "max_depth": 30,
             "location_severity": 25,
+            "source_level_names": False,
+            "threads": False,
             "level": 5,
             "levels": [("noisy", 17)],
             "rules": [("a.*", False, None, False)],

@@ -33,6 +33,10 @@ pub struct CaptureSettings {
     pub location_severity: u8,
     /// Which records of which scope are kept.
     pub rules: Rules,
+    /// Whether a bridge writes the level's name as its library knows it, instead of the data model's short name.
+    pub source_level_names: bool,
+    /// Whether a bridge records the thread.
+    pub threads: bool,
 }
 
 /// Exporters that run on the caller, after append.

@@ -6,7 +6,7 @@
 use super::active::Active;
 use super::bound::{append_unique, BoundAttributes};
 use super::ending::may_call_python;
-use super::keys::{KeyKind, Looked, Reserved};
+use super::keys::{KeyKind, Looked};
 use super::level::Level;
 use super::nested::Nested;
 use super::outputs::after_append;
@@ -16,19 +16,15 @@ use super::{helpers, location, trace};
 use crate::buffer::Appended;
 use crate::fields::{KeyField, TraceFields};
 use crate::record::{Meta, RecordWriter};
-use crate::redact::{KeyDecision, SECRET_MARKER};
+use crate::redact::SECRET_MARKER;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::type_object::PyTypeInfo;
-use pyo3::types::{PyIterator, PyList, PyString};
 use std::ptr;
-
-type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// One record on its way from the call to the buffer.
 pub struct Emission<'a, 'py> {
     pub py: Python<'py>,
-    active: &'a Active,
+    pub active: &'a Active,
     pub writer: RecordWriter,
     attributes: usize,
     /// Attributes that a limit left out.
@@ -108,18 +104,34 @@ impl<'a, 'py> Emission<'a, 'py> {
         }
     }
 
-    /// One keyword of the call.
+    /// One keyword of the call; reserved ones are only noticed, see [`Self::has_reserved`].
     ///
     /// # Safety
     /// Attached; `name` is a live `str`, `value` is live.
     #[inline]
     pub unsafe fn keyword(&mut self, name: *mut ffi::PyObject, value: *mut ffi::PyObject) {
+        // SAFETY: as the caller's.
+        unsafe { self.attribute::<true>(name, value) }
+    }
+
+    /// One attribute of a foreign record, where no name has a meaning of ours.
+    ///
+    /// # Safety
+    /// As [`Self::keyword`].
+    #[inline]
+    pub unsafe fn extra(&mut self, name: *mut ffi::PyObject, value: *mut ffi::PyObject) {
+        // SAFETY: as the caller's.
+        unsafe { self.attribute::<false>(name, value) }
+    }
+
+    #[inline]
+    unsafe fn attribute<const WORDS: bool>(&mut self, name: *mut ffi::PyObject, value: *mut ffi::PyObject) {
         // SAFETY: the plan borrows the key cache only until the first call that could run Python code, for which
         // the key is copied first.
         unsafe {
             let active = self.active;
             let plan = match active.keys.get().look_up(name, &active.pipeline.settings().policy) {
-                Looked::Plan(plan) if plan.kind == KeyKind::Plain => plan,
+                Looked::Plan(plan) if plan.kind.is_plain(WORDS) => plan,
                 Looked::Plan(plan) => return self.special(plan.kind, &plan.key.to_field(), plan.bit, value),
                 Looked::Long(field, kind, bit) => return self.special(kind, &field, bit, value),
             };
@@ -191,104 +203,19 @@ impl<'a, 'py> Emission<'a, 'py> {
         self.reserved
     }
 
-    /// A keyword with a meaning of its own; others are ignored, they were written before.
-    pub fn reserved(&mut self, name: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) {
-        // SAFETY: attached; only the kind is copied out.
-        let kind =
-            unsafe { self.active.keys.get().kind(name.as_ptr(), &self.active.pipeline.settings().policy) };
-        let KeyKind::Reserved(reserved) = kind else { return };
-        if value.is_none() {
-            return;
-        }
-        match reserved {
-            Reserved::ExcInfo => self.exception(value),
-            Reserved::EventName => {
-                let name = self.name_of(value);
-                self.event_name(&name);
-            }
-            Reserved::Category => {
-                self.meta.protected |= is_security(value);
-                let plain = value.getattr("value").unwrap_or_else(|_| value.clone());
-                self.named("fapilog.event.category", &plain);
-            }
-            Reserved::Severity => self.named("fapilog.event.severity", value),
-            Reserved::Tags => self.tags(value),
-            Reserved::Timestamp => match helpers::unix_nanos(value) {
-                Some(nanos) => self.writer.set_time(nanos),
-                None => self.named("timestamp", value),
-            },
-        }
-    }
-
     /// The event name field.
     pub fn event_name(&mut self, name: &str) {
         self.writer.event_name(name.as_bytes());
     }
 
-    fn tags(&mut self, value: &Bound<'py, PyAny>) {
-        match value.call_method0("items").and_then(|items| items.try_iter()) {
-            Ok(items) => self.pairs(items, "fapilog.tag."),
-            Err(_) => self.named("fapilog.tags", value),
-        }
-    }
-
-    /// Attributes from key-value pairs; the first failure ends them, because an iterator may fail for ever.
-    fn pairs(&mut self, items: Bound<'py, PyIterator>, prefix: &str) {
-        for item in items {
-            match item.and_then(|item| item.extract::<Pair<'py>>()) {
-                Ok((key, value)) => {
-                    let name = self.name_of(&key);
-                    let policy = &self.active.pipeline.settings().policy;
-                    let secret = policy.decide(&name) == KeyDecision::Hide;
-                    let shown = if secret { PyString::new(self.py, SECRET_MARKER).into_any() } else { value };
-                    self.named(&format!("{prefix}{name}"), &shown);
-                }
-                Err(error) => return self.remember(error),
-            }
-        }
-    }
-
     /// `str(value)`, or a stand-in when it cannot be had.
-    fn name_of(&mut self, value: &Bound<'py, PyAny>) -> String {
+    pub fn name_of(&mut self, value: &Bound<'py, PyAny>) -> String {
         let mut name = String::new();
         self.read(|reader| name = reader.name_of(value));
         name
     }
 
-    /// The exception, its chain and stack as attributes; `value` as `exc_info=` takes it.
-    pub fn exception(&mut self, value: &Bound<'py, PyAny>) {
-        match helpers::describe_exception(value) {
-            Ok(Some((kind, message, stack))) => {
-                for (name, text) in [
-                    ("exception.type", kind),
-                    ("exception.message", message),
-                    ("exception.stacktrace", stack),
-                ] {
-                    self.named(name, &text);
-                }
-            }
-            Ok(None) => {}
-            Err(error) => self.remember(error),
-        }
-    }
-
-    /// True when the call described an exception itself (`exc_info=`).
-    pub fn described_exception(&self) -> bool {
-        self.has_key("exception.type")
-    }
-
-    /// Attributes from any mapping, in its order.
-    pub fn mapping(&mut self, attributes: &Bound<'py, PyAny>) {
-        // A list of the items: the mapping may change while a value is read.
-        let items =
-            attributes.call_method0("items").and_then(|items| PyList::type_object(self.py).call1((items,)));
-        match items.and_then(|items| items.try_iter()) {
-            Ok(items) => self.pairs(items, ""),
-            Err(error) => self.remember(error),
-        }
-    }
-
-    fn has_key(&self, name: &str) -> bool {
+    pub fn has_key(&self, name: &str) -> bool {
         self.bits & super::keys::bit_of(name.as_bytes()) != 0
             && super::bound::has_key(self.writer.record(), name)
     }
@@ -375,18 +302,27 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// Attached, called from a native function that Python called.
     #[inline]
     pub unsafe fn location(&mut self) {
-        if self.meta.severity < self.active.capture().location_severity {
-            return;
+        if self.wants_location() {
+            let py = self.py;
+            // SAFETY: as the caller's.
+            self.place(|writer| unsafe { location::write(py, writer) });
         }
+    }
+
+    /// Whether records of this severity say where they were made.
+    #[inline]
+    pub fn wants_location(&self) -> bool {
+        self.meta.severity >= self.active.capture().location_severity
+    }
+
+    /// The location attributes as `write` writes them; those of the call win.
+    pub fn place(&mut self, write: impl FnOnce(&mut RecordWriter)) {
         let room = self.active.capture().max_attributes.saturating_sub(self.attributes);
         if room >= location::ATTRIBUTES && self.bits & location::BITS == 0 {
-            // SAFETY: as the caller's.
-            unsafe { location::write(self.py, &mut self.writer) };
+            write(&mut self.writer);
             self.attributes += location::ATTRIBUTES;
         } else {
-            // SAFETY: as the caller's.
-            let fields = unsafe { location::fields(self.py) };
-            self.unique(&fields, room);
+            self.unique(&location::fields(write), room);
         }
     }
 

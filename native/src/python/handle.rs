@@ -41,7 +41,7 @@ impl PipelineHandle {
 
     /// The attached pipeline.
     #[getter]
-    fn pipeline(&self, py: Python<'_>) -> Option<Py<Pipeline>> {
+    pub fn pipeline(&self, py: Python<'_>) -> Option<Py<Pipeline>> {
         // SAFETY: attached.
         unsafe { self.pipeline.get().as_ref().map(|pipeline| pipeline.clone_ref(py)) }
     }

@@ -4,6 +4,7 @@
 //! address cannot be used again), the encoded key, and the redaction decision under this pipeline's policy.
 //! Names that were not interned (`log.info(**json)`) only churn it: entries hold no heap memory.
 
+use super::record_parts::{part_named, Part};
 use crate::fields::{KeyField, ShortKey};
 use crate::redact::{KeyDecision, Policy};
 use pyo3::ffi;
@@ -20,6 +21,14 @@ pub enum KeyKind {
     Secret,
     /// A keyword with a meaning of its own.
     Reserved(Reserved),
+}
+
+impl KeyKind {
+    /// Whether the value is written as it is. Without `words` no name is reserved: a foreign record is not a call of ours.
+    #[inline]
+    pub fn is_plain(self, words: bool) -> bool {
+        self == Self::Plain || !words && matches!(self, Self::Reserved(_))
+    }
 }
 
 /// Keywords that are not attributes.
@@ -42,17 +51,33 @@ const RESERVED: [(&str, Reserved); 6] = [
     ("timestamp", Reserved::Timestamp),
 ];
 
+/// What a name means among the attributes of a foreign record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Attribute,
+    /// The record's event name.
+    EventName,
+    /// The same under the name that the semantic conventions gave up.
+    OldEventName,
+    /// What every record of `logging` has.
+    Known(Part),
+}
+
+/// `extra` keys of `logging`, as OpenTelemetry's own handler reads them.
+const ROLES: [(&str, Role); 2] = [("otel.event.name", Role::EventName), ("event.name", Role::OldEventName)];
+
 /// One name's encoded key and meaning.
 #[derive(Clone, Copy)]
 pub struct KeyPlan {
     pub key: ShortKey,
     pub kind: KeyKind,
+    pub role: Role,
     /// One bit of a 64-bit set, for "may this name be bound already?".
     pub bit: u64,
 }
 
 impl KeyPlan {
-    const EMPTY: Self = Self { key: ShortKey::EMPTY, kind: KeyKind::Plain, bit: 0 };
+    const EMPTY: Self = Self { key: ShortKey::EMPTY, kind: KeyKind::Plain, role: Role::Attribute, bit: 0 };
 }
 
 /// What the cache knows of a name.
@@ -108,6 +133,18 @@ impl KeyCache {
         }
     }
 
+    /// What a name means in a foreign record.
+    ///
+    /// # Safety
+    /// As [`Self::look_up`].
+    pub unsafe fn role(&mut self, name: *mut ffi::PyObject, policy: &Policy) -> Role {
+        // SAFETY: as the caller's.
+        match unsafe { self.look_up(name, policy) } {
+            Looked::Plan(plan) => plan.role,
+            Looked::Long(..) => Role::Attribute,
+        }
+    }
+
     /// Fills a slot, or works a name out that cannot be cached.
     #[cold]
     unsafe fn learn(
@@ -127,7 +164,7 @@ impl KeyCache {
         };
         let slot = &mut self.slots[index];
         let old = std::mem::replace(&mut slot.pointer, name);
-        slot.plan = KeyPlan { key, kind, bit };
+        slot.plan = KeyPlan { key, kind, role: role_of(&text), bit };
         // SAFETY: both are exact str objects: taking and dropping references runs no Python code.
         unsafe {
             ffi::Py_INCREF(name);
@@ -145,6 +182,11 @@ fn kind_of(name: &str, policy: &Policy) -> KeyKind {
         KeyDecision::Keep => KeyKind::Plain,
         KeyDecision::Hide => KeyKind::Secret,
     }
+}
+
+fn role_of(name: &str) -> Role {
+    let event_name = ROLES.iter().find(|(known, _)| *known == name).map(|(_, role)| *role);
+    event_name.or_else(|| part_named(name).map(Role::Known)).unwrap_or(Role::Attribute)
 }
 
 /// A stable bit for a key (FNV-1a, folded).

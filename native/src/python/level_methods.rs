@@ -8,6 +8,7 @@ use super::level::Level;
 use super::logger::Logger;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 
@@ -32,7 +33,7 @@ const EXCEPTION: usize = 6;
 /// # Safety
 /// As the fastcall convention gives them.
 #[inline]
-unsafe fn slice_of<'a>(
+pub unsafe fn slice_of<'a>(
     arguments: *const *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
@@ -119,9 +120,14 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
         method!("security", level_method::<8>, "message='', /, *args"),
         method!("log", log_method, "severity, message='', /, *args"),
     ];
-    let class = py.get_type::<Logger>();
+    install_methods(&py.get_type::<Logger>(), Box::new(methods))
+}
+
+/// Puts raw methods on a class.
+pub fn install_methods(class: &Bound<'_, PyType>, methods: Box<[ffi::PyMethodDef]>) -> PyResult<()> {
+    let py = class.py();
     // Descriptors point at their definitions for the life of the process.
-    for definition in Box::leak(Box::new(methods)) {
+    for definition in Box::leak(methods) {
         // SAFETY: `definition` is static from here on; the descriptor is a new reference or null with an error set.
         unsafe {
             let descriptor = ffi::PyDescr_NewMethod(class.as_type_ptr(), ptr::from_mut(definition));

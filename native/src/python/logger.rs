@@ -6,12 +6,13 @@
 use super::active::{retire, Active, Call, GENERATION};
 use super::arguments::{format_body, names_security, reserved};
 use super::bound::BoundAttributes;
-use super::emission::{is_security, Emission};
+use super::emission::Emission;
 use super::gil::GilCell;
+use super::given::Foreign;
 use super::handle::PipelineHandle;
 use super::level::Level;
 use super::{helpers, trace, values};
-use crate::fields::{SeverityField, TraceFields};
+use crate::fields::TraceFields;
 use crate::ledger::Refusal;
 use crate::rules::{Rules, Verdict};
 use crate::scopes::Scope;
@@ -45,44 +46,6 @@ pub struct Logger {
     scope: Scope,
     bound: Option<Py<BoundAttributes>>,
     resolved: GilCell<Resolved>,
-}
-
-/// A record from another API, field by field.
-struct Foreign<'a, 'py> {
-    time_unix_nano: Option<u64>,
-    observed_time_unix_nano: Option<u64>,
-    severity_number: u8,
-    severity_text: String,
-    body: Option<Bound<'py, PyAny>>,
-    attributes: Option<Bound<'py, PyAny>>,
-    event_name: Option<String>,
-    context: Option<&'a Bound<'py, PyAny>>,
-    exception: Option<&'a Bound<'py, PyAny>>,
-    protected: bool,
-}
-
-impl<'py> Foreign<'_, 'py> {
-    /// True when the attributes name the category that shedding spares.
-    fn is_security(&self) -> bool {
-        let category = self.attributes.as_ref().and_then(|all| all.get_item("fapilog.event.category").ok());
-        category.is_some_and(|category| is_security(&category))
-    }
-
-    /// The fields of what `LogEvent.to_record()` returned.
-    fn of_event(record: &Bound<'py, PyAny>) -> PyResult<Self> {
-        Ok(Self {
-            time_unix_nano: record.getattr("time_unix_nano")?.extract()?,
-            observed_time_unix_nano: None,
-            severity_number: record.getattr("severity_number")?.extract()?,
-            severity_text: record.getattr("severity_text")?.extract()?,
-            body: Some(record.getattr("body")?),
-            attributes: Some(record.getattr("attributes")?),
-            event_name: record.getattr("event_name")?.extract()?,
-            context: None,
-            exception: None,
-            protected: false,
-        })
-    }
 }
 
 #[pymethods]
@@ -176,7 +139,8 @@ impl Logger {
 
     /// Emits a record given field by field: the door for the OTel API, `logging` and other libraries.
     #[pyo3(signature = (*, body=None, severity_number=0, severity_text="", time_unix_nano=None,
-        observed_time_unix_nano=None, attributes=None, event_name=None, context=None, exception=None, protected=false))]
+        observed_time_unix_nano=None, attributes=None, event_name=None, context=None, exception=None, protected=false,
+        level_name=None, location=None, thread=None))]
     #[allow(clippy::too_many_arguments)] // keywords on the Python side
     fn emit_record(
         &self,
@@ -191,6 +155,9 @@ impl Logger {
         context: Option<&Bound<'_, PyAny>>,
         exception: Option<&Bound<'_, PyAny>>,
         protected: bool,
+        level_name: Option<String>,
+        location: Option<&Bound<'_, PyAny>>,
+        thread: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
     ) -> PyResult<Py<PyAny>> {
         let foreign = Foreign {
             time_unix_nano,
@@ -203,6 +170,9 @@ impl Logger {
             context,
             exception,
             protected,
+            level_name,
+            location,
+            thread,
         };
         self.emit_foreign(py, &foreign)
     }
@@ -219,7 +189,7 @@ impl Logger {
 }
 
 impl Logger {
-    fn with(handle: Py<PipelineHandle>, scope: Scope, bound: Option<Py<BoundAttributes>>) -> Self {
+    pub fn with(handle: Py<PipelineHandle>, scope: Scope, bound: Option<Py<BoundAttributes>>) -> Self {
         let resolved = Resolved {
             generation: 0,
             threshold: 0,
@@ -304,7 +274,7 @@ impl Logger {
         }
     }
 
-    fn completed(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    pub fn completed(py: Python<'_>) -> PyResult<Py<PyAny>> {
         // SAFETY: a new reference.
         unsafe { Bound::from_owned_ptr_or_err(py, helpers::done()).map(Bound::unbind) }
     }
@@ -314,7 +284,7 @@ impl Logger {
     /// # Safety
     /// Attached, and inside a [`Call`] that outlives the pipeline's borrow.
     #[inline]
-    unsafe fn admit<'a>(
+    pub unsafe fn admit<'a>(
         &self,
         py: Python<'_>,
         severity: u8,
@@ -344,6 +314,18 @@ impl Logger {
             return None;
         }
         Some((active, scope))
+    }
+
+    /// The attributes of `bind`.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn bound_attributes(&self, emission: &mut Emission<'_, '_>) {
+        if let Some(bound) = &self.bound {
+            // SAFETY: as the caller's.
+            unsafe { emission.bound(bound.get()) };
+        }
     }
 
     /// Stages 1 to 4 of one level method call.
@@ -384,52 +366,10 @@ impl Logger {
             if with_exception && !emission.described_exception() {
                 emission.exception(&pyo3::types::PyBool::new(py, true).to_owned().into_any());
             }
-            if let Some(bound) = &self.bound {
-                emission.bound(bound.get());
-            }
+            self.bound_attributes(&mut emission);
             emission.bound_context();
             emission.location();
             emission.finish(scope)
-        }
-    }
-
-    /// Stages 1 to 4 of a record from another API.
-    fn emit_foreign(&self, py: Python<'_>, foreign: &Foreign<'_, '_>) -> PyResult<Py<PyAny>> {
-        let severity = foreign.severity_number.min(24);
-        // SAFETY: attached, as `py` proves, for every call below.
-        unsafe {
-            let _call = Call::begin();
-            let protected = || foreign.protected || foreign.is_security();
-            let span = || trace::of_context(py, foreign.context);
-            let Some((active, scope)) = self.admit(py, severity, protected, span) else {
-                return Self::completed(py);
-            };
-            let observed =
-                foreign.observed_time_unix_nano.unwrap_or_else(|| active.pipeline.clock().now_nanos());
-            let long = foreign.severity_text.len() > SeverityField::TEXT_BYTES;
-            let text = if long { "" } else { foreign.severity_text.as_str() };
-            let level = Level::new(severity, text, foreign.protected || severity >= 17);
-            let times = (foreign.time_unix_nano.unwrap_or(0), observed);
-            let span = trace::of_context(py, foreign.context);
-            let mut emission = Emission::begin_at(py, active, &level, times, span.as_ref());
-            if long {
-                emission.writer.severity_text(foreign.severity_text.as_bytes());
-            }
-            if let Some(body) = &foreign.body {
-                emission.body(body.as_ptr());
-            }
-            if let Some(attributes) = &foreign.attributes {
-                emission.mapping(attributes);
-            }
-            if let Some(exception) = foreign.exception {
-                emission.exception(exception);
-            }
-            emission.event_name(foreign.event_name.as_deref().unwrap_or_default());
-            if let Some(bound) = &self.bound {
-                emission.bound(bound.get());
-            }
-            emission.bound_context();
-            Bound::from_owned_ptr_or_err(py, emission.finish(scope)).map(Bound::unbind)
         }
     }
 }

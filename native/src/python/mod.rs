@@ -13,6 +13,7 @@ mod encoded;
 mod ending;
 mod foreign;
 mod gil;
+mod given;
 mod handle;
 mod helpers;
 mod keys;
@@ -21,11 +22,17 @@ mod level_methods;
 mod lifecycle;
 mod location;
 mod logger;
+mod named;
 mod nested;
 mod outputs;
 mod pipeline;
+mod record_parts;
 mod settings;
 mod split;
+mod stdlib;
+mod stdlib_capture;
+mod stdlib_hook;
+mod stdlib_once;
 mod text;
 mod trace;
 mod values;
@@ -56,5 +63,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
     module.add_function(wrap_pyfunction!(encoded::encode_request, module)?)?;
     module.add_function(wrap_pyfunction!(split::split_request, module)?)?;
+    module.add_class::<stdlib::RecordHandler>()?;
+    module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
+    module.add_function(wrap_pyfunction!(stdlib_hook::offer_record, module)?)?;
+    stdlib::install(py)?;
     level_methods::install(py)
 }

@@ -130,6 +130,8 @@ fn capture_settings(dict: &Bound<'_, PyDict>) -> PyResult<CaptureSettings> {
             depth: required::<usize>(dict, "max_depth")?.min(ValueLimits::NONE.depth),
         },
         location_severity: required(dict, "location_severity")?,
+        source_level_names: required(dict, "source_level_names")?,
+        threads: required(dict, "threads")?,
         rules: Rules::new(
             Levels { default: required(dict, "level")?, by_name: required(dict, "levels")? },
             rules(required(dict, "rules")?),

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from opentelemetry import _logs, trace
+from opentelemetry import _logs, metrics, trace
 
 import fapilog
 
@@ -64,6 +64,20 @@ def shut_down() -> dict[str, Any]:
 def last_resort() -> dict[str, Any]:
     logging.getLogger("legacy").warning("nobody configured logging")
     return {}
+
+
+def log_under_rules() -> dict[str, Any]:
+    fapilog.get_logger("ours").info("ours", ssn="078-05-1120", second=2, third=3)
+    fapilog.get_logger("silent").error("silent")
+    logging.getLogger("careful.part").warning("careful warning")
+    logging.getLogger("careful.part").error("careful error")
+    not_sampled = trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False))
+    with trace.use_span(not_sampled):
+        fapilog.get_logger("sampled").info("not sampled")
+    with trace.get_tracer("t").start_as_current_span("s"):
+        fapilog.get_logger("sampled").info("sampled")
+    metrics.get_meter("m").create_counter("c").add(1)
+    return what_is_installed()
 
 
 def main() -> None:

@@ -186,7 +186,9 @@ def test_an_unknown_exporter_has_its_own_error(load):
     with pytest.raises(UnknownExporterError) as caught:
         load(exporters=["otlp", "zipkin"])
     assert caught.value.what == "exporters names an exporter that does not exist: zipkin"
-    assert caught.value.remedy == "set exporters to one or more of otlp, console, none"
+    assert caught.value.remedy == (
+        "set exporters to one or more of otlp, console, none, otlp_proto_grpc, otlp_proto_http"
+    )
 
 
 def test_none_stands_alone(load):

@@ -1,0 +1,109 @@
+"""Stage 1 of 7, emit: how records of `logging` reach the bridge without a handler. Thread: caller.
+
+One hook per process on `logging.Logger.callHandlers`, in place while a bridge is installed. A handler on the
+root logger would be lost with each new configuration, make `basicConfig()` do nothing, and silence
+`logging.lastResort`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from fapilog import _native
+
+_lock = threading.RLock()
+_served: list[_native.RecordHandler] = []
+# The class as anything: what follows is the one place that changes it.
+_logger_class: Any = logging.Logger
+_original: Callable[[logging.Logger, logging.LogRecord], None] = logging.Logger.callHandlers
+_in_place = False
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603
+    # Another thread of the parent may hold it for ever.
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
+    if _native.offer_record(self, record):
+        _original(self, record)
+
+
+def hook(handler: _native.RecordHandler) -> Callable[[], None]:
+    """Offer records to `handler`: those that a handler on the root logger or on a server's logger would get.
+
+    Returns:
+        A function that ends it; the last one takes the hook out. When somebody else has wrapped the hook
+        meanwhile, it stays, and offers records to nobody.
+    """
+    global _original, _in_place
+    with _lock:
+        if not _in_place:
+            _original, _in_place = _logger_class.callHandlers, True
+            _logger_class.callHandlers = _call_handlers
+        _served.append(handler)
+        _native.hook_handlers(_served)
+
+    def remove() -> None:
+        global _in_place
+        with _lock:
+            _served.remove(handler)
+            _native.hook_handlers(_served)
+            if not _served and _logger_class.callHandlers is _call_handlers:
+                _logger_class.callHandlers, _in_place = _original, False
+
+    return remove
+
+
+def lower_root_level() -> Callable[[], None]:
+    """Lower the root level to INFO where nobody has configured `logging`; return what undoes it."""
+    root = logging.getLogger()
+    if root.handlers or root.level != logging.WARNING:
+        return lambda: None
+    root.setLevel(logging.INFO)
+
+    def restore() -> None:
+        if root.level == logging.INFO:
+            root.setLevel(logging.WARNING)
+
+    return restore
+
+
+def capture_warnings() -> Callable[[], None]:
+    """Let `warnings` speak through `logging`; return a function that undoes it, unless it was so before."""
+    if getattr(warnings.showwarning, "__module__", "") == logging.__name__:
+        return lambda: None
+    logger = logging.getLogger("py.warnings")
+    before = list(logger.handlers)
+    logging.captureWarnings(True)
+
+    def restore() -> None:
+        logging.captureWarnings(False)
+        for handler in list(logger.handlers):
+            # `logging` adds one with the first warning.
+            if isinstance(handler, logging.NullHandler) and handler not in before:
+                logger.removeHandler(handler)
+
+    return restore
+
+
+def stock_handler() -> logging.Handler | None:
+    """Return OpenTelemetry's own handler, the SDK's or its instrumentation's, if it is on the root logger."""
+    return next((handler for handler in logging.getLogger().handlers if _is_stock(handler)), None)
+
+
+def _is_stock(handler: logging.Handler) -> bool:
+    return any(
+        base.__name__ == "LoggingHandler" and base.__module__.startswith("opentelemetry.")
+        for base in type(handler).__mro__
+    )

@@ -1,0 +1,110 @@
+"""Stage 1 of 7, emit: a record of `logging` that holds something odd, field by field. Thread: caller.
+
+The native path (`native/src/python/stdlib_capture.rs`) leaves these to us: a level that is no number, a time
+before 1970, arguments of a type of their own, a formatter, an event of structlog. Nothing changes the record.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fapilog.bridges import structlog
+from fapilog.severity import Severity
+from fapilog.values import valid_text
+
+# Nanoseconds since 1970 have 64 bits.
+_LATEST_SECONDS = 2**64 // 10**9
+# What others put into a record for formatters of their own.
+_ADDED = ("message", "asctime", "taskName", "getMessage", "color_message")
+_CORRELATION = ("otelTraceID", "otelSpanID", "otelTraceSampled", "otelServiceName")
+_EVENT_NAMES = ("event.name", "otel.event.name")
+_NO_ATTRIBUTES = frozenset((*vars(logging.makeLogRecord({})), *_ADDED, *_CORRELATION, *_EVENT_NAMES))
+
+
+def cheap_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what can be had without reading values, in the fields of `Logger.emit_record`.
+
+    Raises:
+        Exception: Whatever a field raises that cannot be used; see `corrected`.
+    """
+    return {
+        "severity_number": int(Severity.from_stdlib(record.levelno)),
+        "level_name": valid_text(record.levelname),
+        "time_unix_nano": round(record.created * 1e6) * 1_000,
+        "location": partial(_location, record),
+        "thread": (record.thread, record.threadName),
+    }
+
+
+def costly_fields(
+    record: logging.LogRecord, text: Callable[[logging.LogRecord], str] | None
+) -> dict[str, Any]:
+    """Return the rest. A message that cannot be formatted keeps its template and its arguments.
+
+    Args:
+        record: The record.
+        text: What formats the record, when the handler has a formatter.
+    """
+    attributes: dict[str, Any] = {}
+    try:
+        body = _body(record) if text is None else text(record)
+    except Exception:
+        body, attributes = record.msg, {"fapilog.format_arguments": record.args}
+    values = vars(record)  # after the formatter, which may add attributes
+    attributes |= {key: value for key, value in values.items() if key not in _NO_ATTRIBUTES}
+    if record.stack_info:
+        attributes["code.stacktrace"] = record.stack_info
+    exception = _exception(record)
+    if record.exc_text and exception is None:
+        attributes["exception.stacktrace"] = record.exc_text
+    if isinstance(body, dict) and "_logger" in values:
+        return _of_structlog(body, record, attributes)
+    name = values.get("otel.event.name") or values.get("event.name")
+    return {
+        "body": body,
+        "attributes": attributes,
+        "exception": exception,
+        "event_name": valid_text(name) if name else None,
+    }
+
+
+def corrected(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a copy with defaults for a name, level or time that cannot be used as they are."""
+    level, created = record.levelno, record.created
+    known_time = isinstance(created, (int, float)) and 0 <= created < _LATEST_SECONDS
+    fields = {
+        "name": valid_text(record.name),
+        "levelno": level if type(level) is int and level >= 0 else logging.INFO,
+        "created": created if known_time else time.time(),
+    }
+    return logging.makeLogRecord({**vars(record), **fields})
+
+
+def _of_structlog(
+    event: dict[str, Any], record: logging.LogRecord, attributes: dict[str, Any]
+) -> dict[str, Any]:
+    """The event that `ProcessorFormatter.wrap_for_formatter` made the message of a record."""
+    others = {key: value for key, value in attributes.items() if key not in ("_logger", "_name")}
+    fields = structlog.record_fields(event, record.levelname, others)
+    return {name: fields[name] for name in ("body", "attributes", "exception", "event_name")}
+
+
+def _body(record: logging.LogRecord) -> Any:
+    stock = type(record).getMessage is logging.LogRecord.getMessage
+    return record.msg if stock and not record.args else record.getMessage()
+
+
+def _exception(record: logging.LogRecord) -> BaseException | None:
+    info: Any = record.exc_info
+    raised = info[1] if isinstance(info, tuple) and len(info) == 3 else None
+    return raised if isinstance(raised, BaseException) else None
+
+
+def _location(record: logging.LogRecord) -> tuple[str, str, int] | None:
+    path, function, line = record.pathname, record.funcName, record.lineno
+    known = isinstance(path, str) and isinstance(function, str) and type(line) is int
+    return (valid_text(path), valid_text(function), line) if known else None

@@ -1,0 +1,181 @@
+"""Stage 6 of 7, export: async batch processors, before any exporter sees a block. Threads: the delivery loop.
+
+A processor that fails, is too slow or answers nonsense leaves the block as it was: what must not leave the
+process was hidden at stage 3 already, before the block was made, and losing records would be worse than not
+having changed them. What it returns is encoded anew, and redacted and limited again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from opentelemetry.sdk._logs import ReadableLogRecord
+
+from fapilog import _native
+from fapilog.batch import LogBatch
+from fapilog.delivery.breaker import Breaker
+from fapilog.delivery.calls import Called, Calls
+from fapilog.delivery.runner import CallCounts, Tell
+from fapilog.errors import ConfigurationError, OffendingSetting, Problem
+from fapilog.settings import DeliverySettings
+
+BatchResult = LogBatch | Sequence[ReadableLogRecord] | None
+
+
+class BatchProcessor(Protocol):
+    """Sees every block before the exporters do, in the order of registration; a function will do as well.
+
+    Example:
+        >>> class KeepErrors:
+        ...     async def process(self, batch):
+        ...         return [each for each in batch if each.log_record.severity_number.value >= 17]
+    """
+
+    async def process(self, batch: LogBatch) -> BatchResult:
+        """Return other records; None: the batch as it came; empty: none of it.
+
+        It may not return more records than it got.
+        """
+
+
+def function_of(processor: Any) -> Callable[[LogBatch], Awaitable[BatchResult]]:
+    """Return what is called with each batch.
+
+    Raises:
+        ConfigurationError: `setting-invalid`, if the object is no batch processor.
+    """
+    method = getattr(processor, "process", None)
+    function: Any = method if method is not None else processor
+    if callable(function) and not isinstance(processor, type):
+        return function  # type: ignore[no-any-return]
+    remedy = "pass an object with `async def process(self, batch)`, or an async function that takes a batch"
+    setting = OffendingSetting("batch_processors", repr(processor), "argument", remedy)
+    raise ConfigurationError([Problem("setting-invalid", "this is no batch processor", (setting,), remedy)])
+
+
+class _Step:
+    """One processor with its breaker and its counts."""
+
+    def __init__(self, processor: Any, settings: DeliverySettings, tell: Tell) -> None:
+        named = getattr(processor, "name", None) or getattr(processor, "__name__", None)
+        self.name = str(named or type(processor).__name__)
+        self.counts = CallCounts()
+        self.calls = Calls()
+        self._function = function_of(processor)
+        self._breaker = Breaker(settings.breaker_failures, settings.breaker_pause_millis / 1_000)
+        self._timeout_seconds = settings.processor_timeout_millis / 1_000
+        self._tell = tell
+
+    async def apply(self, batch: LogBatch, pipeline: _native.Pipeline) -> LogBatch | None:
+        """Return what the processor makes of the batch; None: nothing."""
+        loop = asyncio.get_running_loop()
+        ticket = self._breaker.enter(loop.time())
+        if ticket is None:
+            return None
+        called = await self.calls.call(lambda: self._function(batch), self._timeout_seconds)
+        after, problem = _result(called, batch, pipeline)
+        self.counts.add(called, problem)
+        if problem:
+            self._breaker.failed(ticket, loop.time())
+            what = f"batch processor {self.name}: {problem}; the block passes on as it was"
+            self._tell("batch-processor-failed", what, self.name)
+        else:
+            self._breaker.succeeded(ticket)
+        return after
+
+
+class Processing:
+    """All batch processors of one provider.
+
+    Args:
+        processors: Run in this order.
+        settings: Timeout and breaker.
+        tell: Told what people should hear of.
+
+    Raises:
+        ConfigurationError: `setting-invalid`, if an object is no batch processor.
+    """
+
+    def __init__(self, processors: Sequence[Any], settings: DeliverySettings, tell: Tell) -> None:
+        self._steps = [_Step(processor, settings, tell) for processor in processors]
+        self._tell = tell
+        self._pipelines: list[_native.Pipeline] = []
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+
+    @property
+    def counts(self) -> dict[str, CallCounts]:
+        """The calls of each processor."""
+        return {step.name: step.counts for step in self._steps}
+
+    def serve(self, pipeline: _native.Pipeline) -> None:
+        """Process the blocks of a further pipeline too."""
+        self._pipelines.append(pipeline)
+        self.wake()
+
+    def wake(self) -> None:
+        """Process what there is, one block after the other."""
+        self._again = True
+        if self._steps and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task.add_done_callback(self._done)
+
+    async def stop(self) -> None:
+        """Break off what is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        for step in self._steps:
+            await step.calls.stop()
+
+    async def _run(self) -> None:
+        while self._again:
+            self._again = False
+            for pipeline in self._pipelines:
+                while (block := pipeline.claim_unprocessed()) is not None:
+                    await self._process(pipeline, block)
+
+    async def _process(self, pipeline: _native.Pipeline, block: _native.Batch) -> None:
+        batch, changed = LogBatch(block), False
+        try:
+            for step in self._steps:
+                after = await step.apply(batch, pipeline)
+                changed |= after is not None
+                # What was done to the records of a batch that passes on unchanged does not count.
+                batch = after if after is not None else batch.untouched()
+            pipeline.processed(block.sequence, batch.otlp_bytes() if changed else None)
+        except asyncio.CancelledError:
+            pipeline.processed(block.sequence, None)
+            raise
+        except Exception as error:
+            problem = f"batch processors: {type(error).__name__}: {error}; the block passes on as it was"
+            self._tell("batch-processor-failed", problem, "")
+            pipeline.processed(block.sequence, None)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if not task.cancelled():
+            task.exception()
+            if self._again:
+                self.wake()
+
+
+def _result(called: Called, batch: LogBatch, pipeline: _native.Pipeline) -> tuple[LogBatch | None, str]:
+    """The batch after a call, None if it is as before; and what was wrong with the call."""
+    if called.timed_out:
+        return None, f"no answer after {called.seconds:.1f} s"
+    if called.error is not None:
+        return None, f"{type(called.error).__name__}: {called.error}"
+    value = called.value
+    if value is None or (value is batch and not batch.decoded):
+        return None, ""
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        return None, f"it returned {type(value).__name__}, not records"
+    if len(value) > len(batch):
+        return None, f"it returned {len(value)} records for {len(batch)}; it may not add any"
+    try:
+        return LogBatch.from_records(value, pipeline), ""
+    except Exception as error:
+        return None, f"it returned something else than records: {type(error).__name__}: {error}"

@@ -1,0 +1,304 @@
+"""Stage 6 of 7, export: one exporter written in Python: claim, call, retry, settle. Thread: delivery loop.
+
+Before: `native/src/claims.rs`, one cursor per exporter. After: `ledger`. A slow, dead or raising exporter
+delays only itself: it has its own cursor, its own limit of calls under way, its own breaker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fapilog import _native
+from fapilog.batch import LogBatch
+from fapilog.delivery.backoff import asked_seconds, pause_seconds
+from fapilog.delivery.breaker import Breaker, BreakerState
+from fapilog.delivery.calls import Called, Calls
+from fapilog.delivery.outcomes import Verdict, judge
+from fapilog.exporters.base import Exporter
+from fapilog.settings import DeliverySettings
+
+# OTEL_BLRP_EXPORT_TIMEOUT, for whoever leaves it open.
+_TIMEOUT_MILLIS = 30_000
+
+# Code, message, and whom it is about.
+Tell = Callable[[str, str, str], object]
+
+
+class Cursor(Protocol):
+    """What a runner needs of a native pipeline."""
+
+    def claim(self, exporter: str) -> _native.Batch | None:
+        """The oldest block that the exporter has to deliver."""
+
+    def settle(
+        self,
+        exporter: str,
+        sequence: int,
+        *,
+        delivered: int = 0,
+        rejected: int = 0,
+        dropped: Mapping[str, int] | None = None,
+    ) -> None:
+        """What became of a claimed block, or of a part of it."""
+
+    def release(self, exporter: str, sequence: int) -> None:
+        """A claimed block goes back, undelivered."""
+
+
+@dataclass
+class CallCounts:
+    """The calls of one exporter or processor since the process began.
+
+    Attributes:
+        calls: Calls that ended.
+        failed: Of these, those that got nowhere.
+        timed_out: Of these, those that were too slow.
+        seconds: Time spent in calls.
+        last_problem: Why the latest one failed; empty: none did.
+    """
+
+    calls: int = 0
+    failed: int = 0
+    timed_out: int = 0
+    seconds: float = 0.0
+    last_problem: str = ""
+
+    def add(self, called: Called, problem: str) -> None:
+        """Count one call; `problem`: why it got nowhere."""
+        self.calls += 1
+        self.seconds += called.seconds
+        self.timed_out += called.timed_out
+        if problem:
+            self.failed += 1
+            self.last_problem = problem
+
+
+@dataclass
+class _Delivery:
+    """One claimed block on its way."""
+
+    cursor: Cursor
+    block: _native.Batch
+    batch: LogBatch
+    expires: float
+    left: int
+    attempt: int = 0
+    ticket: int | None = field(default=None)
+
+
+class Runner:
+    """One exporter's cursors.
+
+    Args:
+        name: Of the cursor, in every pipeline that it serves.
+        exporter: What is called.
+        settings: Timeouts, limits, retries.
+        tell: Told what people should hear of.
+        jitter: Uniform in 0..1.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        exporter: Exporter,
+        settings: DeliverySettings,
+        tell: Tell,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = name
+        self.counts = CallCounts()
+        self.breaker = Breaker(settings.breaker_failures, settings.breaker_pause_millis / 1_000)
+        self._exporter: Any = exporter
+        self._retries_itself = bool(getattr(exporter, "retries_itself", False))
+        self._limit = max(1, getattr(exporter, "max_in_flight", None) or settings.max_in_flight)
+        self._settings = settings
+        self._timeout_seconds = (settings.timeout_millis or _TIMEOUT_MILLIS) / 1_000
+        self._tell = tell
+        self._jitter = jitter
+        self._cursors: list[Cursor] = []
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._calls = Calls(self._change)
+        self._hooks = Calls()
+        self._changed = asyncio.Event()
+        self._hurries = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    def serve(self, cursor: Cursor) -> None:
+        """Deliver the blocks of a further pipeline too."""
+        self._cursors.append(cursor)
+        self.wake()
+
+    def wake(self) -> None:
+        """Claim what there is, as far as the limit and the breaker allow. Never raises."""
+        while not self._stopped and len(self._deliveries) < self._limit:
+            wait = self.breaker.closed_for(_now())
+            if wait > 0.0:
+                self._wake_after(wait)
+                return
+            probing = self.breaker.state is not BreakerState.CLOSED
+            if probing and self._deliveries:
+                return
+            claimed = self._claim()
+            if claimed is None:
+                return
+            task = asyncio.get_running_loop().create_task(self._deliver(claimed))
+            self._deliveries.add(task)
+            task.add_done_callback(self._delivered)
+
+    def hurry(self) -> None:
+        """Somebody waits for a flush: end the pauses that are only ours."""
+        self._hurries += 1
+        self.breaker.hurry()
+        self._change()
+
+    async def flush(self, timeout_seconds: float) -> bool:
+        """Pass `force_flush` on to the exporter; False when it fails or is too slow."""
+        return await self._pass_on("force_flush", timeout_seconds)
+
+    async def stop(self) -> None:
+        """Claim nothing more, and break off what is under way."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._deliveries:
+            task.cancel()
+        if self._deliveries:
+            await asyncio.wait(self._deliveries)
+        await self._calls.stop()
+
+    async def shut_down(self, timeout_seconds: float) -> bool:
+        """Pass `shutdown` on to the exporter; False when it fails or is too slow."""
+        ended = await self._pass_on("shutdown", timeout_seconds)
+        await self._hooks.stop()
+        return ended
+
+    async def _pass_on(self, method: str, timeout_seconds: float) -> bool:
+        function = getattr(self._exporter, method, None)
+        if function is None:
+            return True
+        millis = max(0, int(timeout_seconds * 1_000))
+        called = await self._hooks.call(lambda: function(millis), timeout_seconds)
+        if called.timed_out:
+            self._tell("export-timeout", f"{self.name}: {method}() took longer than {millis} ms", self.name)
+        elif called.error is not None:
+            what = f"{self.name}: {method}() raised {type(called.error).__name__}: {called.error}"
+            self._tell("exporter-failed", what, self.name)
+        return not called.timed_out and called.error is None and called.value is not False
+
+    def _claim(self) -> _Delivery | None:
+        for cursor in self._cursors:
+            block = cursor.claim(self.name)
+            if block is not None:
+                # The next time another pipeline comes first.
+                self._cursors.remove(cursor)
+                self._cursors.append(cursor)
+                age = self._settings.retry.max_elapsed_millis
+                expires = _now() + age / 1_000 if age is not None else math.inf
+                return _Delivery(cursor, block, LogBatch(block), expires, block.records)
+        return None
+
+    async def _deliver(self, delivery: _Delivery) -> None:
+        """Settle every record of a block; cancelled, give it back."""
+        sequence = delivery.block.sequence
+        try:
+            while delivery.left:
+                if not await self._admitted(delivery):
+                    expired = {"expired": delivery.left}
+                    delivery.cursor.settle(self.name, sequence, dropped=expired)
+                    return
+                await self._attempt(delivery)
+        except asyncio.CancelledError:
+            self.breaker.cancelled(delivery.ticket)
+            delivery.cursor.release(self.name, sequence)
+            raise
+
+    async def _admitted(self, delivery: _Delivery) -> bool:
+        """Wait for the permission of the breaker and for a free call; False when the block is too old."""
+        while True:
+            now = _now()
+            if now >= delivery.expires:
+                return False
+            wait = math.inf
+            if self._calls.running < self._limit:
+                delivery.ticket = self.breaker.enter(now)
+                if delivery.ticket is not None:
+                    return True
+                wait = self.breaker.closed_for(now)
+            await self._pause(min(wait, delivery.expires - now))
+
+    async def _attempt(self, delivery: _Delivery) -> None:
+        """One call, and the pause after it if the block comes again."""
+        called = await self._calls.call(
+            lambda: self._exporter.export_batch(delivery.batch), self._timeout_seconds
+        )
+        verdict = judge(called, delivery.left, retries_itself=self._retries_itself)
+        self.counts.add(called, verdict.cause if verdict.failed else "")
+        if verdict.delivered or verdict.rejected:
+            delivery.left -= verdict.delivered + verdict.rejected
+            delivery.cursor.settle(
+                self.name, delivery.block.sequence, delivered=verdict.delivered, rejected=verdict.rejected
+            )
+        ticket, delivery.ticket = delivery.ticket, None
+        if verdict.failed:
+            asked = asked_seconds(verdict.retry_after_millis, self._settings.retry)
+            self.breaker.failed(ticket, _now(), asked)
+        else:
+            self.breaker.succeeded(ticket)
+        self._say(verdict)
+        self._change()
+        if delivery.left:
+            await self._back_off(delivery, verdict)
+
+    async def _back_off(self, delivery: _Delivery, verdict: Verdict) -> None:
+        retry, after = self._settings.retry, verdict.retry_after_millis
+        begun, hurries = _now(), self._hurries
+        until = begun + pause_seconds(delivery.attempt, after, retry, self._jitter())
+        delivery.attempt += 1
+        while (now := _now()) < min(until, delivery.expires):
+            await self._pause(min(until, delivery.expires) - now)
+            if self._hurries != hurries:
+                until = min(until, begun + asked_seconds(after, retry))
+
+    def _say(self, verdict: Verdict) -> None:
+        if verdict.code:
+            rejected = f"{verdict.rejected} records are rejected" if verdict.rejected else ""
+            retried = "records wait and are tried again" if verdict.retry else ""
+            fate = " and ".join(filter(None, (rejected, retried)))
+            self._tell(
+                verdict.code, f"exporter {self.name}: {verdict.cause or 'no reason given'}; {fate}", self.name
+            )
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not beyond the next change."""
+        changed = self._changed
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if seconds == math.inf else seconds):
+                await changed.wait()
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+        self.wake()
+
+    def _delivered(self, task: asyncio.Task[None]) -> None:
+        self._deliveries.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._tell("exporter-failed", f"exporter {self.name}: {type(error).__name__}: {error}", self.name)
+        self._change()
+
+    def _wake_after(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if seconds != math.inf:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.wake)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

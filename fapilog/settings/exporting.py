@@ -1,0 +1,31 @@
+"""Settings of stage 6 other than OTLP and the console: delivery to exporters written in Python. Data only."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from fapilog.settings.groups import RetrySettings
+from fapilog.settings.types import Group, Positive
+
+
+class DeliverySettings(Group):
+    """Stage 6: how exporters written in Python, and batch processors, are called."""
+
+    timeout_millis: Positive | None = Field(
+        None,
+        description="Time for one call of an exporter; then it is cancelled, and the batch comes again. None:"
+        " `buffer.export_timeout_millis`.",
+    )
+    max_in_flight: Positive = Field(
+        1, description="Calls of one exporter under way at once, where the exporter does not say how many."
+    )
+    breaker_failures: Positive = Field(
+        5, description="Failed calls in a row after which an exporter is left alone for a while."
+    )
+    breaker_pause_millis: Positive = Field(
+        30_000, description="How long it is left alone before one call is tried. Records wait in the buffer."
+    )
+    processor_timeout_millis: Positive = Field(
+        5_000, description="Time for one call of a batch processor; then the block passes on as it was."
+    )
+    retry: RetrySettings = Field(default_factory=RetrySettings, description="See the group below.")

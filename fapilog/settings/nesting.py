@@ -1,0 +1,39 @@
+"""Nested settings and their dotted names: two forms of the same values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from fapilog.settings.groups import nested
+
+
+def leaves(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested values to dotted names; what is no group, or no setting at all, stays whole."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        info = model.model_fields.get(str(key))
+        group = nested(info.annotation) if info else None
+        if group and isinstance(value, Mapping):
+            found |= leaves(group, value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The opposite of `leaves`."""
+    tree: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {}  # made here: a mapping of the caller is never written to
+    for name, value in flat.items():
+        *parents, last = name.split(".")
+        level = tree
+        for depth, parent in enumerate(parents, start=1):
+            path = ".".join(parents[:depth])
+            if path not in groups:
+                groups[path] = level[parent] = {}
+            level = groups[path]
+        level[last] = value
+    return tree

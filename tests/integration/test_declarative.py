@@ -1,0 +1,129 @@
+"""`OTEL_CONFIG_FILE` with the distribution `fapilog`: one file for all three signals, logs natively."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import opentelemetry
+import pytest
+
+from fapilog.distro import declarative
+from fapilog.errors import MissingDependencyError
+from fapilog.testing import OtlpReceiver
+from tests.integration.harness import bodies
+from tests.integration.test_zero_code import OURS, paths
+from tests.integration.zero_code import run
+
+FILE = """\
+file_format: "1.0"
+resource:
+  attributes:
+    - {name: service.name, value: shop}
+    - {name: shard, value: 7, type: int}
+tracer_provider:
+  processors:
+    - batch:
+        schedule_delay: 60000
+        exporter: {otlp_http: {endpoint: "${RECEIVER}/v1/traces"}}
+meter_provider:
+  readers:
+    - periodic:
+        interval: 60000
+        exporter: {otlp_http: {endpoint: "${RECEIVER}/v1/metrics"}}
+logger_provider:
+  limits: {attribute_count_limit: 2}
+  logger_configurator/development:
+    loggers:
+      - {name: silent, config: {enabled: false}}
+      - {name: "careful.*", config: {minimum_severity: error}}
+      - {name: sampled, config: {trace_based: true}}
+  processors:
+    - PROCESSOR
+distribution:
+  fapilog:
+    redaction: {secret_keys: [ssn]}
+"""
+NATIVE = {
+    "otlp_http": 'batch: {exporter: {otlp_http: {endpoint: "${RECEIVER}/v1/logs"}}}',
+    "fapilog exporter": 'batch: {exporter: {fapilog: {otlp: {endpoint: "${RECEIVER}/v1/logs"}}}}',
+    "fapilog processor": 'fapilog: {otlp: {endpoint: "${RECEIVER}/v1/logs"}}',
+}
+
+
+def declared(
+    receiver: OtlpReceiver, folder: Path, text: str, name: str = "log_under_rules", **more: str
+) -> Any:
+    """Runs a function of the programs with a configuration file, and with variables that must not count."""
+    path = folder / "otel.yaml"
+    path.write_text(text)
+    ignored = {"FAPILOG_LEVEL": "critical", "OTEL_SERVICE_NAME": "ignored", "OTEL_SDK_DISABLED": ""}
+    return run(name, receiver, OTEL_CONFIG_FILE=str(path), RECEIVER=receiver.endpoint, **ignored, **more)
+
+
+@pytest.mark.parametrize("processor", NATIVE)
+def test_the_file_sets_up_all_three_signals_with_logs_in_our_pipeline(
+    receiver: OtlpReceiver, tmp_path: Path, processor: str
+) -> None:
+    status, found, err = declared(receiver, tmp_path, FILE.replace("PROCESSOR", NATIVE[processor]))
+    assert (status, found["provider"], err) == (0, OURS, "")
+    assert bodies(receiver) == ["ours", "careful error", "sampled", "legacy", "ours", "api"]
+    assert paths(receiver) == {"/v1/logs", "/v1/traces", "/v1/metrics"}
+
+
+def test_limits_secrets_and_the_resource_of_the_file_are_in_the_records(
+    receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    declared(receiver, tmp_path, FILE.replace("PROCESSOR", NATIVE["otlp_http"]))
+    record = receiver.log_records[0]
+    attributes = {key: value for key, value in record.attributes.items() if key != "fapilog.sequence"}
+    assert (attributes, record.dropped_attributes_count) == ({"ssn": "[REDACTED:secret]", "second": 2}, 1)
+    assert {key: record.resource[key] for key in ("service.name", "shard", "telemetry.distro.name")} == {
+        "service.name": "shop",
+        "shard": 7,
+        "telemetry.distro.name": "fapilog",
+    }
+    [traces] = [request.message for request in receiver.requests if request.path == "/v1/traces"]
+    spans = {item.key for item in traces.resource_spans[0].resource.attributes}
+    assert spans == set(record.resource) >= {"service.instance.id"}
+
+
+def test_a_disabled_file_sets_up_nothing(receiver: OtlpReceiver, tmp_path: Path) -> None:
+    text = FILE.replace("PROCESSOR", NATIVE["otlp_http"]) + "disabled: true\n"
+    status, found, err = declared(receiver, tmp_path, text)
+    assert (status, receiver.requests) == (0, [])
+    assert found["provider"] != OURS
+    assert "disabled=true" in err
+
+
+def test_a_file_without_logs_sends_spans_only(receiver: OtlpReceiver, tmp_path: Path) -> None:
+    text = re.sub(r"logger_provider:\n(  .*\n)+", "", FILE)
+    status, found, err = declared(receiver, tmp_path, re.sub(r"distribution:\n(  .*\n)+", "", text))
+    assert (status, err, receiver.log_records) == (0, "", [])
+    assert found["provider"] != OURS
+    assert "/v1/traces" in paths(receiver)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('file_format: "1.0"\nlogger_provider: {}\n', "Configuration does not match schema"),
+        (
+            'file_format: "1.0"\ndistribution: {fapilog: {buffer: {overflow: drop}}}\n',
+            "otel.yaml:2 (distribution.fapilog.buffer.overflow)",
+        ),
+    ],
+)
+def test_what_is_wrong_is_shown_with_its_place_and_the_application_runs(
+    receiver: OtlpReceiver, tmp_path: Path, text: str, shown: str
+) -> None:
+    status, _, err = declared(receiver, tmp_path, text, "what_is_installed")
+    assert (status, shown in err) == (0, True)
+
+
+def test_the_package_that_reads_the_file_is_named_when_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.configuration", None)
+    monkeypatch.delattr(opentelemetry, "configuration", raising=False)
+    with pytest.raises(MissingDependencyError) as caught:
+        declarative.configure("otel.yaml")
+    assert (caught.value.package, caught.value.feature) == ("opentelemetry-configuration", "OTEL_CONFIG_FILE")
