@@ -21,7 +21,7 @@ from fapilog import _native, ledger, lifecycle, pipeline
 from fapilog.diagnostics import say
 from fapilog.errors import LifecycleError
 from fapilog.otel import rules
-from fapilog.otel.resource import build_resource
+from fapilog.otel.resource import build_resource, described_in_children
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 from fapilog.timings import Timings
@@ -65,7 +65,8 @@ class LoggerProvider(SdkLoggerProvider):
         )
         resource = resource if resource is not None else build_resource(self.settings)
         super().__init__(resource, shutdown_on_exit=False)
-        self._pipeline = pipeline.build(self.settings, resource, self.exporters)
+        described = described_in_children(self)
+        self._pipeline = pipeline.build(self.settings, resource, self.exporters, on_start=described)
         self.handle = _native.PipelineHandle()
         self.handle.attach(self._pipeline)
         self._shut_down = False

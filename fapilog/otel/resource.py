@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 
-from fapilog import resource_detector
+from fapilog import pipeline, resource_detector
 from fapilog.settings import Settings
 
 
@@ -27,3 +30,22 @@ def build_resource(settings: Settings, more: Resource | Mapping[str, object] | N
     if isinstance(more, Resource):
         return resource.merge(more)
     return resource.merge(Resource(dict(more))) if more else resource  # type: ignore[arg-type]
+
+
+def described_in_children(provider: Any) -> Callable[[], None]:
+    """Return what a pipeline calls before the first record of a process: a forked child describes itself.
+
+    The SDK renews `service.instance.id` right after a fork, the same for all signals; what is encoded still
+    says the parent's.
+
+    Args:
+        provider: A provider with `resource` and `pipeline`; held weakly.
+    """
+    known, process = weakref.ref(provider), os.getpid()
+
+    def on_start() -> None:
+        alive = known()
+        if alive is not None and process != os.getpid():
+            alive.pipeline.set_resource(pipeline.encode_resource(alive.resource))
+
+    return on_start

@@ -232,6 +232,12 @@ def test_a_fork_loses_nothing_and_sends_nothing_twice(receiver: OtlpReceiver, th
             "logged by the parent after the fork",
         ]
     )
+    instances = {record.body: record.resource["service.instance.id"] for record in receiver.log_records}
+    assert {instances[body] for body in instances if "child" not in body} == {
+        instances["queued by the parent"]
+    }
+    assert instances["logged by the child"] == instances["logged by the child after its own fork"]
+    assert len(set(instances.values())) == 3
     after = {body: attributes for body, attributes in arrived.items() if "bound" in attributes}
     assert {attributes["bound"] for attributes in after.values()} == {"before the fork"}
     assert [attributes["status"] for attributes in after.values() if "status" in attributes] == [0, 0]
@@ -254,6 +260,8 @@ def test_children_of_multiprocessing_deliver(receiver: OtlpReceiver, method: str
     assert (ended.returncode, ended.stderr) == (0, "")
     workers = [record.attributes["number"] for record in receiver.log_records if record.body == "worker"]
     assert sorted(workers) == list(range(7))
+    instances = {record.resource["service.instance.id"] for record in receiver.log_records}
+    assert 5 <= len(instances) <= 6  # the parent, three processes, and one or two of the pool
     others = [record for record in receiver.log_records if record.body != "worker"]
     assert sorted(record.body for record in others) == ["after", "before"]
     assert [r.attributes["statuses"] for r in others if r.body == "after"] == [[0, 0, 0]]

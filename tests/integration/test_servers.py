@@ -116,7 +116,18 @@ def test_every_record_arrives_once(served: Served) -> None:
     )
 
 
-def test_every_record_belongs_to_a_span_that_arrived_too(served: Served, server: Server) -> None:
+def test_every_process_has_an_id_of_its_own(served: Served) -> None:
+    of_process: dict[int, set[str]] = {}
+    for record in served.receiver.log_records:
+        if "process" in record.attributes:
+            instance = record.resource["service.instance.id"]
+            of_process.setdefault(record.attributes["process"], set()).add(instance)
+    assert {answer["process"] for answer in served.answers} <= set(of_process)
+    assert [len(instances) for instances in of_process.values()] == [1] * len(of_process)
+    assert len(set().union(*of_process.values())) == len(of_process)
+
+
+def test_every_record_belongs_to_a_span_that_arrived_too(served: Served) -> None:
     spans = {
         span.span_id.hex()
         for request in served.receiver.requests
@@ -126,11 +137,8 @@ def test_every_record_belongs_to_a_span_that_arrived_too(served: Served, server:
         for span in scope.spans
     }
     logged = {record.span_id for record in served.receiver.log_records if record.scope_name == "served"}
-    if server.zero_code:
-        assert len(logged) == len(ORDERS)
-        assert logged <= spans
-    else:
-        assert (logged, spans) == ({""}, set())  # nothing instruments this application
+    assert len(logged) == len(ORDERS)
+    assert logged <= spans
 
 
 def test_the_process_ends_as_it_would_without_us(served: Served, server: Server) -> None:
