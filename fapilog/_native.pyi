@@ -142,6 +142,9 @@ class Logger:
             thread: Identifier and name; written when `capture_thread` says so.
         """
 
+    def configure(self, enabled: bool, minimum_severity: int, trace_based: bool) -> None:
+        """Restrict this logger beyond the rules of its pipeline, as OpenTelemetry's `LoggerConfig` does."""
+
     def bind(self, **attributes: Any) -> Logger:
         """Return a logger whose records carry these attributes too; those of a call win."""
 
@@ -332,6 +335,28 @@ class Pipeline:
 
     def fix_clock(self, unix_nanos: int) -> None:
         """Fix the time that stamps records, for tests; 0 gives the system clock back."""
+
+    def set_processors(
+        self,
+        process: Callable[[tuple[Any, ...], Any, Context | None], tuple[Any, ...]] | None,
+        make_scope: Callable[[str, str, str, dict[str, Any]], object] | None,
+    ) -> None:
+        """Let `process` see and change every record on the caller, redacted, before it is stored.
+
+        Args:
+            process: Called with the tuple of `decode_record`, what `make_scope` made, and the context that
+                the record was emitted with (None: the current one). Returns a tuple of the same shape with an
+                exception to raise after the record, or None, at its end. A field of the wrong type gets its
+                default. Only what must reach the application is raised. A record that `process` logs itself
+                does not come to it again.
+            make_scope: Called once per scope with its name, version, schema URL and attributes.
+        """
+
+    def has_destinations(self) -> bool:
+        """Tell whether an accepted record goes anywhere: to an exporter, the console or a tap."""
+
+    def close(self) -> None:
+        """Refuse records from now on; what was accepted is still delivered."""
 
     def add_tap(self, tap: Callable[[bytes, str], object]) -> None:
         """Call `tap(record, scope)` on the caller with every accepted record: encoded and redacted."""

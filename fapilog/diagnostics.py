@@ -48,6 +48,11 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "batch-processor-failed": "A batch processor raised, was too slow or returned something else than"
         " records. The block passes on as it was: redacted already, but not processed.",
         "delivery-not-ended": "An exporter did not end in time when its provider was shut down.",
+        "scope-without-name": "A logger of the OpenTelemetry API was asked for without a name, or with one"
+        " that is no text.",
+        "configurator-failed": "A logger configurator of the OpenTelemetry SDK raised; the logger is not"
+        " restricted by it.",
+        "processor-failed": "A log record processor raised. The record goes on as the processor left it.",
         "records-lost": "The process ends with records that were not delivered: their number.",
     }
 )

@@ -157,6 +157,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "A record given as an object could not be read; it is counted as refused.",
             "Look at the message; the object's own methods raised.",
         ),
+        "processor-failed": CodeEntry(
+            "FapilogError",
+            "A log record processor raised; the record goes on as the processor left it.",
+            "Look at the message; correct the processor, or take it off the provider.",
+        ),
         "thread-not-started": CodeEntry(
             "FapilogError",
             "The operating system refused a native thread; records wait in memory.",

@@ -70,7 +70,8 @@ def _configure_defaults() -> None:
     importlib.import_module("fapilog.telemetry").configure_defaults()
 
 
-def _on_notice(code: str, message: str) -> None:
+def on_notice(code: str, message: str) -> None:
+    """Tell the application's `on_error`, if it has one, what went wrong while it logged."""
     importlib.import_module("fapilog.telemetry").on_notice(code, message)
 
 
@@ -82,6 +83,6 @@ _native.connect_capture(
     unix_nanos=unix_nanos,
     wait_for_room=backpressure.wait_for_room,
     on_event_loop=backpressure.on_event_loop,
-    on_notice=_on_notice,
+    on_notice=on_notice,
     configure_defaults=_configure_defaults,
 )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import _logs, metrics, trace
 from opentelemetry import context as context_api
 from opentelemetry._logs import _internal as logs_internal
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER
 from opentelemetry.metrics import _internal as metrics_internal
 from opentelemetry.trace import propagation
@@ -114,6 +115,71 @@ def install_logger_provider(provider: _logs.LoggerProvider) -> None:
 def mark_ended(signal: str, provider: object) -> None:
     """Remember that a global provider of ours is shut down, so that the next one may take its place."""
     _ended[signal] = provider
+
+
+def log_attributes(attributes: dict[str, Any], dropped: int) -> BoundedAttributes:
+    """Return attributes of a log record that processors may change, with the number of those left out.
+
+    `BoundedAttributes` cleans every value again and throws the oldest out when it is full. These are clean
+    already, and capture limits what is added by keeping the oldest, as the specification demands.
+    """
+    bounded = BoundedAttributes(immutable=False)
+    if type(getattr(bounded, "_dict", None)) is dict:
+        bounded._dict = attributes
+    else:
+        bounded.update(attributes)
+    bounded.dropped = dropped
+    return bounded
+
+
+def plain_attributes(attributes: Any) -> dict[str, Any]:
+    """Return attributes of a log record as a new dict; no attributes are an empty one."""
+    if isinstance(attributes, BoundedAttributes):
+        return dict(attributes.copy())
+    return dict(attributes.items()) if attributes else {}
+
+
+class ProviderHooks:
+    """Stands before the SDK's `LoggerProvider` in the bases of ours, and hears what it tells itself.
+
+    A release that renames these methods does not call ours; then loggers keep their configuration, and a
+    forked child the resource of its parent.
+    """
+
+    def configure_loggers(self, configurator: Callable[[Any], Any]) -> None:
+        """A new `LoggerConfigurator` is in force."""
+
+    def resource_changed(self) -> None:
+        """`resource` has another value, in a forked child for one."""
+
+    def _set_logger_configurator(self, *, logger_configurator: Callable[[Any], Any]) -> None:
+        self.configure_loggers(logger_configurator)
+
+    def _update_resource(self, resource: Any) -> None:
+        update = getattr(super(), "_update_resource", None)
+        if update is not None:
+            update(resource)
+        self.resource_changed()
+
+
+def logger_configurator(arguments: dict[str, Any]) -> Callable[[Any], Any] | None:
+    """Take the configurator out of the private arguments that the SDK makes a provider with.
+
+    Raises:
+        TypeError: If there are other arguments.
+    """
+    configurator: Callable[[Any], Any] | None = arguments.pop("_logger_configurator", None)
+    if arguments:
+        raise TypeError(f"LoggerProvider takes no argument {', '.join(sorted(arguments))}")
+    return configurator
+
+
+def logger_config(config: Any) -> tuple[bool, int, bool]:
+    """Read a `LoggerConfig`: enabled, minimum severity, trace based. The SDK's has only the first so far."""
+    enabled = getattr(config, "is_enabled", getattr(config, "enabled", True))
+    severity = getattr(config, "minimum_severity", None)
+    number = getattr(severity, "value", severity) or 0
+    return bool(enabled), int(number), bool(getattr(config, "trace_based", False))
 
 
 _ended: dict[str, object] = {}

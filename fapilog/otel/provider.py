@@ -5,30 +5,37 @@ One provider is one isolated pipeline: its own buffer, threads, ledger and logge
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from opentelemetry import trace
 from opentelemetry._logs import Logger as ApiLogger
-from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
-from opentelemetry.context import Context
+from opentelemetry._logs import NoOpLogger
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
-from opentelemetry.sdk._logs import LogRecordProcessor
+from opentelemetry.sdk._logs import LogRecordLimits, LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from fapilog import _native, ledger, lifecycle, pipeline
+from fapilog import _native, ledger, lifecycle, otel_private, pipeline
+from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import say
-from fapilog.errors import LifecycleError
-from fapilog.otel import rules
+from fapilog.otel import limits, rules
+from fapilog.otel.logger import OtelLogger
+from fapilog.otel.processors import ProcessorChain
 from fapilog.otel.resource import build_resource, described_in_children
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 from fapilog.timings import Timings
 from fapilog.values import valid_text
 
+# Loggers kept for the next `get_logger`; a program that makes scopes without end gets new ones beyond it.
+_LOGGERS_LIMIT = 65_536
+_PLAIN = {str, int, float, bool}
 
-class LoggerProvider(SdkLoggerProvider):
+
+class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
     """An isolated pipeline behind the OpenTelemetry logs API.
 
     `configure_otel()` makes one for the process; make more for parts that must not share a buffer, an
@@ -36,8 +43,12 @@ class LoggerProvider(SdkLoggerProvider):
 
     Args:
         resource: Attached to every record. Default: from `settings.service` and OpenTelemetry's detectors.
+        shutdown_on_exit: Whether the end of the process flushes this provider. Default: yes.
+        multi_log_record_processor: A processor that stands for several, as the SDK takes it; the first one.
         settings: Default: `Settings()`, which reads the environment.
         exporters: `otlp`, `console`, `none`. Default: `settings.exporters`, else `otlp`.
+        meter_provider: As the SDK takes it.
+        log_record_limits: Win over `settings.limits`.
 
     Raises:
         ConfigurationError: If a setting is wrong.
@@ -50,32 +61,50 @@ class LoggerProvider(SdkLoggerProvider):
         1
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the SDK's arguments, and ours
         self,
         resource: Resource | None = None,
+        shutdown_on_exit: bool = True,
+        multi_log_record_processor: LogRecordProcessor | None = None,
         *,
         settings: Settings | None = None,
         exporters: Sequence[str] | None = None,
+        meter_provider: MeterProvider | None = None,
+        log_record_limits: LogRecordLimits | None = None,
+        **private: Any,
     ) -> None:
-        self.settings = settings if settings is not None else Settings()
         self.timings = Timings()
+        self._configurator = otel_private.logger_configurator(private)
+        self.settings = limits.applied(settings if settings is not None else Settings(), log_record_limits)
         chosen = exporters if exporters is not None else self.settings.exporters
         self.exporters = tuple(
             name for name in (chosen if chosen is not None else ("otlp",)) if name != "none"
         )
         resource = resource if resource is not None else build_resource(self.settings)
-        super().__init__(resource, shutdown_on_exit=False)
+        sdk_limits = limits.of(self.settings)
+        super().__init__(resource, False, meter_provider=meter_provider, log_record_limits=sdk_limits)
         described = described_in_children(self)
         self._pipeline = pipeline.build(self.settings, resource, self.exporters, on_start=described)
         self.handle = _native.PipelineHandle()
         self.handle.attach(self._pipeline)
+        self._loggers: dict[Any, OtelLogger] = {}
+        self._chain = ProcessorChain(resource, sdk_limits)
+        self._flushing: BoundedCalls | None = None
         self._shut_down = False
-        lifecycle.register(self)
+        if multi_log_record_processor is not None:
+            self.add_log_record_processor(multi_log_record_processor)
+        if shutdown_on_exit:
+            lifecycle.register(self)
 
     @property
     def pipeline(self) -> _native.Pipeline:
         """The native pipeline, for handles and for tests."""
         return self._pipeline
+
+    @property
+    def processor_failures(self) -> int:
+        """Calls of log record processors that raised; each went on with the record, and was said."""
+        return self._chain.failures
 
     def get_logger(
         self,
@@ -84,19 +113,42 @@ class LoggerProvider(SdkLoggerProvider):
         schema_url: str | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> ApiLogger:
-        """Return a logger for an instrumentation scope; a no-op one after `shutdown()` (OTel logs SDK)."""
+        """Return a logger for an instrumentation scope; the same one for the same scope.
+
+        A name that is empty or no text is said once, and the logger works. After `shutdown()`, and when the
+        settings say `disabled`, the logger does nothing (OTel logs SDK).
+        """
         if self._shut_down or self.settings.disabled:
             return NoOpLogger(name, version, schema_url, attributes)
-        return OtelLogger(self.handle, valid_text(name), version, schema_url, attributes)
+        key = _key(name, version, schema_url, attributes)
+        logger = self._loggers.get(key) if key is not None else None
+        if logger is not None:
+            return logger
+        if not isinstance(name, str) or not name:
+            shown = repr(name) if isinstance(name, (str, type(None))) else valid_text(name)
+            say("scope-without-name", f"a logger was asked for with the name {shown}; it works")
+        logger = OtelLogger(self.handle, _scope(name, version, schema_url, attributes), self._chain)
+        if self._configurator is not None:
+            self._configure(logger, self._configurator)
+        if key is None or len(self._loggers) >= _LOGGERS_LIMIT:
+            return logger
+        return self._loggers.setdefault(key, logger)
 
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
-        """Refuse: stock processors on this provider come with a later version.
+        """Run a processor of the SDK on every record, on the caller, after the ones added before it.
 
-        Raises:
-            LifecycleError: `not-in-this-version`. A processor that is silently never called would be worse.
+        It gets the record as it would be exported: limited and without secrets. What it changes is kept, seen
+        by the next one, and limited and redacted again before exporters, console and taps get it. What it
+        raises is said and counted (`processor_failures`), and the record goes on. A record that it logs
+        itself does not pass the processors of this provider again.
+
+        `BatchLogRecordProcessor` and `SimpleLogRecordProcessor` work with any exporter. What a processor
+        before them adds reaches their exporter as it was added.
         """
-        what = f"{type(log_record_processor).__name__} cannot be added to fapilog.LoggerProvider"
-        raise LifecycleError("not-in-this-version", what)
+        if self._shut_down:
+            return
+        self._chain.add(log_record_processor)
+        self._pipeline.set_processors(self._chain, self._chain.make_scope)
 
     def set_level(
         self,
@@ -140,7 +192,7 @@ class LoggerProvider(SdkLoggerProvider):
         rules.set_rules(self._pipeline, rules_by_pattern, for_seconds)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Wait until nothing that was accepted before this call is pending.
+        """Wait until nothing that was accepted before this call is pending, here and in the processors.
 
         What a receiver refused for good, or what was dropped, is not pending: `ledger()` tells.
 
@@ -148,32 +200,69 @@ class LoggerProvider(SdkLoggerProvider):
             timeout_millis: Longest wait. Default 30 000 (OTEL_BLRP_EXPORT_TIMEOUT, OTel specification).
 
         Returns:
-            False when the time ran out first; the records stay queued.
+            False when the time ran out first, or a processor said no; the records stay queued.
         """
-        return self._pipeline.force_flush(timeout_millis)
+        deadline = time.monotonic() + timeout_millis / 1_000
+        flushing = self._flush_processors(timeout_millis, deadline)
+        flushed = self._pipeline.force_flush(timeout_millis)
+        return flushed and flushing is not None and flushing.wait(deadline)
+
+    def _flush_processors(self, timeout_millis: int, deadline: float) -> BoundedCalls | None:
+        """Start their flushes, which may take longer than told; None while earlier ones still run."""
+        earlier = self._flushing
+        if earlier is not None and earlier.running:
+            earlier.wait(deadline)
+            if earlier.running:
+                return None
+        self._flushing = BoundedCalls(self._chain.flushes(timeout_millis))
+        return self._flushing
 
     def shutdown(self, timeout_millis: int | None = None) -> bool:  # type: ignore[override]
-        """Refuse new records, deliver what is there, end the threads; count what is left then as dropped.
+        """Refuse new records, deliver what is there, end processors and threads; count what is left then.
 
         Args:
             timeout_millis: Longest wait. Default: `buffer.shutdown_timeout_millis`.
 
         Returns:
-            True when nothing was left. A second call does nothing and returns True.
+            True when nothing was left and every processor ended in time. A second call does nothing and
+            returns True.
         """
         if self._shut_down:
             return True
         self._shut_down = True
         limit = self.settings.buffer.shutdown_timeout_millis if timeout_millis is None else timeout_millis
-        return self._pipeline.shutdown(limit)
+        deadline = time.monotonic() + limit / 1_000
+        self._pipeline.close()
+        ending = BoundedCalls(self._chain.shutdowns())
+        drained = self._pipeline.shutdown(limit)
+        ended = ending.wait(deadline)
+        self._pipeline.set_processors(None, None)
+        return drained and ended
 
     def finish(self) -> bool:
         """Flush at the end of the process, within the shutdown timeout; later records are still taken."""
-        return self._shut_down or self._pipeline.force_flush(self.settings.buffer.shutdown_timeout_millis)
+        return self._shut_down or self.force_flush(self.settings.buffer.shutdown_timeout_millis)
 
     def ledger(self) -> ledger.Ledger:
         """Return what became of every record so far."""
         return ledger.from_native(self._pipeline.ledger(), console="console" in self.exporters)
+
+    def configure_loggers(self, configurator: Callable[[InstrumentationScope], Any]) -> None:
+        """Let a `LoggerConfigurator` of the SDK decide about each logger, beside the rules."""
+        self._configurator = configurator
+        for logger in list(self._loggers.values()):
+            self._configure(logger, configurator)
+
+    def resource_changed(self) -> None:
+        """Let processors find the resource that the SDK changed, in a forked child for one."""
+        self._chain.resource = self.resource
+
+    def _configure(self, logger: OtelLogger, configurator: Callable[[InstrumentationScope], Any]) -> None:
+        try:
+            logger.configure(*otel_private.logger_config(configurator(logger.instrumentation_scope)))
+        except Exception as error:
+            what = f"the logger configurator failed for {logger.instrumentation_scope.name!r}"
+            say("configurator-failed", f"{what}: {valid_text(error)}; its logger stays as it is", "")
 
     def __enter__(self) -> LoggerProvider:
         return self
@@ -192,110 +281,27 @@ class LoggerProvider(SdkLoggerProvider):
         self.shutdown()
 
 
-def _context(record: LogRecord) -> Context | None:
-    """The record's context, or one with the record's own ids where they were set without it (deprecated)."""
-    trace_id: int = getattr(record, "trace_id", None) or 0
-    if not trace_id:
-        return record.context
-    span = trace.get_current_span(record.context).get_span_context()
-    if span.trace_id == trace_id and span.span_id == record.span_id:
-        return record.context
-    flags = trace.TraceFlags(record.trace_flags or 0)
-    own = trace.SpanContext(trace_id, record.span_id or 0, is_remote=False, trace_flags=flags)
-    return trace.set_span_in_context(trace.NonRecordingSpan(own), record.context)
+def _key(name: object, version: object, schema_url: object, attributes: Mapping[str, Any] | None) -> Any:
+    """What makes two scopes one; None where that cannot be told."""
+    try:
+        items = [(key, type(value), value) for key, value in attributes.items()] if attributes else []
+        key = (name, version, schema_url, frozenset(items))
+        hash(key)
+    except Exception:
+        return None
+    return key if all(kind in _PLAIN for _, kind, _ in items) else None
 
 
-def _corrected(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a record, those of a wrong type left out or made text."""
-    number = fields["severity_number"]
-    return {
-        **fields,
-        "severity_number": number if isinstance(number, int) and 0 <= number <= 24 else 0,
-        "severity_text": valid_text(fields["severity_text"]),
-        "time_unix_nano": _uint64(fields["time_unix_nano"]),
-        "observed_time_unix_nano": _uint64(fields["observed_time_unix_nano"]),
-        "event_name": valid_text(fields["event_name"]),
-    }
-
-
-def _uint64(value: Any) -> int | None:
-    return value if isinstance(value, int) and 0 <= value < 2**64 else None
-
-
-class OtelLogger(ApiLogger):
-    """A logger of the OpenTelemetry API whose records go through native capture. Never raises."""
-
-    def __init__(
-        self,
-        handle: _native.PipelineHandle,
-        name: str,
-        version: str | None,
-        schema_url: str | None,
-        attributes: Mapping[str, Any] | None,
-    ) -> None:
-        super().__init__(name, version, schema_url, attributes)
-        self._native = _native.Logger(
-            handle,
-            name,
-            version=valid_text(version),
-            schema_url=valid_text(schema_url),
-            scope_attributes=dict(attributes) if attributes else None,
-        )
-
-    def emit(  # noqa: PLR0913 - the OpenTelemetry API's signature
-        self,
-        record: LogRecord | None = None,
-        *,
-        timestamp: int | None = None,
-        observed_timestamp: int | None = None,
-        context: Context | None = None,
-        severity_number: SeverityNumber | None = None,
-        severity_text: str | None = None,
-        body: Any = None,
-        attributes: Mapping[str, Any] | None = None,
-        event_name: str | None = None,
-        exception: BaseException | None = None,
-    ) -> None:
-        """Emit one record, given as a `LogRecord` or field by field (OTel API, both forms).
-
-        A field of the wrong type is left out, or becomes text; the record is kept.
-        """
-        try:
-            if record is not None:
-                timestamp, observed_timestamp = record.timestamp, record.observed_timestamp
-                context, severity_number = _context(record), record.severity_number
-                severity_text, body, attributes = record.severity_text, record.body, record.attributes
-                event_name, exception = record.event_name, record.exception
-            fields: dict[str, Any] = {
-                "body": body,
-                "severity_number": getattr(severity_number, "value", severity_number) or 0,
-                "severity_text": severity_text or "",
-                "time_unix_nano": timestamp,
-                "observed_time_unix_nano": observed_timestamp,
-                "attributes": attributes,
-                "event_name": event_name,
-                "context": context,
-                "exception": exception,
-            }
-            self._emit(fields)
-        except Exception as error:
-            what = f"a record of logger {self._name!r} is not one of OpenTelemetry's: {error}"
-            say("otel-record-lost", what, self._name)
-
-    def _emit(self, fields: dict[str, Any]) -> None:
-        try:
-            self._native.emit_record(**fields)
-        except Exception:
-            # Raised while the arguments were read, so nothing was emitted yet.
-            self._native.emit_record(**_corrected(fields))
-
-    def enabled(
-        self,
-        *,
-        context: Context | None = None,
-        severity_number: SeverityNumber | None = None,
-        event_name: str | None = None,  # noqa: ARG002 - the OpenTelemetry API's signature
-    ) -> bool:
-        """Tell whether a record of this severity would be kept now; an unspecified one passes every level."""
-        number = severity_number.value if severity_number is not None else 0
-        return self._native.is_enabled_for(number, context)
+def _scope(
+    name: object, version: object, schema_url: object, attributes: Mapping[str, Any] | None
+) -> InstrumentationScope:
+    """The scope; what cannot be used becomes text, attributes that cannot be read are left out."""
+    texts = (
+        valid_text(name),
+        None if version is None else valid_text(version),
+        None if schema_url is None else valid_text(schema_url),
+    )
+    try:
+        return InstrumentationScope(*texts, attributes)
+    except Exception:
+        return InstrumentationScope(*texts)

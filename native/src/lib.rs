@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 1 emit | `python::logger`, [`rules`], [`process`], [`emit_counts`] | caller |
 //! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] | caller |
-//! | 3 redact | [`redact`], [`rewrite`], [`truncate`] | caller |
+//! | 3 redact | [`redact`], [`rewrite`], [`truncate`], [`scope_secrets`] | caller |
 //! | 4 append | [`buffer`] | caller |
 //! | 5 seal | [`seal`], [`reseal`], [`compress`], into [`block`] | sealer |
 //! | 6 export | [`cursors`] in [`backlog`], [`exporters`], [`export`], [`claims`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes | senders |
@@ -26,6 +26,7 @@ pub mod process;
 
 pub mod redact;
 pub mod rewrite;
+pub mod scope_secrets;
 pub mod truncate;
 
 pub mod buffer;

@@ -88,6 +88,11 @@ impl Pipeline {
         redact(writer, meta, self.frame)
     }
 
+    /// Stage 3 without the frame, for processors: the record in `writer` loses its secrets.
+    pub fn clean(&self, writer: &mut RecordWriter) {
+        crate::redact::clean(writer, self.frame);
+    }
+
     /// Stage 4: the frame into the buffer.
     #[inline]
     pub fn append(&self, record: &mut Redacted<'_>, scope: u32) -> Appended {

@@ -163,7 +163,7 @@ impl RecordWriter {
         put_bytes(&mut self.bytes, tag::SEVERITY_TEXT, text);
     }
 
-    /// Trace context of a record from elsewhere, which may have any of the three; zero: left out.
+    /// Trace context of a record from elsewhere, which may lack any of the three; zero: left out.
     pub fn trace_context(&mut self, trace_id: u128, span_id: u64, flags: u32) {
         if flags > 0 {
             self.bytes.push(tag::FLAGS);
@@ -172,7 +172,8 @@ impl RecordWriter {
         if trace_id > 0 {
             put_bytes(&mut self.bytes, tag::TRACE_ID, &trace_id.to_be_bytes());
         }
-        if span_id > 0 {
+        // A span without its trace says nothing (data model: SpanId needs TraceId).
+        if span_id > 0 && trace_id > 0 {
             put_bytes(&mut self.bytes, tag::SPAN_ID, &span_id.to_be_bytes());
         }
     }

@@ -201,6 +201,13 @@ pub struct FrameSettings {
 /// Takes the secrets out of the record in `writer`, fits it into its cap and frames it.
 #[inline]
 pub fn redact(writer: &mut RecordWriter, meta: Meta, settings: FrameSettings) -> Redacted<'_> {
+    clean(writer, settings);
+    Redacted { frame: writer.frame(settings.sequenced), meta, sequenced: settings.sequenced }
+}
+
+/// Takes the secrets out of the record in `writer` and fits it into its cap: what processors may see.
+#[inline]
+pub fn clean(writer: &mut RecordWriter, settings: FrameSettings) {
     if holds_url(writer.record()) {
         hide_url_credentials(writer);
     }
@@ -209,7 +216,6 @@ pub fn redact(writer: &mut RecordWriter, meta: Meta, settings: FrameSettings) ->
             writer.replace(&shorter);
         }
     }
-    Redacted { frame: writer.frame(settings.sequenced), meta, sequenced: settings.sequenced }
 }
 
 /// True when a URL may be inside. One byte is looked for: most records have no colon at all.
@@ -239,7 +245,7 @@ fn hide_url_credentials(writer: &mut RecordWriter) {
 }
 
 /// Appends `text` to `out` with every URL's userinfo replaced. True when there was one.
-fn without_userinfo(text: &[u8], out: &mut Vec<u8>) -> bool {
+pub(crate) fn without_userinfo(text: &[u8], out: &mut Vec<u8>) -> bool {
     let mut copied = 0;
     for start in memchr::memchr_iter(b':', text).filter_map(|colon| authority(text, colon)) {
         let rest = &text[start..];

@@ -87,7 +87,7 @@ fn kvlist(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], 
 }
 
 /// Writes `tag`, the length and the payload that `fill` appends. Always true, for use as an answer of `replace`.
-fn nested(tag: u8, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
+pub(crate) fn nested(tag: u8, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
     let start = out.len();
     fill(out);
     let length = (out.len() - start) as u64;

@@ -89,6 +89,12 @@ impl Scopes {
         table.ids.get(&overflow).copied().unwrap_or_else(|| table.add(overflow))
     }
 
+    /// The scope with an id.
+    #[must_use]
+    pub fn get(&self, id: u32) -> Option<Scope> {
+        self.read().scopes.get(id as usize).cloned()
+    }
+
     /// The scope's name, for the console.
     #[must_use]
     pub fn name(&self, id: u32) -> String {

@@ -35,8 +35,19 @@ pub fn fit(record: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
     if out.len() > room {
         out = what_fits(&out, room);
     }
-    append_attribute_bool(&mut out, TRUNCATED_KEY, true);
+    if !is_marked(&out) {
+        append_attribute_bool(&mut out, TRUNCATED_KEY, true);
+    }
     Some(out)
+}
+
+/// True when the record was cut before: a processor saw it then, and made it larger again.
+fn is_marked(record: &[u8]) -> bool {
+    Fields::new(record).any(|field| {
+        let (6, Value::Bytes(attribute)) = field else { return false };
+        Fields::new(attribute)
+            .any(|part| matches!(part, (1, Value::Bytes(key)) if key == TRUNCATED_KEY.as_bytes()))
+    })
 }
 
 /// The longest prefix of at most `limit` bytes that does not split a character.

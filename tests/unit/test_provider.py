@@ -1,23 +1,26 @@
 """`LoggerProvider` keeps the promises of the OpenTelemetry logs API and SDK."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
-from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk._logs import LogRecordLimits
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import LoggerProvider, Settings, diagnostics
-from fapilog.errors import ConfigurationError, LifecycleError
+from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
-from tests.unit.recording import NOW, Recorder, expected
+from tests.unit.recording import NOW, Recorder, decode, expected
 
 SPAN = trace.SpanContext(0xA, 0xB, is_remote=False, trace_flags=trace.TraceFlags(1))
 IN_SPAN = trace.set_span_in_context(trace.NonRecordingSpan(SPAN), Context())
+UNSAMPLED = trace.set_span_in_context(
+    trace.NonRecordingSpan(trace.SpanContext(0xA, 0xB, is_remote=False)), Context()
+)
 FIELDS = {
     "timestamp": 1,
     "observed_timestamp": 2,
@@ -173,12 +176,117 @@ def test_a_disabled_provider_gives_loggers_that_do_nothing():
         assert isinstance(recorder.provider.get_logger("shop"), NoOpLogger)
 
 
-def test_a_processor_is_refused_rather_than_never_called():
-    processor = SimpleLogRecordProcessor(InMemoryLogRecordExporter())
-    with Recorder() as recorder, pytest.raises(LifecycleError) as caught:
-        recorder.provider.add_log_record_processor(processor)
-    assert caught.value.code == "not-in-this-version"
-    assert "SimpleLogRecordProcessor" in str(caught.value)
+SCOPES = [
+    ("shop", None, None, None),
+    ("shop", "1", None, None),
+    ("shop", "1", "https://example.org/schema", None),
+    ("shop", "1", None, {"a": 1}),
+    ("shop", "1", None, {"a": True}),
+]
+
+
+def test_the_same_scope_gives_the_same_logger_and_another_scope_another():
+    with Recorder() as recorder:
+        get = recorder.provider.get_logger
+        loggers = [get(*scope) for scope in SCOPES]
+        again = [get(*scope[:3], dict(scope[3]) if scope[3] else scope[3]) for scope in SCOPES]
+        assert [one is other for one, other in zip(loggers, again, strict=True)] == [True] * 5
+        assert len({id(logger) for logger in loggers}) == 5
+
+
+class Raises:
+    def __hash__(self):
+        raise RuntimeError("no")
+
+    __str__ = __repr__ = items = __iter__ = __len__ = __hash__
+
+
+@pytest.mark.parametrize("scope", [("shop", Raises(), Raises()), (Raises(),), ("shop", None, None, Raises())])
+def test_a_scope_that_cannot_be_read_gives_a_logger_that_works(scope):
+    with Recorder() as recorder:
+        recorder.provider.get_logger(*scope).emit(body="x")
+        assert recorder.only.body == "x"
+
+
+@pytest.mark.parametrize(("name", "shown"), [("", "''"), (None, "None"), (7, "7")])
+def test_a_name_that_is_none_is_said_once_and_the_logger_works(capsys, name, shown):
+    diagnostics._voice.forget()
+    with Recorder() as recorder:
+        for _ in range(2):
+            recorder.provider.get_logger(name).emit(body="x")
+        assert [record.body for record in recorder.records] == ["x", "x"]
+    message = f"fapilog: a logger was asked for with the name {shown}; it works [scope-without-name]\n"
+    assert capsys.readouterr().err == message
+
+
+def test_limits_of_stock_code_win_over_the_settings():
+    for limits, kept in (
+        (LogRecordLimits(1, 3, 2, 4), ["a", "b"]),
+        (LogRecordLimits(1, 4), ["a"]),
+        (LogRecordLimits(LogRecordLimits.UNSET, 4, LogRecordLimits.UNSET), ["a", "b", "c"]),
+    ):
+        with LoggerProvider(Resource.get_empty(), exporters=["none"], log_record_limits=limits) as provider:
+            records = []
+            provider.pipeline.add_tap(lambda record, scope, to=records: to.append(decode(record, scope)))
+            provider.get_logger("shop").emit(attributes=dict.fromkeys("abc", "12345"))
+        [record] = records
+        attributes = {key: value for key, value in record.attributes.items() if key != "fapilog.sequence"}
+        assert attributes == dict.fromkeys(kept, "1234")
+
+
+def test_variables_that_the_sdk_would_raise_for_do_not_reach_it(monkeypatch):
+    monkeypatch.setenv("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "many")
+    monkeypatch.setenv("OTEL_ATTRIBUTE_COUNT_LIMIT", "-1")
+    with LoggerProvider(exporters=["none"]) as provider:
+        assert provider.settings.limits.attribute_count == 128
+
+
+def test_an_argument_that_does_not_exist_is_refused():
+    with pytest.raises(TypeError, match="LoggerProvider takes no argument exporter"):
+        LoggerProvider(exporter="otlp")
+
+
+@dataclass
+class Config:
+    """A `LoggerConfig` as the specification has it; the SDK's has only `is_enabled`."""
+
+    is_enabled: bool = True
+    minimum_severity: SeverityNumber | None = None
+    trace_based: bool = False
+
+
+def configurator(scope):
+    return {"off": Config(False), "warned": Config(minimum_severity=SeverityNumber.WARN)}.get(
+        scope.name, Config(trace_based=True)
+    )
+
+
+def test_a_logger_configurator_decides_when_a_logger_is_made():
+    with LoggerProvider(exporters=["console"], _logger_configurator=configurator) as provider:
+        enabled = {
+            name: (
+                provider.get_logger(name).enabled(severity_number=SeverityNumber.INFO),
+                provider.get_logger(name).enabled(severity_number=SeverityNumber.ERROR, context=UNSAMPLED),
+            )
+            for name in ("off", "warned", "other")
+        }
+    assert enabled == {"off": (False, False), "warned": (False, True), "other": (True, False)}
+
+
+def test_a_new_logger_configurator_applies_to_loggers_that_exist(capsys):
+    diagnostics._voice.forget()
+    with Recorder() as recorder:
+        loggers = [recorder.provider.get_logger(name) for name in ("off", "warned")]
+        recorder.provider._set_logger_configurator(logger_configurator=configurator)
+        for logger in loggers:
+            logger.emit(body="info", severity_number=SeverityNumber.INFO)
+            logger.emit(body="error", severity_number=SeverityNumber.ERROR)
+        recorder.provider._set_logger_configurator(logger_configurator=lambda scope: 1 / 0)
+        recorder.provider.get_logger("off").emit(body="still off")
+        recorder.provider._set_logger_configurator(logger_configurator=lambda scope: Config())
+        recorder.provider.get_logger("off").emit(body="on")
+        assert [record.body for record in recorder.records] == ["error", "on"]
+    assert "the logger configurator failed for 'off'" in capsys.readouterr().err
 
 
 def test_code_that_asks_for_the_sdk_provider_accepts_it():

@@ -11,6 +11,7 @@ use crate::record::RecordWriter;
 use crate::rules::Rules;
 use crate::settings::Settings;
 use pyo3::prelude::*;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -45,6 +46,46 @@ pub struct Outputs {
     pub console: Option<(ConsoleSettings, Py<PyAny>)>,
     /// `tap(record: bytes, scope: str)`, for capture in tests.
     pub taps: Vec<Py<PyAny>>,
+    /// What runs before append, on the record without secrets.
+    pub processors: Option<Processors>,
+}
+
+/// The log record processors of a provider (`fapilog/otel/processors.py`).
+pub struct Processors {
+    /// `process(fields, scope, context) -> fields`, see the stub.
+    pub process: Py<PyAny>,
+    /// `make_scope(name, version, schema_url, attributes)`: asked once per scope.
+    pub make_scope: Py<PyAny>,
+}
+
+impl Processors {
+    /// The same callables once more.
+    pub fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self { process: self.process.clone_ref(py), make_scope: self.make_scope.clone_ref(py) }
+    }
+}
+
+/// What of [`Outputs`] there is, in one byte that every call reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extras(u8);
+
+impl Extras {
+    fn of(outputs: &Outputs) -> Self {
+        let after = outputs.console.is_some() || !outputs.taps.is_empty();
+        Self(u8::from(after) | u8::from(outputs.processors.is_some()) << 1)
+    }
+
+    /// Whether anything runs on the caller after append.
+    #[inline]
+    pub const fn after_append(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Whether processors run before append.
+    #[inline]
+    pub const fn before_append(self) -> bool {
+        self.0 & 2 != 0
+    }
 }
 
 /// What was changed at run time and a forked child must know too.
@@ -65,7 +106,9 @@ pub struct Active {
     pub keys: GilCell<KeyCache>,
     writers: GilCell<Vec<RecordWriter>>,
     outputs: GilCell<Arc<Outputs>>,
-    has_outputs: GilCell<bool>,
+    extras: GilCell<Extras>,
+    /// What `make_scope` made, by the id of the scope.
+    pub scopes: GilCell<HashMap<u32, Py<PyAny>>>,
     changes: GilCell<Changes>,
     /// Called with the first record of a process.
     on_start: Option<Arc<Py<PyAny>>>,
@@ -90,7 +133,8 @@ impl Active {
             capture: GilCell::new(capture),
             keys: GilCell::new(KeyCache::new()),
             writers: GilCell::new(Vec::with_capacity(KEEP_WRITERS)),
-            has_outputs: GilCell::new(outputs.console.is_some() || !outputs.taps.is_empty()),
+            extras: GilCell::new(Extras::of(&outputs)),
+            scopes: GilCell::new(HashMap::new()),
             outputs: GilCell::new(outputs),
             changes: GilCell::default(),
             on_start,
@@ -210,17 +254,17 @@ impl Active {
         }
     }
 
-    /// Whether anything runs on the caller after append.
+    /// What runs on the caller before and after append.
     ///
     /// # Safety
     /// Attached.
     #[inline]
-    pub unsafe fn has_outputs(&self) -> bool {
+    pub unsafe fn extras(&self) -> Extras {
         // SAFETY: attached; copied out.
-        unsafe { *self.has_outputs.get() }
+        unsafe { *self.extras.get() }
     }
 
-    /// Console and taps as they are now.
+    /// Console, taps and processors as they are now.
     ///
     /// # Safety
     /// Attached.
@@ -229,14 +273,14 @@ impl Active {
         unsafe { Arc::clone(self.outputs.get()) }
     }
 
-    /// Changes console and taps.
+    /// Changes console, taps and processors.
     ///
     /// # Safety
     /// Attached.
     pub unsafe fn set_outputs(&self, outputs: Outputs) {
         // SAFETY: attached; the old value is dropped after the cell is written.
         unsafe {
-            *self.has_outputs.get() = outputs.console.is_some() || !outputs.taps.is_empty();
+            *self.extras.get() = Extras::of(&outputs);
             drop(self.outputs.replace(Arc::new(outputs)));
         }
     }

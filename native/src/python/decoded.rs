@@ -74,6 +74,11 @@ fn any<'py>(py: Python<'py>, value: &AnyView<'_>) -> PyResult<Bound<'py, PyAny>>
     })
 }
 
+/// Attributes of a scope, from its `InstrumentationScope.attributes` fields.
+pub fn scope_attributes<'py>(py: Python<'py>, fields: &[u8]) -> PyResult<Bound<'py, PyDict>> {
+    mapping(py, KvListView::within(fields, 3))
+}
+
 fn mapping<'py>(py: Python<'py>, entries: KvListView<'_>) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     for (key, value) in entries.unique() {

@@ -10,6 +10,7 @@ use super::keys::{KeyKind, Looked};
 use super::level::Level;
 use super::nested::Nested;
 use super::outputs::after_append;
+use super::processing::process;
 use super::text::{borrowed_utf8, owned_utf8};
 use super::values::ValueReader;
 use super::{helpers, location, trace};
@@ -235,7 +236,7 @@ impl<'a, 'py> Emission<'a, 'py> {
     }
 
     /// Reads values that may run Python code. A value whose method logs itself ends here before the stack does.
-    fn read(&mut self, with: impl FnOnce(&mut ValueReader<'_, 'py>)) {
+    pub fn read(&mut self, with: impl FnOnce(&mut ValueReader<'_, 'py>)) {
         let Some(_level) = Nested::enter().filter(|_| may_call_python()) else {
             self.dropped += 1;
             return;
@@ -333,19 +334,29 @@ impl<'a, 'py> Emission<'a, 'py> {
         self.dropped += written.left_out;
     }
 
-    /// Stages 3 and 4, then what runs on the caller after append. Returns what the log call returns.
+    /// Stages 3 and 4, then what runs on the caller after append. Returns what the log call returns. `context`: what
+    /// processors find in the record; `None`: the current one.
     ///
     /// # Safety
     /// Attached.
     #[inline]
-    pub unsafe fn finish(mut self, scope: u32) -> *mut ffi::PyObject {
+    pub unsafe fn finish(mut self, scope: u32, context: Option<&Bound<'py, PyAny>>) -> *mut ffi::PyObject {
         self.writer.dropped_attributes(self.dropped);
         let active = self.active;
+        // SAFETY: attached.
+        let extras = unsafe { active.extras() };
+        if extras.before_append() {
+            // SAFETY: attached.
+            match unsafe { process(self, scope, context) } {
+                Some(processed) => self = processed,
+                None => return helpers::done(),
+            }
+        }
         let mut redacted = active.pipeline.redact(&mut self.writer, self.meta);
         let appended = active.pipeline.append(&mut redacted, scope);
         // SAFETY: attached.
         let (result, interrupt) = unsafe {
-            if appended == Appended::Full || active.has_outputs() {
+            if appended == Appended::Full || extras.after_append() {
                 after_append(self.py, active, redacted, scope, appended)
             } else {
                 (helpers::done(), None)

@@ -9,6 +9,7 @@ use super::level::Level;
 use super::values::scope_attributes;
 use crate::fields::SeverityField;
 use crate::redact::{redact, FrameSettings};
+use crate::scope_secrets::without_secrets;
 use crate::scopes::Scope;
 use crate::wire::put_bytes;
 use pyo3::prelude::*;
@@ -79,14 +80,19 @@ impl<'py> Request<'py> {
             let what = format!("a record has {FIELDS} fields, this one has {}", record.len());
             return Err(pyo3::exceptions::PyValueError::new_err(what));
         }
-        let (resource, scope) = self.home(py, record)?;
+        let (resource, scope) = self.home(py, active, record)?;
         let frames = &mut self.groups[resource].scopes[scope].frames;
         // SAFETY: attached, as `py` proves; `encode` holds a `Call`.
         unsafe { write(py, active, record, frames) }
     }
 
     /// The group a record belongs to.
-    fn home(&mut self, py: Python<'py>, record: &Bound<'py, PyTuple>) -> PyResult<(usize, usize)> {
+    fn home(
+        &mut self,
+        py: Python<'py>,
+        active: &Active,
+        record: &Bound<'py, PyTuple>,
+    ) -> PyResult<(usize, usize)> {
         if let Some((last, resource, scope)) = &self.last {
             let same = |index| Ok::<_, PyErr>(last.get_item(index)?.is(&record.get_item(index)?));
             if (0..HOME).try_fold(true, |all, index| Ok::<_, PyErr>(all && same(index)?))? {
@@ -103,6 +109,7 @@ impl<'py> Request<'py> {
                 Err(_) => Vec::new(),
             },
         };
+        let scope = without_secrets(&scope, &active.pipeline.settings().policy);
         let resource: Vec<u8> = field(record, 4)?;
         let at = place(
             &mut self.groups,

@@ -105,7 +105,8 @@ impl Logger {
                     Err(error) => emission.remember(error),
                 }
             }
-            Bound::from_owned_ptr_or_err(py, emission.finish(scope)).map(Bound::unbind)
+            let done = emission.finish(scope, foreign.context);
+            Bound::from_owned_ptr_or_err(py, done).map(Bound::unbind)
         }
     }
 }

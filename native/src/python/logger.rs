@@ -15,6 +15,7 @@ use super::{helpers, trace, values};
 use crate::fields::TraceFields;
 use crate::ledger::Refusal;
 use crate::rules::{Rules, Verdict};
+use crate::scope_secrets::without_secrets;
 use crate::scopes::Scope;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -45,6 +46,8 @@ pub struct Logger {
     handle: Py<PipelineHandle>,
     scope: Scope,
     bound: Option<Py<BoundAttributes>>,
+    /// What a `LoggerConfigurator` said, beside the rules of the pipeline.
+    config: GilCell<Verdict>,
     resolved: GilCell<Resolved>,
 }
 
@@ -74,6 +77,13 @@ impl Logger {
     #[getter]
     fn name(&self) -> &str {
         &self.scope.name
+    }
+
+    /// Restricts this logger beyond the rules of its pipeline.
+    fn configure(&self, enabled: bool, minimum_severity: u8, trace_based: bool) {
+        // SAFETY: attached; a verdict holds no Python object.
+        unsafe { *self.config.get() = Verdict { enabled, threshold: minimum_severity, trace_based } };
+        GENERATION.fetch_add(1, Ordering::AcqRel);
     }
 
     #[pyo3(signature = (**attributes))]
@@ -198,7 +208,8 @@ impl Logger {
             verdict: Verdict::OPEN,
             until: None,
         };
-        Self { handle, scope, bound, resolved: GilCell::new(resolved) }
+        let config = GilCell::new(Verdict::OPEN);
+        Self { handle, scope, bound, config, resolved: GilCell::new(resolved) }
     }
 
     /// What the logger knows of its pipeline, looked up anew when something changed.
@@ -224,9 +235,14 @@ impl Logger {
         let generation = if active.is_some() { GENERATION.load(Ordering::Acquire) } else { generation };
         let rules = active.as_ref().map(|active| &active.capture().rules);
         let verdict = rules.map_or(Verdict::OPEN, |rules| rules.verdict(&self.scope.name));
+        // SAFETY: attached; copied out.
+        let verdict = verdict.and(unsafe { *self.config.get() });
         let until = rules.and_then(Rules::until);
         let threshold = if verdict.is_plain() && until.is_none() { verdict.threshold } else { CLOSER };
-        let scope = active.as_ref().map_or(0, |active| active.pipeline.scopes().id(&self.scope));
+        let scope = active.as_ref().map_or(0, |active| {
+            let policy = &active.pipeline.settings().policy;
+            active.pipeline.scopes().id(&without_secrets(&self.scope, policy))
+        });
         let resolved = Resolved { generation, threshold, scope, active, verdict, until };
         // SAFETY: attached. A call on this thread or another may still use the old pipeline.
         unsafe { retire(self.resolved.replace(resolved).active) };
@@ -369,7 +385,7 @@ impl Logger {
             self.bound_attributes(&mut emission);
             emission.bound_context();
             emission.location();
-            emission.finish(scope)
+            emission.finish(scope, None)
         }
     }
 }

@@ -26,6 +26,7 @@ mod named;
 mod nested;
 mod outputs;
 mod pipeline;
+mod processing;
 mod record_parts;
 mod settings;
 mod split;

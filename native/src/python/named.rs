@@ -87,6 +87,11 @@ impl<'py> Emission<'_, 'py> {
         self.has_key("exception.type")
     }
 
+    /// An attribute of ours that no limit counts.
+    pub fn uncounted(&mut self, name: &str, value: &Bound<'py, PyAny>) {
+        self.read(|reader| reader.named_attribute(name, value));
+    }
+
     /// Attributes from any mapping, in its order.
     pub fn mapping(&mut self, attributes: &Bound<'py, PyAny>) {
         // A list of the items: the mapping may change while a value is read.

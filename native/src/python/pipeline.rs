@@ -1,6 +1,6 @@
 //! The pipeline as Python holds it: made from settings, reborn after a fork. Each method is a door; rooms are elsewhere.
 
-use super::active::{Active, Outputs, FORKS, GENERATION};
+use super::active::{Active, Outputs, Processors, FORKS, GENERATION};
 use super::batch::Batch;
 use super::gil::GilCell;
 use super::settings::{self, Read};
@@ -168,12 +168,34 @@ impl Pipeline {
 
     /// Calls `tap(record: bytes, scope: str)` on the caller for every accepted record, already redacted.
     fn add_tap(&self, py: Python<'_>, tap: Py<PyAny>) {
-        self.change_taps(py, |taps| taps.push(tap));
+        self.change_outputs(py, |outputs| outputs.taps.push(tap));
     }
 
     /// Removes a tap; unknown ones are ignored. Equal is enough: a bound method is a new object whenever it is read.
     fn remove_tap(&self, py: Python<'_>, tap: &Bound<'_, PyAny>) {
-        self.change_taps(py, |taps| taps.retain(|other| !other.bind(py).eq(tap).unwrap_or(false)));
+        let other = |known: &Py<PyAny>| !known.bind(py).eq(tap).unwrap_or(false);
+        self.change_outputs(py, |outputs| outputs.taps.retain(other));
+    }
+
+    /// Runs `process(fields, scope, context)` on the caller between redaction and append; both `None`: nothing.
+    #[pyo3(signature = (process, make_scope))]
+    fn set_processors(&self, py: Python<'_>, process: Option<Py<PyAny>>, make_scope: Option<Py<PyAny>>) {
+        let processors = process.zip(make_scope);
+        let processors = processors.map(|(process, make_scope)| Processors { process, make_scope });
+        self.change_outputs(py, |outputs| outputs.processors = processors);
+    }
+
+    /// Whether an accepted record goes anywhere: to an exporter, the console or a tap.
+    fn has_destinations(&self) -> bool {
+        let active = self.active();
+        // SAFETY: attached.
+        !active.pipeline.settings().exporters.is_empty() || unsafe { active.extras() }.after_append()
+    }
+
+    /// Refuses records from now on; what was accepted is still delivered.
+    fn close(&self) {
+        self.active().pipeline.close();
+        GENERATION.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -207,15 +229,18 @@ impl Pipeline {
         fresh
     }
 
-    fn change_taps(&self, py: Python<'_>, change: impl FnOnce(&mut Vec<Py<PyAny>>)) {
+    fn change_outputs(&self, py: Python<'_>, change: impl FnOnce(&mut Outputs)) {
         let active = self.active();
         // SAFETY: attached.
         unsafe {
             let now = active.outputs();
-            let mut taps = now.taps.iter().map(|tap| tap.clone_ref(py)).collect();
-            change(&mut taps);
-            let console = now.console.as_ref().map(|(settings, write)| (*settings, write.clone_ref(py)));
-            active.set_outputs(Outputs { console, taps });
+            let mut outputs = Outputs {
+                console: now.console.as_ref().map(|(settings, write)| (*settings, write.clone_ref(py))),
+                taps: now.taps.iter().map(|tap| tap.clone_ref(py)).collect(),
+                processors: now.processors.as_ref().map(|processors| processors.clone_ref(py)),
+            };
+            change(&mut outputs);
+            active.set_outputs(outputs);
         }
     }
 }

@@ -37,7 +37,8 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
     };
     let capture: Bound<'_, PyDict> = required(settings, "capture")?;
     let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
-    let outputs = Outputs { console: console.as_ref().map(console_settings).transpose()?, taps: Vec::new() };
+    let console = console.as_ref().map(console_settings).transpose()?;
+    let outputs = Outputs { console, taps: Vec::new(), processors: None };
     let on_start = required(settings, "on_start")?;
     Ok(Read { native, capture: capture_settings(&capture)?, outputs, on_start })
 }

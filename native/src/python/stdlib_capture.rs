@@ -84,7 +84,7 @@ impl<'py> Plain<'py> {
             if emission.wants_location() {
                 self.location(&mut emission);
             }
-            emission.finish(scope)
+            emission.finish(scope, None)
         }
     }
 

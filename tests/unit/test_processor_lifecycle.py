@@ -1,0 +1,107 @@
+"""Stock processors on our provider: export, flush, shutdown, deadlines, `enabled`."""
+
+import threading
+import time
+
+import pytest
+from opentelemetry import trace
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs.export import (
+    BatchLogRecordProcessor,
+    InMemoryLogRecordExporter,
+    SimpleLogRecordProcessor,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from fapilog import LoggerProvider
+from tests.unit.processing import Processor, recorder_with
+
+SPAN = trace.SpanContext(0xA, 0xB, is_remote=False, trace_flags=trace.TraceFlags(1))
+IN_SPAN = trace.set_span_in_context(trace.NonRecordingSpan(SPAN), Context())
+
+
+@pytest.mark.parametrize("make", [BatchLogRecordProcessor, SimpleLogRecordProcessor])
+def test_stock_processors_export_redacted_records(make):
+    exporter = InMemoryLogRecordExporter()
+    resource = Resource({"service.name": "shop"})
+    with LoggerProvider(resource, exporters=["none"]) as provider:
+        provider.add_log_record_processor(make(exporter))
+        provider.get_logger("orders", "1.2").emit(body="m", attributes={"password": "p", "k": 1})
+        assert provider.force_flush()
+        [exported] = exporter.get_finished_logs()
+    assert (exported.log_record.body, exported.resource) == ("m", resource)
+    assert dict(exported.log_record.attributes) == {"password": "[REDACTED:secret]", "k": 1}
+    assert exported.instrumentation_scope == InstrumentationScope("orders", "1.2")
+
+
+def test_flush_and_shutdown_reach_every_processor_once():
+    processors = [Processor(), Processor()]
+    recorder = recorder_with(*processors)
+    assert recorder.provider.force_flush(1_000)
+    assert recorder.provider.finish()
+    assert recorder.provider.shutdown()
+    assert recorder.provider.shutdown()
+    recorder.logger().info("late")
+    recorder.provider.add_log_record_processor(Processor())
+    assert [(len(one.flushed), one.ended, one.seen) for one in processors] == [(2, 1, []), (2, 1, [])]
+
+
+def test_a_processor_that_says_no_or_raises_makes_the_flush_fail():
+    for answer in (lambda _: False, lambda _: 1 / 0):
+        processor = Processor()
+        processor.force_flush = answer
+        with recorder_with(processor) as recorder:
+            assert recorder.provider.force_flush(1_000) is False
+
+
+def test_the_deadline_holds_for_a_processor_that_ignores_it():
+    free = threading.Event()
+    processor = Processor()
+    processor.force_flush = lambda _: free.wait(30)
+    processor.shutdown = lambda: free.wait(30)
+    recorder = recorder_with(processor)
+    started = time.monotonic()
+    assert recorder.provider.force_flush(100) is False
+    assert recorder.provider.force_flush(100) is False
+    assert recorder.provider.shutdown(100) is False
+    assert time.monotonic() - started < 10
+    free.set()
+
+
+def test_enabled_asks_processors_only_when_nothing_else_would_take_the_record():
+    wants, rejects = Processor(), Processor(wants=False)
+    with LoggerProvider(exporters=["none"]) as provider:
+        logger = provider.get_logger("shop", "1")
+        nobody = logger.enabled()
+        provider.add_log_record_processor(rejects)
+        rejected = logger.enabled(severity_number=SeverityNumber.INFO, event_name="e", context=IN_SPAN)
+        provider.add_log_record_processor(wants)
+        wanted = logger.enabled()
+        wants.wants = ValueError("cannot tell")
+        undetermined = logger.enabled()
+    assert (nobody, rejected, wanted, undetermined) == (False, False, True, True)
+    assert rejects.asked[0] == {
+        "context": IN_SPAN,
+        "instrumentation_scope": InstrumentationScope("shop", "1"),
+        "severity_number": SeverityNumber.INFO,
+        "event_name": "e",
+    }
+    with LoggerProvider(exporters=["console"]) as provider:
+        provider.add_log_record_processor(Processor(wants=False))
+        assert provider.get_logger("shop").enabled() is True
+
+
+def test_what_enabled_says_does_not_filter_what_is_emitted():
+    processor = Processor(wants=False)
+    with recorder_with(processor) as recorder:
+        recorder.logger().info("m")
+    assert len(processor.seen) == 1
+
+
+def test_a_processor_that_stands_for_several_is_taken_by_the_constructor():
+    processor = Processor()
+    with LoggerProvider(Resource.get_empty(), False, processor, exporters=["none"]) as provider:
+        provider.get_logger("shop").emit(body="m")
+    assert len(processor.seen) == 1
