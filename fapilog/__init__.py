@@ -18,12 +18,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fapilog.batch import LogBatch
     from fapilog.category import EventCategory
     from fapilog.context import bind_context
     from fapilog.errors import ConfigurationError, FapilogError
     from fapilog.event import LogEvent
+    from fapilog.exporters.base import Exporter, ExportOutcome
     from fapilog.ledger import Ledger
     from fapilog.logger import Logger, get_logger
+    from fapilog.otel.processor import FapilogLogRecordProcessor
     from fapilog.otel.provider import LoggerProvider
     from fapilog.settings import Settings
     from fapilog.severity import Severity
@@ -34,8 +37,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigurationError",
     "EventCategory",
+    "ExportOutcome",
+    "Exporter",
     "FapilogError",
+    "FapilogLogRecordProcessor",
     "Ledger",
+    "LogBatch",
     "LogEvent",
     "Logger",
     "LoggerProvider",
@@ -51,8 +58,12 @@ __all__ = [
 _HOMES = {
     "ConfigurationError": "fapilog.errors",
     "EventCategory": "fapilog.category",
+    "ExportOutcome": "fapilog.exporters.base",
+    "Exporter": "fapilog.exporters.base",
     "FapilogError": "fapilog.errors",
+    "FapilogLogRecordProcessor": "fapilog.otel.processor",
     "Ledger": "fapilog.ledger",
+    "LogBatch": "fapilog.batch",
     "LogEvent": "fapilog.event",
     "Logger": "fapilog.logger",
     "LoggerProvider": "fapilog.otel.provider",

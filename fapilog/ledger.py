@@ -8,7 +8,7 @@ Two equations hold at every moment, and `Ledger.balanced` checks them:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -112,3 +112,38 @@ def from_native(counts: Mapping[str, Any], *, console: bool) -> Ledger:
         counts["adopted"],
         MappingProxyType(exporters),
     )
+
+
+def total(ledgers: Iterable[Ledger]) -> Ledger:
+    """Add up the ledgers of several pipelines, exporter by exporter."""
+    found = list(ledgers)
+    sides: dict[str, list[ExporterLedger]] = {}
+    for each in found:
+        for name, side in each.exporters.items():
+            sides.setdefault(name, []).append(side)
+    return Ledger(
+        sum(each.offered for each in found),
+        sum(each.filtered for each in found),
+        _added(each.refused for each in found),
+        sum(each.accepted for each in found),
+        sum(each.adopted for each in found),
+        MappingProxyType({name: _total_side(all_of_it) for name, all_of_it in sides.items()}),
+    )
+
+
+def _total_side(sides: list[ExporterLedger]) -> ExporterLedger:
+    return ExporterLedger(
+        sum(side.accepted for side in sides),
+        sum(side.delivered for side in sides),
+        sum(side.rejected for side in sides),
+        _added(side.dropped for side in sides),
+        sum(side.pending for side in sides),
+    )
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
+    added: dict[str, int] = {}
+    for each in counts:
+        for reason, count in each.items():
+            added[reason] = added.get(reason, 0) + count
+    return MappingProxyType(added)

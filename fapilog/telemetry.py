@@ -21,6 +21,7 @@ from fapilog.bridges import stdlib
 from fapilog.diagnostics import OnError, say
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
+from fapilog.exporters.base import AnyExporter
 from fapilog.logger import default_handle
 from fapilog.otel import signals
 from fapilog.otel.provider import LoggerProvider
@@ -75,11 +76,23 @@ def _let_go(telemetry: Telemetry) -> bool:
         return first
 
 
+@dataclass(frozen=True)
+class _Python:
+    """What `configure_otel()` was given as objects, which no setting can hold."""
+
+    exporters: tuple[AnyExporter, ...] = ()
+    batch_processors: tuple[Any, ...] = ()
+
+
+_NOTHING = _Python()
+
+
 def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     service_name: str | None = None,
     *,
     settings: Settings | None = None,
-    exporters: Iterable[str] | None = None,
+    exporters: Iterable[AnyExporter] | None = None,
+    batch_processors: Iterable[Any] = (),
     compliance: Iterable[str] | None = None,
     resource: Resource | Mapping[str, object] | None = None,
     on_error: Callable[[FapilogError], object] | None = None,
@@ -94,8 +107,11 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     Args:
         service_name: `service.name` of the resource (OTEL_SERVICE_NAME).
         settings: A complete `Settings`; default: the environment.
-        exporters: Of `otlp`, `console`, `none` (FAPILOG_EXPORTERS, OTEL_LOGS_EXPORTER). Default: `otlp`, and
-            `console` when its stream is a terminal.
+        exporters: Names (FAPILOG_EXPORTERS, OTEL_LOGS_EXPORTER), exporters of fapilog and
+            `LogRecordExporter`s of OpenTelemetry, mixed. Default: `otlp`, and `console` when its stream is a
+            terminal.
+        batch_processors: Async functions, or objects with `async def process(batch)`, that see every block
+            before the exporters do.
         compliance: Compliance profiles; none in this version (FAPILOG_COMPLIANCE).
         resource: Further resource attributes; they win.
         on_error: Called with errors of the logger, isolated and at most once a second per code.
@@ -111,10 +127,11 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
         >>> telemetry.shutdown()
         True
     """
-    named = {"service.name": service_name, "exporters": _tuple(exporters), "compliance": _tuple(compliance)}
+    names, objects = _sorted_out(exporters)
+    named = {"service.name": service_name, "exporters": names, "compliance": _tuple(compliance)}
     given = {name: value for name, value in named.items() if value is not None} | overrides
     loaded = _merge(settings, given)
-    return _configure(loaded, resource, on_error, "call")
+    return _configure(loaded, resource, on_error, "call", _Python(objects, tuple(batch_processors)))
 
 
 def current() -> Telemetry | None:
@@ -164,13 +181,14 @@ def _configure(
     resource: Resource | Mapping[str, object] | None,
     on_error: Callable[[FapilogError], object] | None,
     by: Literal["call", "defaults"],
+    python: _Python = _NOTHING,
 ) -> Telemetry:
     global _current  # noqa: PLW0603
     attributes = dict(resource.attributes) if isinstance(resource, Resource) else dict(resource or {})
-    fingerprint = (settings, tuple(sorted(attributes.items(), key=str)), on_error)
+    fingerprint = (settings, tuple(sorted(attributes.items(), key=str)), on_error, python)
     with _lock:
         if _current is not None and _current.by == "distribution":
-            return _as_distributed(_current.telemetry, settings, attributes, on_error)
+            return _as_distributed(_current.telemetry, settings, attributes, on_error, python)
         if _current is not None and _current.by == "call":
             if _current.fingerprint == fingerprint:
                 return _current.telemetry
@@ -182,7 +200,10 @@ def _configure(
         # What is wrong with the arguments shows here, while the defaults that log until now are still in
         # force.
         provider = LoggerProvider(
-            build_resource(settings, resource), settings=settings, exporters=chosen_exporters(settings)
+            build_resource(settings, resource),
+            settings=settings,
+            exporters=(*chosen_exporters(settings), *python.exporters),
+            batch_processors=python.batch_processors,
         )
         dispatcher = OnError(on_error) if on_error is not None else None
         _replace()
@@ -218,6 +239,7 @@ def _as_distributed(
     settings: Settings,
     attributes: Mapping[str, object],
     on_error: Callable[[FapilogError], object] | None,
+    python: _Python,
 ) -> Telemetry:
     """The answer to `configure_otel()` in an application that the distribution configured before it ran."""
     changes = _changes(settings, only=lambda origin: origin != "default" and origin not in VARIABLE_NAMES)
@@ -225,6 +247,8 @@ def _as_distributed(
     for key, value in attributes.items():
         if known.get(key) != value:
             changes.append(f"resource {key}: {known.get(key, 'unset')} before, {value} now")
+    if python != _NOTHING:
+        changes.append("exporters and batch processors that are objects cannot be added now")
     if changes:
         raise LifecycleError(
             "already-configured",
@@ -364,6 +388,18 @@ def _changes(settings: Settings, only: Callable[[str], bool] = lambda _: True) -
 
 def _value(settings: Settings, name: str) -> object:
     return reduce(getattr, name.split("."), settings)
+
+
+def _sorted_out(
+    exporters: Iterable[AnyExporter] | None,
+) -> tuple[tuple[str, ...] | None, tuple[AnyExporter, ...]]:
+    """The names, which are settings, and the objects, which are not."""
+    if exporters is None or isinstance(exporters, str):
+        return _tuple(exporters), ()
+    given = tuple(exporters)
+    names = tuple(each for each in given if isinstance(each, str))
+    objects = tuple(each for each in given if not isinstance(each, str))
+    return names or (("none",) if objects else ()), objects
 
 
 def _tuple(values: Iterable[str] | None) -> tuple[str, ...] | None:

@@ -19,11 +19,12 @@ from typing import Any
 from fapilog import _native
 from fapilog.delivery.loop import LoopThread
 from fapilog.delivery.processing import Processing
-from fapilog.delivery.runner import CallCounts, Runner, Tell
+from fapilog.delivery.runner import Runner, Tell
 from fapilog.diagnostics import say
 from fapilog.exporters.base import Exporter
 from fapilog.exporters.worker import run_aside
 from fapilog.settings import DeliverySettings
+from fapilog.timings import Timings
 
 # For a deadline that has passed: what it takes to find out that there is nothing to do.
 _GRACE_SECONDS = 0.25
@@ -37,6 +38,7 @@ class Delivery:
         processors: Batch processors, run in this order before any exporter sees a block.
         settings: Timeouts, limits, retries.
         tell: Told code, message and subject of what people should hear of. Default: stderr, once a minute.
+        timings: Where calls are added up, as `exporter` and `batch_processor`. Default: nowhere.
 
     Raises:
         ConfigurationError: `setting-invalid`, if an object is no batch processor.
@@ -48,11 +50,13 @@ class Delivery:
         processors: Sequence[Any],
         settings: DeliverySettings,
         tell: Tell = say,
+        timings: Timings | None = None,
     ) -> None:
         self._exporters = dict(exporters)
         self._processors = tuple(processors)
         self._settings = settings
         self._tell = tell
+        self._timings = timings if timings is not None else Timings()
         self._closed = False
         # Connections that a parent opened are the parent's to end.
         self._used_by_parent = False
@@ -64,9 +68,10 @@ class Delivery:
         self._thread: LoopThread | None = None
         self._wake_fds: dict[_native.Pipeline, int] = {}
         self._runners = [
-            Runner(name, exporter, self._settings, self._tell) for name, exporter in self._exporters.items()
+            Runner(name, exporter, self._settings, tell=self._tell, timings=self._timings)
+            for name, exporter in self._exporters.items()
         ]
-        self._processing = Processing(self._processors, self._settings, self._tell)
+        self._processing = Processing(self._processors, self._settings, self._tell, self._timings)
 
     def after_fork(self) -> None:
         """In the child: leave the parent's loop, tasks and selector alone, for good."""
@@ -74,11 +79,6 @@ class Delivery:
             _inherited.append((self._thread, self._wake_fds, self._runners, self._processing))
             self._used_by_parent = True
         self._begin_process()
-
-    @property
-    def counts(self) -> dict[str, CallCounts]:
-        """The calls of each exporter and each batch processor of this process, by name."""
-        return {runner.name: runner.counts for runner in self._runners} | self._processing.counts
 
     def serve(self, pipeline: _native.Pipeline) -> None:
         """Deliver what this pipeline holds from now on; starts the thread. Never raises.

@@ -17,9 +17,10 @@ from fapilog import _native
 from fapilog.batch import LogBatch
 from fapilog.delivery.breaker import Breaker
 from fapilog.delivery.calls import Called, Calls
-from fapilog.delivery.runner import CallCounts, Tell
+from fapilog.delivery.runner import Tell
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog.settings import DeliverySettings
+from fapilog.timings import Timings
 
 BatchResult = LogBatch | Sequence[ReadableLogRecord] | None
 
@@ -56,17 +57,17 @@ def function_of(processor: Any) -> Callable[[LogBatch], Awaitable[BatchResult]]:
 
 
 class _Step:
-    """One processor with its breaker and its counts."""
+    """One processor with its breaker."""
 
-    def __init__(self, processor: Any, settings: DeliverySettings, tell: Tell) -> None:
+    def __init__(self, processor: Any, settings: DeliverySettings, tell: Tell, timings: Timings) -> None:
         named = getattr(processor, "name", None) or getattr(processor, "__name__", None)
         self.name = str(named or type(processor).__name__)
-        self.counts = CallCounts()
         self.calls = Calls()
         self._function = function_of(processor)
         self._breaker = Breaker(settings.breaker_failures, settings.breaker_pause_millis / 1_000)
         self._timeout_seconds = settings.processor_timeout_millis / 1_000
         self._tell = tell
+        self._timings = timings
 
     async def apply(self, batch: LogBatch, pipeline: _native.Pipeline) -> LogBatch | None:
         """Return what the processor makes of the batch; None: nothing."""
@@ -76,7 +77,7 @@ class _Step:
             return None
         called = await self.calls.call(lambda: self._function(batch), self._timeout_seconds)
         after, problem = _result(called, batch, pipeline)
-        self.counts.add(called, problem)
+        self._timings.add("batch_processor", self.name, called.seconds, failed=bool(problem))
         if problem:
             self._breaker.failed(ticket, loop.time())
             what = f"batch processor {self.name}: {problem}; the block passes on as it was"
@@ -93,22 +94,20 @@ class Processing:
         processors: Run in this order.
         settings: Timeout and breaker.
         tell: Told what people should hear of.
+        timings: Where the calls are added up.
 
     Raises:
         ConfigurationError: `setting-invalid`, if an object is no batch processor.
     """
 
-    def __init__(self, processors: Sequence[Any], settings: DeliverySettings, tell: Tell) -> None:
-        self._steps = [_Step(processor, settings, tell) for processor in processors]
+    def __init__(
+        self, processors: Sequence[Any], settings: DeliverySettings, tell: Tell, timings: Timings
+    ) -> None:
+        self._steps = [_Step(processor, settings, tell, timings) for processor in processors]
         self._tell = tell
         self._pipelines: list[_native.Pipeline] = []
         self._task: asyncio.Task[None] | None = None
         self._again = False
-
-    @property
-    def counts(self) -> dict[str, CallCounts]:
-        """The calls of each processor."""
-        return {step.name: step.counts for step in self._steps}
 
     def serve(self, pipeline: _native.Pipeline) -> None:
         """Process the blocks of a further pipeline too."""

@@ -18,10 +18,11 @@ from fapilog import _native
 from fapilog.batch import LogBatch
 from fapilog.delivery.backoff import asked_seconds, pause_seconds
 from fapilog.delivery.breaker import Breaker, BreakerState
-from fapilog.delivery.calls import Called, Calls
+from fapilog.delivery.calls import Calls
 from fapilog.delivery.outcomes import Verdict, judge
 from fapilog.exporters.base import Exporter
 from fapilog.settings import DeliverySettings
+from fapilog.timings import Timings
 
 # OTEL_BLRP_EXPORT_TIMEOUT, for whoever leaves it open.
 _TIMEOUT_MILLIS = 30_000
@@ -52,34 +53,6 @@ class Cursor(Protocol):
 
 
 @dataclass
-class CallCounts:
-    """The calls of one exporter or processor since the process began.
-
-    Attributes:
-        calls: Calls that ended.
-        failed: Of these, those that got nowhere.
-        timed_out: Of these, those that were too slow.
-        seconds: Time spent in calls.
-        last_problem: Why the latest one failed; empty: none did.
-    """
-
-    calls: int = 0
-    failed: int = 0
-    timed_out: int = 0
-    seconds: float = 0.0
-    last_problem: str = ""
-
-    def add(self, called: Called, problem: str) -> None:
-        """Count one call; `problem`: why it got nowhere."""
-        self.calls += 1
-        self.seconds += called.seconds
-        self.timed_out += called.timed_out
-        if problem:
-            self.failed += 1
-            self.last_problem = problem
-
-
-@dataclass
 class _Delivery:
     """One claimed block on its way."""
 
@@ -100,19 +73,21 @@ class Runner:
         exporter: What is called.
         settings: Timeouts, limits, retries.
         tell: Told what people should hear of.
+        timings: Where its calls are added up.
         jitter: Uniform in 0..1.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing, by name
         self,
         name: str,
         exporter: Exporter,
         settings: DeliverySettings,
+        *,
         tell: Tell,
+        timings: Timings,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
-        self.counts = CallCounts()
         self.breaker = Breaker(settings.breaker_failures, settings.breaker_pause_millis / 1_000)
         self._exporter: Any = exporter
         self._retries_itself = bool(getattr(exporter, "retries_itself", False))
@@ -120,6 +95,7 @@ class Runner:
         self._settings = settings
         self._timeout_seconds = (settings.timeout_millis or _TIMEOUT_MILLIS) / 1_000
         self._tell = tell
+        self._timings = timings
         self._jitter = jitter
         self._cursors: list[Cursor] = []
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -239,7 +215,7 @@ class Runner:
             lambda: self._exporter.export_batch(delivery.batch), self._timeout_seconds
         )
         verdict = judge(called, delivery.left, retries_itself=self._retries_itself)
-        self.counts.add(called, verdict.cause if verdict.failed else "")
+        self._timings.add("exporter", self.name, called.seconds, failed=verdict.failed)
         if verdict.delivered or verdict.rejected:
             delivery.left -= verdict.delivered + verdict.rejected
             delivery.cursor.settle(

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from opentelemetry.sdk._logs.export import LogRecordExporter
+
 from fapilog.batch import LogBatch
 
 
@@ -82,6 +84,10 @@ class NativeExporter:
 
     name: str
     settings: Mapping[str, object]
+
+
+AnyExporter = str | Exporter | NativeExporter | LogRecordExporter
+"""What `exporters=` takes: names, exporters of fapilog, exporters of OpenTelemetry."""
 
 
 def is_exporter(candidate: Any) -> bool:

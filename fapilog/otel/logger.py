@@ -51,12 +51,18 @@ class OtelLogger(ApiLogger):
     """A logger of the OpenTelemetry API whose records go through native capture. Never raises."""
 
     def __init__(
-        self, handle: _native.PipelineHandle, scope: InstrumentationScope, chain: ProcessorChain
+        self,
+        handle: _native.PipelineHandle,
+        scope: InstrumentationScope,
+        chain: ProcessorChain,
+        outlet: object,
     ) -> None:
         super().__init__(scope.name, scope.version, scope.schema_url, scope.attributes)
         self.instrumentation_scope = scope
         self._handle = handle
         self._chain = chain
+        # Exporters written in Python deliver as long as somebody can log to them.
+        self._outlet = outlet
         self._native = _native.Logger(
             handle,
             scope.name,

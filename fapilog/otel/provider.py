@@ -18,11 +18,13 @@ from opentelemetry.sdk._logs import LogRecordLimits, LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from fapilog import _native, ledger, lifecycle, otel_private, pipeline
+from fapilog import _native, ledger, lifecycle, otel_private
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import say
+from fapilog.exporters.base import AnyExporter
 from fapilog.otel import limits, rules
 from fapilog.otel.logger import OtelLogger
+from fapilog.otel.outlet import Outlet
 from fapilog.otel.processors import ProcessorChain
 from fapilog.otel.resource import build_resource, described_in_children
 from fapilog.settings import Settings
@@ -46,7 +48,10 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         shutdown_on_exit: Whether the end of the process flushes this provider. Default: yes.
         multi_log_record_processor: A processor that stands for several, as the SDK takes it; the first one.
         settings: Default: `Settings()`, which reads the environment.
-        exporters: `otlp`, `console`, `none`. Default: `settings.exporters`, else `otlp`.
+        exporters: Names, exporters of fapilog and `LogRecordExporter`s of OpenTelemetry, mixed. Default:
+            `settings.exporters`, else `otlp`.
+        batch_processors: Async functions, or objects with `async def process(batch)`, that see every block
+            before the exporters do (`docs/how-to/process_batches.md`).
         meter_provider: As the SDK takes it.
         log_record_limits: Win over `settings.limits`.
 
@@ -68,7 +73,8 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         multi_log_record_processor: LogRecordProcessor | None = None,
         *,
         settings: Settings | None = None,
-        exporters: Sequence[str] | None = None,
+        exporters: Sequence[AnyExporter] | None = None,
+        batch_processors: Sequence[Any] = (),
         meter_provider: MeterProvider | None = None,
         log_record_limits: LogRecordLimits | None = None,
         **private: Any,
@@ -77,14 +83,12 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self._configurator = otel_private.logger_configurator(private)
         self.settings = limits.applied(settings if settings is not None else Settings(), log_record_limits)
         chosen = exporters if exporters is not None else self.settings.exporters
-        self.exporters = tuple(
-            name for name in (chosen if chosen is not None else ("otlp",)) if name != "none"
-        )
+        chosen = chosen if chosen is not None else ("otlp",)
+        self._outlet = Outlet(self.settings, chosen, batch_processors, self.timings)
         resource = resource if resource is not None else build_resource(self.settings)
         sdk_limits = limits.of(self.settings)
         super().__init__(resource, False, meter_provider=meter_provider, log_record_limits=sdk_limits)
-        described = described_in_children(self)
-        self._pipeline = pipeline.build(self.settings, resource, self.exporters, on_start=described)
+        self._pipeline = self._outlet.open(resource, described_in_children(self))
         self.handle = _native.PipelineHandle()
         self.handle.attach(self._pipeline)
         self._loggers: dict[Any, OtelLogger] = {}
@@ -100,6 +104,11 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
     def pipeline(self) -> _native.Pipeline:
         """The native pipeline, for handles and for tests."""
         return self._pipeline
+
+    @property
+    def exporters(self) -> tuple[str, ...]:
+        """The names of the exporters in the ledger, in order; the console is the last."""
+        return self._outlet.names
 
     @property
     def processor_failures(self) -> int:
@@ -127,7 +136,8 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         if not isinstance(name, str) or not name:
             shown = repr(name) if isinstance(name, (str, type(None))) else valid_text(name)
             say("scope-without-name", f"a logger was asked for with the name {shown}; it works")
-        logger = OtelLogger(self.handle, _scope(name, version, schema_url, attributes), self._chain)
+        scope = _scope(name, version, schema_url, attributes)
+        logger = OtelLogger(self.handle, scope, self._chain, self._outlet)
         if self._configurator is not None:
             self._configure(logger, self._configurator)
         if key is None or len(self._loggers) >= _LOGGERS_LIMIT:
@@ -192,9 +202,10 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         rules.set_rules(self._pipeline, rules_by_pattern, for_seconds)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Wait until nothing that was accepted before this call is pending, here and in the processors.
+        """Wait until nothing accepted before this call is pending, here, in processors and in exporters.
 
-        What a receiver refused for good, or what was dropped, is not pending: `ledger()` tells.
+        The timeout comes first; the exporters' own `force_flush` comes last. What a receiver refused for
+        good, or what was dropped, is not pending: `ledger()` tells.
 
         Args:
             timeout_millis: Longest wait. Default 30 000 (OTEL_BLRP_EXPORT_TIMEOUT, OTel specification).
@@ -204,7 +215,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         """
         deadline = time.monotonic() + timeout_millis / 1_000
         flushing = self._flush_processors(timeout_millis, deadline)
-        flushed = self._pipeline.force_flush(timeout_millis)
+        flushed = self._outlet.force_flush(timeout_millis)
         return flushed and flushing is not None and flushing.wait(deadline)
 
     def _flush_processors(self, timeout_millis: int, deadline: float) -> BoundedCalls | None:
@@ -234,18 +245,27 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         deadline = time.monotonic() + limit / 1_000
         self._pipeline.close()
         ending = BoundedCalls(self._chain.shutdowns())
-        drained = self._pipeline.shutdown(limit)
+        drained = self._outlet.shutdown(limit)
         ended = ending.wait(deadline)
         self._pipeline.set_processors(None, None)
         return drained and ended
 
     def finish(self) -> bool:
-        """Flush at the end of the process, within the shutdown timeout; later records are still taken."""
-        return self._shut_down or self.force_flush(self.settings.buffer.shutdown_timeout_millis)
+        """Flush at the end of the process, within the shutdown timeout, and shut Python exporters down.
+
+        Later records are still taken, and leave through native exporters.
+        """
+        if self._shut_down:
+            return True
+        limit = self.settings.buffer.shutdown_timeout_millis
+        deadline = time.monotonic() + limit / 1_000
+        flushing = self._flush_processors(limit, deadline)
+        finished = self._outlet.finish(limit)
+        return finished and flushing is not None and flushing.wait(deadline)
 
     def ledger(self) -> ledger.Ledger:
         """Return what became of every record so far."""
-        return ledger.from_native(self._pipeline.ledger(), console="console" in self.exporters)
+        return self._outlet.ledger()
 
     def configure_loggers(self, configurator: Callable[[InstrumentationScope], Any]) -> None:
         """Let a `LoggerConfigurator` of the SDK decide about each logger, beside the rules."""

@@ -13,7 +13,6 @@ from fapilog.settings.groups import (
 )
 from fapilog.settings.model import Settings
 from fapilog.settings.processing import LoggerRule
-from fapilog.settings.webhook import WebhookSettings
 
 __all__ = [
     "BufferSettings",
@@ -28,5 +27,4 @@ __all__ = [
     "RetrySettings",
     "ServiceSettings",
     "Settings",
-    "WebhookSettings",
 ]

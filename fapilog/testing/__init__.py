@@ -4,6 +4,7 @@
 |---|---|
 | `capture_logs` | the records logged inside a `with` block, as plain values |
 | `OtlpReceiver` | an OTLP/HTTP receiver on loopback, which can be told to misbehave |
+| `ExporterConformance`, `ProcessorConformance` | pytest classes: does yours do what delivery relies on? |
 | `FakeClock`, `SequentialIds` | fixed times and fixed trace and span ids |
 | `fapilog.testing.pytest_plugin` | the fixtures `fapilog_logs`, `otlp_receiver`, `fapilog_telemetry` |
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     )
     from fapilog.testing.capture import CapturedLogs, capture_logs
     from fapilog.testing.clock import FakeClock
+    from fapilog.testing.conformance import ExporterConformance, ProcessorConformance
     from fapilog.testing.decoding import ReceivedLogRecord
     from fapilog.testing.ids import SequentialIds
     from fapilog.testing.receiver import OtlpReceiver
@@ -40,11 +42,13 @@ __all__ = [
     "CapturedLogs",
     "CloseWithoutAnswer",
     "Exchange",
+    "ExporterConformance",
     "FakeClock",
     "Garbage",
     "Hold",
     "Ok",
     "OtlpReceiver",
+    "ProcessorConformance",
     "ReceivedLogRecord",
     "ReceivedRequest",
     "ResetMidBody",
@@ -56,8 +60,10 @@ __all__ = [
 
 _HOMES = {
     "CapturedLogs": "capture",
+    "ExporterConformance": "conformance",
     "FakeClock": "clock",
     "OtlpReceiver": "receiver",
+    "ProcessorConformance": "conformance",
     "ReceivedLogRecord": "decoding",
     "SequentialIds": "ids",
     "capture_logs": "capture",

@@ -45,6 +45,14 @@ the receiver has 2000 of 2000
 offered 2000 = filtered 0 + accepted 2000
 otlp: accepted 2000 = delivered 2000 + rejected 0 + pending 0
 """,
+    "python_exporter": """\
+fapilog: exporter flaky: busy; records wait and are tried again [endpoint-unreachable]
+['order placed', 'stock is low']
+[REDACTED:secret]
+offered 2 = filtered 0 + accepted 2
+flaky: accepted 2 = delivered 2 + rejected 0 + pending 0
+InMemoryLogRecordExporter: accepted 2 = delivered 2 + rejected 0 + pending 0
+""",
     "several_providers": """\
 orders ['order placed', 'order shipped']
 offered 2 = filtered 0 + accepted 2

@@ -12,7 +12,7 @@ mod logfmt;
 mod minimal;
 mod pretty;
 mod text;
-pub(crate) mod time;
+mod time;
 mod traceback;
 
 use crate::decode::RecordView;

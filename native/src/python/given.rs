@@ -30,6 +30,8 @@ pub struct Foreign<'a, 'py> {
     /// Identifier and name, written when the settings ask for them.
     pub thread: Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
     pub protected: bool,
+    /// Attributes that the other library left out already.
+    pub dropped: u32,
 }
 
 impl<'py> Foreign<'_, 'py> {
@@ -105,6 +107,7 @@ impl Logger {
                     Err(error) => emission.remember(error),
                 }
             }
+            emission.dropped = emission.dropped.saturating_add(foreign.dropped);
             let done = emission.finish(scope, foreign.context);
             Bound::from_owned_ptr_or_err(py, done).map(Bound::unbind)
         }

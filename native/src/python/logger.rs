@@ -150,7 +150,7 @@ impl Logger {
     /// Emits a record given field by field: the door for the OTel API, `logging` and other libraries.
     #[pyo3(signature = (*, body=None, severity_number=0, severity_text="", time_unix_nano=None,
         observed_time_unix_nano=None, attributes=None, event_name=None, context=None, exception=None, protected=false,
-        level_name=None, location=None, thread=None))]
+        level_name=None, location=None, thread=None, dropped_attributes_count=0))]
     #[allow(clippy::too_many_arguments)] // keywords on the Python side
     fn emit_record(
         &self,
@@ -168,6 +168,7 @@ impl Logger {
         level_name: Option<String>,
         location: Option<&Bound<'_, PyAny>>,
         thread: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
+        dropped_attributes_count: u32,
     ) -> PyResult<Py<PyAny>> {
         let foreign = Foreign {
             time_unix_nano,
@@ -183,6 +184,7 @@ impl Logger {
             level_name,
             location,
             thread,
+            dropped: dropped_attributes_count,
         };
         self.emit_foreign(py, &foreign)
     }

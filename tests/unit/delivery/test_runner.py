@@ -13,6 +13,7 @@ from fapilog.delivery.runner import Runner
 from fapilog.errors import ExportError
 from fapilog.exporters.base import ExportOutcome
 from fapilog.settings import DeliverySettings, RetrySettings
+from fapilog.timings import Timings
 from tests.unit.delivery.fakes import FakePipeline, ScriptedExporter, Told, blocks, run
 
 RETRY = ExportOutcome(retry=True, cause="503")
@@ -32,9 +33,17 @@ class Scene:
 
     def __init__(self, exporter: Any, *pipelines: FakePipeline, **changes: Any) -> None:
         self.told = Told()
+        self.timings = Timings()
         self.exporter = exporter
         self.pipelines = pipelines
-        self.runner = Runner(exporter.name, exporter, options(**changes), self.told, jitter=lambda: 1.0)
+        self.runner = Runner(
+            exporter.name,
+            exporter,
+            options(**changes),
+            tell=self.told,
+            timings=self.timings,
+            jitter=lambda: 1.0,
+        )
 
     async def drain(self) -> None:
         """Serve until everything is decided."""
@@ -128,7 +137,8 @@ def test_a_call_that_is_too_slow_is_cancelled_and_the_batch_comes_again():
     scene.run()
     assert scene.exporter.times == pytest.approx([0.0, 11.0])
     assert (pipeline.delivered, scene.told.codes) == (2, ["export-timeout"])
-    assert scene.runner.counts.timed_out == 1
+    spent = scene.timings.snapshot()["exporter", "scripted"]
+    assert (spent.calls, spent.failures) == (2, 1)
 
 
 def test_a_call_that_cannot_be_cancelled_is_never_joined_by_a_second_one():

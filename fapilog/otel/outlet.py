@@ -1,0 +1,178 @@
+"""Stages 5 to 7 of a provider or processor: native pipelines, with delivery to exporters written in Python.
+
+Threads: any. Nothing starts before the first record; an outlet that nobody holds any more delivers what it
+has and ends by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.resources import Resource
+
+from fapilog import _native, ledger, pipeline
+from fapilog.diagnostics import is_delivering, say
+from fapilog.exporters import registry
+from fapilog.logger import on_notice
+from fapilog.settings import Settings
+from fapilog.timings import Timings
+
+if TYPE_CHECKING:
+    from fapilog.delivery import Delivery
+
+# Of a shutdown's time, for the exporters' own shutdown; the rest is for delivering what is there.
+_ENDING_SHARE = 0.1
+
+
+class Outlet:
+    """Where records go: exporters of all kinds, behind one or several native pipelines.
+
+    Several pipelines differ in the resource of their records; they share the exporters.
+
+    Args:
+        settings: Validated settings.
+        exporters: Names and objects, mixed.
+        batch_processors: Async functions or objects with `async def process(batch)`, run in this order.
+        timings: Where the calls of exporters and batch processors are added up.
+
+    Raises:
+        ConfigurationError: If an exporter or a processor cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        exporters: Iterable[object],
+        batch_processors: Sequence[Any] = (),
+        timings: Timings | None = None,
+    ) -> None:
+        self._settings = settings
+        self._timings = timings
+        self._chosen = registry.choose(exporters, settings)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._gated = bool(batch_processors)
+        self._delivery = self._make_delivery(batch_processors)
+        self.pipelines: list[_native.Pipeline] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The exporters' names in the ledger, in order."""
+        return self._chosen.names
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """What delivers to exporters written in Python; None: there are none."""
+        return self._delivery
+
+    def open(self, resource: Resource, on_start: Callable[[], object] = lambda: None) -> _native.Pipeline:
+        """Make a pipeline whose records carry `resource`. Starts nothing.
+
+        Args:
+            resource: As long as nobody changes it.
+            on_start: Called with the first record of a process, in a forked child too; must not hold this.
+
+        Raises:
+            ConfigurationError: `setting-invalid`, if a certificate, an endpoint or a proxy cannot be used.
+        """
+        # The pipeline holds this, so this must not hold the pipeline.
+        start = partial(_start, weakref.ref(self), len(self.pipelines), on_start)
+        console = [registry.CONSOLE] if self._chosen.console else []
+        made = pipeline.build(
+            self._settings,
+            resource,
+            [*self._chosen.native, *console],
+            batch_processors=self._gated,
+            on_start=start,
+        )
+        self.pipelines.append(made)
+        return made
+
+    def force_flush(self, timeout_millis: int) -> bool:
+        """Wait until nothing accepted before is pending, then call each exporter's `force_flush`.
+
+        The timeout comes first (OTel logs SDK, ForceFlush). An exporter that asks gets a no.
+        """
+        if is_delivering():
+            return False
+        deadline = time.monotonic() + timeout_millis / 1_000
+        if self._delivery is not None:
+            self._delivery.hurry()
+        flushed = _all(each.force_flush(_left(deadline)) for each in self.pipelines)
+        return flushed and (self._delivery is None or self._delivery.force_flush(deadline))
+
+    def shutdown(self, timeout_millis: int) -> bool:
+        """Refuse records, deliver what is there, shut the exporters down, end all threads.
+
+        Returns:
+            True when no record was left and every exporter ended in time. A second call does nothing.
+        """
+        with self._lock:
+            if self._closed:
+                return True
+            self._closed = True
+        deadline = time.monotonic() + timeout_millis / 1_000
+        if self._delivery is None:
+            return _all(each.shutdown(_left(deadline)) for each in self.pipelines)
+        drained_by = deadline - _ENDING_SHARE * timeout_millis / 1_000
+        if is_delivering():  # an exporter that shuts its own provider down cannot deliver meanwhile
+            drained_by = time.monotonic()
+        self._delivery.hurry()
+        drained = _all(each.shutdown(_left(drained_by)) for each in self.pipelines)
+        return self._delivery.shutdown(deadline) and drained
+
+    def finish(self, timeout_millis: int) -> bool:
+        """Flush at the end of the process and shut the exporters down; records are still taken."""
+        if self._closed:
+            return True
+        deadline = time.monotonic() + timeout_millis / 1_000
+        share = 0.0 if self._delivery is None else _ENDING_SHARE
+        flushed = self.force_flush(int(timeout_millis * (1.0 - share)))
+        return (self._delivery is None or self._delivery.shutdown(deadline)) and flushed
+
+    def ledger(self) -> ledger.Ledger:
+        """Return what became of every record so far."""
+        console = self._chosen.console
+        return ledger.total(ledger.from_native(each.ledger(), console=console) for each in self.pipelines)
+
+    def _make_delivery(self, batch_processors: Sequence[Any]) -> Delivery | None:
+        if not self._chosen.python and not batch_processors:
+            return None
+        from fapilog.delivery import Delivery  # noqa: PLC0415 - asyncio, for those who need it
+
+        settings = self._settings.delivery
+        if settings.timeout_millis is None:
+            timeout = self._settings.buffer.export_timeout_millis
+            settings = settings.model_copy(update={"timeout_millis": timeout})
+        made = Delivery(self._chosen.python, batch_processors, settings, _tell, self._timings)
+        limit = self._settings.buffer.shutdown_timeout_millis
+        weakref.finalize(self, made.let_go, limit).atexit = False
+        return made
+
+
+def _start(outlet: weakref.ref[Outlet], index: int, on_start: Callable[[], object]) -> None:
+    """The first record of a process comes through a pipeline of the outlet."""
+    on_start()
+    living = outlet()
+    if living is not None and living.delivery is not None:
+        living.delivery.serve(living.pipelines[index])
+
+
+def _tell(code: str, message: str, about: str) -> None:
+    """Stderr once a minute, and the application's `on_error`."""
+    say(code, message, about)
+    on_notice(code, message)
+
+
+def _all(results: Iterable[bool]) -> bool:
+    """True when all are; unlike `all` it asks each."""
+    return False not in list(results)
+
+
+def _left(deadline: float) -> int:
+    return max(0, int((deadline - time.monotonic()) * 1_000))

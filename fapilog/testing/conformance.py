@@ -1,0 +1,368 @@
+"""What fapilog expects of exporters and batch processors, as pytest classes: inherit, name your object, run.
+
+    class TestMyExporter(ExporterConformance):
+        def make_exporter(self):
+            return MyExporter(self.server.url)
+
+Exporters of fapilog and of OpenTelemetry are checked alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import pytest
+from opentelemetry import trace
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from fapilog.batch import LogBatch
+from fapilog.delivery.calls import Called, Calls
+from fapilog.delivery.outcomes import Verdict, judge
+from fapilog.delivery.processing import function_of
+from fapilog.exporters.base import is_exporter, is_otel_exporter
+from fapilog.exporters.otel_adapter import OtelExporterAdapter
+from fapilog.ledger import Ledger
+from fapilog.otel.provider import LoggerProvider
+from fapilog.settings import Settings
+
+_Result = TypeVar("_Result")
+_SHORT_MILLIS = 200
+# Ample on a slow machine: a deadline that is kept is kept well before.
+_SLACK_SECONDS = 5.0
+
+
+def sample_records(count: int = 3) -> list[ReadableLogRecord]:
+    """Return records of every shape: all kinds of values, with and without span, severity, event name."""
+    span = trace.NonRecordingSpan(trace.SpanContext(2**127 + 1, 2**63 + 1, False, trace.TraceFlags(1)))
+    in_span = trace.set_span_in_context(span, Context())
+    shapes: list[LogRecord] = [
+        LogRecord(
+            timestamp=1_700_000_000_123_456_789,
+            observed_timestamp=1_700_000_000_123_456_790,
+            context=in_span,
+            severity_number=SeverityNumber.WARN,
+            severity_text="WARN",
+            body="stock is low: \u00fc \u4e2d \U0001f600 \x00 line\nbreak",
+            attributes={"item": "tea", "left": 3, "ratio": 0.5, "ordered": False, "tags": ["a", "b"]},
+        ),
+        LogRecord(
+            observed_timestamp=1_700_000_000_000_000_001,
+            context=trace.set_span_in_context(trace.INVALID_SPAN, Context()),
+            severity_number=SeverityNumber.INFO,
+            body={"nested": {"bytes": b"\x00\xff", "list": [1, None, {"deep": True}]}, "empty": ""},
+            event_name="orders.placed",
+        ),
+        LogRecord(
+            observed_timestamp=1_700_000_000_000_000_002,
+            context=trace.set_span_in_context(trace.INVALID_SPAN, Context()),
+            attributes={"long": "x" * 10_000, "": "empty key", "big": 2**62},
+        ),
+    ]
+    resource = Resource({"service.name": "conformance", "host.id": "1"})
+    scopes = [
+        InstrumentationScope("orders", "1.0"),
+        InstrumentationScope("stock", None, None, {"kind": "db"}),
+    ]
+    return [
+        ReadableLogRecord(shapes[number % len(shapes)], resource, scopes[number % len(scopes)])
+        for number in range(count)
+    ]
+
+
+def sample_batch(count: int = 3) -> LogBatch:
+    """Return a batch of `sample_records`, as an exporter gets it."""
+    with LoggerProvider(settings=Settings.load(environ={}), exporters=["none"]) as provider:
+        return LogBatch.from_records(sample_records(count), provider.pipeline)
+
+
+class ExporterConformance:
+    """Behaviour that delivery relies on. Override `make_exporter`, and more where you can.
+
+    Example:
+        >>> from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
+        >>> class TestInMemory(ExporterConformance):
+        ...     def make_exporter(self):
+        ...         self.exporter = InMemoryLogRecordExporter()
+        ...         return self.exporter
+        ...     def received(self):
+        ...         return len(self.exporter.get_finished_logs())
+        >>> TestInMemory().test_every_record_of_a_batch_is_delivered()
+    """
+
+    def make_exporter(self) -> Any:
+        """Return a new exporter whose destination works; called once per test."""
+        raise NotImplementedError("make_exporter() returns the exporter under test")
+
+    def received(self) -> int | None:
+        """Return how many records the destination of the last exporter took; None: it cannot tell."""
+        return None
+
+    def break_destination(self) -> None:
+        """Let the destination of the last exporter fail from now on. Default: tests of that are skipped."""
+        pytest.skip("break_destination() is not overridden")
+
+    def test_it_is_an_exporter_with_a_name(self) -> None:
+        """It has the methods of one of the two kinds."""
+        exporter = self.make_exporter()
+        assert is_exporter(exporter) or is_otel_exporter(exporter), "neither export_batch() nor export()"
+        if is_exporter(exporter):
+            assert isinstance(exporter.name, str), "name is the key of its side of the ledger"
+            assert exporter.name
+            assert getattr(exporter, "max_in_flight", 1) >= 1
+
+    def test_every_record_of_a_batch_is_delivered(self) -> None:
+        """Records of every shape arrive, and the outcome says so."""
+        verdict = _run(self._exporter(), lambda calls: calls.export(sample_batch(7)))
+        assert verdict == Verdict(delivered=7), verdict
+        assert self.received() in (None, 7)
+
+    def test_a_batch_of_one_record_is_delivered(self) -> None:
+        """The smallest batch there is."""
+        assert _run(self._exporter(), lambda calls: calls.export(sample_batch(1))) == Verdict(delivered=1)
+        assert self.received() in (None, 1)
+
+    def test_batches_at_once_are_each_delivered(self) -> None:
+        """As many calls at the same time as it allows."""
+        exporter = self._exporter()
+        at_once = max(1, getattr(exporter, "max_in_flight", 1))
+
+        async def export(calls: _Calls) -> list[Verdict]:
+            return await asyncio.gather(*(calls.export(sample_batch(3)) for _ in range(at_once)))
+
+        assert _run(exporter, export) == [Verdict(delivered=3)] * at_once
+        assert self.received() in (None, 3 * at_once)
+
+    def test_a_failing_destination_is_an_outcome_that_accounts_for_every_record(self) -> None:
+        """Nothing is delivered, and nothing but an outcome or a connection error comes back."""
+        exporter = self._exporter()
+        self.break_destination()
+        before = self.received()
+        verdict = _run(exporter, lambda calls: calls.export(sample_batch(3)))
+        assert verdict.delivered == 0, verdict
+        assert verdict.retry or verdict.rejected == 3, verdict
+        assert verdict.code != "exporter-failed", verdict.cause
+        assert self.received() == before
+
+    def test_flush_and_shutdown_keep_their_time(self) -> None:
+        """Both end soon, with nothing to do and with a destination that may be slow."""
+
+        async def end(calls: _Calls) -> None:
+            await calls.export(sample_batch(3))
+            for method in ("force_flush", "shutdown"):
+                begun = time.monotonic()
+                called = await calls.call(method, _SHORT_MILLIS)
+                assert called.error is None, called.error
+                assert time.monotonic() - begun < _SHORT_MILLIS / 1_000 + _SLACK_SECONDS, method
+
+        _run(self._exporter(), end)
+
+    def test_after_shutdown_nothing_is_delivered_and_nothing_hangs(self) -> None:
+        """A late export fails soon; a second shutdown does nothing."""
+
+        async def late(calls: _Calls) -> tuple[int | None, Verdict]:
+            for _ in range(2):
+                called = await calls.call("shutdown", 1_000)
+                assert called.error is None, called.error
+            before = self.received()
+            return before, await calls.export(sample_batch(3))
+
+        before, verdict = _run(self._exporter(), late)
+        assert not verdict.delivered or self.received() != before, "it says delivered, and nothing arrived"
+
+    def test_a_cancelled_call_leaves_it_usable(self) -> None:
+        """Delivery cancels calls that take too long, and calls again."""
+
+        async def cancel(calls: _Calls) -> Verdict:
+            task = asyncio.ensure_future(calls.export(sample_batch(3)))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            await calls.ended()
+            return await calls.export(sample_batch(2))
+
+        assert _run(self._exporter(), cancel) == Verdict(delivered=2)
+
+    def test_behind_a_provider_the_ledger_adds_up(self) -> None:
+        """From the log call to its shutdown, no record is lost or counted twice."""
+        exporter = self.make_exporter()
+        ledger = _through(exporter, lambda _: None)
+        (side,) = ledger.exporters.values()
+        assert ledger.balanced, str(ledger)
+        assert (side.delivered, side.pending) == (ledger.accepted, 0), str(ledger)
+        assert self.received() in (None, ledger.accepted)
+
+    def test_behind_a_provider_a_failing_destination_never_raises(self) -> None:
+        """Log calls, flush and shutdown go on, in their time, and every record is accounted for."""
+        exporter = self.make_exporter()
+
+        def break_it(provider: LoggerProvider) -> None:
+            assert provider.force_flush(10_000)
+            self.break_destination()
+
+        begun = time.monotonic()
+        ledger = _through(exporter, break_it, flush=False)
+        assert ledger.balanced, str(ledger)
+        assert time.monotonic() - begun < 10.0 + 2 * _SLACK_SECONDS
+
+    def _exporter(self) -> Any:
+        exporter = self.make_exporter()
+        return exporter if is_exporter(exporter) else OtelExporterAdapter(exporter)
+
+
+class _Calls:
+    """Calls of an exporter of ours as delivery makes them."""
+
+    def __init__(self, exporter: Any) -> None:
+        self._exporter = exporter
+        self._calls = Calls()
+
+    async def export(self, batch: LogBatch) -> Verdict:
+        called = await self._calls.call(lambda: self._exporter.export_batch(batch), 10.0)
+        return judge(called, len(batch), retries_itself=getattr(self._exporter, "retries_itself", False))
+
+    async def call(self, method: str, timeout_millis: int) -> Called:
+        function = getattr(self._exporter, method, None)
+        return (
+            Called() if function is None else await self._calls.call(lambda: function(timeout_millis), 10.0)
+        )
+
+    async def ended(self) -> None:
+        """Wait until calls that were cancelled have ended."""
+        deadline = time.monotonic() + _SLACK_SECONDS
+        while self._calls.running and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+
+
+def _run(exporter: Any, main: Callable[[_Calls], Coroutine[Any, Any, _Result]]) -> _Result:
+    """Run calls of an exporter on a loop of their own, and shut it down."""
+
+    async def all_of_it() -> _Result:
+        calls = _Calls(exporter)
+        try:
+            return await main(calls)
+        finally:
+            await calls.call("shutdown", 1_000)
+
+    return asyncio.run(all_of_it())
+
+
+def _settings(**changes: Any) -> Settings:
+    buffer = {"schedule_delay_millis": 10, "shutdown_timeout_millis": 2_000}
+    return Settings.load(environ={}, level="trace", buffer=buffer, **changes)
+
+
+def _through(
+    exporter: Any, between: Callable[[LoggerProvider], object], *, flush: bool = True, **arguments: Any
+) -> Ledger:
+    """Log through a provider; after the first half of the records call `between`."""
+    provider = LoggerProvider(settings=_settings(), exporters=[exporter], **arguments)
+    try:
+        logger = provider.get_logger("conformance")
+        for number in range(10):
+            logger.emit(body=f"record {number}", attributes={"number": number})
+            if number == 4:
+                between(provider)
+        if flush:
+            assert provider.force_flush(10_000), str(provider.ledger())
+    finally:
+        provider.shutdown()
+    return provider.ledger()
+
+
+class ProcessorConformance:
+    """Behaviour that delivery relies on of an async batch processor. Override `make_processor`.
+
+    Example:
+        >>> class TestNothing(ProcessorConformance):
+        ...     def make_processor(self):
+        ...         async def nothing(batch):
+        ...             return None
+        ...         return nothing
+        >>> TestNothing().test_it_takes_records_of_every_shape()
+    """
+
+    timeout_seconds = 5.0
+    """Time for one call, as `delivery.processor_timeout_millis`."""
+
+    def make_processor(self) -> Any:
+        """Return a new processor; called once per test."""
+        raise NotImplementedError("make_processor() returns the processor under test")
+
+    def test_it_takes_records_of_every_shape(self) -> None:
+        """It returns records or None, never raises, and adds no record."""
+        for count in (1, 2, 3, 50):
+            result = self._process(self.make_processor(), sample_batch(count))
+            if result is not None:
+                assert isinstance(result, Sequence), type(result)
+                assert len(result) <= count, "a processor cannot add records"
+                assert all(isinstance(each, ReadableLogRecord) for each in result)
+
+    def test_what_it_returns_can_be_encoded(self) -> None:
+        """Each record that it returns becomes a record for the exporters."""
+        result = self._process(self.make_processor(), sample_batch(6))
+        if result is not None:
+            with LoggerProvider(settings=Settings.load(environ={}), exporters=["none"]) as provider:
+                encoded = LogBatch.from_records(result, provider.pipeline)
+            assert len(encoded) == len(result)
+
+    def test_the_same_batch_gives_the_same_count_again(self) -> None:
+        """Calls do not disturb each other, also at the same time."""
+        processor = function_of(self.make_processor())
+
+        async def main() -> list[Any]:
+            batches = [sample_batch(5) for _ in range(4)]
+            return await asyncio.gather(*(processor(batch) for batch in batches))
+
+        results = asyncio.run(main())
+        assert all(result is None or len(result) <= 5 for result in results)
+
+    def test_a_cancelled_call_leaves_it_usable(self) -> None:
+        """Delivery cancels calls that take too long, and calls again."""
+        processor = function_of(self.make_processor())
+
+        async def main() -> Called:
+            calls = Calls()
+            first = asyncio.ensure_future(calls.call(lambda: processor(sample_batch(3)), None))
+            await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.wait([first])
+            return await calls.call(lambda: processor(sample_batch(3)), self.timeout_seconds)
+
+        called = asyncio.run(main())
+        assert called.error is None, called.error
+        assert not called.timed_out
+
+    def test_behind_a_provider_the_ledger_adds_up(self) -> None:
+        """Every record is delivered, or dropped as `processed`; the processor is never skipped."""
+        delivered: list[int] = []
+
+        class Counting:
+            name = "counting"
+
+            async def export_batch(self, batch: LogBatch) -> Any:
+                from fapilog.exporters.base import ExportOutcome  # noqa: PLC0415
+
+                delivered.append(len(batch))
+                return ExportOutcome(delivered=len(batch))
+
+        ledger = _through(Counting(), lambda _: None, batch_processors=[self.make_processor()])
+        side = ledger.exporters["counting"]
+        assert ledger.balanced, str(ledger)
+        assert side.delivered + side.dropped.get("processed", 0) == ledger.accepted, str(ledger)
+        assert sum(delivered) == side.delivered
+
+    def _process(self, processor: Any, batch: LogBatch) -> Any:
+        async def main() -> Called:
+            return await Calls().call(lambda: function_of(processor)(batch), self.timeout_seconds)
+
+        called = asyncio.run(main())
+        assert called.error is None, called.error
+        assert not called.timed_out, f"no answer within {self.timeout_seconds} s"
+        return called.value
