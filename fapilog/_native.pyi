@@ -5,6 +5,7 @@ Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog'
 
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from os import PathLike
 from typing import Any, Self, final
 
 from opentelemetry.context import Context
@@ -16,6 +17,8 @@ __all__ = [
     "Batch",
     "BoundAttributes",
     "Completed",
+    "HttpClient",
+    "HttpError",
     "Logger",
     "PendingRecord",
     "Pipeline",
@@ -587,3 +590,67 @@ def split_request(request: bytes, records: int) -> tuple[bytes, bytes] | None:
         >>> split_request(b"", 0) is None
         True
     """
+
+class HttpError(OSError):
+    """Why a request has no answer; the text names the server and the cause, and never a path or a header."""
+
+    timeout: bool
+    """Whether time ran out."""
+
+@final
+class HttpClient:
+    """Posts over HTTP/1.1 from any thread, for exporters: rustls, kept connections, proxies.
+
+    Never follows redirects and never retries. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are read once,
+    here. A forked child opens connections of its own.
+
+    Args:
+        timeout_millis: Time for one request, connect to last byte of the answer. None: no limit.
+        connect_timeout_millis: Time for the TCP and TLS handshake.
+        certificate: PEM file of trusted authorities. None: the platform's.
+        client_certificate: PEM file of the client's certificate chain.
+        client_key: PEM file of the client's private key.
+        user_agent: `User-Agent`, unless a request brings its own.
+        max_response_bytes: Largest part of an answer's body that is read.
+        max_connections: Idle connections kept for each host.
+
+    Raises:
+        ValueError: If a certificate file cannot be used, or the user agent is not printable ASCII.
+    """
+
+    def __new__(
+        cls,
+        *,
+        timeout_millis: int | None = 10_000,
+        connect_timeout_millis: int = 5_000,
+        certificate: str | PathLike[str] | None = None,
+        client_certificate: str | PathLike[str] | None = None,
+        client_key: str | PathLike[str] | None = None,
+        user_agent: str = "fapilog",
+        max_response_bytes: int = 65_536,
+        max_connections: int = 4,
+    ) -> HttpClient: ...
+    def post(
+        self,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        *,
+        timeout_millis: int | None = None,
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Post a body and wait for the answer without the interpreter lock.
+
+        Args:
+            url: `http` or `https`; credentials in it are sent.
+            headers: In this order, without those that frame the request (`content-length`, `host`, ...).
+            body: Sent as it is.
+            timeout_millis: Instead of the client's, for this request.
+
+        Returns:
+            Status, headers (names in lower case) and body of the answer, whatever its status. A body that
+            breaks off or is too large counts as far as it was read.
+
+        Raises:
+            HttpError: If there is no answer.
+            ValueError: If the URL, a header or a proxy variable cannot be used.
+        """

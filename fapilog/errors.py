@@ -95,6 +95,21 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "A setting of the OTLP exporter does not fit its protocol.",
             "Change one of the two; the message names both.",
         ),
+        "webhook-not-private": CodeEntry(
+            "ConfigurationError",
+            "The URL of the webhook is plain HTTP to another machine.",
+            "Use https://, or allow it with `webhook.allow_http` (FAPILOG_WEBHOOK_ALLOW_HTTP).",
+        ),
+        "webhook-secret-missing": CodeEntry(
+            "ConfigurationError",
+            "The webhook has an old secret, but no current one.",
+            "Set `webhook.secret` (FAPILOG_WEBHOOK_SECRET).",
+        ),
+        "webhook-url-missing": CodeEntry(
+            "ConfigurationError",
+            "The exporter `webhook` was chosen, and no URL was given.",
+            "Set `webhook.url` (FAPILOG_WEBHOOK_URL).",
+        ),
         "exporters-conflict": CodeEntry(
             "ConfigurationError",
             "The exporter `none` stands next to other exporters.",

@@ -1,11 +1,11 @@
-"""Stage 6 of 7, export: what the native OTLP/HTTP sender is told. Threads: sender."""
+"""Stage 6 of 7, export: OTLP, and what its native sender is told. Threads: the configuring one; sender."""
 
 from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from fapilog.exporters.base import NativeExporter
+from fapilog.exporters.base import Exporter, NativeExporter
 from fapilog.settings import OtlpSettings, Settings
 
 # OTLP exporter specification: responses larger than this are not read.
@@ -22,8 +22,12 @@ def user_agent(transport: str = "http") -> str:
     return f"fapilog/{ours} OTel-OTLP-Exporter-Python/{exporter} Python/{platform.python_version()}"
 
 
-def make_exporter(settings: Settings) -> NativeExporter:
-    """Make the exporter that is called `otlp`."""
+def make_exporter(settings: Settings) -> NativeExporter | Exporter:
+    """Make the exporter that is called `otlp`: native over HTTP, in Python over gRPC."""
+    if settings.otlp.protocol == "grpc":
+        from fapilog.exporters.otlp_grpc import OtlpGrpcExporter  # noqa: PLC0415 - 0.1 s that only gRPC is worth
+
+        return OtlpGrpcExporter(settings.otlp)
     return NativeExporter("otlp", {"kind": "otlp_http", **native_settings(settings.otlp)})
 
 

@@ -22,7 +22,12 @@ from fapilog.settings.types import BUILT_IN_EXPORTERS, LOGS_EXPORTER_GROUP
 
 # Where a built-in exporter comes from: a function of the settings, loaded when it is chosen. The console is
 # no exporter with a cursor: it writes on the caller.
-_MAKERS: Mapping[str, str] = MappingProxyType({"otlp": "fapilog.exporters.otlp:make_exporter"})
+_MAKERS: Mapping[str, str] = MappingProxyType(
+    {
+        "otlp": "fapilog.exporters.otlp:make_exporter",
+        "memory": "fapilog.exporters.memory:make_exporter",
+    }
+)
 CONSOLE, NONE = "console", "none"
 
 

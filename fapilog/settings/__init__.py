@@ -13,6 +13,7 @@ from fapilog.settings.groups import (
 )
 from fapilog.settings.model import Settings
 from fapilog.settings.processing import LoggerRule
+from fapilog.settings.webhook import WebhookSettings
 
 __all__ = [
     "BufferSettings",
@@ -27,4 +28,5 @@ __all__ = [
     "RetrySettings",
     "ServiceSettings",
     "Settings",
+    "WebhookSettings",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from fapilog.errors import MASK
-from fapilog.settings.parse import mask_url
+from fapilog.settings.parse import mask_path, mask_url
 from fapilog.severity import Severity
 
 # Resource attributes are no place for secrets, but people put them there.
@@ -66,7 +66,14 @@ def masked(name: str, value: object) -> object:
         }
     if isinstance(value, (tuple, list)):
         return [masked(name, item) for item in value]
-    return mask_url(value) if name.endswith("endpoint") and isinstance(value, str) else value
+    return masked_text(name, value) if isinstance(value, str) else value
+
+
+def masked_text(name: str, value: str) -> str:
+    """A text setting without the credentials that URLs hold: in an endpoint, and in the path of a webhook."""
+    if name.endswith("endpoint"):
+        return mask_url(value)
+    return mask_path(value) if name.rpartition(".")[2] == "url" else value
 
 
 def text(value: object) -> str:

@@ -36,6 +36,7 @@ from fapilog.settings.sources import (
 )
 from fapilog.settings.types import FrozenDict
 from fapilog.settings.variables import ROWS
+from fapilog.settings.webhook import WebhookSettings
 from fapilog.severity import Severity
 
 # How `Settings.load` hands path and environment to the sources, which pydantic-settings creates by itself.
@@ -112,6 +113,7 @@ class Settings(BaseSettings):
     service: ServiceSettings = Field(default_factory=ServiceSettings)
     buffer: BufferSettings = Field(default_factory=BufferSettings)
     otlp: OtlpSettings = Field(default_factory=OtlpSettings)
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)

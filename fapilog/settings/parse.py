@@ -180,6 +180,14 @@ def grpc_endpoint(raw: str) -> str:
     return f"{url.scheme}://{url.netloc}" if scheme else url.netloc
 
 
+def web_url(raw: str) -> str:
+    """URL as it stands, without user name and password: those belong into a header."""
+    url = _split(raw)
+    if url.username or url.password:
+        raise ValueError("holds a user name, which a webhook does not send")
+    return urlunsplit(url)
+
+
 def _split(raw: str) -> SplitResult:
     raw = raw.strip()
     if any(char.isspace() or not char.isprintable() for char in raw):
@@ -207,6 +215,19 @@ def mask_url(raw: str) -> str:
     shown = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", rf"\g<1>{MASK}@", raw, flags=re.DOTALL)
     head, question, _ = shown.partition("?")
     return head + (f"?{MASK}" if question else "")
+
+
+def mask_path(raw: str) -> str:
+    """The URL of a webhook without its path, which is often the credential; works on broken URLs too.
+
+    Example:
+        >>> mask_path("https://hooks.example.com/services/T0/B0/x?key=1")
+        'https://hooks.example.com/***'
+    """
+    shown = mask_url(raw).partition("?")[0]
+    head, slash, rest = shown.partition("://")
+    host, _, path = rest.partition("/") if slash else ("", "", head)
+    return f"{head}://{host}/{MASK}" if slash and path else MASK if path else shown
 
 
 def no_color(_: str) -> str:

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from fapilog.diagnostics import one_line
 from fapilog.errors import MASK, OffendingSetting, Problem
-from fapilog.settings.parse import mask_url
+from fapilog.settings.explain import masked_text
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES
 
 DEFAULT = "default"
@@ -36,7 +36,7 @@ def shown(name: str, value: object) -> str:
     row = ROWS.get(name)
     if row is None or row.secret:
         return MASK
-    text = mask_url(value) if name == "otlp.endpoint" and isinstance(value, str) else value
+    text = masked_text(name, value) if isinstance(value, str) else value
     line = one_line(repr(text) if isinstance(text, str) else str(text))
     return line if len(line) <= _SHOWN_CHARACTERS else f"{line[: _SHOWN_CHARACTERS - 3]}..."
 

@@ -139,6 +139,10 @@ def _endpoint(value: object, info: ValidationInfo) -> str:
     return str(_checked(lambda raw: parse.endpoint(raw, protocol), value, f"a full URL, such as {hint}"))
 
 
+def _web_url(value: str) -> str:
+    return str(_checked(parse.web_url, value, "a full URL, such as https://hooks.example.com/logs"))
+
+
 def _checked(check: Any, value: object, hint: str) -> object:
     try:
         return check(value)
@@ -202,6 +206,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Attributes = Annotated[dict[str, str], BeforeValidator(_attributes), AfterValidator(FrozenDict)]
 Headers = Annotated[dict[str, SecretStr], BeforeValidator(_headers), AfterValidator(FrozenDict)]
 Endpoint = Annotated[str, PlainValidator(_endpoint)]
+WebUrl = Annotated[str, AfterValidator(_web_url)]
 PemFile = Annotated[Path, AfterValidator(_existing)]
 Flag = Annotated[bool, Field(strict=True)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=_LARGEST)]

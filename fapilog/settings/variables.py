@@ -245,6 +245,29 @@ _DELIVERY = (
     *_retries("delivery.retry", "DELIVERY_RETRY"),
 )
 
+_WEBHOOK = (
+    Row("webhook.url", (_ours("WEBHOOK_URL", parse.text),), "URL", _FAPILOG),
+    Row("webhook.form", (_ours("WEBHOOK_FORM", parse.word),), "one word", _FAPILOG),
+    Row("webhook.secret", (_ours("WEBHOOK_SECRET", parse.text),), "text", _FAPILOG, secret=True),
+    Row("webhook.old_secret", (_ours("WEBHOOK_OLD_SECRET", parse.text),), "text", _FAPILOG, secret=True),
+    Row(
+        "webhook.headers",
+        (_ours("WEBHOOK_HEADERS", parse.headers),),
+        "name=value list, percent-encoded",
+        _FAPILOG,
+        secret=True,
+    ),
+    Row("webhook.max_body_bytes", (_ours("WEBHOOK_MAX_BODY_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row(
+        "webhook.timeout_millis",
+        (_ours("WEBHOOK_TIMEOUT_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row("webhook.allow_http", (_ours("WEBHOOK_ALLOW_HTTP", parse.flag),), "true or false", _FAPILOG),
+    Row("webhook.certificate", (_ours("WEBHOOK_CERTIFICATE", parse.text),), "path", _FAPILOG),
+)
+
 _CONSOLE = (
     Row("console.style", (_ours("CONSOLE_STYLE", parse.word),), "one word", _FAPILOG),
     Row("console.stream", (_ours("CONSOLE_STREAM", parse.word),), "one word", "logging"),
@@ -290,7 +313,17 @@ _REDACTION = (
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         row.name: row
-        for row in (*_TOP, *_SERVICE, *_BUFFER, *_OTLP_EXPORTER, *_CONSOLE, *_DELIVERY, *_LIMITS, *_REDACTION)
+        for row in (
+            *_TOP,
+            *_SERVICE,
+            *_BUFFER,
+            *_OTLP_EXPORTER,
+            *_WEBHOOK,
+            *_CONSOLE,
+            *_DELIVERY,
+            *_LIMITS,
+            *_REDACTION,
+        )
     }
 )
 

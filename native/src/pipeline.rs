@@ -156,6 +156,7 @@ impl Pipeline {
             meter: &exporter.meter,
         };
         sender.run();
+        exporter.transport.end();
     }
 
     /// Waits until nothing that was accepted before the call is pending at any exporter. False at the deadline.

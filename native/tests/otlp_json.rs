@@ -3,7 +3,7 @@
 
 mod records;
 
-use fapilog_native::encode::{encode, Form};
+use fapilog_native::encode::{encode, encode_lines, Form};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
@@ -67,6 +67,21 @@ fn readable(mut request: ExportLogsServiceRequest) -> ExportLogsServiceRequest {
     request
 }
 
+/// Every record with what encloses it.
+fn flat(request: &ExportLogsServiceRequest) -> Vec<(ResourceLogs, ScopeLogs, LogRecord)> {
+    let mut records = Vec::new();
+    for logs in &request.resource_logs {
+        let resource = ResourceLogs { scope_logs: vec![], ..logs.clone() };
+        for scope_logs in &logs.scope_logs {
+            let scope = ScopeLogs { log_records: vec![], ..scope_logs.clone() };
+            let enclosed =
+                scope_logs.log_records.iter().map(|record| (resource.clone(), scope.clone(), record.clone()));
+            records.extend(enclosed);
+        }
+    }
+    records
+}
+
 proptest! {
     #[test]
     fn every_request_comes_back_equal_through_the_types_of_opentelemetry(request in any_request()) {
@@ -90,6 +105,27 @@ proptest! {
             character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}')
         };
         prop_assert!(!text.contains(harmful));
+    }
+
+    #[test]
+    fn lines_hold_every_record_once_in_order_and_no_line_is_too_long(
+        request in any_request(), max_line_bytes in 0usize..3_000,
+    ) {
+        let request = readable(request);
+        let mut text = "earlier\n".to_owned();
+        encode_lines(&request.encode_to_vec(), Form::OtlpJson, max_line_bytes, &mut text);
+        let mut lines = text.split_inclusive('\n');
+        prop_assert_eq!(lines.next(), Some("earlier\n"));
+        let mut records = Vec::new();
+        for line in lines {
+            prop_assert!(line.ends_with('\n'));
+            let part: ExportLogsServiceRequest = serde_json::from_str(line).unwrap();
+            let in_line = flat(&part);
+            prop_assert!(line.len() <= max_line_bytes || in_line.len() == 1, "{} records in {line}", in_line.len());
+            prop_assert!(!in_line.is_empty());
+            records.extend(in_line);
+        }
+        prop_assert_eq!(records, flat(&request));
     }
 
     #[test]
@@ -194,9 +230,9 @@ fn resource_and_scope_stand_around_the_records() {
     let request = ExportLogsServiceRequest { resource_logs: vec![logs, ResourceLogs::default()] };
     let expected = concat!(
         r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}],"#,
-        r#""droppedAttributesCount":2},"scopeLogs":[{"scope":{"name":"shop","version":"1.0","attributes":"#,
-        r#"[{"key":"s","value":{"stringValue":"1"}}],"droppedAttributesCount":1},"logRecords":[],"#,
-        r#""schemaUrl":"scope-url"}],"schemaUrl":"resource-url"},{"scopeLogs":[]}]}"#,
+        r#""droppedAttributesCount":2},"schemaUrl":"resource-url","scopeLogs":[{"scope":{"name":"shop","#,
+        r#""version":"1.0","attributes":[{"key":"s","value":{"stringValue":"1"}}],"droppedAttributesCount":1},"#,
+        r#""schemaUrl":"scope-url","logRecords":[]}]},{"scopeLogs":[]}]}"#,
     );
     assert_eq!(otlp_json(&request.encode_to_vec()), expected);
     assert_eq!(otlp_json(b""), r#"{"resourceLogs":[]}"#);

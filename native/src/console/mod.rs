@@ -12,7 +12,7 @@ mod logfmt;
 mod minimal;
 mod pretty;
 mod text;
-mod time;
+pub(crate) mod time;
 mod traceback;
 
 use crate::decode::RecordView;

@@ -1,4 +1,4 @@
-//! Stage 6 of 7, export: nanoseconds since the Unix epoch as UTC text. Thread: caller.
+//! Stage 6 of 7, export: nanoseconds since the Unix epoch as UTC text. Thread: any.
 //!
 //! UTC everywhere: lines of two machines compare, and no time zone database is read on the caller's thread.
 
@@ -13,7 +13,7 @@ pub(super) fn push_clock(out: &mut String, unix_nanos: u64) {
 }
 
 /// Appends RFC 3339 with nanoseconds: `2026-11-21T12:34:56.789012345Z`.
-pub(super) fn push_rfc3339(out: &mut String, unix_nanos: u64) {
+pub(crate) fn push_rfc3339(out: &mut String, unix_nanos: u64) {
     let (year, month, day) = civil_from_days(unix_nanos / NANOS_PER_SECOND / SECONDS_PER_DAY);
     push_digits(out, year, 4);
     out.push('-');

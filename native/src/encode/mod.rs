@@ -4,9 +4,13 @@
 //! redacted, and never on Python objects. Total over all bytes: of a damaged request, what can be read is written.
 
 pub mod otlp_json;
+pub mod otlp_lines;
 
 use crate::console::{render, ConsoleSettings, Style};
 use crate::request::resources;
+
+/// Longest line of a file, its newline included: what the Collector's file receivers take (`max_log_size`, 1 MiB).
+pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 /// What a request can become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,5 +59,13 @@ pub fn encode(request: &[u8], form: Form, colour: bool, out: &mut String) {
         for record in scope.records() {
             render(record, scope.name, &settings, out);
         }
+    }
+}
+
+/// Appends `request` in `form` as whole lines; OTLP/JSON lines of at most `max_line_bytes` where records allow it.
+pub fn encode_lines(request: &[u8], form: Form, max_line_bytes: usize, out: &mut String) {
+    match form {
+        Form::OtlpJson => otlp_lines::push_lines(out, request, max_line_bytes),
+        Form::Lines(_) => encode(request, form, false, out),
     }
 }

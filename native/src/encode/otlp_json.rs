@@ -11,37 +11,56 @@ use crate::console::json_value::{bool_text, push_comma, push_double, push_int, p
 use crate::decode::{AnyView, KvListView, RecordView};
 use crate::request::{resources, ResourceLogsView, ScopeLogsView};
 
+/// Ends what [`push_resource_head`] and [`push_scope_head`] open, and a document.
+pub(super) const TAIL: &str = "]}";
+
 /// Appends the document of `request`, an uncompressed `ExportLogsServiceRequest` or `LogsData`.
 pub fn push_request(out: &mut String, request: &[u8]) {
-    // Names and decimal digits take about half as much again as the protobuf.
+    // Names and decimal digits take about as much again as the protobuf.
     out.reserve(request.len() * 2);
-    out.push('{');
-    push_array(out, "resourceLogs", resources(request), |out, logs| push_resource_logs(out, &logs));
-    out.push('}');
+    push_document_head(out);
+    for (index, logs) in resources(request).enumerate() {
+        push_comma(out, index);
+        push_resource_head(out, &logs);
+        for (index, scope) in logs.scopes().enumerate() {
+            push_comma(out, index);
+            push_scope_head(out, &scope);
+            for (index, record) in scope.records().enumerate() {
+                push_comma(out, index);
+                push_record(out, &RecordView::parse(record));
+            }
+            out.push_str(TAIL);
+        }
+        out.push_str(TAIL);
+    }
+    out.push_str(TAIL);
 }
 
-fn push_resource_logs(out: &mut String, logs: &ResourceLogsView<'_>) {
+/// Appends a document up to its first resource.
+pub(super) fn push_document_head(out: &mut String) {
+    out.push_str("{\"resourceLogs\":[");
+}
+
+/// Appends a `ResourceLogs` up to its first scope.
+pub(super) fn push_resource_head(out: &mut String, logs: &ResourceLogsView<'_>) {
     let mut object = Object::open(out);
     if logs.has_resource {
         let resource = object.key("resource");
         push_attributed(resource, &[], logs.attributes, logs.dropped_attributes_count);
     }
-    push_array(object.separated(), "scopeLogs", logs.scopes(), |out, scope| push_scope_logs(out, &scope));
     object.text("schemaUrl", logs.schema_url);
-    object.close();
+    object.key("scopeLogs").push('[');
 }
 
-fn push_scope_logs(out: &mut String, logs: &ScopeLogsView<'_>) {
+/// Appends a `ScopeLogs` up to its first record.
+pub(super) fn push_scope_head(out: &mut String, logs: &ScopeLogsView<'_>) {
     let mut object = Object::open(out);
     if logs.has_scope {
         let names = [("name", logs.name), ("version", logs.version)];
         push_attributed(object.key("scope"), &names, logs.attributes, logs.dropped_attributes_count);
     }
-    push_array(object.separated(), "logRecords", logs.records(), |out, record| {
-        push_record(out, &RecordView::parse(record));
-    });
     object.text("schemaUrl", logs.schema_url);
-    object.close();
+    object.key("logRecords").push('[');
 }
 
 /// A resource or a scope.

@@ -23,9 +23,9 @@ use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body, Error};
 
 /// Time after which an idle connection is not used again; many servers close theirs after 15 seconds or more.
-const IDLE_AGE: Duration = Duration::from_secs(15);
+pub(super) const IDLE_AGE: Duration = Duration::from_secs(15);
 /// Each connection has one for the request and one for the answer; as large as response headers may be.
-const BUFFER_BYTES: usize = 64 * 1024;
+pub(super) const BUFFER_BYTES: usize = 64 * 1024;
 
 /// What came of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,9 @@ pub trait Transport: Send + Sync {
     fn headers_refused(&self) -> bool {
         false
     }
+
+    /// No block will come any more; called by each of its threads.
+    fn end(&self) {}
 }
 
 /// A setting of the exporter that cannot work; the text says which, why, and what to do.
@@ -258,7 +261,7 @@ pub(super) const fn is_disconnect(kind: ErrorKind) -> bool {
 }
 
 /// One line for people, without the client's own prefixes.
-fn describe(error: &Error) -> String {
+pub(super) fn describe(error: &Error) -> String {
     let text = match error {
         // A failed handshake reaches us wrapped as invalid data.
         Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
@@ -290,26 +293,30 @@ fn kind(error: &Error) -> &'static str {
 }
 
 fn parse_endpoint(text: &str) -> Result<Uri, TransportError> {
-    let bad = |why: &str| {
+    parse_url(text).map_err(|why| {
         let shown = shown_url(text);
         TransportError::new(format!(
             "endpoint {shown:?} is not usable: {why}; set it to a full URL such as http://localhost:4318/v1/logs"
         ))
-    };
-    let endpoint: Uri = text.trim().parse().map_err(|_| bad("it is not a URL"))?;
-    match endpoint.scheme_str() {
+    })
+}
+
+/// A URL with scheme and host, or what is wrong with it.
+pub(super) fn parse_url(text: &str) -> Result<Uri, &'static str> {
+    let url: Uri = text.trim().parse().map_err(|_| "it is not a URL")?;
+    match url.scheme_str() {
         Some("http" | "https") => {}
-        Some(_) => return Err(bad("its scheme is neither http nor https")),
-        None => return Err(bad("it has no scheme (http or https)")),
+        Some(_) => return Err("its scheme is neither http nor https"),
+        None => return Err("it has no scheme (http or https)"),
     }
-    if endpoint.host().is_none_or(str::is_empty) {
-        return Err(bad("it has no host"));
+    if url.host().is_none_or(str::is_empty) {
+        return Err("it has no host");
     }
-    Ok(endpoint)
+    Ok(url)
 }
 
 /// A URL as it was written, without what stands before an `@`.
-fn shown_url(text: &str) -> String {
+pub(super) fn shown_url(text: &str) -> String {
     match (text.find("://"), text.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &text[..scheme], &text[at..]),
         (None, Some(at)) => format!("***{}", &text[at..]),
@@ -317,7 +324,7 @@ fn shown_url(text: &str) -> String {
     }
 }
 
-fn without_credentials(endpoint: &Uri) -> String {
+pub(super) fn without_credentials(endpoint: &Uri) -> String {
     let authority = endpoint.authority().map_or("", ureq::http::uri::Authority::as_str);
     let host = authority.rsplit('@').next().unwrap_or(authority);
     // A query can carry a token, so it is not shown either.

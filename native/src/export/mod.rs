@@ -1,17 +1,21 @@
-//! Stage 6 of 7, export: OTLP/HTTP from native sender threads.
+//! Stage 6 of 7, export: OTLP/HTTP, files and standard output from native sender threads.
 //!
 //! Read in this order: `sender` (the loop), `pace` (when it may send), `retry` (how long it waits), `http` (one
 //! attempt), `answer` (what the server's answer means), `split` (a request that is too large). `headers`, `tls`, `proxy`
-//! and `connect` configure the HTTP client.
+//! and `connect` configure the HTTP client. `file` and `stream` are two other transports; `client` is plain HTTP for
+//! exporters in Python.
 
 pub mod answer;
+pub mod client;
+pub mod file;
 pub mod http;
 pub mod pace;
 pub mod proxy;
 pub mod retry;
 pub mod sender;
 pub mod split;
+pub mod stream;
 
 mod connect;
 mod headers;
-mod tls;
+pub mod tls;

@@ -1,4 +1,4 @@
-//! Stage 6 of 7, export: the certificate files of the OTLP exporter, read and checked at configuration.
+//! Stage 6 of 7, export: the certificate files of HTTP clients, read and checked at configuration.
 //!
 //! The HTTP client reads its TLS settings at the first connection, ignores authorities it cannot parse and
 //! panics on a key that does not fit; so every file is proven here, where an error can still be raised.
@@ -8,15 +8,35 @@ use crate::settings::OtlpSettings;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
-/// TLS settings of the HTTP client: the authorities in `certificate`, or else the platform's; and the client's
-/// certificate for mTLS.
+/// The PEM files of one client.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// Trusted authorities; `None`: the platform's.
+    pub certificate: Option<PathBuf>,
+    /// The client's certificate chain.
+    pub client_certificate: Option<PathBuf>,
+    /// The client's private key.
+    pub client_key: Option<PathBuf>,
+}
+
+/// TLS settings of the OTLP exporter.
 pub(super) fn configure(settings: &OtlpSettings) -> Result<TlsConfig, TransportError> {
-    let roots = settings.certificate.as_deref().map(read_authorities).transpose()?;
-    let client = match (&settings.client_certificate, &settings.client_key) {
+    configure_files(&Files {
+        certificate: settings.certificate.clone(),
+        client_certificate: settings.client_certificate.clone(),
+        client_key: settings.client_key.clone(),
+    })
+}
+
+/// TLS settings of an HTTP client: the authorities in `certificate`, or else the platform's; and the client's
+/// certificate for mTLS.
+pub(super) fn configure_files(files: &Files) -> Result<TlsConfig, TransportError> {
+    let roots = files.certificate.as_deref().map(read_authorities).transpose()?;
+    let client = match (&files.client_certificate, &files.client_key) {
         (Some(certificate), Some(key)) => Some(read_client(certificate, key)?),
         (None, None) => None,
         (Some(path), None) => return Err(half_a_client("certificate", path, "key")),

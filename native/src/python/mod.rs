@@ -16,6 +16,7 @@ mod gil;
 mod given;
 mod handle;
 mod helpers;
+mod http_client;
 mod keys;
 mod level;
 mod level_methods;
@@ -68,5 +69,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_hook::offer_record, module)?)?;
     stdlib::install(py)?;
+    http_client::init(module)?;
     level_methods::install(py)
 }

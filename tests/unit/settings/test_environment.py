@@ -77,6 +77,14 @@ EXAMPLES = {
     "FAPILOG_OTLP_RETRY_MAX_BACKOFF_MILLIS": ("2000", 2_000),
     "FAPILOG_OTLP_RETRY_MAX_RETRY_AFTER_MILLIS": ("0", 0),
     "FAPILOG_OTLP_RETRY_MAX_ELAPSED_MILLIS": ("60000", 60_000),
+    "FAPILOG_WEBHOOK_URL": ("https://h/services/T0?k=1", "https://h/***"),
+    "FAPILOG_WEBHOOK_FORM": ("JSON", "json"),
+    "FAPILOG_WEBHOOK_SECRET": ("s", "***"),
+    "FAPILOG_WEBHOOK_HEADERS": ("a=b", {"a": "***"}),
+    "FAPILOG_WEBHOOK_MAX_BODY_BYTES": ("4096", 4_096),
+    "FAPILOG_WEBHOOK_TIMEOUT_MILLIS": ("0", 0),
+    "FAPILOG_WEBHOOK_ALLOW_HTTP": ("true", True),
+    "FAPILOG_WEBHOOK_CERTIFICATE": (PEM, PEM),
     "FAPILOG_CONSOLE_STYLE": ("LogFmt", "logfmt"),
     "FAPILOG_CONSOLE_STREAM": ("stdout", "stdout"),
     "FAPILOG_CONSOLE_COLOUR": ("auto", "auto"),
@@ -92,6 +100,7 @@ EXAMPLES = {
 }
 # These need each other or have no value in this version; they have tests of their own.
 ELSEWHERE = {
+    "FAPILOG_WEBHOOK_OLD_SECRET",
     "FAPILOG_OTLP_PRESET",
     "FAPILOG_SPOOL_DIRECTORY",
     *(f"OTEL_EXPORTER_OTLP_{logs}CLIENT_{part}" for logs in ("", "LOGS_") for part in ("KEY", "CERTIFICATE")),

@@ -1,0 +1,163 @@
+"""Stage 6 of 7, export: request headers from a function of the application. Threads: delivery loop.
+
+Tokens expire, and are refused before they expire. The function is called before the first request, some time
+before the end of what it gave, and after a receiver refused it. While it fails, records wait in the buffer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fapilog.diagnostics import one_line
+from fapilog.exporters.worker import run_aside
+from fapilog.settings import parse
+
+Headers = Mapping[str, str]
+Answered = Headers | tuple[Headers, float]
+AuthFunction = Callable[[], Answered | Awaitable[Answered]]
+
+# Renewed this long before the end, or in the last fifth of a short life: a request on its way must not meet
+# it.
+RENEW_SECONDS = 60.0
+_RENEW_RATIO = 0.2
+# A function that does not answer within this time has failed.
+TIMEOUT_SECONDS = 30.0
+
+
+class AuthError(Exception):
+    """The function gave no headers that can be sent."""
+
+
+@dataclass(frozen=True, eq=False)
+class Credentials:
+    """What one call of the function gave.
+
+    Attributes:
+        headers: To be sent with each request.
+        renew_at: Monotonic time from which new ones are asked for; infinity: never.
+        ends_at: Monotonic time from which these are not used; infinity: never.
+    """
+
+    headers: dict[str, str]
+    renew_at: float = math.inf
+    ends_at: float = math.inf
+
+    def __repr__(self) -> str:
+        return f"<Credentials in {', '.join(self.headers)}>"
+
+
+class Auth:
+    """The headers of one exporter, asked for when they are needed; one call at a time, whoever waits.
+
+    Args:
+        function: Returns headers, or headers and the seconds for which they are good. An ordinary function is
+            called in a thread of its own, an `async` one on the delivery loop.
+        clock: Monotonic seconds.
+        timeout_seconds: After which a call has failed; 30 by default.
+    """
+
+    def __init__(
+        self,
+        function: AuthFunction,
+        clock: Callable[[], float] = time.monotonic,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._function = function
+        self._clock = clock
+        self._timeout_seconds = timeout_seconds
+        self._current: Credentials | None = None
+        self._proven = False
+        self._asking: asyncio.Task[Credentials] | None = None
+        self._process = os.getpid()
+
+    async def credentials(self) -> Credentials:
+        """Return credentials that are good now.
+
+        Between their renewal and their end the old ones are returned while new ones are asked for.
+
+        Raises:
+            AuthError: If the function failed or was too slow, and the old ones are no good any more.
+        """
+        now, current = self._clock(), self._current
+        if current is not None and now < current.renew_at:
+            return current
+        asking = self._ask()
+        if current is not None and now < current.ends_at:
+            return current
+        # Shielded: an export that is given up does not stop the call that others wait for.
+        return await asyncio.shield(asking)
+
+    def accepted(self, credentials: Credentials) -> None:
+        """A receiver took a request with these."""
+        self._proven = self._proven or credentials is self._current
+
+    def refused(self, credentials: Credentials) -> bool:
+        """A receiver refused these; tell whether the same request with new ones makes sense.
+
+        It does not when they were new and never accepted: then not their age is the reason.
+        """
+        if credentials is not self._current:
+            return True  # others noticed before
+        again, self._current, self._proven = self._proven, None, False
+        return again
+
+    def _ask(self) -> asyncio.Task[Credentials]:
+        if self._asking is None or self._process != os.getpid() or self._asking.done():
+            self._process = os.getpid()
+            self._asking = asyncio.get_running_loop().create_task(self._call())
+            self._asking.add_done_callback(_seen)
+        return self._asking
+
+    async def _call(self) -> Credentials:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await _answer(self._function)
+        except TimeoutError:
+            raise AuthError(f"the auth function did not answer within {self._timeout_seconds:g} s") from None
+        except Exception as error:
+            text = one_line(f"{type(error).__name__}: {error}")
+            raise AuthError(f"the auth function raised {text}") from error
+        self._current, self._proven = checked(answer, self._clock()), False
+        return self._current
+
+
+def _seen(task: asyncio.Task[Credentials]) -> None:
+    if not task.cancelled():
+        task.exception()  # seen: whoever waits hears of it, and asyncio does not complain when nobody does
+
+
+async def _answer(function: AuthFunction) -> Any:
+    answer: Any
+    if inspect.iscoroutinefunction(function):
+        answer = await function()
+    else:
+        answer = await run_aside(function, "fapilog-auth")
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def checked(answer: Any, now: float) -> Credentials:
+    """Read what the function returned.
+
+    Raises:
+        AuthError: If it is not what it must be; the message shows no value.
+    """
+    headers, seconds = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, math.inf)
+    if not isinstance(headers, Mapping) or not all(
+        isinstance(text, str) for item in headers.items() for text in item
+    ):
+        raise AuthError("the auth function returned no mapping of texts")
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise AuthError("the auth function returned a lifetime that is not a positive number of seconds")
+    try:
+        usable = parse.checked_headers(headers)
+    except ValueError as error:
+        raise AuthError(f"what the auth function returned {error}") from None
+    margin = min(RENEW_SECONDS, seconds * _RENEW_RATIO)
+    return Credentials(usable, now + seconds - margin, now + seconds)

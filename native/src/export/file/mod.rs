@@ -1,0 +1,121 @@
+//! Stage 6 of 7, export: blocks as lines at the end of a file. Thread: sender (one for each file, so order holds).
+//!
+//! Read in this order: `append` (one block, all or nothing), `opening` (which files it will touch), `rotate` (when a
+//! new file starts), `housekeeping` (what becomes of old ones). Several processes may write the same path: each
+//! block is appended under a lock of the file (flock), and whoever finds that the path names another file by then
+//! opens that one. So a rotation by another process or by logrotate is noticed before every block.
+//!
+//! A block that cannot be written is a `Retry` whatever the reason: a full disk gets space, a permission comes back,
+//! and until then records wait in memory, where overflow decides.
+
+mod append;
+mod housekeeping;
+mod lock;
+mod opening;
+mod rotate;
+
+use super::answer::Answer;
+use super::http::{Reply, Transport, TransportError};
+use crate::block::Block;
+use crate::compress::decompress;
+use crate::encode::{encode_lines, Form, MAX_LINE_BYTES};
+use append::Appender;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// Largest block that is unpacked, in bytes; guards against a damaged body.
+const LIMIT_BYTES: usize = 64 * 1024 * 1024;
+
+/// When written bytes are forced to the disk, beyond what the operating system does by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fsync {
+    /// Never: a record that counts as delivered survives the end of the process, not that of the machine.
+    Never,
+    /// When a file is complete: at rotation, and when the exporter ends.
+    Rotation,
+    /// After every block, before it counts as delivered.
+    Always,
+}
+
+/// Stage 6: the file exporter.
+#[derive(Debug, Clone)]
+pub struct FileSettings {
+    /// The file that grows; absolute.
+    pub path: PathBuf,
+    /// What a block becomes.
+    pub form: Form,
+    /// Size at which a new file starts, in bytes; `None`: size does not matter.
+    pub max_bytes: Option<u64>,
+    /// Age at which a new file starts; `None`: age does not matter.
+    pub max_age: Option<Duration>,
+    /// Whether complete files are compressed with gzip.
+    pub compress_rotated: bool,
+    /// Complete files kept; `None`: all.
+    pub keep_files: Option<usize>,
+    /// Time for which complete files are kept; `None`: for ever.
+    pub keep_age: Option<Duration>,
+    /// When bytes are forced to the disk.
+    pub fsync: Fsync,
+}
+
+/// Appends blocks to one path.
+pub struct FileTransport {
+    settings: FileSettings,
+    now: fn() -> SystemTime,
+    appender: Mutex<Appender>,
+}
+
+impl FileTransport {
+    /// Opens the file, makes it and its folder where they do not exist. Fails when the path cannot be a log file.
+    pub fn new(settings: FileSettings) -> Result<Self, TransportError> {
+        Self::with_clock(settings, SystemTime::now)
+    }
+
+    /// As `new`, with another clock for ages and names.
+    pub fn with_clock(settings: FileSettings, now: fn() -> SystemTime) -> Result<Self, TransportError> {
+        let appender = Mutex::new(Appender::new(&settings).map_err(TransportError::new)?);
+        Ok(Self { settings, now, appender })
+    }
+
+    fn lines(&self, block: &Block) -> std::io::Result<String> {
+        let request = decompress(block.codec, &block.body, block.raw_bytes.max(LIMIT_BYTES))?;
+        let mut text = String::new();
+        encode_lines(&request, self.settings.form, MAX_LINE_BYTES, &mut text);
+        Ok(text)
+    }
+
+    fn attempt(&self, block: &Block) -> Answer {
+        let text = match self.lines(block) {
+            Ok(text) => text,
+            Err(error) => {
+                return Answer::Rejected { cause: format!("the block cannot be unpacked: {error}") }
+            }
+        };
+        let mut appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
+        match appender.append(text.as_bytes(), &self.settings, self.now) {
+            Ok(rotated) => {
+                drop(appender);
+                let warning = rotated.then(|| housekeeping::run(&self.settings, (self.now)())).flatten();
+                Answer::Delivered { rejected_records: 0, warning }
+            }
+            Err(error) => {
+                let cause = format!("cannot write to {}: {error}", self.settings.path.display());
+                Answer::Retry { after: None, cause }
+            }
+        }
+    }
+}
+
+impl Transport for FileTransport {
+    fn send(&self, block: &Block) -> Reply {
+        self.attempt(block).into()
+    }
+
+    /// Forces what was written to the disk, where the settings ask for that at the end.
+    fn end(&self) {
+        if self.settings.fsync == Fsync::Rotation {
+            self.appender.lock().unwrap_or_else(PoisonError::into_inner).sync();
+        }
+    }
+}
