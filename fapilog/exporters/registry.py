@@ -159,7 +159,7 @@ def _invalid(exporter: object, place: str) -> ConfigurationError:
     else:
         missing = [name for name in ("export", "shutdown") if not hasattr(exporter, name)]
         what = (
-            f"{place} is no exporter: a {type(exporter).__name__} has no export_batch(), as an exporter of"
+            f"{place} is no exporter: {type(exporter).__name__} has no export_batch(), as an exporter of"
             f" fapilog has, and no {'() and no '.join(missing)}(), as one of OpenTelemetry has"
         )
         remedy = "pass a name, an object with `async def export_batch(self, batch)`, or a LogRecordExporter"

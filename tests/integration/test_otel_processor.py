@@ -219,7 +219,7 @@ def test_a_queue_smaller_than_a_batch_is_an_error_only_if_both_were_asked_for():
 
 
 def test_what_is_no_exporter_is_refused_with_what_is_missing():
-    with pytest.raises(ConfigurationError, match=r"a list has no export_batch\(\)") as caught:
+    with pytest.raises(ConfigurationError, match=r"list has no export_batch\(\)") as caught:
         FapilogLogRecordProcessor([])
     assert caught.value.code == "exporter-invalid"
 
