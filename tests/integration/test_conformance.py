@@ -21,6 +21,9 @@ class TestInMemoryExporter(ExporterConformance):
     def received(self) -> int:
         return len(self.exporter.get_finished_logs())
 
+    def break_destination(self) -> None:
+        self.exporter.shutdown()
+
 
 class TestStockOtlpExporter(ExporterConformance):
     """OpenTelemetry's exporter, against a real server."""
