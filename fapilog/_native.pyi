@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, S
 from os import PathLike
 from typing import Any, Self, final
 
+from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
 from typing_extensions import disjoint_base
 
@@ -109,6 +110,26 @@ class Logger:
 
     def emit(self, event: LogEvent) -> Awaitable[None]:
         """Log a `LogEvent`; its `source` becomes the scope name."""
+
+    def emit_api(
+        self,
+        record: LogRecord | None = None,
+        *,
+        timestamp: int | None = None,
+        observed_timestamp: int | None = None,
+        context: Context | None = None,
+        severity_number: SeverityNumber | None = None,
+        severity_text: str | None = None,
+        body: Any = None,
+        attributes: Mapping[str, Any] | None = None,
+        event_name: str | None = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Log as `emit` of OpenTelemetry's `Logger` does, by a record or field by field.
+
+        A field of a wrong type becomes text or is left out. A keyword that this version does not know is
+        ignored and said once; so is a record that is none of OpenTelemetry's, and it is counted as refused.
+        """
 
     def emit_record(
         self,
@@ -494,6 +515,7 @@ def connect_capture(
     wait_for_room: Callable[[PendingRecord], Awaitable[None]],
     on_event_loop: Callable[[], bool],
     on_notice: Callable[[str, str], object],
+    say: Callable[[str, str, str], object],
     configure_defaults: Callable[[], object],
 ) -> None:
     """Give capture the Python functions it asks now and then (`fapilog.logger`)."""

@@ -49,6 +49,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "batch-processor-failed": "A batch processor raised, was too slow or returned something else than"
         " records. The block passes on as it was: redacted already, but not processed.",
         "delivery-not-ended": "An exporter did not end in time when its provider was shut down.",
+        "otel-keyword-unknown": "`emit` of the OpenTelemetry logs API was called with a keyword that this"
+        " version does not know.",
         "scope-without-name": "A logger of the OpenTelemetry API was asked for without a name, or with one"
         " that is no text.",
         "configurator-failed": "A logger configurator of the OpenTelemetry SDK raised; the logger is not"

@@ -11,7 +11,7 @@ import importlib
 import sys
 from typing import Any
 
-from fapilog import _native, backpressure, context, exceptions, values
+from fapilog import _native, backpressure, context, diagnostics, exceptions, values
 from fapilog._native import Logger
 from fapilog.severity import LEVEL_NAMES, Severity
 
@@ -84,5 +84,6 @@ _native.connect_capture(
     wait_for_room=backpressure.wait_for_room,
     on_event_loop=backpressure.on_event_loop,
     on_notice=on_notice,
+    say=diagnostics.say,
     configure_defaults=_configure_defaults,
 )

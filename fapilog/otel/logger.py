@@ -5,46 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opentelemetry import trace
 from opentelemetry._logs import Logger as ApiLogger
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog import _native
-from fapilog.diagnostics import say
 from fapilog.otel.processors import ProcessorChain
-from fapilog.values import valid_text
-
-
-def _context(record: LogRecord) -> Context | None:
-    """The record's context, or one with the record's own ids where they were set without it (deprecated)."""
-    trace_id: int = getattr(record, "trace_id", None) or 0
-    if not trace_id:
-        return record.context
-    span = trace.get_current_span(record.context).get_span_context()
-    if span.trace_id == trace_id and span.span_id == record.span_id:
-        return record.context
-    flags = trace.TraceFlags(record.trace_flags or 0)
-    own = trace.SpanContext(trace_id, record.span_id or 0, is_remote=False, trace_flags=flags)
-    return trace.set_span_in_context(trace.NonRecordingSpan(own), record.context)
-
-
-def _corrected(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a record, those of a wrong type left out or made text."""
-    number = fields["severity_number"]
-    return {
-        **fields,
-        "severity_number": number if isinstance(number, int) and 0 <= number <= 24 else 0,
-        "severity_text": valid_text(fields["severity_text"]),
-        "time_unix_nano": _uint64(fields["time_unix_nano"]),
-        "observed_time_unix_nano": _uint64(fields["observed_time_unix_nano"]),
-        "event_name": valid_text(fields["event_name"]),
-    }
-
-
-def _uint64(value: Any) -> int | None:
-    return value if isinstance(value, int) and 0 <= value < 2**64 else None
 
 
 class OtelLogger(ApiLogger):
@@ -70,6 +37,9 @@ class OtelLogger(ApiLogger):
             schema_url=scope.schema_url or "",
             scope_attributes=dict(scope.attributes) if scope.attributes else None,
         )
+        # Found before the method of the class: Python code between the call and native capture costs more
+        # than the whole record does.
+        self.emit = self._native.emit_api  # type: ignore[method-assign]
 
     def emit(  # noqa: PLR0913 - the OpenTelemetry API's signature
         self,
@@ -87,36 +57,22 @@ class OtelLogger(ApiLogger):
     ) -> None:
         """Emit one record, given as a `LogRecord` or field by field (OTel API, both forms).
 
-        A field of the wrong type is left out, or becomes text; the record is kept.
+        A field of a wrong type is left out, or becomes text; the record is kept. Instances have the native
+        function in the place of this one.
         """
-        try:
-            if record is not None:
-                timestamp, observed_timestamp = record.timestamp, record.observed_timestamp
-                context, severity_number = _context(record), record.severity_number
-                severity_text, body, attributes = record.severity_text, record.body, record.attributes
-                event_name, exception = record.event_name, record.exception
-            fields: dict[str, Any] = {
-                "body": body,
-                "severity_number": getattr(severity_number, "value", severity_number) or 0,
-                "severity_text": severity_text or "",
-                "time_unix_nano": timestamp,
-                "observed_time_unix_nano": observed_timestamp,
-                "attributes": attributes,
-                "event_name": event_name,
-                "context": context,
-                "exception": exception,
-            }
-            self._emit(fields)
-        except Exception as error:
-            what = f"a record of logger {self._name!r} is not one of OpenTelemetry's: {error}"
-            say("otel-record-lost", what, self._name)
-
-    def _emit(self, fields: dict[str, Any]) -> None:
-        try:
-            self._native.emit_record(**fields)
-        except Exception:
-            # Raised while the arguments were read, so nothing was emitted yet.
-            self._native.emit_record(**_corrected(fields))
+        if record is not None:
+            return self._native.emit_api(record)
+        return self._native.emit_api(
+            timestamp=timestamp,
+            observed_timestamp=observed_timestamp,
+            context=context,
+            severity_number=severity_number,
+            severity_text=severity_text,
+            body=body,
+            attributes=attributes,
+            event_name=event_name,
+            exception=exception,
+        )
 
     def enabled(
         self,

@@ -27,7 +27,7 @@ pub struct Emission<'a, 'py> {
     pub py: Python<'py>,
     pub active: &'a Active,
     pub writer: RecordWriter,
-    attributes: usize,
+    pub attributes: usize,
     /// Attributes that a limit left out.
     pub dropped: u32,
     /// Bit set of the attribute keys so far.

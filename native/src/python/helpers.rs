@@ -20,6 +20,7 @@ struct Helpers {
     wait_for_room: Py<PyAny>,
     on_event_loop: Py<PyAny>,
     on_notice: Py<PyAny>,
+    say: Py<PyAny>,
     configure_defaults: Py<PyAny>,
 }
 
@@ -61,7 +62,7 @@ pub fn init(py: Python<'_>) -> PyResult<()> {
 /// Connects capture with the Python functions it needs now and then.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)] // keywords on the Python side
-#[pyo3(signature = (*, describe_exception, severity_number, unix_nanos, wait_for_room, on_event_loop, on_notice, configure_defaults))]
+#[pyo3(signature = (*, describe_exception, severity_number, unix_nanos, wait_for_room, on_event_loop, on_notice, say, configure_defaults))]
 pub fn connect_capture(
     py: Python<'_>,
     describe_exception: Py<PyAny>,
@@ -70,6 +71,7 @@ pub fn connect_capture(
     wait_for_room: Py<PyAny>,
     on_event_loop: Py<PyAny>,
     on_notice: Py<PyAny>,
+    say: Py<PyAny>,
     configure_defaults: Py<PyAny>,
 ) {
     let helpers = Helpers {
@@ -79,6 +81,7 @@ pub fn connect_capture(
         wait_for_room,
         on_event_loop,
         on_notice,
+        say,
         configure_defaults,
     };
     // A second call (module reloaded) keeps the first connection.
@@ -148,6 +151,12 @@ pub fn call_isolated(py: Python<'_>, function: &Py<PyAny>, notices: &Notices) {
     if interrupt_of(py, called).is_some() {
         let _ = py.import("_thread").and_then(|thread| thread.call_method0("interrupt_main"));
     }
+}
+
+/// Says one line on stderr, once a minute for each `about`. Returns an interrupt that arrived meanwhile.
+#[cold]
+pub fn say(py: Python<'_>, code: &str, message: &str, about: &str) -> Option<PyErr> {
+    HELPERS.get(py).and_then(|helpers| interrupt_of(py, helpers.say.call1(py, (code, message, about))))
 }
 
 /// Configures the process from its environment, for a record before `configure_otel()`. The Python side raises

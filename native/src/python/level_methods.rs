@@ -3,6 +3,7 @@
 //! They are raw fastcall methods, put on the class by hand: a `**kwargs` method of PyO3 costs 281 ns before it does
 //! anything, one of these 19.
 
+use super::api_emit;
 use super::helpers;
 use super::level::Level;
 use super::logger::Logger;
@@ -94,6 +95,24 @@ unsafe extern "C" fn log_method(
     answer.unwrap_or_else(|_| helpers::done())
 }
 
+/// `emit(record=None, *, timestamp=None, ...)` of OpenTelemetry's `Logger`.
+unsafe extern "C" fn emit_method(
+    slf: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: as in `level_method`.
+    let run = || unsafe {
+        let py = Python::assume_attached();
+        let logger = Bound::from_borrowed_ptr(py, slf);
+        let logger = logger.cast_unchecked::<Logger>().get();
+        api_emit::emit(logger, py, slice_of(arguments, count, names), names)
+    };
+    let answer = catch_unwind(AssertUnwindSafe(run));
+    answer.unwrap_or_else(|_| api_emit::none())
+}
+
 macro_rules! method {
     ($name:literal, $function:expr, $signature:literal) => {
         ffi::PyMethodDef {
@@ -101,24 +120,27 @@ macro_rules! method {
             ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: $function },
             ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
             // The first line is the text signature that `inspect` and stubtest read.
-            ml_doc: concat!($name, "($self, ", $signature, ", **attributes)\n--\n\n\0").as_ptr().cast(),
+            ml_doc: concat!($name, "($self, ", $signature, ")\n--\n\n\0").as_ptr().cast(),
         }
     };
 }
 
 /// Puts the fastcall methods on the class.
 pub fn install(py: Python<'_>) -> PyResult<()> {
+    api_emit::init(py)?;
     let methods = [
-        method!("trace", level_method::<0>, "message='', /, *args"),
-        method!("debug", level_method::<1>, "message='', /, *args"),
-        method!("info", level_method::<2>, "message='', /, *args"),
-        method!("warning", level_method::<3>, "message='', /, *args"),
-        method!("error", level_method::<4>, "message='', /, *args"),
-        method!("critical", level_method::<5>, "message='', /, *args"),
-        method!("exception", level_method::<6>, "message='', /, *args"),
-        method!("audit", level_method::<7>, "message='', /, *args"),
-        method!("security", level_method::<8>, "message='', /, *args"),
-        method!("log", log_method, "severity, message='', /, *args"),
+        method!("trace", level_method::<0>, "message='', /, *args, **attributes"),
+        method!("debug", level_method::<1>, "message='', /, *args, **attributes"),
+        method!("info", level_method::<2>, "message='', /, *args, **attributes"),
+        method!("warning", level_method::<3>, "message='', /, *args, **attributes"),
+        method!("error", level_method::<4>, "message='', /, *args, **attributes"),
+        method!("critical", level_method::<5>, "message='', /, *args, **attributes"),
+        method!("exception", level_method::<6>, "message='', /, *args, **attributes"),
+        method!("audit", level_method::<7>, "message='', /, *args, **attributes"),
+        method!("security", level_method::<8>, "message='', /, *args, **attributes"),
+        method!("emit_api", emit_method, "record=None, *, timestamp=None, observed_timestamp=None, context=None, \
+             severity_number=None, severity_text=None, body=None, attributes=None, event_name=None, exception=None"),
+        method!("log", log_method, "severity, message='', /, *args, **attributes"),
     ];
     install_methods(&py.get_type::<Logger>(), Box::new(methods))
 }

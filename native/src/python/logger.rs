@@ -297,6 +297,20 @@ impl Logger {
         unsafe { Bound::from_owned_ptr_or_err(py, helpers::done()).map(Bound::unbind) }
     }
 
+    /// The pipeline that records go to now.
+    ///
+    /// # Safety
+    /// Attached, inside a [`Call`].
+    pub unsafe fn active(&self, py: Python<'_>) -> Option<Arc<Active>> {
+        // SAFETY: as the caller's.
+        unsafe { self.resolve(py) }.active.clone()
+    }
+
+    /// The instrumentation scope's name, as it was given.
+    pub fn scope_name(&self) -> &str {
+        &self.scope.name
+    }
+
     /// The gate every record passes. `None`: filtered, shed or nowhere to go, and counted.
     ///
     /// # Safety

@@ -1,7 +1,9 @@
 //! The door to Python: the only folder that knows an interpreter. In the stub's order (`fapilog/_native.pyi`).
 
 mod active;
+mod api_emit;
 mod arguments;
+mod attributes_of;
 mod backpressure;
 mod batch;
 mod bound;

@@ -5,8 +5,7 @@ use super::helpers;
 use super::keys::{KeyKind, Reserved};
 use crate::redact::{KeyDecision, SECRET_MARKER};
 use pyo3::prelude::*;
-use pyo3::type_object::PyTypeInfo;
-use pyo3::types::{PyIterator, PyList, PyString};
+use pyo3::types::{PyIterator, PyString};
 
 type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
@@ -48,7 +47,7 @@ impl<'py> Emission<'_, 'py> {
     }
 
     /// Attributes from key-value pairs; the first failure ends them, because an iterator may fail for ever.
-    fn pairs(&mut self, items: Bound<'py, PyIterator>, prefix: &str) {
+    pub fn pairs(&mut self, items: Bound<'py, PyIterator>, prefix: &str) {
         for item in items {
             match item.and_then(|item| item.extract::<Pair<'py>>()) {
                 Ok((key, value)) => self.pair(&key, &value, prefix),
@@ -90,16 +89,5 @@ impl<'py> Emission<'_, 'py> {
     /// An attribute of ours that no limit counts.
     pub fn uncounted(&mut self, name: &str, value: &Bound<'py, PyAny>) {
         self.read(|reader| reader.named_attribute(name, value));
-    }
-
-    /// Attributes from any mapping, in its order.
-    pub fn mapping(&mut self, attributes: &Bound<'py, PyAny>) {
-        // A list of the items: the mapping may change while a value is read.
-        let items =
-            attributes.call_method0("items").and_then(|items| PyList::type_object(self.py).call1((items,)));
-        match items.and_then(|items| items.try_iter()) {
-            Ok(items) => self.pairs(items, ""),
-            Err(error) => self.remember(error),
-        }
     }
 }

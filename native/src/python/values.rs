@@ -307,7 +307,7 @@ fn on_boundary(text: &[u8], limit: usize) -> &[u8] {
     &text[..end]
 }
 
-fn unprintable_name(value: &Bound<'_, PyAny>) -> String {
+pub fn unprintable_name(value: &Bound<'_, PyAny>) -> String {
     let name = value
         .get_type()
         .name()
@@ -335,6 +335,11 @@ fn to_plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
         None => value.py().get_type::<PyDict>().call1((value,))?,
     };
     Ok(plain.cast_into::<PyDict>()?)
+}
+
+/// True for a member of an enumeration: its value stays what it is.
+pub fn is_enum(value: &Bound<'_, PyAny>) -> bool {
+    kind_of(value) == Kind::Enum
 }
 
 /// The kind of a value; common types by pointer, others through the cache.
