@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
@@ -46,6 +47,8 @@ _providers: weakref.WeakSet[Flushable] = weakref.WeakSet()
 _reported: list[Flushable] = []
 # With the seconds that each gets at the end of the process.
 _stock: list[tuple[Stoppable, float]] = []
+# What other providers still hold for a pipeline of ours.
+_sources: list[Callable[[], object]] = []
 # A server was asked to end by SIGTERM, and the process still owes that exit status.
 _terminated = False
 
@@ -73,6 +76,20 @@ def forget(provider: Stoppable) -> None:
     _stock[:] = [entry for entry in _stock if entry[0] is not provider]
 
 
+def ask_at_exit(source: Callable[[], object]) -> None:
+    """Call `source` when the process ends, before pipelines are flushed: it hands over what it holds."""
+    if source not in _sources:
+        _sources.append(source)
+
+
+def _ask_sources() -> None:
+    for source in list(_sources):
+        try:
+            source()
+        except Exception as error:
+            say("stock-exporter", f"what is left was not handed over: {error}", "exit")
+
+
 def finish_all() -> bool:
     """Flush every provider within its timeout. True when nothing is pending anywhere."""
     finished = [provider.finish() for provider in list(_providers)]
@@ -92,6 +109,7 @@ def _at_exit() -> None:
 
 
 def _at_normal_exit() -> None:
+    _ask_sources()
     _native.begin_exit()
     _at_exit()
     if _terminated:
@@ -113,6 +131,7 @@ def _flush_on_sigterm() -> None:
 
 
 def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
+    _ask_sources()
     _at_exit()
     # The C exit handler, which says what was lost, does not run when a signal ends the process.
     lost = sum(_pending(provider) for provider in list(_providers))

@@ -11,6 +11,7 @@ import inspect
 import os
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
@@ -180,6 +181,16 @@ def logger_config(config: Any) -> tuple[bool, int, bool]:
     severity = getattr(config, "minimum_severity", None)
     number = getattr(severity, "value", severity) or 0
     return bool(enabled), int(number), bool(getattr(config, "trace_based", False))
+
+
+def new_logger_config(enabled: bool) -> Any:
+    """Make a `LoggerConfig` of the SDK; where its private class is gone, something that reads the same."""
+    from opentelemetry.sdk._logs import _internal as sdk  # noqa: PLC0415 - loads the SDK
+
+    try:
+        return sdk._LoggerConfig(is_enabled=enabled)
+    except (AttributeError, TypeError):
+        return SimpleNamespace(is_enabled=enabled, enabled=enabled)
 
 
 _ended: dict[str, object] = {}

@@ -5,11 +5,9 @@ Threads: the main one, before the application starts.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from fapilog import otel_private, resource_detector, telemetry
-from fapilog.distro.environment import for_settings
 from fapilog.otel.provider import LoggerProvider
 from fapilog.settings import Settings
 
@@ -19,14 +17,16 @@ def configure(**arguments: Any) -> telemetry.Telemetry:
 
     Args:
         **arguments: For OpenTelemetry's configurator, such as `auto_instrumentation_version`.
+
+    Raises:
+        ConfigurationError: If a setting is wrong.
     """
-    settings = Settings.load(environ=for_settings(os.environ))
+    settings = Settings.load()
     made: list[LoggerProvider] = []
 
-    def make(*, resource: Any, **_: Any) -> LoggerProvider:
-        made.append(
-            LoggerProvider(resource, settings=settings, exporters=telemetry.chosen_exporters(settings))
-        )
+    def make(*, resource: Any, **private: Any) -> LoggerProvider:
+        exporters = telemetry.chosen_exporters(settings)
+        made.append(LoggerProvider(resource, settings=settings, exporters=exporters, **private))
         return made[-1]
 
     attributes = {**(arguments.pop("resource_attributes", None) or {}), **resource_detector.distribution()}

@@ -7,17 +7,19 @@ takes stages 3 to 7 of ours. The limits are the SDK's: they were applied already
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import Context
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog import _native, ledger, lifecycle
 from fapilog.diagnostics import is_delivering, say
+from fapilog.exporters.base import AnyExporter
 from fapilog.otel.outlet import Outlet
 from fapilog.settings import Settings
 from fapilog.values import valid_text
@@ -43,6 +45,7 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
             for an exporter that is passed; the native one takes as many as fit into `buffer.chunk_bytes`.
         settings: Everything else; its levels, and its `sequence` attribute, count only where they are set.
             Default: the environment.
+        exporters: Several of them, by name or as objects, instead of `exporter`.
 
     Raises:
         ConfigurationError: If a setting is wrong or `exporter` is no exporter.
@@ -69,6 +72,7 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         export_timeout_millis: float | None = None,
         max_export_batch_size: int | None = None,
         settings: Settings | None = None,
+        exporters: Sequence[AnyExporter] | None = None,
     ) -> None:
         given = {
             "buffer.schedule_delay_millis": _whole(schedule_delay_millis),
@@ -77,13 +81,15 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
             "buffer.max_block_records": max_export_batch_size,
         }
         self.settings = _settings(settings or Settings(), given, native=exporter is None)
-        self._outlet = Outlet(self.settings, ["otlp"] if exporter is None else [exporter])
+        if exporters is None:
+            exporters = ["otlp"] if exporter is None else [exporter]
+        self._outlet = Outlet(self.settings, exporters)
         self._lock = threading.Lock()
         self._lanes: dict[int, tuple[Resource, _Lane]] = {}
         self._shut_down = False
         lifecycle.register(self)
 
-    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+    def on_emit(self, log_record: ReadWriteLogRecord | ReadableLogRecord) -> None:
         """Encode the record and put it into the buffer. Never raises, and never waits but for `overflow`."""
         try:
             if self._shut_down or is_delivering():
@@ -135,6 +141,10 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         """Return what became of every record so far."""
         return self._outlet.ledger()
 
+    def handle(self, resource: Resource) -> _native.PipelineHandle:
+        """Return where loggers and bridges can put records of a resource, past the other provider."""
+        return self._lane(resource).handle
+
     def _lane(self, resource: Resource | None) -> _Lane:
         """The pipeline of a resource; providers that share this processor have one each."""
         found = self._lanes.get(id(resource))
@@ -156,11 +166,11 @@ class _Lane:
     """The native loggers of one pipeline, by scope."""
 
     def __init__(self, pipeline: _native.Pipeline) -> None:
-        self._handle = _native.PipelineHandle()
-        self._handle.attach(pipeline)
+        self.handle = _native.PipelineHandle()
+        self.handle.attach(pipeline)
         self._loggers: dict[int, tuple[InstrumentationScope | None, _native.Logger]] = {}
 
-    def emit(self, readable: ReadWriteLogRecord) -> None:
+    def emit(self, readable: ReadWriteLogRecord | ReadableLogRecord) -> None:
         record = readable.log_record
         severity: Any = record.severity_number
         fields: dict[str, Any] = {
@@ -187,9 +197,9 @@ class _Lane:
 
     def _make(self, scope: InstrumentationScope | None) -> _native.Logger:
         if scope is None:
-            return _native.Logger(self._handle, "")
+            return _native.Logger(self.handle, "")
         return _native.Logger(
-            self._handle,
+            self.handle,
             valid_text(scope.name),
             version=valid_text(scope.version),
             schema_url=valid_text(scope.schema_url),

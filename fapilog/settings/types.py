@@ -26,6 +26,8 @@ from fapilog.severity import Severity
 BUILT_IN_EXPORTERS = ("otlp", "console", "none")
 # Where packages register OpenTelemetry exporters of logs by name.
 LOGS_EXPORTER_GROUP = "opentelemetry_logs_exporter"
+# Names of that group whose work our pipeline does itself. The first one is ours, for other pipelines.
+_SAME_EXPORTERS = {"fapilog": "otlp", "otlp_proto_http": "otlp"}
 _STDLIB_LEVELS = (10, 20, 30, 40, 50)
 _LARGEST = 2**63 - 1  # the native side counts in 64 bits
 
@@ -103,7 +105,8 @@ def _exporters(value: object) -> object:
 
 
 def _exporter_name(item: str) -> str:
-    return item.lower() if item.lower() in BUILT_IN_EXPORTERS else item
+    name = _SAME_EXPORTERS.get(item.lower(), item.lower())
+    return name if name in BUILT_IN_EXPORTERS else item
 
 
 def _listed(value: object) -> object:

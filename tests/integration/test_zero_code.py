@@ -141,6 +141,14 @@ def test_trap_8_a_provider_that_is_asked_for_by_name_is_the_one_of_the_distribut
     assert bodies(receiver) == ["legacy", "ours", "api"]
 
 
+def test_trap_9_a_warning_still_reaches_stderr_where_nobody_configured_logging(
+    receiver: OtlpReceiver,
+) -> None:
+    _, _, err = run("last_resort", receiver)
+    assert err == "nobody configured logging\n"
+    assert bodies(receiver) == ["nobody configured logging"]
+
+
 def test_trap_10_info_is_exported_although_the_root_level_was_warning(receiver: OtlpReceiver) -> None:
     run("what_is_installed", receiver)
     assert Counter(record.severity_text for record in receiver.log_records)["INFO"] == 2
@@ -151,7 +159,8 @@ def test_the_logging_instrumentation_of_opentelemetry_bridges_nothing_a_second_t
     receiver: OtlpReceiver, correlation: str
 ) -> None:
     _, _, err = run("what_is_installed", receiver, OTEL_PYTHON_LOG_CORRELATION=correlation)
-    assert err == ""
+    # What was asked for is the format of the console; it has trace ids now.
+    assert ("trace_id=" in err) == (correlation == "true")
     assert bodies(receiver) == ["legacy", "ours", "api"]
 
 

@@ -50,9 +50,17 @@ def start(
     )
 
 
-def run(name: str, receiver: OtlpReceiver, arguments: dict[str, Any] | None = None, **more: str) -> Any:
+def run(
+    name: str,
+    receiver: OtlpReceiver,
+    arguments: dict[str, Any] | None = None,
+    *,
+    zero_code: bool = True,
+    **more: str,
+) -> Any:
     """Runs a function of `programs/zero_code.py`: exit status, what it found, and stderr."""
-    process = start([sys.executable, "zero_code.py", name, json.dumps(arguments or {})], receiver, **more)
+    command = [sys.executable, "zero_code.py", name, json.dumps(arguments or {})]
+    process = start(command, receiver, zero_code=zero_code, **more)
     try:
         out, err = process.communicate(timeout=60)
     finally:

@@ -3,6 +3,7 @@
 import json
 import logging
 import multiprocessing
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -59,6 +60,32 @@ def shut_down() -> dict[str, Any]:
     with trace.get_tracer("t").start_as_current_span("s"):
         fapilog.get_logger("ours").info("last words")
     return {"drained": telemetry.shutdown(), "status": telemetry.health().status}
+
+
+def log_a_secret_in_a_span() -> dict[str, Any]:
+    provider = _logs.get_logger_provider()
+    context = trace.SpanContext(0xA1, 0xB2, is_remote=False, trace_flags=trace.TraceFlags(1))
+    with trace.use_span(trace.NonRecordingSpan(context)):
+        provider.get_logger("scope", "1.2", attributes={"a": 1}).emit(
+            timestamp=1_700_000_000_123_456_789,
+            severity_number=_logs.SeverityNumber.DEBUG,
+            severity_text="DEBUG",
+            body="api",
+            attributes={"password": "hunter2", "number": 1},
+            event_name="e",
+        )
+    return {
+        "provider": f"{type(provider).__module__}.{type(provider).__name__}",
+        "trace": trace.format_trace_id(context.trace_id),
+        "span": trace.format_span_id(context.span_id),
+    }
+
+
+def wait_to_be_terminated() -> dict[str, Any]:
+    _logs.get_logger_provider().get_logger("scope").emit(body="last words")
+    print("ready", flush=True)
+    signal.pause()
+    return {}
 
 
 def last_resort() -> dict[str, Any]:
