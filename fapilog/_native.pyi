@@ -148,6 +148,7 @@ class Logger:
         location: Callable[[], tuple[str, str, int] | None] | None = None,
         thread: tuple[object, object] | None = None,
         dropped_attributes_count: int = 0,
+        template: Any = None,
     ) -> Awaitable[None]:
         """Log a record field by field: the door for the OTel API, `logging` and other libraries.
 
@@ -161,11 +162,12 @@ class Logger:
             event_name: Makes the record an event.
             context: Whose span counts. Default: the current context.
             exception: Described as `exception.*` attributes.
-            protected: Shedding spares it.
+            protected: Shedding and processors spare it.
             level_name: The level's name in another library; `severity_text` of the settings decides over it.
             location: Gives file, function and line; called when `capture_location` asks for them.
             thread: Identifier and name; written when `capture_thread` says so.
             dropped_attributes_count: Attributes that a limit of the other library left out already.
+            template: The message before anything was formatted into it, for processors. Default: `body`.
         """
 
     def configure(self, enabled: bool, minimum_severity: int, trace_based: bool) -> None:

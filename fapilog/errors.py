@@ -65,6 +65,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "The buffer may hold fewer records than one block may.",
             "Raise the queue or lower the batch.",
         ),
+        "sampling-incomplete": CodeEntry(
+            "ConfigurationError",
+            "Sampling by the sampled flag says nothing about records outside of spans.",
+            "Set `sampling.ratio` too.",
+        ),
         "buffer-smaller-than-chunk": CodeEntry(
             "ConfigurationError",
             "The buffer may hold fewer bytes than one chunk.",

@@ -53,6 +53,13 @@ def build(
             ]
         )
     native = {
+        # 1 emit
+        "processing": {
+            "sampling": settings.sampling.native(),
+            "first_occurrence": settings.first_occurrence.native(),
+            "rate_limit": settings.rate_limit.native(),
+            "dedupe": settings.dedupe.native(),
+        },
         # 2 capture
         "capture": _capture(settings),
         "resource": encode_resource(resource),

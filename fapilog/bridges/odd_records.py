@@ -37,6 +37,7 @@ def cheap_fields(record: logging.LogRecord) -> dict[str, Any]:
         "time_unix_nano": round(record.created * 1e6) * 1_000,
         "location": partial(_location, record),
         "thread": (record.thread, record.threadName),
+        "template": record.msg if record.args else None,
     }
 
 

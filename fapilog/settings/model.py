@@ -25,7 +25,14 @@ from fapilog.settings.groups import (
     ServiceSettings,
 )
 from fapilog.settings.nesting import leaves, nest
-from fapilog.settings.processing import RULES_FIELD, LoggerRules
+from fapilog.settings.processing import (
+    RULES_FIELD,
+    DedupeSettings,
+    FirstOccurrenceSettings,
+    LoggerRules,
+    RateLimitSettings,
+    SamplingSettings,
+)
 from fapilog.settings.sources import (
     ARGUMENT,
     EnvironmentSource,
@@ -118,6 +125,10 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
+    sampling: SamplingSettings = Field(default_factory=SamplingSettings)
+    rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)
+    first_occurrence: FirstOccurrenceSettings = Field(default_factory=FirstOccurrenceSettings)
+    dedupe: DedupeSettings = Field(default_factory=DedupeSettings)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _preset_headers: frozenset[str] = PrivateAttr(default=frozenset())

@@ -50,6 +50,13 @@ def whole_number(raw: str) -> int:
     return int(raw.strip())
 
 
+def number(raw: str) -> float:
+    """A number in decimal digits, with a point or without."""
+    if not _DECIMAL.fullmatch(raw.strip()) or len(raw.strip()) > _LONGEST_NUMBER:
+        raise ValueError("is not a number")
+    return float(raw.strip())
+
+
 def flag(raw: str) -> bool:
     """`true` or `false`, in any case; OpenTelemetry knows no other booleans."""
     if word(raw) not in {"true", "false"}:

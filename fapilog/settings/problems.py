@@ -20,6 +20,8 @@ _CLAUSES: Mapping[str, tuple[str, str]] = {
     "literal_error": ("is not one of the allowed words", "{expected}"),
     "int_type": ("is not a whole number", "a whole number of {unit}"),
     "int_from_float": ("is not a whole number", "a whole number of {unit}"),
+    "float_type": ("is not a number", "a number ({unit})"),
+    "greater_than": ("is too small", "more than {gt}"),
     "greater_than_equal": ("is too small", "{ge} or more"),
     "less_than_equal": ("is too large", "{le} or less"),
     "bool_type": ("is neither true nor false", "true or false"),
@@ -71,7 +73,7 @@ def value_problem(error: ErrorDetails, name: str, value: object, origin: str) ->
         clause, template = _CLAUSES.get(error["type"], default)
         code, hint = (
             "setting-invalid",
-            template.format_map({"unit": unit, "expected": "", "ge": "", "le": ""} | dict(context)),
+            template.format_map({"unit": unit, "expected": "", "ge": "", "gt": "", "le": ""} | dict(context)),
         )
     remedy = f"set {place} to {hint}"
     return Problem(code, f"{name} {clause}", (setting(name, value, origin, remedy),), remedy)

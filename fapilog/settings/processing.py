@@ -1,14 +1,18 @@
-"""Settings of what happens to records on their way: which are kept (rules). Data and its checks only."""
+"""Settings of what happens to records on their way: which are kept, by rules and by processors. Data only.
+
+Each processor is off until its first setting says otherwise.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from fapilog.settings import parse, types
-from fapilog.settings.types import Group, refuse
+from fapilog.settings.types import Group, Positive, conflict, refuse
 from fapilog.severity import LEVEL_NAMES, Severity
 
 _HINT = "pattern=word+word,pattern=word with the words off, on, trace_based and the names of levels"
@@ -91,3 +95,111 @@ RULES_FIELD: Any = Field(
     description="What applies to scopes by the pattern of their name, as OpenTelemetry's LoggerConfig: `off`,"
     " `on`, a minimum severity, `trace_based`. The first pattern that matches wins.",
 )
+
+
+_Ratio = Annotated[float, Field(strict=True, ge=0, le=1)]
+_Rate = Annotated[float, Field(strict=True, gt=0, le=1e9)]
+_Templates: Any = Annotated[int, Field(strict=True, ge=1, le=1_048_576)]
+
+
+class SamplingSettings(Group):
+    """Stage 1: keeps a share of the records, the same traces in every service.
+
+    All records of `audit()` and `security()` are kept, here and by the other processors.
+    """
+
+    ratio: _Ratio | None = Field(
+        None,
+        description="Share that is kept, 0 to 1, by the trace id as OpenTelemetry's consistent probability"
+        " sampling does; None: no sampling.",
+    )
+    keep_level: types.Level = Field(
+        Severity.ERROR, description="Records of this level and above are all kept."
+    )
+    in_span: Literal["trace_id", "sampled_flag"] = Field(
+        "trace_id",
+        description="What decides about records of a span: the ratio, by its trace id; or the span's sampled"
+        " flag.",
+    )
+    outside_span: Literal["ratio", "keep"] = Field(
+        "ratio", description="What decides about the others: the ratio, by chance; or nothing, all are kept."
+    )
+
+    @model_validator(mode="after")
+    def _flag_needs_ratio(self) -> SamplingSettings:
+        if self.in_span == "sampled_flag" and self.ratio is None:
+            raise conflict(
+                "sampling-incomplete",
+                "sampling by the sampled flag needs a ratio for records outside of spans",
+                "set {ratio}, or sample by rules with trace_based alone",
+                in_span=self.in_span,
+                ratio=self.ratio,
+            )
+        return self
+
+    def native(self) -> dict[str, object] | None:
+        """The settings as the native side takes them; None: off."""
+        if self.ratio is None:
+            return None
+        return self.model_dump(include={"ratio", "in_span", "outside_span"}) | {
+            "keep_severity": int(self.keep_level)
+        }
+
+
+class RateLimitSettings(Group):
+    """Stage 1: so many records of one logger and template per second."""
+
+    records_per_second: _Rate | None = Field(
+        None, description="Records of one template and second in the long run; None: no limit."
+    )
+    burst: Positive | None = Field(
+        None, description="Records that may come at once; None: those of one second, at least one."
+    )
+    max_templates: _Templates = Field(
+        4_096, description="Templates remembered; the least recently used is forgotten."
+    )
+
+    def native(self) -> dict[str, object] | None:
+        """The settings as the native side takes them; None: off."""
+        rate = self.records_per_second
+        if rate is None:
+            return None
+        burst = self.burst if self.burst is not None else max(1, math.ceil(rate))
+        return {"records_per_second": float(rate), "burst": burst, "max_templates": self.max_templates}
+
+
+class FirstOccurrenceSettings(Group):
+    """Stage 1: only the first record of a logger and template."""
+
+    per: Literal["off", "interval", "process"] = Field(
+        "off", description="The first one per interval, the first one of the process, or `off`."
+    )
+    interval_millis: Positive = Field(60_000, description="How long one record stands for its template.")
+    max_templates: _Templates = Field(
+        4_096, description="Templates remembered; the least recently used is forgotten."
+    )
+
+    def native(self) -> dict[str, object] | None:
+        """The settings as the native side takes them; None: off."""
+        if self.per == "off":
+            return None
+        interval = self.interval_millis if self.per == "interval" else None
+        return {"interval_millis": interval, "max_templates": self.max_templates}
+
+
+class DedupeSettings(Group):
+    """Stage 3: equal records become one with a count."""
+
+    window_millis: Positive | None = Field(
+        None, description="How long repeats of a record are held back; None: no dedupe."
+    )
+    attributes: types.Flag = Field(
+        True, description="Whether records with other attributes are other records."
+    )
+    max_windows: _Templates = Field(
+        1_024, description="Windows open at a time; beyond them the oldest ends early."
+    )
+
+    def native(self) -> dict[str, object] | None:
+        """The settings as the native side takes them; None: off."""
+        return None if self.window_millis is None else self.model_dump()

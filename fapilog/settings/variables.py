@@ -310,6 +310,44 @@ _REDACTION = (
     Row("redaction.secret_keys", (_ours("SECRET_KEYS", parse.names),), "list of names", _FAPILOG),
 )
 
+_PROCESSORS = (
+    Row("sampling.ratio", (_ours("SAMPLING_RATIO", parse.number),), "0 to 1", _FAPILOG),
+    Row("sampling.keep_level", (_ours("SAMPLING_KEEP_LEVEL", parse.text),), "level name", _FAPILOG),
+    Row("sampling.in_span", (_ours("SAMPLING_IN_SPAN", parse.word),), "one word", _FAPILOG),
+    Row("sampling.outside_span", (_ours("SAMPLING_OUTSIDE_SPAN", parse.word),), "one word", _FAPILOG),
+    Row(
+        "rate_limit.records_per_second",
+        (_ours("RATE_LIMIT_RECORDS_PER_SECOND", parse.number),),
+        "records",
+        _FAPILOG,
+    ),
+    Row("rate_limit.burst", (_ours("RATE_LIMIT_BURST", parse.whole_number),), "records", _FAPILOG),
+    Row(
+        "rate_limit.max_templates",
+        (_ours("RATE_LIMIT_MAX_TEMPLATES", parse.whole_number),),
+        "templates",
+        _FAPILOG,
+    ),
+    Row("first_occurrence.per", (_ours("FIRST_OCCURRENCE_PER", parse.word),), "one word", _FAPILOG),
+    Row(
+        "first_occurrence.interval_millis",
+        (_ours("FIRST_OCCURRENCE_INTERVAL_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row(
+        "first_occurrence.max_templates",
+        (_ours("FIRST_OCCURRENCE_MAX_TEMPLATES", parse.whole_number),),
+        "templates",
+        _FAPILOG,
+    ),
+    Row(
+        "dedupe.window_millis", (_ours("DEDUPE_WINDOW_MILLIS", parse.whole_number),), "milliseconds", _FAPILOG
+    ),
+    Row("dedupe.attributes", (_ours("DEDUPE_ATTRIBUTES", parse.flag),), "true or false", _FAPILOG),
+    Row("dedupe.max_windows", (_ours("DEDUPE_MAX_WINDOWS", parse.whole_number),), "windows", _FAPILOG),
+)
+
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         row.name: row
@@ -323,6 +361,10 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             *_DELIVERY,
             *_LIMITS,
             *_REDACTION,
+<<<<<<< HEAD
+=======
+            *_PROCESSORS,
+>>>>>>> df47ca3 (Let calls meet the built-in processors: sampling, rate limit, first occurrence, dedupe)
         )
     }
 )

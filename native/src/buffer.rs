@@ -207,9 +207,12 @@ impl Buffer {
     }
 
     /// The next chunk to seal: a full one, or whatever is there when the schedule delay has passed. `None`: closed and empty.
-    pub fn next_chunk(&self) -> Option<Chunk> {
-        let mut state = self.lock();
+    /// `meanwhile` runs before every wait, without the lock, and may shorten it.
+    pub fn next_chunk(&self, meanwhile: &dyn Fn() -> Option<Duration>) -> Option<Chunk> {
+        let mut since = Instant::now();
         loop {
+            let shortest = meanwhile();
+            let mut state = self.lock();
             if let Some(chunk) = state.full.pop_front() {
                 state.sealing_records = chunk.records;
                 state.sealing_bytes = chunk.bytes.len();
@@ -219,12 +222,12 @@ impl Buffer {
             if state.closed {
                 return None;
             }
-            let delay = self.settings.schedule_delay;
-            let (next, timeout) =
-                self.work.wait_timeout(state, delay).unwrap_or_else(PoisonError::into_inner);
-            state = next;
-            if timeout.timed_out() && state.full.is_empty() {
+            let left = self.settings.schedule_delay.saturating_sub(since.elapsed());
+            let wait = left.min(shortest.unwrap_or(left));
+            state = self.work.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+            if since.elapsed() >= self.settings.schedule_delay && state.full.is_empty() {
                 self.hand_over(&mut state);
+                since = Instant::now();
             }
         }
     }

@@ -17,11 +17,13 @@ use crate::ledger::{DropReason, Refusal, Snapshot};
 use crate::losses::Losses;
 use crate::meters::SealMeter;
 use crate::notices::Notices;
+use crate::process::Processors;
 use crate::record::{Meta, RecordWriter};
 use crate::redact::{redact, FrameSettings, Redacted};
 use crate::scopes::Scopes;
 use crate::seal::Sealer;
 use crate::settings::Settings;
+use crate::summaries::Summaries;
 use crate::wake::Wake;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -47,6 +49,8 @@ pub struct Pipeline {
     notices: Notices,
     losses: Losses,
     sealing: SealMeter,
+    processors: Option<Processors>,
+    summaries: Summaries,
     started: AtomicBool,
     closing: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -75,6 +79,8 @@ impl Pipeline {
             notices: Notices::default(),
             losses: Losses::default(),
             sealing: SealMeter::default(),
+            processors: Processors::new(&settings.process),
+            summaries: Summaries::default(),
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             threads: Mutex::default(),
@@ -104,7 +110,7 @@ impl Pipeline {
         if self.started.swap(true, Ordering::AcqRel) {
             return false;
         }
-        if self.exporters.is_empty() {
+        if self.exporters.is_empty() && !self.holds_windows() {
             return true;
         }
         let sealer = Arc::clone(self);
@@ -133,7 +139,7 @@ impl Pipeline {
     /// Stage 5 until the buffer is closed and empty. What batch processors will read is compressed behind them.
     fn run_sealer(&self) {
         let mut sealer = Sealer::new(if self.is_gated() { Codec::Identity } else { self.codec() });
-        while let Some(chunk) = self.buffer.next_chunk() {
+        while let Some(chunk) = self.buffer.next_chunk(&|| self.end_windows()) {
             let resource = self.resource();
             let block =
                 self.sealing.time(chunk.records, || sealer.seal(&chunk, &self.scopes.prefixes(&resource)));
@@ -163,12 +169,15 @@ impl Pipeline {
     #[must_use]
     pub fn force_flush(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
+        let all_sent = self.send_held();
         let ticket = self.buffer.rotate();
         if !self.started.load(Ordering::Acquire) {
             return ticket == 0;
         }
         self.wake.wake();
-        self.buffer.wait_sealed(ticket, deadline) && self.backlog.wait_settled(self.backlog.end(), deadline)
+        self.buffer.wait_sealed(ticket, deadline)
+            && self.backlog.wait_settled(self.backlog.end(), deadline)
+            && all_sent
     }
 
     /// As [`Self::force_flush`] when Python is gone: waits for the native exporters only. Returns the records that are
@@ -176,6 +185,7 @@ impl Pipeline {
     #[must_use]
     pub fn last_flush(&self, timeout: Duration) -> u64 {
         let deadline = Instant::now() + timeout;
+        self.send_held();
         let ticket = self.buffer.rotate();
         if self.started.load(Ordering::Acquire) && self.buffer.wait_sealed(ticket, deadline) {
             let native: Vec<usize> =
@@ -187,6 +197,7 @@ impl Pipeline {
 
     /// Refuses new records; what is there is delivered, and then the threads end by themselves.
     pub fn close(&self) {
+        self.send_held();
         self.closing.store(true, Ordering::Release);
         self.buffer.close();
         self.wake.wake();
@@ -202,6 +213,7 @@ impl Pipeline {
         self.backlog.stop();
         self.wake.wake();
         self.join_until(deadline + Duration::from_millis(50));
+        self.give_up_summaries(DropReason::Shutdown);
         self.buffer.abandon(DropReason::Shutdown);
         self.backlog.abandon(DropReason::Shutdown);
         drained
@@ -275,6 +287,19 @@ impl Pipeline {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Stage 1: the built-in processors; `None`: all are off.
+    #[inline]
+    #[must_use]
+    pub fn processors(&self) -> Option<&Processors> {
+        self.processors.as_ref()
+    }
+
+    /// Stage 4: what dedupe held back, on its way.
+    #[must_use]
+    pub fn summaries(&self) -> &Summaries {
+        &self.summaries
     }
 
     /// The scopes seen so far.

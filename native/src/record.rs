@@ -146,6 +146,20 @@ impl RecordWriter {
         self.len() == 0
     }
 
+    /// The span that `begin` wrote, behind times and severity; `None`: there was none.
+    #[must_use]
+    pub fn span(&self) -> Option<TraceFields> {
+        let mut rest = self.record().get(18..)?;
+        if let [tag::SEVERITY_NUMBER, _, more @ ..] = rest {
+            rest = more;
+        }
+        if let [tag::SEVERITY_TEXT, length, more @ ..] = rest {
+            rest = more.get(usize::from(*length)..)?;
+        }
+        let fields = rest.first_chunk().filter(|fields| fields[0] == tag::FLAGS)?;
+        Some(TraceFields(*fields))
+    }
+
     /// Body as a string.
     #[inline]
     pub fn body_str(&mut self, text: &[u8]) {

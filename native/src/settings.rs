@@ -1,6 +1,7 @@
 //! The frozen value received from Python, field for field (`fapilog/pipeline.py` builds it).
 
 use crate::block::Codec;
+use crate::process::ProcessSettings;
 use crate::redact::Policy;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub struct Settings {
     pub sequenced: bool,
     /// `ResourceLogs` fields other than the scopes, encoded by Python's resource.
     pub resource: Vec<u8>,
+    /// Stage 1: the built-in processors.
+    pub process: ProcessSettings,
 }
 
 /// Stage 6: one exporter.

@@ -223,7 +223,7 @@ impl World {
     fn take_chunk(&mut self) {
         // With a delay of zero the open chunk is handed over at once; with nothing to do it would poll for ever.
         if self.pending_in_buffer() > 0 {
-            self.taken.extend(self.store.buffer.next_chunk());
+            self.taken.extend(self.store.buffer.next_chunk(&|| None));
         }
     }
 
@@ -371,7 +371,7 @@ impl World {
         self.closed = true;
         loop {
             self.seal_chunk();
-            match self.store.buffer.next_chunk() {
+            match self.store.buffer.next_chunk(&|| None) {
                 Some(chunk) => self.taken.push(chunk),
                 None => break,
             }
@@ -447,7 +447,7 @@ proptest! {
         store.buffer.rotate();
         let mut sealer = Sealer::new(Codec::Identity);
         for _ in 0..sealed.min(expected.len()) {
-            let chunk = store.buffer.next_chunk().unwrap();
+            let chunk = store.buffer.next_chunk(&|| None).unwrap();
             let block = sealer.seal(&chunk, &NoPrefixes);
             store.buffer.sealed(chunk, block);
         }
@@ -486,7 +486,7 @@ fn full_of(kinds: &[bool], overflow: Overflow) -> Store {
 fn ids(store: &Store) -> Vec<u64> {
     store.buffer.close();
     let mut sealer = Sealer::new(Codec::Identity);
-    let chunks = std::iter::from_fn(|| store.buffer.next_chunk());
+    let chunks = std::iter::from_fn(|| store.buffer.next_chunk(&|| None));
     chunks.map(|chunk| contents(&sealer.seal(&chunk, &NoPrefixes).unwrap()).concat()[0].1).collect()
 }
 
@@ -511,7 +511,7 @@ fn under_drop_newest_a_protected_record_still_displaces_an_unprotected_one() {
 fn under_wait_nothing_is_dropped_and_room_is_told() {
     let mut store = full_of(&[false, true], Overflow::Wait);
     assert_eq!(store.append(Entry::error(10).sized(CHUNK_FILLING)), Appended::Full);
-    let chunk = store.buffer.next_chunk().unwrap();
+    let chunk = store.buffer.next_chunk(&|| None).unwrap();
     assert!(!store.buffer.wait_for_room(Duration::ZERO));
     store.buffer.sealed(chunk, None);
     assert!(store.buffer.wait_for_room(Duration::ZERO));
@@ -528,7 +528,7 @@ fn an_unprotected_record_does_not_displace_a_protected_one() {
 #[test]
 fn a_flush_waits_for_the_older_chunk_when_a_younger_one_was_dropped() {
     let mut store = full_of(&[true, false], Overflow::DropOldest);
-    let chunk = store.buffer.next_chunk().unwrap();
+    let chunk = store.buffer.next_chunk(&|| None).unwrap();
     // Ticket 1 names the chunk that the sealer holds; room is made by dropping the other one.
     assert_eq!(store.append(Entry::error(10).sized(CHUNK_FILLING)), Appended::Stored(2));
     assert!(!store.buffer.wait_sealed(1, Instant::now()), "the chunk is not sealed yet");
@@ -539,7 +539,7 @@ fn a_flush_waits_for_the_older_chunk_when_a_younger_one_was_dropped() {
 #[test]
 fn a_block_that_a_late_sealer_pushes_after_the_end_is_counted_as_dropped() {
     let mut store = full_of(&[false, false], Overflow::DropOldest);
-    let chunk = store.buffer.next_chunk().unwrap();
+    let chunk = store.buffer.next_chunk(&|| None).unwrap();
     store.buffer.close();
     store.buffer.abandon(DropReason::Shutdown);
     store.backlog.abandon(DropReason::Shutdown);

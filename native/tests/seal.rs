@@ -88,7 +88,7 @@ fn chunks(entries: &[Entry]) -> Vec<Chunk> {
         store.append(*entry);
     }
     store.buffer.close();
-    std::iter::from_fn(|| store.buffer.next_chunk()).collect()
+    std::iter::from_fn(|| store.buffer.next_chunk(&|| None)).collect()
 }
 
 fn request_of(block: &Block) -> ExportLogsServiceRequest {

@@ -53,6 +53,7 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
             "schedule_delay_millis": 1_000,
         },
         "sequenced": True,
+        "processing": dict.fromkeys(("sampling", "first_occurrence", "rate_limit", "dedupe")),
         "exporters": [],
         "batch_processors": False,
         "on_start": None,

@@ -126,6 +126,7 @@ impl Active {
         on_start: Option<Arc<Py<PyAny>>>,
     ) -> Result<Arc<Self>, crate::export::http::TransportError> {
         let pipeline = Pipeline::new(settings)?;
+        pipeline.summaries().watch(Extras::of(&outputs).after_append());
         let active = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -281,6 +282,7 @@ impl Active {
         // SAFETY: attached; the old value is dropped after the cell is written.
         unsafe {
             *self.extras.get() = Extras::of(&outputs);
+            self.pipeline.summaries().watch(self.extras().after_append());
             drop(self.outputs.replace(Arc::new(outputs)));
         }
     }

@@ -9,7 +9,8 @@ use super::ending::may_call_python;
 use super::keys::{KeyKind, Looked};
 use super::level::Level;
 use super::nested::Nested;
-use super::outputs::after_append;
+use super::outputs::{after_append, show};
+use super::passage::Passage;
 use super::processing::process;
 use super::text::{borrowed_utf8, owned_utf8};
 use super::values::ValueReader;
@@ -33,6 +34,7 @@ pub struct Emission<'a, 'py> {
     /// Bit set of the attribute keys so far.
     bits: u64,
     pub meta: Meta,
+    pub passage: Passage,
     reserved: bool,
     pub interrupt: Option<PyErr>,
 }
@@ -80,6 +82,7 @@ impl<'a, 'py> Emission<'a, 'py> {
             dropped: 0,
             bits: 0,
             meta,
+            passage: Passage::FREE,
             reserved: false,
             interrupt: None,
         }
@@ -341,6 +344,7 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// Attached.
     #[inline]
     pub unsafe fn finish(mut self, scope: u32, context: Option<&Bound<'py, PyAny>>) -> *mut ffi::PyObject {
+        self.complete(scope);
         self.writer.dropped_attributes(self.dropped);
         let active = self.active;
         // SAFETY: attached.
@@ -353,7 +357,8 @@ impl<'a, 'py> Emission<'a, 'py> {
             }
         }
         let mut redacted = active.pipeline.redact(&mut self.writer, self.meta);
-        let appended = active.pipeline.append(&mut redacted, scope);
+        let kept = self.passage.goes_on(active, &redacted, scope);
+        let appended = if kept { active.pipeline.append(&mut redacted, scope) } else { Appended::Refused };
         // SAFETY: attached.
         let (result, interrupt) = unsafe {
             if appended == Appended::Full || extras.after_append() {
@@ -367,6 +372,9 @@ impl<'a, 'py> Emission<'a, 'py> {
         let mut interrupt = self.interrupt.or(interrupt);
         if active.pipeline.notices().waiting() {
             interrupt = interrupt.or(helpers::tell_notices(self.py, active));
+        }
+        if active.pipeline.summaries().waiting() {
+            interrupt = interrupt.or(show(self.py, active));
         }
         match interrupt {
             None => result,

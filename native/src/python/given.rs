@@ -32,6 +32,8 @@ pub struct Foreign<'a, 'py> {
     pub protected: bool,
     /// Attributes that the other library left out already.
     pub dropped: u32,
+    /// The message before anything was formatted into it; `None`: the body.
+    pub template: Option<&'a Bound<'py, PyAny>>,
 }
 
 impl<'py> Foreign<'_, 'py> {
@@ -82,6 +84,10 @@ impl Logger {
             let times = (foreign.time_unix_nano.unwrap_or(0), observed);
             let span = trace::of_context(py, foreign.context);
             let mut emission = begin(py, active, level, times, span.as_ref());
+            let template = foreign.template.or(foreign.body.as_ref()).map(Bound::as_ptr);
+            if !emission.passes(scope, template, protected) {
+                return Self::completed(py);
+            }
             if let Some(body) = &foreign.body {
                 emission.body(body.as_ptr());
             }

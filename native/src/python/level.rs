@@ -22,6 +22,11 @@ impl Level {
         Self { severity, field: SeverityField::new(severity, text), protected }
     }
 
+    /// True for audit and security records, which no processor refuses. Errors are protected from shedding only.
+    pub const fn spared(&self) -> bool {
+        self.protected && self.severity < 17
+    }
+
     fn short(severity: u8) -> Self {
         let text = if severity == 0 { "" } else { severity_short_name(i32::from(severity)) };
         Self::new(severity, text, severity >= 17)

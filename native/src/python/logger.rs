@@ -11,6 +11,7 @@ use super::gil::GilCell;
 use super::given::Foreign;
 use super::handle::PipelineHandle;
 use super::level::Level;
+use super::passage::says_security;
 use super::{helpers, trace, values};
 use crate::fields::TraceFields;
 use crate::ledger::Refusal;
@@ -150,7 +151,7 @@ impl Logger {
     /// Emits a record given field by field: the door for the OTel API, `logging` and other libraries.
     #[pyo3(signature = (*, body=None, severity_number=0, severity_text="", time_unix_nano=None,
         observed_time_unix_nano=None, attributes=None, event_name=None, context=None, exception=None, protected=false,
-        level_name=None, location=None, thread=None, dropped_attributes_count=0))]
+        level_name=None, location=None, thread=None, dropped_attributes_count=0, template=None))]
     #[allow(clippy::too_many_arguments)] // keywords on the Python side
     fn emit_record(
         &self,
@@ -169,6 +170,7 @@ impl Logger {
         location: Option<&Bound<'_, PyAny>>,
         thread: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
         dropped_attributes_count: u32,
+        template: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let foreign = Foreign {
             time_unix_nano,
@@ -185,6 +187,7 @@ impl Logger {
             location,
             thread,
             dropped: dropped_attributes_count,
+            template,
         };
         self.emit_foreign(py, &foreign)
     }
@@ -384,6 +387,10 @@ impl Logger {
             let keywords = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) as usize };
             let (positional, values) = arguments.split_at(arguments.len() - keywords);
             let mut emission = Emission::begin(py, active, level);
+            let spared = || level.spared() || says_security(py, active, names, values);
+            if !emission.passes(scope, positional.first().copied(), spared) {
+                return helpers::done();
+            }
             match positional {
                 [] => {}
                 [message] => emission.body(*message),

@@ -33,22 +33,40 @@ pub unsafe fn after_append(
     if appended == Appended::Refused || !may_call_python() {
         return (result, None);
     }
-    // SAFETY: attached.
+    (result, tell(py, active, redacted.record(), scope))
+}
+
+/// Hands what went on without a caller to console and taps. Returns an interrupt that one of them raised.
+#[cold]
+#[must_use]
+pub fn show(py: Python<'_>, active: &Active) -> Option<PyErr> {
+    let mut interrupt = None;
+    for (record, scope) in active.pipeline.summaries().take_unshown() {
+        if may_call_python() {
+            interrupt = interrupt.or(tell(py, active, &record, scope));
+        }
+    }
+    interrupt
+}
+
+/// The console line and the taps of one record.
+fn tell(py: Python<'_>, active: &Active, record: &[u8], scope: u32) -> Option<PyErr> {
+    // SAFETY: attached, as `py` proves.
     let outputs = unsafe { active.outputs() };
     let scope = active.pipeline.scopes().name(scope);
     let mut interrupt = None;
     if let Some((settings, write)) = &outputs.console {
         let mut line = String::with_capacity(256);
-        console::render(redacted.record(), &scope, settings, &mut line);
+        console::render(record, &scope, settings, &mut line);
         let line = PyString::new(py, &line);
         let written = write.call1(py, (&line,));
         active.pipeline.emit_counts().console(written.is_ok());
         interrupt = helpers::interrupt_of(py, written);
     }
     for tap in &outputs.taps {
-        let record = PyBytes::new(py, redacted.record());
+        let record = PyBytes::new(py, record);
         let called = tap.call1(py, (&record, &scope));
         interrupt = interrupt.or(helpers::interrupt_of(py, called));
     }
-    (result, interrupt)
+    interrupt
 }

@@ -3,6 +3,7 @@
 use super::active::{Active, Outputs, Processors, FORKS, GENERATION};
 use super::batch::Batch;
 use super::gil::GilCell;
+use super::outputs::show;
 use super::settings::{self, Read};
 use super::{counts, delivery, foreign, helpers, lifecycle, trace};
 use crate::rules::Levels;
@@ -37,7 +38,8 @@ impl Pipeline {
         let active = self.active();
         trace::forget_contexts();
         let flushed = py.detach(|| active.pipeline.force_flush(Duration::from_millis(timeout_millis)));
-        helpers::tell_notices(py, &active).map_or(Ok(flushed), Err)
+        let interrupt = helpers::tell_notices(py, &active);
+        show(py, &active).or(interrupt).map_or(Ok(flushed), Err)
     }
 
     /// Refuses records from now on, drains, stops the threads, and counts what was left as dropped.
@@ -45,7 +47,8 @@ impl Pipeline {
         let active = self.active();
         let drained = py.detach(|| active.pipeline.shutdown(Duration::from_millis(timeout_millis)));
         GENERATION.fetch_add(1, Ordering::AcqRel);
-        helpers::tell_notices(py, &active).map_or(Ok(drained), Err)
+        let interrupt = helpers::tell_notices(py, &active);
+        show(py, &active).or(interrupt).map_or(Ok(drained), Err)
     }
 
     /// Every term of the ledger at one moment, as plain dicts.

@@ -159,6 +159,7 @@ unsafe fn capture<'a, 'py>(mut first: Emission<'a, 'py>, fields: &Bound<'py, PyT
     second.event_name(&name);
     let dropped = second.dropped.saturating_add(answer.read(6).unwrap_or(0));
     second.writer.dropped_attributes(dropped);
+    second.passage = first.passage;
     second.interrupt = second.interrupt.take().or(first.interrupt.take());
     if let Some(interrupt) = answer.get(11) {
         second.interrupt = Some(PyErr::from_value(interrupt));

@@ -2,6 +2,7 @@
 
 use super::active::{CaptureSettings, Outputs};
 use super::helpers::required;
+use super::process_settings;
 use super::values::ValueLimits;
 use crate::block::Codec;
 use crate::console::{ConsoleSettings, Style};
@@ -34,6 +35,7 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
         policy: policy(&required(settings, "redaction")?)?,
         sequenced: required(settings, "sequenced")?,
         resource: required::<Vec<u8>>(settings, "resource")?,
+        process: process_settings::read(&required(settings, "processing")?)?,
     };
     let capture: Bound<'_, PyDict> = required(settings, "capture")?;
     let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
@@ -158,7 +160,7 @@ fn console_settings(dict: &Bound<'_, PyDict>) -> PyResult<(ConsoleSettings, Py<P
     Ok((settings, required(dict, "write")?))
 }
 
-fn millis(value: u64) -> Duration {
+pub fn millis(value: u64) -> Duration {
     Duration::from_millis(value)
 }
 

@@ -12,7 +12,7 @@ use super::location;
 use super::nested::Nested;
 use super::record_parts::{Part, Parts};
 use super::text::with_utf8;
-use super::{given, trace};
+use super::{given, helpers, trace};
 use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
 use pyo3::intern;
@@ -70,6 +70,10 @@ impl<'py> Plain<'py> {
         // SAFETY: attached, for every call below; the parts are held.
         unsafe {
             let mut emission = self.begin(py, active);
+            let template = self.parts.get(Part::Message).map(|message| message.as_ptr());
+            if !emission.passes(scope, template, || self.is_security()) {
+                return helpers::done();
+            }
             self.body(&mut emission, record);
             let event_name = self.extras(&mut emission, active);
             self.exception(&mut emission);

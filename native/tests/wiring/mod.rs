@@ -12,6 +12,7 @@ use fapilog_native::compress::decompress;
 use fapilog_native::ledger::{DropReason, ExporterCounts, Snapshot};
 use fapilog_native::losses::EVENT_NAME;
 use fapilog_native::pipeline::Pipeline;
+use fapilog_native::process::ProcessSettings;
 use fapilog_native::record::RecordWriter;
 use fapilog_native::settings::{
     BufferSettings, ExporterKind, ExporterSettings, OtlpSettings, Overflow, RetrySettings, Settings,
@@ -104,6 +105,7 @@ pub fn pipeline_of(
         policy: default_policy(&[]),
         sequenced: true,
         resource: Vec::new(),
+        process: ProcessSettings::default(),
     };
     Pipeline::new(Arc::new(settings)).unwrap()
 }

@@ -97,6 +97,19 @@ EXAMPLES = {
     "FAPILOG_ATTRIBUTE_DEPTH_LIMIT": ("3", 3),
     "FAPILOG_REDACTION": ("keys", "keys"),
     "FAPILOG_SECRET_KEYS": ("ssn, iban", ["ssn", "iban"]),
+    "FAPILOG_SAMPLING_RATIO": ("0.25", 0.25),
+    "FAPILOG_SAMPLING_KEEP_LEVEL": ("warning", "WARN"),
+    "FAPILOG_SAMPLING_IN_SPAN": ("TRACE_ID", "trace_id"),
+    "FAPILOG_SAMPLING_OUTSIDE_SPAN": ("keep", "keep"),
+    "FAPILOG_RATE_LIMIT_RECORDS_PER_SECOND": ("10", 10.0),
+    "FAPILOG_RATE_LIMIT_BURST": ("20", 20),
+    "FAPILOG_RATE_LIMIT_MAX_TEMPLATES": ("8", 8),
+    "FAPILOG_FIRST_OCCURRENCE_PER": ("interval", "interval"),
+    "FAPILOG_FIRST_OCCURRENCE_INTERVAL_MILLIS": ("500", 500),
+    "FAPILOG_FIRST_OCCURRENCE_MAX_TEMPLATES": ("8", 8),
+    "FAPILOG_DEDUPE_WINDOW_MILLIS": ("1000", 1_000),
+    "FAPILOG_DEDUPE_ATTRIBUTES": ("false", False),
+    "FAPILOG_DEDUPE_MAX_WINDOWS": ("8", 8),
 }
 # These need each other or have no value in this version; they have tests of their own.
 ELSEWHERE = {
