@@ -103,10 +103,7 @@ _Templates: Any = Annotated[int, Field(strict=True, ge=1, le=1_048_576)]
 
 
 class SamplingSettings(Group):
-    """Stage 1: keeps a share of the records, the same traces in every service.
-
-    All records of `audit()` and `security()` are kept, here and by the other processors.
-    """
+    """Stage 1: keeps a share of the records, the same traces in every service."""
 
     ratio: _Ratio | None = Field(
         None,

@@ -361,10 +361,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             *_DELIVERY,
             *_LIMITS,
             *_REDACTION,
-<<<<<<< HEAD
-=======
             *_PROCESSORS,
->>>>>>> df47ca3 (Let calls meet the built-in processors: sampling, rate limit, first occurrence, dedupe)
         )
     }
 )

@@ -34,6 +34,13 @@ TIME INFO  orders  answered  region=us request_id=r-2
 TIME WARNING payments  card refused  user.id=u-7 client.address=203.0.113.7 fapilog.tag.team=checkout \
 fapilog.metric.attempts=3.0 fapilog.event.category=security fapilog.correlation_id=c-1
 """,
+    "control_volume": """\
+TIME INFO  shop  cannot reach payments  attempt=0
+TIME INFO2 shop  price changed  item=7
+TIME INFO2 shop  price changed  item=7
+offered 1002 = filtered 0 + refused 999 (repeated) + accepted 3
+console: accepted 3 = delivered 3 + rejected 0 + pending 0
+""",
     "settings_file": """\
 level: from argument
 console.style: from settings_file.yaml

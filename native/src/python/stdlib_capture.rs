@@ -70,7 +70,7 @@ impl<'py> Plain<'py> {
         // SAFETY: attached, for every call below; the parts are held.
         unsafe {
             let mut emission = self.begin(py, active);
-            let template = self.parts.get(Part::Message).map(|message| message.as_ptr());
+            let template = self.parts.get(Part::Message).map(Bound::as_ptr);
             if !emission.passes(scope, template, || self.is_security()) {
                 return helpers::done();
             }
