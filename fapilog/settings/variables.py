@@ -101,13 +101,13 @@ _TOP = (
     Row("exception_hooks", (_ours("EXCEPTION_HOOKS", parse.flag),), "true or false", _FAPILOG),
     Row("sequence", (_ours("SEQUENCE", parse.flag),), "true or false", _FAPILOG),
     Row("exit_report", (_ours("EXIT_REPORT", parse.flag),), "true or false", _FAPILOG),
+    Row("disabled_plugins", (_ours("DISABLED_PLUGINS", parse.names),), "list of names", _FAPILOG),
     Row(
         "self_observability",
         (_ours("SELF_OBSERVABILITY", parse.flag), _otel("PYTHON_SDK_INTERNAL_METRICS_ENABLED", parse.flag)),
         "true or false",
         "OTel semantic conventions: opt-in while in development",
     ),
-    Row("disabled_plugins", (_ours("DISABLED_PLUGINS", parse.names),), "list of names", _FAPILOG),
 )
 
 _SERVICE = (

@@ -32,6 +32,8 @@ EXAMPLES = {
     "FAPILOG_SEQUENCE": ("false", False),
     "FAPILOG_EXIT_REPORT": ("true", True),
     "FAPILOG_DISABLED_PLUGINS": ("enrichers:team, audit", ["enrichers:team", "audit"]),
+    "FAPILOG_SELF_OBSERVABILITY": ("true", True),
+    "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": ("true", True),
     "OTEL_SERVICE_NAME": ("orders", "orders"),
     "OTEL_RESOURCE_ATTRIBUTES": ("team=a%2Cb,api_key=x", {"team": "a,b", "api_key": "***"}),
     "FAPILOG_BUFFER_BYTES": ("2000000", 2_000_000),
