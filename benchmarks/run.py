@@ -18,6 +18,7 @@ from benchmarks.servers import ROOT
 BENCHMARKS = {
     "caller_cost": "What a call costs the caller",
     "end_to_end": "From the call to the acknowledgement",
+    "third_party": "To exporters written in Python",
     "memory": "Memory of queued records",
     "scaling": "Threads and processes",
     "footprint": "Import, set-up, size, exit",

@@ -292,6 +292,7 @@ def test_what_an_exporter_logs_does_not_come_back(make: Make):
 
     async def talk() -> None:
         logging.getLogger("shop.exporter").warning("from the loop")
+        provider.get_logger("shop.exporter").emit(body="over the API")
         await asyncio.to_thread(logging.getLogger("shop.exporter").warning, "from a thread")
 
     exporter = Collecting(before=talk)

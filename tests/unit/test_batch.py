@@ -104,6 +104,12 @@ def test_a_batch_holds_what_a_stock_exporter_would_get(provider):
     assert [tupled(fields(record)) for record in batch] == [tupled(fields(record)) for record in stock]
 
 
+def test_a_decoded_record_has_every_attribute_that_the_constructor_gives(provider):
+    (record,) = LogBatch.from_records(stock_records()[:1], provider.pipeline)
+    assert vars(record.log_record).keys() == vars(LogRecord()).keys()
+    assert vars(record).keys() == vars(ReadableLogRecord(LogRecord(), RESOURCE)).keys()
+
+
 def test_the_stock_encoder_reads_a_batch_back_into_the_same_request(provider):
     stock = stock_records()
     batch = LogBatch.from_records(stock, provider.pipeline)
