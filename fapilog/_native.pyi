@@ -36,6 +36,7 @@ __all__ = [
     "forget_contexts",
     "give_up_at_exit",
     "hook_handlers",
+    "mute_thread",
     "offer_record",
     "split_request",
     "watch_bound_context",
@@ -147,7 +148,6 @@ class Logger:
         level_name: str | None = None,
         location: Callable[[], tuple[str, str, int] | None] | None = None,
         thread: tuple[object, object] | None = None,
-        dropped_attributes_count: int = 0,
         template: Any = None,
     ) -> Awaitable[None]:
         """Log a record field by field: the door for the OTel API, `logging` and other libraries.
@@ -166,7 +166,6 @@ class Logger:
             level_name: The level's name in another library; `severity_text` of the settings decides over it.
             location: Gives file, function and line; called when `capture_location` asks for them.
             thread: Identifier and name; written when `capture_thread` says so.
-            dropped_attributes_count: Attributes that a limit of the other library left out already.
             template: The message before anything was formatted into it, for processors. Default: `body`.
         """
 
@@ -524,6 +523,9 @@ def connect_capture(
 
 def begin_exit() -> None:
     """Let only the calling thread run Python code while it logs: the interpreter is about to end."""
+
+def mute_thread() -> None:
+    """Drop every record of the calling thread from now on, uncounted: it delivers to exporters in Python."""
 
 def give_up_at_exit() -> None:
     """Tell the C exit handler that Python's last flush ran out of time, so that it does not wait again."""

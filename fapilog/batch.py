@@ -227,5 +227,6 @@ def _values(readable: ReadableLogRecord) -> tuple[Any, ...]:
         record.trace_id or 0,
         record.span_id or 0,
         int(record.trace_flags or 0),
-        readable.dropped_attributes,
+        # Those that the SDK's `BoundedAttributes` counted are read with the attributes.
+        0,
     )

@@ -1,7 +1,7 @@
 """The logger's own voice: one line on stderr, once per subject and minute, and the `on_error` callback.
 
 Neither goes through the pipeline and neither raises, so a broken pipeline can still say that it is broken.
-Threads: any. Imports `errors` only.
+Threads: any. Imports `errors` and the native core only.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TextIO
 
+from fapilog import _native
 from fapilog.errors import ConfigurationError, FapilogError, OffendingSetting, Problem
 
 INTERVAL_SECONDS = 60.0
@@ -150,8 +151,9 @@ _delivering_context: ContextVar[bool] = ContextVar("fapilog_delivering", default
 def mark_delivering() -> None:
     """Mark the calling thread, and what inherits its context, as one that delivers records.
 
-    For good: only threads that do nothing else call it.
+    Loggers drop what it logs. For good: only threads that do nothing else call it.
     """
+    _native.mute_thread()
     _delivering_thread.marked = True
     _delivering_context.set(True)
 

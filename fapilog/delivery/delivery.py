@@ -22,12 +22,12 @@ from fapilog.delivery.processing import Processing
 from fapilog.delivery.runner import Runner, Tell
 from fapilog.diagnostics import say
 from fapilog.exporters.base import Exporter
-from fapilog.exporters.worker import run_aside
 from fapilog.settings import DeliverySettings
 from fapilog.timings import Timings
 
 # For a deadline that has passed: what it takes to find out that there is nothing to do.
 _GRACE_SECONDS = 0.25
+_LOOK_AGAIN_SECONDS = 0.02
 
 
 class Delivery:
@@ -196,11 +196,21 @@ class Delivery:
         return all(ended)
 
     async def _retire(self, timeout_millis: int) -> None:
+        """Deliver what is left. No thread waits natively: the interpreter may end meanwhile."""
         deadline = time.monotonic() + timeout_millis / 1_000
-        for pipeline in list(self._wake_fds):
-            left = max(0, int((deadline - time.monotonic()) * 1_000))
-            await run_aside(partial(pipeline.shutdown, left), "fapilog-retire")
+        pipelines = list(self._wake_fds)
+        for pipeline in pipelines:
+            pipeline.close()
+        while any(map(_pending, pipelines)) and time.monotonic() < deadline:
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        for pipeline in pipelines:
+            pipeline.shutdown(0)
         await self._end(deadline)
+
+
+def _pending(pipeline: _native.Pipeline) -> bool:
+    sides = pipeline.ledger()["exporters"].values()
+    return any(side["pending"] for side in sides)
 
 
 def _result(future: concurrent.futures.Future[Any], deadline: float) -> Any:

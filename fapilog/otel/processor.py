@@ -183,8 +183,6 @@ class _Lane:
             "event_name": record.event_name,
             "context": _context(record),
         }
-        if dropped := readable.dropped_attributes:
-            fields["dropped_attributes_count"] = dropped
         self._logger(readable.instrumentation_scope).emit_record(**fields)
 
     def _logger(self, scope: InstrumentationScope | None) -> _native.Logger:

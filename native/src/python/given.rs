@@ -30,8 +30,6 @@ pub struct Foreign<'a, 'py> {
     /// Identifier and name, written when the settings ask for them.
     pub thread: Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
     pub protected: bool,
-    /// Attributes that the other library left out already.
-    pub dropped: u32,
     /// The message before anything was formatted into it; `None`: the body.
     pub template: Option<&'a Bound<'py, PyAny>>,
 }
@@ -113,7 +111,6 @@ impl Logger {
                     Err(error) => emission.remember(error),
                 }
             }
-            emission.dropped = emission.dropped.saturating_add(foreign.dropped);
             let done = emission.finish(scope, foreign.context);
             Bound::from_owned_ptr_or_err(py, done).map(Bound::unbind)
         }

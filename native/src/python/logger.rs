@@ -11,6 +11,7 @@ use super::gil::GilCell;
 use super::given::Foreign;
 use super::handle::PipelineHandle;
 use super::level::Level;
+use super::muted::is_muted;
 use super::passage::says_security;
 use super::{helpers, trace, values};
 use crate::fields::TraceFields;
@@ -151,7 +152,7 @@ impl Logger {
     /// Emits a record given field by field: the door for the OTel API, `logging` and other libraries.
     #[pyo3(signature = (*, body=None, severity_number=0, severity_text="", time_unix_nano=None,
         observed_time_unix_nano=None, attributes=None, event_name=None, context=None, exception=None, protected=false,
-        level_name=None, location=None, thread=None, dropped_attributes_count=0, template=None))]
+        level_name=None, location=None, thread=None, template=None))]
     #[allow(clippy::too_many_arguments)] // keywords on the Python side
     fn emit_record(
         &self,
@@ -169,7 +170,6 @@ impl Logger {
         level_name: Option<String>,
         location: Option<&Bound<'_, PyAny>>,
         thread: Option<(Bound<'_, PyAny>, Bound<'_, PyAny>)>,
-        dropped_attributes_count: u32,
         template: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let foreign = Foreign {
@@ -186,7 +186,6 @@ impl Logger {
             level_name,
             location,
             thread,
-            dropped: dropped_attributes_count,
             template,
         };
         self.emit_foreign(py, &foreign)
@@ -314,7 +313,7 @@ impl Logger {
         &self.scope.name
     }
 
-    /// The gate every record passes. `None`: filtered, shed or nowhere to go, and counted.
+    /// The gate every record passes. `None`: filtered or shed, and counted; nowhere to go; of a muted thread.
     ///
     /// # Safety
     /// Attached, and inside a [`Call`] that outlives the pipeline's borrow.
@@ -326,6 +325,9 @@ impl Logger {
         protected: impl FnOnce() -> bool,
         span: impl FnOnce() -> Option<TraceFields>,
     ) -> Option<(&'a Active, u32)> {
+        if is_muted() {
+            return None;
+        }
         // SAFETY: attached; what is needed is copied out.
         let resolved = unsafe { self.resolve(py) };
         // SAFETY: the pipeline outlives the borrow: the caller holds a `Call`, and `retire` waits for it.

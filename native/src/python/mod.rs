@@ -25,6 +25,7 @@ mod level_methods;
 mod lifecycle;
 mod location;
 mod logger;
+mod muted;
 mod named;
 mod nested;
 mod outputs;
@@ -64,6 +65,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(values::encode_resource, module)?)?;
     module.add_function(wrap_pyfunction!(helpers::connect_capture, module)?)?;
     module.add_function(wrap_pyfunction!(ending::begin_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(muted::mute_thread, module)?)?;
     module.add_function(wrap_pyfunction!(lifecycle::give_up_at_exit, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_record, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
