@@ -517,6 +517,7 @@ def connect_capture(
     on_event_loop: Callable[[], bool],
     on_notice: Callable[[str, str], object],
     say: Callable[[str, str, str], object],
+    thread: Callable[[], tuple[int | None, str]],
     configure_defaults: Callable[[], object],
 ) -> None:
     """Give capture the Python functions it asks now and then (`fapilog.logger`)."""

@@ -52,6 +52,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "delivery-not-ended": "An exporter did not end in time when its provider was shut down.",
         "otel-keyword-unknown": "`emit` of the OpenTelemetry logs API was called with a keyword that this"
         " version does not know.",
+        "attributes-dropped": "Records of a logger had more attributes than `limits.attribute_count` allows;"
+        " the first ones are kept, and the record says how many were left out.",
         "scope-without-name": "A logger of the OpenTelemetry API was asked for without a name, or with one"
         " that is no text.",
         "configurator-failed": "A logger configurator of the OpenTelemetry SDK raised; the logger is not"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import importlib
 import sys
+import threading
 from typing import Any
 
 from fapilog import _native, backpressure, context, diagnostics, exceptions, values
@@ -65,6 +66,12 @@ def _severity_number(value: Any) -> int:
     return LEVEL_NAMES.get(str(value).strip().lower(), Severity.INFO)
 
 
+def _thread() -> tuple[int | None, str]:
+    """What semantic conventions call `thread.id` and `thread.name`."""
+    thread = threading.current_thread()
+    return thread.ident, thread.name
+
+
 def _configure_defaults() -> None:
     # The one call that goes up: a logger that nobody configured configures the process.
     importlib.import_module("fapilog.telemetry").configure_defaults()
@@ -85,5 +92,6 @@ _native.connect_capture(
     on_event_loop=backpressure.on_event_loop,
     on_notice=on_notice,
     say=diagnostics.say,
+    thread=_thread,
     configure_defaults=_configure_defaults,
 )

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         "auto", description="File, line and function of the call. `auto`: for WARN and above."
     )
     capture_thread: types.Flag = Field(
-        False, description="`thread.id` and `thread.name` of records of `logging`, structlog and loguru."
+        False, description="Each record carries `thread.id` and `thread.name` of the thread that logged it."
     )
     severity_text: Literal["otel", "source"] = Field(
         "otel",

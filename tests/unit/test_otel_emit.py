@@ -257,6 +257,17 @@ def test_a_value_that_logs_while_it_is_read_ends(recorder, logger):
     assert set(bodies[:-1]) == {"inner"}
 
 
+def test_records_of_the_api_meet_the_built_in_processors_and_security_records_pass():
+    with Recorder(rate_limit={"records_per_second": 0.001}) as recorder:
+        logger = recorder.provider.get_logger("shop")
+        for _ in range(3):
+            logger.emit(body="x", severity_number=SeverityNumber.INFO)
+            logger.emit(LogRecord(body="x", severity_number=SeverityNumber.INFO))
+        logger.emit(body="y", attributes={"fapilog.event.category": "security"})
+        assert [record.body for record in recorder.records] == ["x", "y"]
+        assert recorder.provider.ledger().refused["rate_limited"] == 5
+
+
 def test_the_global_logger_of_the_api_reaches_native_capture(recorder):
     logger = _logs.get_logger("shop", logger_provider=recorder.provider)
     logger.emit(body="x")

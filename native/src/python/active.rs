@@ -36,7 +36,7 @@ pub struct CaptureSettings {
     pub rules: Rules,
     /// Whether a bridge writes the level's name as its library knows it, instead of the data model's short name.
     pub source_level_names: bool,
-    /// Whether a bridge records the thread.
+    /// Whether records say which thread they come from.
     pub threads: bool,
 }
 
@@ -70,9 +70,9 @@ impl Processors {
 pub struct Extras(u8);
 
 impl Extras {
-    fn of(outputs: &Outputs) -> Self {
+    fn of(outputs: &Outputs, capture: &CaptureSettings) -> Self {
         let after = outputs.console.is_some() || !outputs.taps.is_empty();
-        Self(u8::from(after) | u8::from(outputs.processors.is_some()) << 1)
+        Self(u8::from(after) | u8::from(outputs.processors.is_some() || capture.threads) << 1)
     }
 
     /// Whether anything runs on the caller after append.
@@ -81,7 +81,7 @@ impl Extras {
         self.0 & 1 != 0
     }
 
-    /// Whether processors run before append.
+    /// Whether anything runs on the caller before append: processors, or what names the thread.
     #[inline]
     pub const fn before_append(self) -> bool {
         self.0 & 2 != 0
@@ -126,15 +126,15 @@ impl Active {
         on_start: Option<Arc<Py<PyAny>>>,
     ) -> Result<Arc<Self>, crate::export::http::TransportError> {
         let pipeline = Pipeline::new(settings)?;
-        pipeline.summaries().watch(Extras::of(&outputs).after_append());
+        pipeline.summaries().watch(Extras::of(&outputs, &capture).after_append());
         let active = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             pipeline,
+            extras: GilCell::new(Extras::of(&outputs, &capture)),
             capture: GilCell::new(capture),
             keys: GilCell::new(KeyCache::new()),
             writers: GilCell::new(Vec::with_capacity(KEEP_WRITERS)),
-            extras: GilCell::new(Extras::of(&outputs)),
             scopes: GilCell::new(HashMap::new()),
             outputs: GilCell::new(outputs),
             changes: GilCell::default(),
@@ -281,7 +281,7 @@ impl Active {
     pub unsafe fn set_outputs(&self, outputs: Outputs) {
         // SAFETY: attached; the old value is dropped after the cell is written.
         unsafe {
-            *self.extras.get() = Extras::of(&outputs);
+            *self.extras.get() = Extras::of(&outputs, self.capture());
             self.pipeline.summaries().watch(self.extras().after_append());
             drop(self.outputs.replace(Arc::new(outputs)));
         }

@@ -295,8 +295,8 @@ unsafe fn pass_on<'py>(logger: &Logger, py: Python<'py>, given: &Given<'py>) -> 
     // SAFETY: as the caller's, for every call below.
     unsafe {
         let _call = Call::begin();
-        let protected = || severity >= 17 || given.is_security();
-        let Some((active, scope)) = logger.admit(py, severity, protected, || given.span(py)) else {
+        let spared = || given.is_security();
+        let Some((active, scope)) = logger.admit(py, severity, spared, || given.span(py)) else {
             return Ok(());
         };
         let text = given.text(SEVERITY_TEXT)?;
@@ -308,6 +308,9 @@ unsafe fn pass_on<'py>(logger: &Logger, py: Python<'py>, given: &Given<'py>) -> 
         let mut emission = begin(py, active, level, times, span.as_ref());
         if let (None, Some((trace, _, flags))) = (&span, given.ids) {
             emission.writer.trace_context(trace, 0, u32::from(flags));
+        }
+        if !emission.passes(scope, given.get(BODY).map(Bound::as_ptr), spared) {
+            return Ok(());
         }
         if let Some(body) = given.get(BODY) {
             emission.body(body.as_ptr());

@@ -345,10 +345,15 @@ impl<'a, 'py> Emission<'a, 'py> {
     #[inline]
     pub unsafe fn finish(mut self, scope: u32, context: Option<&Bound<'py, PyAny>>) -> *mut ffi::PyObject {
         self.complete(scope);
-        self.writer.dropped_attributes(self.dropped);
         let active = self.active;
         // SAFETY: attached.
         let extras = unsafe { active.extras() };
+        if extras.before_append() {
+            self.thread();
+        }
+        if self.dropped > 0 {
+            self.note_dropped(scope);
+        }
         if extras.before_append() {
             // SAFETY: attached.
             match unsafe { process(self, scope, context) } {

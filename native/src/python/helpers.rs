@@ -21,6 +21,7 @@ struct Helpers {
     on_event_loop: Py<PyAny>,
     on_notice: Py<PyAny>,
     say: Py<PyAny>,
+    thread: Py<PyAny>,
     configure_defaults: Py<PyAny>,
 }
 
@@ -62,7 +63,7 @@ pub fn init(py: Python<'_>) -> PyResult<()> {
 /// Connects capture with the Python functions it needs now and then.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)] // keywords on the Python side
-#[pyo3(signature = (*, describe_exception, severity_number, unix_nanos, wait_for_room, on_event_loop, on_notice, say, configure_defaults))]
+#[pyo3(signature = (*, describe_exception, severity_number, unix_nanos, wait_for_room, on_event_loop, on_notice, say, thread, configure_defaults))]
 pub fn connect_capture(
     py: Python<'_>,
     describe_exception: Py<PyAny>,
@@ -72,6 +73,7 @@ pub fn connect_capture(
     on_event_loop: Py<PyAny>,
     on_notice: Py<PyAny>,
     say: Py<PyAny>,
+    thread: Py<PyAny>,
     configure_defaults: Py<PyAny>,
 ) {
     let helpers = Helpers {
@@ -82,6 +84,7 @@ pub fn connect_capture(
         on_event_loop,
         on_notice,
         say,
+        thread,
         configure_defaults,
     };
     // A second call (module reloaded) keeps the first connection.
@@ -151,6 +154,14 @@ pub fn call_isolated(py: Python<'_>, function: &Py<PyAny>, notices: &Notices) {
     if interrupt_of(py, called).is_some() {
         let _ = py.import("_thread").and_then(|thread| thread.call_method0("interrupt_main"));
     }
+}
+
+type Thread<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+/// Identifier and name of the calling thread.
+pub fn thread(py: Python<'_>) -> PyResult<Option<Thread<'_>>> {
+    let Some(helpers) = HELPERS.get(py) else { return Ok(None) };
+    helpers.thread.bind(py).call0()?.extract().map(Some)
 }
 
 /// Says one line on stderr, once a minute for each `about`. Returns an interrupt that arrived meanwhile.

@@ -1,6 +1,7 @@
 //! Stage 2 of 7, capture: attributes that are not plain keywords: reserved words, mappings, exceptions. Thread: caller.
 
 use super::emission::{is_security, Emission};
+use super::ending::may_call_python;
 use super::helpers;
 use super::keys::{KeyKind, Reserved};
 use crate::redact::{KeyDecision, SECRET_MARKER};
@@ -84,6 +85,38 @@ impl<'py> Emission<'_, 'py> {
     /// True when the call described an exception itself (`exc_info=`).
     pub fn described_exception(&self) -> bool {
         self.has_key("exception.type")
+    }
+
+    /// The thread that logs, unless the record says which one it was.
+    #[cold]
+    pub fn thread(&mut self) {
+        if !self.active.capture().threads || self.has_key("thread.id") || !may_call_python() {
+            return;
+        }
+        match helpers::thread(self.py) {
+            Ok(Some((identifier, name))) => {
+                self.named("thread.id", &identifier);
+                self.named("thread.name", &name);
+            }
+            Ok(None) => {}
+            Err(error) => self.remember(error),
+        }
+    }
+
+    /// Counts what was left out, and says so once a minute: one line for one record at most.
+    #[cold]
+    pub fn note_dropped(&mut self, scope: u32) {
+        self.writer.dropped_attributes(self.dropped);
+        let limit = self.active.capture().max_attributes;
+        if self.attributes < limit || !may_call_python() {
+            return;
+        }
+        let (name, count) = (self.active.pipeline.scopes().name(scope), self.dropped);
+        let message = format!(
+            "a record of logger '{name}' left {count} attributes out: limits.attribute_count is {limit}"
+        );
+        let interrupt = helpers::say(self.py, "attributes-dropped", &message, &name);
+        self.interrupt = interrupt.or(self.interrupt.take());
     }
 
     /// An attribute of ours that no limit counts.
