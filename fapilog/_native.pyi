@@ -199,11 +199,12 @@ class Pipeline:
     made on any thread. Where an exporter is named, another name is a ValueError.
 
     The dict's key `exporters` lists dicts with `name` (unique: the key in the ledger) and `kind`: `otlp_http`
-    (further keys as `fapilog.exporters.otlp.native_settings` gives them) or `python` (`compression`: how
-    blocks wait in memory, `none`, `gzip` or `zstd`). Blocks are compressed once, as the first exporter wants
-    them; an OTLP exporter that wants another codec compresses again. `on_start` is called once, on the thread
-    of the first record and before it is stored, and again with the first record in a forked child: the place
-    to start threads.
+    (further keys as `fapilog.exporters.otlp.native_settings` gives them), `file` (as `fapilog.exporters.file`
+    gives them), `stream` (`form`; to standard output) or `python` (`compression`: how blocks wait in memory,
+    `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with protobuf and
+    `python` wants them; another OTLP exporter that wants another codec compresses again. `on_start` is called
+    once, on the thread of the first record and before it is stored, and again with the first record in a
+    forked child: the place to start threads.
 
     Raises:
         TypeError: If the dict lacks a setting or one has the wrong type.

@@ -125,6 +125,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "`on_error` is not an ordinary function.",
             "Pass a callable that takes one error and returns at once.",
         ),
+        "file-path-missing": CodeEntry(
+            "ConfigurationError",
+            "The exporter `file` is chosen, and nobody said where it writes.",
+            "Set `file.path` (FAPILOG_FILE_PATH).",
+        ),
         "exporter-unknown": CodeEntry(
             "UnknownExporterError",
             "An exporter is named that is neither built in nor installed.",

@@ -34,6 +34,7 @@ def make_exporter(settings: Settings) -> NativeExporter | Exporter:
 def native_settings(settings: OtlpSettings) -> dict[str, object]:
     """Translate the settings group into the frozen value that the native sender takes."""
     return {
+        "protocol": settings.protocol,
         "endpoint": settings.endpoint,
         "headers": [(name, value.get_secret_value()) for name, value in settings.headers.items()],
         "timeout_millis": settings.timeout_millis or None,

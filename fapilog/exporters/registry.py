@@ -25,6 +25,8 @@ from fapilog.settings.types import BUILT_IN_EXPORTERS, LOGS_EXPORTER_GROUP
 _MAKERS: Mapping[str, str] = MappingProxyType(
     {
         "otlp": "fapilog.exporters.otlp:make_exporter",
+        "otlp/stdout": "fapilog.exporters.stdout:make_exporter",
+        "file": "fapilog.exporters.file:make_exporter",
         "memory": "fapilog.exporters.memory:make_exporter",
     }
 )

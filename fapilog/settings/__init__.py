@@ -2,6 +2,7 @@
 
 from fapilog.settings.explain import Explained, Explanation
 from fapilog.settings.exporting import DeliverySettings
+from fapilog.settings.file import FileSettings
 from fapilog.settings.groups import (
     BufferSettings,
     ConsoleSettings,
@@ -21,6 +22,7 @@ __all__ = [
     "DeliverySettings",
     "Explained",
     "Explanation",
+    "FileSettings",
     "LimitSettings",
     "LoggerRule",
     "OtlpSettings",

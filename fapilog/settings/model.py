@@ -16,6 +16,7 @@ from fapilog.settings import problems, types
 from fapilog.settings.declarative import Declared
 from fapilog.settings.explain import Explained, Explanation, masked
 from fapilog.settings.exporting import DeliverySettings
+from fapilog.settings.file import FileSettings
 from fapilog.settings.groups import (
     BufferSettings,
     ConsoleSettings,
@@ -77,7 +78,9 @@ class Settings(BaseSettings):
     )
     rules: LoggerRules = RULES_FIELD
     exporters: types.Exporters | None = Field(
-        None, description="Where records go: otlp, console, none. None: otlp, and console on a terminal."
+        None,
+        description="Where records go: otlp, otlp/stdout, file, console, none, and installed exporters. None:"
+        " otlp, and console on a terminal.",
     )
     compliance: types.Compliance = Field((), description="Compliance profiles. Not in this version.")
     durability: Annotated[Literal["memory"], types.Durability] = Field(
@@ -120,6 +123,7 @@ class Settings(BaseSettings):
     service: ServiceSettings = Field(default_factory=ServiceSettings)
     buffer: BufferSettings = Field(default_factory=BufferSettings)
     otlp: OtlpSettings = Field(default_factory=OtlpSettings)
+    file: FileSettings = Field(default_factory=FileSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)

@@ -23,7 +23,7 @@ from fapilog.settings import parse, presets
 from fapilog.settings.explain import masked
 from fapilog.severity import Severity
 
-BUILT_IN_EXPORTERS = ("otlp", "console", "none")
+BUILT_IN_EXPORTERS = ("otlp", "otlp/stdout", "file", "console", "none")
 # Where packages register OpenTelemetry exporters of logs by name.
 LOGS_EXPORTER_GROUP = "opentelemetry_logs_exporter"
 # Names of that group whose work our pipeline does itself. The first one is ours, for other pipelines.
@@ -159,13 +159,6 @@ def _existing(value: Path) -> Path:
     return value
 
 
-def _protocol(value: object) -> object:
-    if value == "http/json":
-        do = "http/protobuf or grpc (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)"
-        raise refuse(f"asks for OTLP over {value}, which is not in this version", do, "not-in-this-version")
-    return value
-
-
 def _preset(value: object) -> object:
     name = value.strip().lower() if isinstance(value, str) else value
     if isinstance(name, str) and name not in presets.load():
@@ -214,7 +207,6 @@ PemFile = Annotated[Path, AfterValidator(_existing)]
 Flag = Annotated[bool, Field(strict=True)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=_LARGEST)]
 NotNegative = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
-Protocol = BeforeValidator(_protocol)
 Preset = Annotated[str, BeforeValidator(_preset)]
 Durability = BeforeValidator(_durability)
 RedactionMode = BeforeValidator(_redaction)

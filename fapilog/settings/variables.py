@@ -245,6 +245,17 @@ _DELIVERY = (
     *_retries("delivery.retry", "DELIVERY_RETRY"),
 )
 
+_FILE = (
+    Row("file.path", (_ours("FILE_PATH", parse.text),), "path", _FAPILOG),
+    Row("file.form", (_ours("FILE_FORM", parse.word),), "one word", "OTel file exporter"),
+    Row("file.max_bytes", (_ours("FILE_MAX_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row("file.max_age_seconds", (_ours("FILE_MAX_AGE_SECONDS", parse.whole_number),), "seconds", _FAPILOG),
+    Row("file.compress_rotated", (_ours("FILE_COMPRESS_ROTATED", parse.flag),), "true or false", _FAPILOG),
+    Row("file.keep_files", (_ours("FILE_KEEP_FILES", parse.whole_number),), "files", _FAPILOG),
+    Row("file.keep_seconds", (_ours("FILE_KEEP_SECONDS", parse.whole_number),), "seconds", _FAPILOG),
+    Row("file.fsync", (_ours("FILE_FSYNC", parse.word),), "one word", _FAPILOG),
+)
+
 _WEBHOOK = (
     Row("webhook.url", (_ours("WEBHOOK_URL", parse.text),), "URL", _FAPILOG),
     Row("webhook.form", (_ours("WEBHOOK_FORM", parse.word),), "one word", _FAPILOG),
@@ -356,6 +367,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             *_SERVICE,
             *_BUFFER,
             *_OTLP_EXPORTER,
+            *_FILE,
             *_WEBHOOK,
             *_CONSOLE,
             *_DELIVERY,

@@ -23,6 +23,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from fapilog.testing.otlp_json import JSON, write_message
+
 OtlpRequest = ExportLogsServiceRequest | ExportTraceServiceRequest | ExportMetricsServiceRequest
 
 
@@ -43,6 +45,11 @@ class ReceivedRequest:
     body: bytes
     message: OtlpRequest | None
     peer_port: int
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it came as OTLP/JSON, so that its answer is JSON too."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
 
 
 class Exchange(Protocol):
@@ -101,12 +108,12 @@ class Ok:
     def send(self, exchange: Exchange) -> None:
         """Sends the answer."""
         exchange.accept_records()
-        exchange.respond(200, export_response(exchange.request.message, self.rejected, self.message))
+        exchange.respond(200, export_response(exchange.request, self.rejected, self.message))
 
 
 @dataclass(frozen=True)
 class Status:
-    """Does not take the records: any other HTTP status, with a protobuf `Status` as the OTLP spec asks.
+    """Does not take the records: any other HTTP status, with a `google.rpc.Status` as the OTLP spec asks.
 
     Attributes:
         code: The HTTP status, such as 400, 429 or 503.
@@ -125,9 +132,8 @@ class Status:
         headers = dict(self.headers)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
-        exchange.respond(
-            self.code, status_body(f"scripted {self.code}") if self.body is None else self.body, headers
-        )
+        body = status_body(exchange.request, f"scripted {self.code}") if self.body is None else self.body
+        exchange.respond(self.code, body, headers)
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ class ResetMidBody:
         """Sends half of the answer and breaks the connection."""
         if self.take_records:
             exchange.accept_records()
-        body = export_response(exchange.request.message, 0, "the rest of this never arrives")
+        body = export_response(exchange.request, 0, "the rest of this never arrives")
         exchange.send_head(200, len(body))
         exchange.send_bytes(body[: len(body) // 2])
         exchange.reset()
@@ -206,9 +212,7 @@ class SlowBody:
     def send(self, exchange: Exchange) -> None:
         """Sends the answer piece by piece."""
         exchange.accept_records()
-        body = (
-            export_response(exchange.request.message, 0, "slow receiver") if self.body is None else self.body
-        )
+        body = export_response(exchange.request, 0, "slow receiver") if self.body is None else self.body
         exchange.send_head(200, len(body))
         for start in range(0, len(body), self.piece_bytes):
             if not exchange.pause(self.pause_seconds):
@@ -240,15 +244,21 @@ class Garbage:
             exchange.respond(200, nonsense)
 
 
-def export_response(request: OtlpRequest | None, rejected: int, message: str) -> bytes:
-    """Answers the serialized response to a request; empty, as the spec says, when nothing was rejected."""
-    response = _partial_success(request, rejected, message) if rejected or message else None
-    return response.SerializeToString() if response else b""
+def export_response(request: ReceivedRequest, rejected: int, message: str) -> bytes:
+    """Answers the response to a request; an empty one, as the spec says, when nothing was rejected."""
+    partial = _partial_success(request.message, rejected, message) if rejected or message else None
+    return _encoded(request, partial)
 
 
-def status_body(message: str) -> bytes:
-    """Answers a serialized `google.rpc.Status`, the body that OTLP/HTTP wants with every error."""
-    serialized: bytes = RpcStatus(message=message).SerializeToString()
+def status_body(request: ReceivedRequest, message: str) -> bytes:
+    """Answers a `google.rpc.Status`, the body that OTLP/HTTP wants with every error."""
+    return _encoded(request, RpcStatus(message=message))
+
+
+def _encoded(request: ReceivedRequest, message: Message | None) -> bytes:
+    if request.is_json:
+        return write_message(message)
+    serialized: bytes = b"" if message is None else message.SerializeToString()
     return serialized
 
 

@@ -22,6 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from fapilog.testing.answers import OtlpRequest, ReceivedRequest, status_body
 from fapilog.testing.decoding import MAX_BODY_BYTES, BodyTooLargeError, UnsupportedEncodingError, decompress
 from fapilog.testing.inbox import Inbox
+from fapilog.testing.otlp_json import JSON, read_message
 
 PROTOBUF = "application/x-protobuf"
 REQUEST_TYPES: Mapping[str, type[OtlpRequest]] = {
@@ -142,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         except RefusedRequestError as refusal:
             request = self._received(body, None)
             self.server.inbox.request_refused(request)
-            _HttpExchange(self, request).respond(refusal.status, status_body(str(refusal)))
+            _HttpExchange(self, request).respond(refusal.status, status_body(request, str(refusal)))
             return
         request = self._received(body, message)
         self.server.inbox.request_arrived(request).send(_HttpExchange(self, request))
@@ -168,10 +169,14 @@ class _Handler(BaseHTTPRequestHandler):
         if request_type is None:
             raise RefusedRequestError(404, f"no such path: {self.path}; known: {', '.join(REQUEST_TYPES)}")
         content_type = self.headers.get_content_type()
-        if content_type != PROTOBUF:
-            raise RefusedRequestError(415, f"Content-Type {content_type} is not supported, only {PROTOBUF}")
+        if content_type not in (PROTOBUF, JSON):
+            known = f"only {PROTOBUF} and {JSON}"
+            raise RefusedRequestError(415, f"Content-Type {content_type} is not supported, {known}")
         try:
-            return request_type.FromString(decompress(body, self.headers.get("Content-Encoding", "")))
+            raw = decompress(body, self.headers.get("Content-Encoding", ""))
+            return (
+                request_type.FromString(raw) if content_type == PROTOBUF else read_message(raw, request_type)
+            )
         except UnsupportedEncodingError as error:
             raise RefusedRequestError(415, str(error)) from error
         except BodyTooLargeError as error:
@@ -226,7 +231,9 @@ class _HttpExchange:
         return not self._handler.server.stopping.wait(seconds)
 
     def _head(self, status: int, content_length: int, headers: Mapping[str, str] | None) -> bytes:
-        fields = {"Content-Type": PROTOBUF, "Content-Length": str(content_length)} | dict(headers or {})
+        # OTLP: the answer is of the request's type.
+        content_type = JSON if self.request.is_json else PROTOBUF
+        fields = {"Content-Type": content_type, "Content-Length": str(content_length)} | dict(headers or {})
         if self._handler.close_connection:
             fields["Connection"] = "close"
         # A test may want a status that has no phrase, such as 599.

@@ -17,10 +17,11 @@ LOOPBACK = "127.0.0.1"
 class OtlpReceiver:
     """Receives OTLP over HTTP on loopback and keeps what it got for the test to look at.
 
-    It takes logs, traces and metrics as protobuf, plain or compressed with gzip, deflate or zstd (where a
-    module for it is installed), over HTTP/1.1 with keep-alive, with TLS if it is given a certificate. Every
-    request is answered with `Ok()` unless `answer_with` or `answer_always_with` says otherwise. It refuses by
-    itself what it cannot read (400, 404, 411, 413, 415), as receivers do; that uses up no scripted answer.
+    It takes logs, traces and metrics as protobuf and as JSON, plain or compressed with gzip, deflate or zstd
+    (where a module for it is installed), over HTTP/1.1 with keep-alive, with TLS if it is given a
+    certificate. Every request is answered with `Ok()`, in the form that it came in, unless `answer_with` or
+    `answer_always_with` says otherwise. It refuses by itself what it cannot read (400, 404, 411, 413, 415),
+    as receivers do; that uses up no scripted answer.
 
     All methods and properties may be used from any thread.
 

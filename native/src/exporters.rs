@@ -5,12 +5,16 @@
 
 use crate::block::Codec;
 use crate::decode::RecordView;
+use crate::encode::Form;
+use crate::export::file::{FileSettings, FileTransport};
 use crate::export::http::{HttpTransport, Transport, TransportError};
 use crate::export::pace::Pace;
 use crate::export::sender::SenderSettings;
+use crate::export::stream::StreamTransport;
 use crate::meters::SendMeter;
 use crate::notices::Target;
-use crate::settings::{ExporterKind, ExporterSettings, OtlpSettings};
+use crate::settings::{ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, RetrySettings};
+use std::time::Duration;
 
 /// The name of the exporter that a configuration without names has; notices leave it out.
 const DEFAULT_NAME: &str = "otlp";
@@ -44,6 +48,8 @@ impl Exporter {
     pub fn new(settings: &ExporterSettings) -> Result<Self, TransportError> {
         let native = match &settings.kind {
             ExporterKind::OtlpHttp(otlp) => Some(NativeExporter::otlp_http(&settings.name, otlp)?),
+            ExporterKind::File(file) => Some(NativeExporter::file(&settings.name, file)?),
+            ExporterKind::Stream(form) => Some(NativeExporter::stream(&settings.name, *form)),
             ExporterKind::Python { .. } => None,
         };
         Ok(Self { name: settings.name.clone(), native })
@@ -68,6 +74,42 @@ impl NativeExporter {
     }
 }
 
+/// How writing is tried again: a disk gets space within seconds or much later.
+const LOCAL_RETRY: RetrySettings = RetrySettings {
+    initial_backoff: Duration::from_millis(500),
+    max_backoff: Duration::from_secs(10),
+    max_retry_after: Duration::ZERO,
+    max_elapsed: None,
+};
+
+impl NativeExporter {
+    fn file(name: &str, settings: &FileSettings) -> Result<Self, TransportError> {
+        let path = settings.path.display();
+        // The default name says no more than the path.
+        let shown =
+            if name == "file" { format!("file {path}") } else { format!("file {path} (exporter {name})") };
+        let transport = FileTransport::new(settings.clone())?;
+        Ok(Self::local(Box::new(transport), shown, "Make room or correct the permissions."))
+    }
+
+    fn stream(name: &str, form: Form) -> Self {
+        let shown = format!("standard output (exporter {name})");
+        Self::local(Box::new(StreamTransport::new(form)), shown, "See why its reader does not read.")
+    }
+
+    /// One thread, so that records keep their order, and blocks of any size.
+    fn local(transport: Box<dyn Transport>, shown: String, remedy: &'static str) -> Self {
+        let settings = SenderSettings {
+            retry: LOCAL_RETRY,
+            max_request_bytes: usize::MAX,
+            is_protected,
+            random: fastrand::f64,
+        };
+        let (pace, meter, target) = (Pace::new(), SendMeter::default(), Target { shown, remedy });
+        Self { transport, settings, pace, threads: 1, target, meter }
+    }
+}
+
 fn shown(name: &str, place: &str) -> String {
     if name == DEFAULT_NAME {
         place.to_owned()
@@ -80,11 +122,12 @@ fn shown(name: &str, place: &str) -> String {
 /// another codec recodes what it sends.
 #[must_use]
 pub fn seal_codec(exporters: &[ExporterSettings]) -> Codec {
-    let wanted = exporters.iter().map(|exporter| match &exporter.kind {
-        ExporterKind::OtlpHttp(otlp) => otlp.codec,
-        ExporterKind::Python { codec } => *codec,
+    let mut wanted = exporters.iter().filter_map(|exporter| match &exporter.kind {
+        ExporterKind::OtlpHttp(otlp) => (otlp.protocol == HttpProtocol::Protobuf).then_some(otlp.codec),
+        ExporterKind::Python { codec } => Some(*codec),
+        ExporterKind::File(_) | ExporterKind::Stream(_) => None,
     });
-    wanted.into_iter().next().unwrap_or(Codec::Identity)
+    wanted.next().unwrap_or(Codec::Identity)
 }
 
 /// Whether shedding must spare an encoded record, as far as its bytes tell: ERROR and above, and the severities of

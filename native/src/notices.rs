@@ -85,6 +85,9 @@ impl Notices {
             SenderEvent::Rejected { cause, records } => {
                 self.say("export-rejected", format!("{endpoint} refused {records} records for good: {cause}"));
             }
+            SenderEvent::PartialSuccess { rejected: 0, warning: Some(warning) } => {
+                self.say("export-rejected", format!("{endpoint} took a request with a warning: {warning}"));
+            }
             SenderEvent::PartialSuccess { rejected, warning } => {
                 let warning = warning.as_deref().unwrap_or("no reason given");
                 let message = format!("{endpoint} took a request without {rejected} of its records: {warning}");

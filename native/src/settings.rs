@@ -1,6 +1,8 @@
 //! The frozen value received from Python, field for field (`fapilog/pipeline.py` builds it).
 
 use crate::block::Codec;
+use crate::encode::Form;
+use crate::export::file::FileSettings;
 use crate::process::ProcessSettings;
 use crate::redact::Policy;
 use std::path::PathBuf;
@@ -39,6 +41,10 @@ pub struct ExporterSettings {
 pub enum ExporterKind {
     /// Native threads, over OTLP/HTTP.
     OtlpHttp(Box<OtlpSettings>),
+    /// One native thread, into a file.
+    File(Box<FileSettings>),
+    /// One native thread, to standard output.
+    Stream(Form),
     /// Python's delivery loop, which claims blocks.
     Python {
         /// How blocks wait for it; the loop reads any.
@@ -91,9 +97,20 @@ pub struct RetrySettings {
     pub max_elapsed: Option<Duration>,
 }
 
+/// Stage 6: how OTLP/HTTP writes requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpProtocol {
+    /// `http/protobuf`: blocks as they were sealed.
+    Protobuf,
+    /// `http/json`: each block is written anew.
+    Json,
+}
+
 /// Stage 6: the native OTLP/HTTP exporter.
 #[derive(Debug, Clone)]
 pub struct OtlpSettings {
+    /// How requests are written.
+    pub protocol: HttpProtocol,
     /// Full URL that logs are posted to.
     pub endpoint: String,
     /// Request headers, in order.

@@ -48,9 +48,35 @@ fn a_success_is_full_unless_its_protobuf_body_says_otherwise() {
     assert_eq!(answer(PROTOBUF, &partial(-5, "")), delivered(0, None));
     assert_eq!(answer(PROTOBUF, b"<html>garbage"), delivered(0, None));
     assert_eq!(answer(PROTOBUF, &partial(3, "cut off")[..5]), delivered(0, None));
-    assert_eq!(answer(Some("application/json"), br#"{"partialSuccess":{}}"#), delivered(0, None));
     assert_eq!(answer(None, &partial(3, "")), delivered(0, None));
     assert_eq!(classify(204, None, None, b"", now()), delivered(0, None));
+}
+
+#[test]
+fn a_partial_success_is_read_from_json_too_with_counts_as_text_or_numbers() {
+    let answer =
+        |body: &str| classify(200, None, Some("application/json; charset=utf-8"), body.as_bytes(), now());
+    for count in [r#""3""#, "3"] {
+        let body =
+            format!(r#"{{"partialSuccess":{{"rejectedLogRecords":{count},"errorMessage":"too\nold"}}}}"#);
+        assert_eq!(answer(&body), delivered(3, Some(r"too\nold")));
+    }
+    let warning = r#"{"partialSuccess":{"errorMessage":"use TLS"},"unknown":[1,{"a":null}]}"#;
+    assert_eq!(answer(warning), delivered(0, Some("use TLS")));
+    let full = [
+        "",
+        "{}",
+        "null",
+        "[]",
+        r#"{"partialSuccess":{}}"#,
+        r#"{"partialSuccess":null}"#,
+        r#"{"partialSuccess":{"rejectedLogRecords":"#,
+    ];
+    let odd = [r#""-3""#, "-3", "1.5", r#""x""#, "null", "[]", "1e30"];
+    let odd = odd.map(|count| format!(r#"{{"partialSuccess":{{"rejectedLogRecords":{count}}}}}"#));
+    for body in full.into_iter().chain(odd.iter().map(String::as_str)) {
+        assert_eq!(answer(body), delivered(0, None), "{body}");
+    }
 }
 
 #[test]
@@ -90,6 +116,13 @@ fn the_cause_names_the_status_what_the_server_says_and_what_to_do() {
         "HTTP 401 Unauthorized: no such key (check the credentials in the exporter's headers)"
     );
     assert_eq!(cause(400, PROTOBUF, b"<html>"), "HTTP 400 Bad Request");
+    let json = Some("application/json");
+    assert_eq!(
+        cause(400, json, br#"{"code":3,"message":"bad\nrecord"}"#),
+        r"HTTP 400 Bad Request: bad\nrecord"
+    );
+    assert_eq!(cause(400, json, br#"{"error":7}"#), r#"HTTP 400 Bad Request: {"error":7}"#);
+    assert_eq!(cause(400, json, b"{broken"), "HTTP 400 Bad Request: {broken");
     assert_eq!(cause(400, Some("text/html"), b"<html>"), "HTTP 400 Bad Request");
     assert_eq!(
         cause(500, Some("text/plain; charset=utf-8"), b"oops\n"),
@@ -114,9 +147,9 @@ proptest! {
         status in 100u16..1000,
         retry_after in proptest::option::of(".{0,40}"),
         body in proptest::collection::vec(any::<u8>(), 0..200),
-        protobuf in any::<bool>(),
+        content_type in prop::sample::select(vec!["application/x-protobuf", "application/json", "text/plain"]),
     ) {
-        let content_type = if protobuf { PROTOBUF } else { Some("text/plain") };
+        let content_type = Some(content_type);
         let answer = classify(status, retry_after.as_deref(), content_type, &body, now());
         if let Answer::Rejected { cause } | Answer::Retry { cause, .. } | Answer::TooLarge { cause } = answer {
             prop_assert!(!cause.chars().any(char::is_control));

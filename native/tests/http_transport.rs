@@ -5,10 +5,12 @@ mod sending;
 mod serving;
 
 use fapilog_native::block::{Block, Codec};
+use fapilog_native::compress::decompress;
 use fapilog_native::export::answer::Answer;
 use fapilog_native::export::http::{HttpTransport, Transport};
-use fapilog_native::settings::OtlpSettings;
-use sending::{numbered_block, otlp_settings};
+use fapilog_native::settings::{HttpProtocol, OtlpSettings};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use sending::{numbered_block, otlp_settings, request_of};
 use serving::{reply, Connection, Server};
 use std::time::Duration;
 
@@ -52,6 +54,49 @@ fn a_request_is_what_otlp_says_and_names_its_length() {
     ];
     assert_eq!(headers, expected);
     assert_eq!(request.body, block.body);
+}
+
+/// What a server got from one block sent as JSON.
+fn sent_as_json(block: &Block, codec: Codec) -> (Answer, serving::Request) {
+    let server = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        let body = r#"{"partialSuccess":{"rejectedLogRecords":"1"}}"#;
+        let head = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\n";
+        connection.write(&format!("{head}content-length: {}\r\n\r\n{body}", body.len()));
+        vec![request]
+    });
+    let settings =
+        OtlpSettings { protocol: HttpProtocol::Json, codec, ..otlp_settings(&server.url("/v1/logs")) };
+    let answer = transport(&settings).send(block).answer;
+    (answer, server.requests().remove(0))
+}
+
+#[test]
+fn a_block_goes_out_as_json_under_the_wanted_compression_whatever_it_was_sealed_with() {
+    let protobuf = numbered_block(3);
+    for (codec, encoding) in [(Codec::Gzip, "gzip"), (Codec::Zstd, "zstd"), (Codec::Identity, "")] {
+        let (answer, request) = sent_as_json(&protobuf, codec);
+        assert_eq!(answer, Answer::Delivered { rejected_records: 1, warning: None });
+        let has = |header: &str| request.headers.iter().any(|sent| sent == header);
+        assert!(has("content-type: application/json") && has("accept: application/json"), "{request:?}");
+        assert_eq!(has(&format!("content-encoding: {encoding}")), codec != Codec::Identity);
+        let body = decompress(codec, &request.body, 1 << 20).unwrap();
+        let document: ExportLogsServiceRequest = serde_json::from_slice(&body).unwrap();
+        assert_eq!(document, request_of(&protobuf));
+    }
+}
+
+#[test]
+fn a_block_that_is_too_large_as_json_is_left_to_be_split() {
+    let block = numbered_block(100);
+    let limit = block.raw_bytes + 10;
+    let settings = OtlpSettings {
+        protocol: HttpProtocol::Json,
+        max_request_bytes: limit,
+        ..otlp_settings("http://127.0.0.1:1/")
+    };
+    let Answer::TooLarge { cause } = transport(&settings).send(&block).answer else { panic!("it fits") };
+    assert!(cause.ends_with(&format!("bytes as JSON, the exporter sends {limit} at most")), "{cause}");
 }
 
 #[test]

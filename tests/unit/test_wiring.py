@@ -80,6 +80,7 @@ def test_the_otlp_exporter_gets_plain_values_and_its_user_agent(monkeypatch, tmp
         {
             "name": "otlp",
             "kind": "otlp_http",
+            "protocol": "http/protobuf",
             "endpoint": "http://localhost:4318/v1/logs",
             "headers": [("authorization", "Basic abc")],
             "timeout_millis": None,

@@ -4,6 +4,7 @@
 //! partial success is never retried, and 413 alone is worth a smaller request.
 
 use crate::wire::{Fields, Value};
+use serde_json::Value as Json;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
@@ -77,9 +78,24 @@ fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 fn partial_success(content_type: Option<&str>, body: &[u8]) -> (u64, Option<String>) {
     if is_type(content_type, "application/x-protobuf") {
         read_partial_success(body).unwrap_or_default()
+    } else if is_type(content_type, "application/json") {
+        read_json_partial_success(body).unwrap_or_default()
     } else {
         (0, None)
     }
+}
+
+fn read_json_partial_success(body: &[u8]) -> Option<(u64, Option<String>)> {
+    let response: Json = serde_json::from_slice(body).ok()?;
+    let partial = response.get("partialSuccess")?;
+    // An int64 is a string in OTLP/JSON; numbers are understood too, as readers of it should.
+    let rejected = match partial.get("rejectedLogRecords") {
+        Some(Json::String(digits)) => digits.parse().unwrap_or(0),
+        Some(number) => number.as_u64().unwrap_or(0),
+        None => 0,
+    };
+    let warning = partial.get("errorMessage").and_then(Json::as_str);
+    Some((rejected, warning.and_then(|text| clean(text.as_bytes()))))
 }
 
 fn read_partial_success(body: &[u8]) -> Option<(u64, Option<String>)> {
@@ -120,9 +136,14 @@ fn describe(status: u16, content_type: Option<&str>, body: &[u8]) -> String {
     cause
 }
 
-/// The message of a `google.rpc.Status`; of other bodies only plain text and JSON, as they are.
+/// The message of a `google.rpc.Status`, as protobuf or JSON; of other bodies only plain text and JSON, as they are.
 fn server_text(content_type: Option<&str>, body: &[u8]) -> Option<String> {
-    if is_type(content_type, "text/plain") || is_type(content_type, "application/json") {
+    if is_type(content_type, "application/json") {
+        let status = serde_json::from_slice::<Json>(body).ok();
+        let message = status.as_ref().and_then(|status| status.get("message")).and_then(Json::as_str);
+        return clean(message.map_or(body, str::as_bytes));
+    }
+    if is_type(content_type, "text/plain") {
         return clean(body);
     }
     let mut message = None;
@@ -141,7 +162,7 @@ const fn hint(status: u16) -> Option<&'static str> {
         401 | 403 => Some("check the credentials in the exporter's headers"),
         404 | 405 => Some("check the path of the endpoint, usually /v1/logs"),
         407 => Some("check the credentials in the proxy's URL"),
-        415 => Some("check that the endpoint takes OTLP protobuf with this compression"),
+        415 => Some("check that the endpoint takes this protocol with this compression"),
         _ => None,
     }
 }

@@ -1,17 +1,16 @@
 //! Stage 6 of 7, export: the headers of OTLP/HTTP requests, which may be replaced while senders run. Threads: senders, any.
 
 use super::http::TransportError;
-use crate::settings::OtlpSettings;
+use crate::settings::{HttpProtocol, OtlpSettings};
 use std::sync::{Arc, PoisonError, RwLock};
 use ureq::http::header::{HeaderMap, HeaderName, HeaderValue, ACCEPT, CONTENT_TYPE, USER_AGENT};
 
-/// What OTLP/HTTP calls binary protobuf.
-const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 /// Headers that describe the request's framing; a value from the settings would break it.
 const OWN_HEADERS: [&str; 7] =
     ["connection", "content-encoding", "content-length", "content-type", "expect", "te", "transfer-encoding"];
 /// The headers as they are now.
 pub(super) struct Headers {
+    media_type: HeaderValue,
     user_agent: String,
     /// Whether somebody renews refused ones.
     refreshed: bool,
@@ -26,8 +25,10 @@ struct Current {
 impl Headers {
     /// Checks the headers of the settings.
     pub(super) fn new(settings: &OtlpSettings) -> Result<Self, TransportError> {
-        let headers = Arc::new(build(&settings.user_agent, &settings.headers)?);
+        let media_type = media_type(settings.protocol);
+        let headers = Arc::new(build(&media_type, &settings.user_agent, &settings.headers)?);
         Ok(Self {
+            media_type,
             user_agent: settings.user_agent.clone(),
             refreshed: settings.refreshes_headers,
             current: RwLock::new(Current { headers, refused: false }),
@@ -36,7 +37,7 @@ impl Headers {
 
     /// Replaces the headers of the settings; those that are ours stay.
     pub(super) fn set(&self, given: &[(String, String)]) -> Result<(), TransportError> {
-        let headers = Arc::new(build(&self.user_agent, given)?);
+        let headers = Arc::new(build(&self.media_type, &self.user_agent, given)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { headers, refused: false };
         Ok(())
     }
@@ -64,7 +65,19 @@ impl Headers {
     }
 }
 
-fn build(user_agent: &str, given: &[(String, String)]) -> Result<HeaderMap, TransportError> {
+/// What OTLP/HTTP calls the two.
+const fn media_type(protocol: HttpProtocol) -> HeaderValue {
+    HeaderValue::from_static(match protocol {
+        HttpProtocol::Protobuf => "application/x-protobuf",
+        HttpProtocol::Json => "application/json",
+    })
+}
+
+fn build(
+    media_type: &HeaderValue,
+    user_agent: &str,
+    given: &[(String, String)],
+) -> Result<HeaderMap, TransportError> {
     let mut headers = HeaderMap::new();
     let agent = HeaderValue::from_str(user_agent).map_err(|_| {
         TransportError::new(
@@ -74,7 +87,7 @@ fn build(user_agent: &str, given: &[(String, String)]) -> Result<HeaderMap, Tran
     headers.insert(USER_AGENT, agent);
     for (name, value) in given {
         let (name, value) = parse_header(name, value)?;
-        if name == CONTENT_TYPE && value == PROTOBUF {
+        if name == CONTENT_TYPE && value == media_type {
             continue;
         }
         if OWN_HEADERS.contains(&name.as_str()) {
@@ -84,8 +97,8 @@ fn build(user_agent: &str, given: &[(String, String)]) -> Result<HeaderMap, Tran
         }
         headers.insert(name, value);
     }
-    headers.insert(ACCEPT, PROTOBUF);
-    headers.insert(CONTENT_TYPE, PROTOBUF);
+    headers.insert(ACCEPT, media_type.clone());
+    headers.insert(CONTENT_TYPE, media_type.clone());
     Ok(headers)
 }
 

@@ -6,10 +6,11 @@
 use super::answer::{classify, clean, Answer};
 use super::connect::{CachingResolver, EarlyAnswerConnector};
 use super::headers::Headers;
+use super::json_block::json_block;
 use super::{proxy, tls};
 use crate::block::{Block, Codec};
 use crate::reseal::recode;
-use crate::settings::OtlpSettings;
+use crate::settings::{HttpProtocol, OtlpSettings};
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -100,7 +101,9 @@ pub struct HttpTransport {
     endpoint: Uri,
     shown_endpoint: String,
     headers: Headers,
+    protocol: HttpProtocol,
     codec: Codec,
+    max_request_bytes: usize,
     max_response_bytes: u64,
     /// True when the last attempt was answered, so a broken connection may just have been idle too long.
     answered: AtomicBool,
@@ -146,7 +149,9 @@ impl HttpTransport {
             shown_endpoint: without_credentials(&endpoint),
             endpoint,
             headers,
+            protocol: settings.protocol,
             codec: settings.codec,
+            max_request_bytes: settings.max_request_bytes,
             max_response_bytes: settings.max_response_bytes as u64,
             answered: AtomicBool::new(false),
         })
@@ -217,6 +222,17 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn send(&self, block: &Block) -> Reply {
+        let written;
+        let block = match self.protocol {
+            HttpProtocol::Protobuf => block,
+            HttpProtocol::Json => match json_block(block, self.codec, self.max_request_bytes) {
+                Ok(block) => {
+                    written = block;
+                    &written
+                }
+                Err(reply) => return reply,
+            },
+        };
         // The client's own invariants are not ours: a panic in it costs an attempt, not the thread.
         let result = catch_unwind(AssertUnwindSafe(|| self.attempt_on_fresh_connection(block)));
         self.answered.store(matches!(result, Ok(Ok(_))), Ordering::Relaxed);
@@ -232,7 +248,8 @@ impl Transport for HttpTransport {
 
     /// Blocks are sealed for the first exporter; another one may want them otherwise.
     fn prepare<'a>(&self, block: &'a Block) -> Cow<'a, Block> {
-        if block.codec == self.codec {
+        // As JSON it is written anew at each attempt: protobuf is what can be split.
+        if block.codec == self.codec || self.protocol == HttpProtocol::Json {
             Cow::Borrowed(block)
         } else {
             Cow::Owned(recode(block, self.codec))

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `sender` (the loop), `pace` (when it may send), `retry` (how long it waits), `http` (one
 //! attempt), `answer` (what the server's answer means), `split` (a request that is too large). `headers`, `tls`, `proxy`
-//! and `connect` configure the HTTP client. `file` and `stream` are two other transports; `client` is plain HTTP for
+//! and `connect` configure the HTTP client, `json_block` writes OTLP/JSON. `file` and `stream` are two other transports; `client` is plain HTTP for
 //! exporters in Python.
 
 pub mod answer;
@@ -18,4 +18,6 @@ pub mod stream;
 
 mod connect;
 mod headers;
+mod json_block;
 pub mod tls;
+mod unpack;

@@ -3,8 +3,9 @@
 //! Works on the encoded request: containers (`ResourceLogs`, `ScopeLogs`) are rebuilt around the records that
 //! each half keeps, every other field is copied as it stands. Field order does not matter. Rare, so it copies.
 
+use super::unpack::unpack;
 use crate::block::Block;
-use crate::compress::{decompress, Compressor};
+use crate::compress::Compressor;
 use crate::wire::{put_bytes, Fields, Value, LENGTH};
 use std::ops::Range;
 
@@ -12,8 +13,6 @@ use std::ops::Range;
 const CHILD_FIELD: [u8; 3] = [1, 2, 2];
 /// Level whose children are the records.
 const SCOPE_LOGS: usize = 2;
-/// Largest request that is taken apart, in bytes (OTLP's own limit); guards against a damaged body.
-const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Splits `block` into two requests with half of the records each, in order, of the same sequence number.
 ///
@@ -22,7 +21,7 @@ const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 /// not the request that the block describes.
 #[must_use]
 pub fn split(block: &Block, is_protected: fn(&[u8]) -> bool) -> Option<(Block, Block)> {
-    let request = decompress(block.codec, &block.body, block.raw_bytes.max(LIMIT_BYTES)).ok()?;
+    let request = unpack(block).ok()?;
     let [first, second] = split_request(&request, block.records, is_protected)?;
     let mut compressor = Compressor::new();
     let mut sealed = |half: Half| {

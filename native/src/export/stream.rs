@@ -5,8 +5,8 @@
 
 use super::answer::Answer;
 use super::http::{Reply, Transport};
+use super::unpack::unpack;
 use crate::block::Block;
-use crate::compress::decompress;
 use crate::encode::{encode_lines, Form, MAX_LINE_BYTES};
 use std::fs::File;
 use std::io::{stdout, ErrorKind, Result, Write};
@@ -14,8 +14,6 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Largest block that is unpacked, in bytes; guards against a damaged body.
-const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 /// Longest wait for a reader in one attempt, so that the sender can be told to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause between two looks at an output that takes nothing and does not block.
@@ -90,7 +88,7 @@ impl StreamTransport {
     }
 
     fn attempt(&self, block: &Block) -> Answer {
-        let request = match decompress(block.codec, &block.body, block.raw_bytes.max(LIMIT_BYTES)) {
+        let request = match unpack(block) {
             Ok(request) => request,
             Err(error) => {
                 return Answer::Rejected { cause: format!("the block cannot be unpacked: {error}") }

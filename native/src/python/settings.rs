@@ -6,10 +6,13 @@ use super::process_settings;
 use super::values::ValueLimits;
 use crate::block::Codec;
 use crate::console::{ConsoleSettings, Style};
+use crate::encode::Form;
+use crate::export::file::{FileSettings, Fsync};
 use crate::redact::Policy;
 use crate::rules::{Levels, Rule, Rules};
 use crate::settings::{
-    BufferSettings, ExporterKind, ExporterSettings, OtlpSettings, Overflow, RetrySettings, Settings,
+    BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,
+    Settings,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -63,10 +66,35 @@ fn exporters(list: &Bound<'_, PyList>) -> PyResult<Vec<ExporterSettings>> {
 fn exporter(dict: &Bound<'_, PyDict>) -> PyResult<ExporterSettings> {
     let kind = match required::<String>(dict, "kind")?.as_str() {
         "otlp_http" => ExporterKind::OtlpHttp(Box::new(otlp_settings(dict)?)),
+        "file" => ExporterKind::File(Box::new(file_settings(dict)?)),
+        "stream" => ExporterKind::Stream(form(dict)?),
         "python" => ExporterKind::Python { codec: codec(dict)? },
         other => return Err(unknown("kind of exporter", other)),
     };
     Ok(ExporterSettings { name: required(dict, "name")?, kind })
+}
+
+fn file_settings(dict: &Bound<'_, PyDict>) -> PyResult<FileSettings> {
+    Ok(FileSettings {
+        path: required(dict, "path")?,
+        form: form(dict)?,
+        max_bytes: required(dict, "max_bytes")?,
+        max_age: required::<Option<u64>>(dict, "max_age_seconds")?.map(Duration::from_secs),
+        compress_rotated: required(dict, "compress_rotated")?,
+        keep_files: required(dict, "keep_files")?,
+        keep_age: required::<Option<u64>>(dict, "keep_seconds")?.map(Duration::from_secs),
+        fsync: match required::<String>(dict, "fsync")?.as_str() {
+            "never" => Fsync::Never,
+            "rotation" => Fsync::Rotation,
+            "always" => Fsync::Always,
+            other => return Err(unknown("fsync", other)),
+        },
+    })
+}
+
+fn form(dict: &Bound<'_, PyDict>) -> PyResult<Form> {
+    let name: String = required(dict, "form")?;
+    Form::from_name(&name).ok_or_else(|| unknown("form", &name))
 }
 
 fn codec(dict: &Bound<'_, PyDict>) -> PyResult<Codec> {
@@ -98,6 +126,11 @@ fn buffer(dict: &Bound<'_, PyDict>) -> PyResult<BufferSettings> {
 
 fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
     Ok(OtlpSettings {
+        protocol: match required::<String>(dict, "protocol")?.as_str() {
+            "http/protobuf" => HttpProtocol::Protobuf,
+            "http/json" => HttpProtocol::Json,
+            other => return Err(unknown("protocol", other)),
+        },
         endpoint: required(dict, "endpoint")?,
         headers: required(dict, "headers")?,
         timeout: required::<Option<u64>>(dict, "timeout_millis")?.map(millis),

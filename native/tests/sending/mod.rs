@@ -3,7 +3,7 @@
 
 use fapilog_native::block::{Block, Codec};
 use fapilog_native::compress::{decompress, Compressor};
-use fapilog_native::settings::{OtlpSettings, RetrySettings};
+use fapilog_native::settings::{HttpProtocol, OtlpSettings, RetrySettings};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{any_value, AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
@@ -85,6 +85,7 @@ pub fn retry_settings() -> RetrySettings {
 
 pub fn otlp_settings(endpoint: &str) -> OtlpSettings {
     OtlpSettings {
+        protocol: HttpProtocol::Protobuf,
         endpoint: endpoint.to_owned(),
         headers: vec![("x-tenant".into(), "blue".into())],
         timeout: Some(Duration::from_secs(10)),

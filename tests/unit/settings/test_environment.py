@@ -79,6 +79,14 @@ EXAMPLES = {
     "FAPILOG_OTLP_RETRY_MAX_BACKOFF_MILLIS": ("2000", 2_000),
     "FAPILOG_OTLP_RETRY_MAX_RETRY_AFTER_MILLIS": ("0", 0),
     "FAPILOG_OTLP_RETRY_MAX_ELAPSED_MILLIS": ("60000", 60_000),
+    "FAPILOG_FILE_PATH": ("/var/log/app.jsonl", "/var/log/app.jsonl"),
+    "FAPILOG_FILE_FORM": ("LOGFMT", "logfmt"),
+    "FAPILOG_FILE_MAX_BYTES": ("1", 1),
+    "FAPILOG_FILE_MAX_AGE_SECONDS": ("86400", 86_400),
+    "FAPILOG_FILE_COMPRESS_ROTATED": ("false", False),
+    "FAPILOG_FILE_KEEP_FILES": ("0", 0),
+    "FAPILOG_FILE_KEEP_SECONDS": ("60", 60),
+    "FAPILOG_FILE_FSYNC": ("rotation", "rotation"),
     "FAPILOG_WEBHOOK_URL": ("https://h/services/T0?k=1", "https://h/***"),
     "FAPILOG_WEBHOOK_FORM": ("JSON", "json"),
     "FAPILOG_WEBHOOK_SECRET": ("s", "***"),
@@ -288,11 +296,6 @@ def test_wrong_headers_are_an_error_that_does_not_show_them(load):
         ({"FAPILOG_COMPLIANCE": "pci-dss"}, "set FAPILOG_COMPLIANCE to nothing: leave it out"),
         ({"FAPILOG_SPOOL_DIRECTORY": "/var/spool"}, "set FAPILOG_SPOOL_DIRECTORY to nothing: leave it out"),
         ({"FAPILOG_REDACTION": "scan"}, "set FAPILOG_REDACTION to keys"),
-        (
-            {"OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/json"},
-            "set OTEL_EXPORTER_OTLP_LOGS_PROTOCOL to http/protobuf or grpc"
-            " (for logs alone: OTEL_EXPORTER_OTLP_LOGS_PROTOCOL)",
-        ),
     ],
 )
 def test_what_comes_with_a_later_version_says_so(environ, remedy, load):

@@ -185,7 +185,7 @@ def test_requests_on_one_connection_count_as_one_connection(receiver: OtlpReceiv
         (b"", "/v1/logs", {"Content-Length": "many"}, 411),
         (b"", "/v1/logs", {"Content-Length": "99999999999"}, 413),
         (gzip.compress(bytes(65 * 1024 * 1024)), "/v1/logs", {"Content-Encoding": "gzip"}, 413),
-        (b"{}", "/v1/logs", {"Content-Type": "application/json"}, 415),
+        (b"{}", "/v1/logs", {"Content-Type": "text/json"}, 415),
         (b"", "/v1/logs", {"Content-Encoding": "br"}, 415),
     ],
     ids=lambda value: str(value)[:24] if isinstance(value, int | str) else None,

@@ -16,16 +16,13 @@ mod rotate;
 
 use super::answer::Answer;
 use super::http::{Reply, Transport, TransportError};
+use super::unpack::unpack;
 use crate::block::Block;
-use crate::compress::decompress;
 use crate::encode::{encode_lines, Form, MAX_LINE_BYTES};
 use append::Appender;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-
-/// Largest block that is unpacked, in bytes; guards against a damaged body.
-const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
 /// When written bytes are forced to the disk, beyond what the operating system does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +76,7 @@ impl FileTransport {
     }
 
     fn lines(&self, block: &Block) -> std::io::Result<String> {
-        let request = decompress(block.codec, &block.body, block.raw_bytes.max(LIMIT_BYTES))?;
+        let request = unpack(block)?;
         let mut text = String::new();
         encode_lines(&request, self.settings.form, MAX_LINE_BYTES, &mut text);
         Ok(text)
