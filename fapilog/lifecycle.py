@@ -108,6 +108,11 @@ def _at_exit() -> None:
         print(f"fapilog: {provider.ledger()}", file=sys.stderr)
 
 
+def _at_child_exit() -> None:
+    _ask_sources()
+    _at_exit()
+
+
 def _at_normal_exit() -> None:
     _ask_sources()
     _native.begin_exit()
@@ -191,7 +196,7 @@ def _flush_at_multiprocessing_exit() -> None:
     util = sys.modules.get("multiprocessing.util")
     process = sys.modules.get("multiprocessing.process")
     if util is not None and process is not None and process.parent_process() is not None:
-        util.Finalize(None, finish_all, exitpriority=100)
+        util.Finalize(None, _at_child_exit, exitpriority=100)
 
 
 class _Anchor:
@@ -207,7 +212,7 @@ def _after_fork_in_child() -> None:
     # The child's multiprocessing bootstrap clears its finalizers and then runs these hooks.
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.register_after_fork(_anchor, lambda _: util.Finalize(None, finish_all, exitpriority=100))
+        util.register_after_fork(_anchor, lambda _: util.Finalize(None, _at_child_exit, exitpriority=100))
 
 
 atexit.register(_at_normal_exit)

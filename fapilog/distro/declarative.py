@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, Resource, ServiceIn
 from fapilog import otel_private, resource_detector, telemetry
 from fapilog.errors import ConfigurationError, MissingDependencyError, OffendingSetting, Problem
 from fapilog.otel.provider import LoggerProvider
+from fapilog.otel.span_events import EventToSpanEventBridge
 from fapilog.settings import Settings
-from fapilog.settings.declarative import translate
+from fapilog.settings.declarative import header_mapping, translate
 from fapilog.settings.otel_file import read
+from fapilog.settings.types import LOGS_EXPORTER_GROUP
 
 _VARIABLE = "OTEL_CONFIG_FILE"
 # Instrumentations that bridge `logging`: our own bridge is in place, and two would deliver each record twice.
@@ -38,13 +41,21 @@ def configure(path: str) -> telemetry.Telemetry:
     """
     config = _load(path)
     declared = translate(read(Path(path), os.environ), Settings)
+    by_name = [name for name, _, _ in declared.plugins]
+    if by_name:
+        ours = tuple(name for name in declared.values["exporters"] if name not in by_name)
+        declared.values["exporters"] = ours or ("none",)
     settings = Settings.declared(declared)
+    built = [
+        _build(name, options, declared.document.origin(*keys)) for name, options, keys in declared.plugins
+    ]
     _complete(config)
     wants_logs, config.logger_provider = config.logger_provider is not None, None
     _configure_sdk(config)
-    provider = LoggerProvider(
-        _resource(config), settings=settings, exporters=telemetry.chosen_exporters(settings)
-    )
+    exporters = [*telemetry.chosen_exporters(settings), *built]
+    provider = LoggerProvider(_resource(config), settings=settings, exporters=exporters)
+    if declared.bridges_events:
+        provider.add_log_record_processor(EventToSpanEventBridge())
     if wants_logs and not settings.disabled:
         otel_private.install_logger_provider(provider)
     return telemetry.adopt(provider)
@@ -67,6 +78,38 @@ def _configure_sdk(config: Any) -> None:
     from opentelemetry import configuration  # noqa: PLC0415 - optional
 
     configuration.configure_sdk(config)
+
+
+def _build(name: str, options: Mapping[str, Any], origin: str) -> Any:
+    """Make an exporter that is not ours, with the options of the file."""
+    try:
+        if name == "otlp_http":
+            return _stock_otlp(options)
+        [point] = entry_points(group=LOGS_EXPORTER_GROUP, name=name)
+        return point.load()(**options)
+    except Exception as error:
+        remedy = "install the package that registers it, and give it the options that it takes"
+        what = f"the exporter {name} cannot be made: {type(error).__name__}: {error}"
+        offender = OffendingSetting("exporter", name, origin, remedy)
+        raise ConfigurationError([Problem("exporter-invalid", what, (offender,), remedy)]) from error
+
+
+def _stock_otlp(options: Mapping[str, Any]) -> Any:
+    """OpenTelemetry's own exporter, for a second endpoint: the native one serves the first."""
+    from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415 - rarely wanted
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415
+
+    tls = options.get("tls") or {}
+    timeout = options.get("timeout")
+    return OTLPLogExporter(
+        endpoint=options.get("endpoint"),
+        headers=header_mapping(options),
+        timeout=None if timeout is None else timeout / 1_000,
+        compression=Compression(options.get("compression") or "none"),
+        certificate_file=tls.get("ca_file"),
+        client_key_file=tls.get("key_file"),
+        client_certificate_file=tls.get("cert_file"),
+    )
 
 
 def _complete(config: Any) -> None:

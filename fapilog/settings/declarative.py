@@ -7,6 +7,7 @@ the mapping below an exporter or processor `fapilog` wins over both. Other secti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ _LIMITS = {
 }
 _OTLP = {"endpoint": "otlp.endpoint", "compression": "otlp.compression", "timeout": "otlp.timeout_millis"}
 _TLS = {
+    "insecure": "otlp.insecure",
     "ca_file": "otlp.certificate",
     "key_file": "otlp.client_key",
     "cert_file": "otlp.client_certificate",
@@ -177,8 +179,8 @@ def _exporter(
         return _ours(declared, settings, given, keys)
     if name == "console":
         return ["console"]
-    if name == "otlp_http":
-        return _otlp(declared, given, keys)
+    if name in ("otlp_http", "otlp_grpc"):
+        return _otlp(declared, name, given, keys)
     declared.plugins.append((name, given, keys))
     return [name]
 
@@ -190,23 +192,38 @@ def _ours(declared: Declared, settings: type[BaseModel], given: Mapping[str, Any
     return list(named) if isinstance(named, list) else list(parse.names(str(named)))
 
 
-def _otlp(declared: Declared, given: Mapping[str, Any], keys: Keys) -> list[str]:
+def _otlp(declared: Declared, name: str, given: Mapping[str, Any], keys: Keys) -> list[str]:
+    if declared.has_otlp and name == "otlp_grpc":
+        remedy = "let a collector send to the second place, or write it as otlp_http"
+        declared.refuse("there is an OTLP exporter already; a second one cannot be grpc", keys, remedy)
+        return []
     if declared.has_otlp:
         # One native exporter; another one is built by its name.
-        declared.plugins.append(("otlp_http", given, keys))
-        return ["otlp_http"]
+        declared.plugins.append((name, given, keys))
+        return [name]
     declared.has_otlp = True
+    if name == "otlp_grpc":
+        declared.put("otlp.protocol", "grpc", keys)
     declared.put_known(_OTLP, given, keys)
     declared.put_known(_TLS, _mapping(given.get("tls")), (*keys, "tls"))
     if given.get("encoding") == "json":
         declared.put("otlp.protocol", "http/json", (*keys, "encoding"))
-    headers = declared.pairs(given.get("headers_list"), (*keys, "headers_list"))
-    for pair in _items(given.get("headers")):
-        if _mapping(pair).get("value") is not None:
-            headers[str(pair["name"])] = str(pair["value"])
+    declared.pairs(given.get("headers_list"), (*keys, "headers_list"))  # notes what is wrong with it
+    headers = header_mapping(given)
     if headers:
         declared.put("otlp.headers", headers, (*keys, "headers" if given.get("headers") else "headers_list"))
     return ["otlp"]
+
+
+def header_mapping(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of an OTLP section; an entry of `headers` wins over `headers_list`."""
+    headers: dict[str, str] = {}
+    with suppress(ValueError):
+        headers |= parse.baggage(str(given.get("headers_list") or ""))
+    for pair in _items(given.get("headers")):
+        if _mapping(pair).get("value") is not None:
+            headers[str(pair.get("name"))] = str(pair["value"])
+    return headers
 
 
 def _rules(configurator: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

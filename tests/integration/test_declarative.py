@@ -90,6 +90,35 @@ def test_limits_secrets_and_the_resource_of_the_file_are_in_the_records(
     assert spans == set(record.resource) >= {"service.instance.id"}
 
 
+def test_further_exporters_are_built_with_their_options_and_served_by_our_pipeline(
+    receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    named = "headers: [{name: x-name, value: second}]"
+    with OtlpReceiver() as second:
+        lines = [
+            NATIVE["otlp_http"],
+            f"batch: {{exporter: {{otlp_http: {{endpoint: {second.logs_endpoint}, {named}}}}}}}",
+            f"batch: {{exporter: {{otlp_proto_http: {{endpoint: {second.logs_endpoint}}}}}}}",
+            "event_to_span_event_bridge/development: {}",
+        ]
+        status, _, err = declared(receiver, tmp_path, FILE.replace("PROCESSOR", "\n    - ".join(lines)))
+        assert (status, err) == (0, LAST_RESORT)
+        expected = ["ours", "careful error", "sampled", "legacy", "ours", "api"]
+        assert bodies(receiver) == expected
+        names = [request.headers.get("x-name") for request in second.requests]
+        assert sorted(names, key=str) == [None, "second"]
+        assert sorted(record.body for record in second.log_records) == sorted(expected * 2)
+
+
+def test_an_exporter_that_cannot_be_built_is_named_with_its_place(
+    receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    text = FILE.replace("PROCESSOR", "batch: {exporter: {unheard_of: {key: value}}}")
+    status, _, err = declared(receiver, tmp_path, text, "what_is_installed")
+    assert status == 0
+    assert re.search(r"otel\.yaml:\d+ \(logger_provider\.processors\[0\]\.batch\.exporter\.unheard_of\)", err)
+
+
 def test_a_disabled_file_sets_up_nothing(receiver: OtlpReceiver, tmp_path: Path) -> None:
     text = FILE.replace("PROCESSOR", NATIVE["otlp_http"]) + "disabled: true\n"
     status, found, err = declared(receiver, tmp_path, text)

@@ -86,6 +86,54 @@ def test_a_wrong_setting_leaves_the_application_running_and_is_shown(receiver: O
     assert "buffer.overflow = 'drop'   from FAPILOG_OVERFLOW" in err
 
 
+# Processes
+
+
+def spans(receiver: OtlpReceiver) -> dict[str, str]:
+    """The names of the spans that arrived, by their ids."""
+    return {
+        span.span_id.hex(): span.name
+        for request in receiver.requests
+        if request.path == "/v1/traces"
+        for resource in request.message.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    }
+
+
+def each_number_once(receiver: OtlpReceiver, numbers: int, processes: int) -> None:
+    """Asserts that parent and children delivered everything once, each process under its own id."""
+    arrived = Counter(
+        (record.body, record.attributes["number"])
+        for record in receiver.log_records
+        if "number" in record.attributes
+    )
+    expected = [(body, number) for body in ("number", "legacy") for number in range(numbers)]
+    assert arrived == Counter(expected)
+    rest = sorted(record.body for record in receiver.log_records if "number" not in record.attributes)
+    assert rest == ["after", "before"]
+    assert len({record.resource["service.instance.id"] for record in receiver.log_records}) == processes
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_children_of_multiprocessing_deliver_everything_once(receiver: OtlpReceiver, method: str) -> None:
+    status, found, err = run("children", receiver, {"method": method})
+    assert (status, found, err) == (0, {"statuses": [0, 0, 0]}, "")
+    instances = {record.resource["service.instance.id"] for record in receiver.log_records}
+    # The pool has two processes; one of them may have taken both of its jobs.
+    each_number_once(receiver, 50, len(instances))
+    assert len(instances) in (5, 6)
+    assert Counter(spans(receiver).values()) == {"work": 5}
+
+
+def test_forked_children_deliver_everything_once_with_their_spans(receiver: OtlpReceiver) -> None:
+    status, found, err = run("forks", receiver)
+    assert (status, found, err) == (0, {"statuses": [7, 7, 7]}, "")
+    each_number_once(receiver, 30, 4)
+    assert Counter(spans(receiver).values()) == {"parent": 1, "work": 3}
+    assert {record.span_id for record in receiver.log_records} - {""} == set(spans(receiver))
+
+
 # The traps, by their numbers in docs/how-to/zero_code.md
 
 

@@ -146,7 +146,7 @@ def test_a_multiprocessing_child_flushes_in_its_own_finalizer(monkeypatch, child
     monkeypatch.setitem(sys.modules, "multiprocessing.util", util)
     monkeypatch.setitem(sys.modules, "multiprocessing.process", process)
     lifecycle.register(Provider())
-    wanted = [((None, lifecycle.finish_all), {"exitpriority": 100})]
+    wanted = [((None, lifecycle._at_child_exit), {"exitpriority": 100})]
     assert made == (wanted if child else [])
 
 
@@ -160,7 +160,7 @@ def test_a_forked_child_registers_its_finalizer_once_multiprocessing_has_cleared
     lifecycle._after_fork_in_child()
     [(anchor, hook)] = hooks
     hook(anchor)
-    assert made == [((None, lifecycle.finish_all), {"exitpriority": 100})]
+    assert made == [((None, lifecycle._at_child_exit), {"exitpriority": 100})]
     monkeypatch.delitem(sys.modules, "multiprocessing.util")
     lifecycle._after_fork_in_child()
     assert len(hooks) == 1

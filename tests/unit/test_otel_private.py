@@ -1,5 +1,7 @@
 """Every private name of OpenTelemetry is checked before use and has a public fallback."""
 
+import os
+import sys
 from contextvars import ContextVar
 from types import SimpleNamespace
 
@@ -126,3 +128,77 @@ def test_when_the_private_names_are_gone_the_public_setter_has_the_last_word(mon
         otel_private.install_tracer_provider(Tracers())
     assert trace.get_tracer_provider() is first
     assert "not allowed" in caplog.text
+
+
+# The distribution
+
+
+def stock(*names: str, monkeypatch):
+    """The SDK's configurator without some of its private names."""
+    from opentelemetry.sdk import _configuration
+
+    for name in names:
+        monkeypatch.delattr(_configuration, name)
+    return _configuration
+
+
+@pytest.mark.parametrize("name", ["_initialize_components", "LoggerProvider"])
+def test_a_configurator_that_moved_is_not_called(monkeypatch, name):
+    stock(name, monkeypatch=monkeypatch)
+    assert otel_private.initialize_sdk(pytest.fail, auto_instrumentation_version="1") is False
+
+
+def test_a_configurator_that_takes_other_arguments_is_not_called(monkeypatch):
+    module = stock(monkeypatch=monkeypatch)
+    monkeypatch.setattr(module, "_initialize_components", lambda resource: pytest.fail("called"))
+    assert otel_private.initialize_sdk(pytest.fail, auto_instrumentation_version="1") is False
+
+
+@pytest.mark.parametrize("value", [None, "otlp"])
+def test_the_configurator_gets_our_provider_and_no_exporters_of_logs(monkeypatch, value):
+    module = stock(monkeypatch=monkeypatch)
+    original, made = module.LoggerProvider, []
+    if value is None:
+        monkeypatch.delenv("OTEL_LOGS_EXPORTER", raising=False)
+    else:
+        monkeypatch.setenv("OTEL_LOGS_EXPORTER", value)
+
+    def initialize(version: str) -> None:
+        made.append((version, module.LoggerProvider(), os.environ["OTEL_LOGS_EXPORTER"]))
+        raise RuntimeError("and it fails")
+
+    monkeypatch.setattr(module, "_initialize_components", initialize)
+    with pytest.raises(RuntimeError, match="and it fails"):
+        otel_private.initialize_sdk(lambda: "ours", version="1")
+    assert made == [("1", "ours", "none")]
+    assert (module.LoggerProvider, os.environ.get("OTEL_LOGS_EXPORTER")) == (original, value)
+
+
+@pytest.mark.parametrize("provider", [SimpleNamespace(), SimpleNamespace(_atexit_handler=None)])
+def test_a_provider_without_an_exit_handler_stays_as_it_is(provider):
+    before = vars(provider).copy()
+    otel_private.forget_exit_handler(provider)
+    assert vars(provider) == before
+
+
+def test_an_exit_handler_is_forgotten(monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(otel_private.atexit, "unregister", forgotten.append)
+    provider = SimpleNamespace(_atexit_handler=print)
+    otel_private.forget_exit_handler(provider)
+    assert (forgotten, provider._atexit_handler) == ([print], None)
+
+
+def test_a_resource_without_the_private_reader_has_the_attributes_of_its_section(monkeypatch):
+    monkeypatch.setitem(sys.modules, "opentelemetry.configuration._resource", None)
+    named = [SimpleNamespace(name="shard", value=7), SimpleNamespace(name="unset", value=None)]
+    attributes = otel_private.declared_resource(SimpleNamespace(attributes=named)).attributes
+    assert (attributes["shard"], "unset" in attributes) == (7, False)
+
+
+def test_a_logger_config_is_the_sdk_s_or_reads_the_same(monkeypatch):
+    from opentelemetry.sdk._logs import _internal
+
+    assert otel_private.logger_config(otel_private.new_logger_config(False)) == (False, 0, False)
+    monkeypatch.delattr(_internal, "_LoggerConfig")
+    assert otel_private.logger_config(otel_private.new_logger_config(False)) == (False, 0, False)

@@ -3,6 +3,7 @@
 import json
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -40,6 +41,44 @@ def helpers_of_multiprocessing() -> dict[str, Any]:
     tracker = resource_tracker._resource_tracker
     loaded = "_native.abi3" in Path(f"/proc/{tracker._pid}/maps").read_text()
     return {"status": child.exitcode, "the tracker loaded fapilog": loaded}
+
+
+def children(method: str) -> dict[str, Any]:
+    fapilog.get_logger("ours").info("before")
+    context = multiprocessing.get_context(method)
+    started = [context.Process(target=log_numbers, args=(number * 10,)) for number in range(3)]
+    for child in started:
+        child.start()
+    for child in started:
+        child.join()
+    with context.Pool(2) as pool:
+        pool.map(log_numbers, [30, 40], chunksize=1)
+        pool.close()
+        pool.join()
+    fapilog.get_logger("ours").info("after")
+    return {"statuses": [child.exitcode for child in started]}
+
+
+def forks() -> dict[str, Any]:
+    with trace.get_tracer("t").start_as_current_span("parent"):
+        fapilog.get_logger("ours").info("before")
+    pids = []
+    for number in range(3):
+        pid = os.fork()
+        if pid == 0:
+            log_numbers(number * 10)
+            sys.exit(7)
+        pids.append(pid)
+    statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+    fapilog.get_logger("ours").info("after")
+    return {"statuses": statuses}
+
+
+def log_numbers(start: int) -> None:
+    with trace.get_tracer("t").start_as_current_span("work"):
+        for number in range(start, start + 10):
+            fapilog.get_logger("ours").info("number", number=number)
+            logging.getLogger("legacy").info("legacy", extra={"number": number})
 
 
 def log_in_child() -> None:
