@@ -537,10 +537,10 @@ def decode_record(
 ) -> tuple[int, int, int, str, Any, dict[str, Any], int, int, int, int, str]:
     """Read one encoded `LogRecord`.
 
-    Strings, truth values, integers, floats and bytes are themselves; arrays are tuples, as the SDK of
-    OpenTelemetry holds them; maps are dicts, of a repeated key with the first value; no value is None. Text
-    that is not UTF-8 is bytes. Never raises for damaged bytes: a message is read up to its first malformed
-    field. Containers nested deeper than 64 are None.
+    Strings, truth values, integers, floats and bytes are themselves; arrays are tuples in attributes and
+    lists in a body, as the SDK of OpenTelemetry holds them; maps are dicts, of a repeated key with the first
+    value; no value is None. Text that is not UTF-8 is bytes. Never raises for damaged bytes: a message is
+    read up to its first malformed field. Containers nested deeper than 64 are None.
 
     Returns:
         (time_unix_nano, observed_time_unix_nano, severity_number, severity_text, body, attributes,

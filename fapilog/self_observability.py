@@ -35,15 +35,15 @@ _ERROR_TYPES = {"expired": "timeout", "shutdown": "already_shutdown"}
 
 
 class Observed(Protocol):
-    """What is read of a provider: `fapilog.LoggerProvider` is one."""
+    """What is read of a provider: `LoggerProvider` and `FapilogLogRecordProcessor` of fapilog."""
 
     @property
     def settings(self) -> Any:
         """`fapilog.Settings`."""
 
     @property
-    def pipeline(self) -> Any:
-        """The native pipeline."""
+    def outlet(self) -> Any:
+        """`fapilog.otel.outlet.Outlet`: what the native stages did, and the memory that they hold."""
 
     @property
     def timings(self) -> Timings:
@@ -129,7 +129,7 @@ def observe(provider: Observed, meter_provider: MeterProvider) -> None:
     the process. The provider is held weakly. One observer per provider: durations are handed out once.
 
     Args:
-        provider: A `fapilog.LoggerProvider`.
+        provider: A `fapilog.LoggerProvider` or `fapilog.FapilogLogRecordProcessor`.
         meter_provider: The SDK's with any reader (OTLP, Prometheus, console), or another one.
 
     Example:
@@ -191,7 +191,7 @@ class _Observer:
         return observe_now
 
     def _record(self, snapshot: _Snapshot) -> None:
-        for name, stats in snapshot.native["exporters"].items():
+        for name, stats in snapshot.exporters:
             for seconds, status, error_type, _records in stats["operations"]:
                 attributes = dict(snapshot.components[name])
                 if error_type:
@@ -207,8 +207,9 @@ class _Snapshot:
     def __init__(self, provider: Observed) -> None:
         self.settings = provider.settings
         self.ledger = provider.ledger()
-        self.native: Mapping[str, Any] = provider.pipeline.exporter_stats()
-        self.buffer_bytes: int = provider.pipeline.pressure()[0]
+        self.native: Mapping[str, Any] = provider.outlet.stats()
+        self.buffer_bytes: int = provider.outlet.buffer_bytes()
+        self.exporters = self.native.get("exporters", {}).items()
         self.timings = provider.timings
         self.components = {name: self._component(name) for name in self.ledger.exporters}
 
@@ -258,7 +259,7 @@ def _passed(side: ExporterLedger) -> int:
 
 
 def _in_flight(now: _Snapshot) -> _Readings:
-    for name, stats in now.native["exporters"].items():
+    for name, stats in now.exporters:
         yield stats["in_flight_records"], now.components[name]
 
 
@@ -301,13 +302,14 @@ def _buffer_limit(now: _Snapshot) -> _Readings:
 
 
 def _memory(now: _Snapshot) -> _Readings:
-    for kind, held in now.native["memory"].items():
+    for kind, held in now.native.get("memory", {}).items():
         yield held, {"fapilog.memory.kind": kind.removesuffix("_bytes")}
 
 
 def _stage_time(now: _Snapshot) -> _Readings:
-    yield now.native["seal"]["nanos"] / 1e9, {"fapilog.stage": "seal"}
-    for name, stats in now.native["exporters"].items():
+    if "seal" in now.native:
+        yield now.native["seal"]["nanos"] / 1e9, {"fapilog.stage": "seal"}
+    for name, stats in now.exporters:
         yield stats["send_nanos"] / 1e9, {"fapilog.stage": "export", "fapilog.exporter": name}
 
 

@@ -6,6 +6,7 @@ well: `otel_adapter` makes it one of these.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -92,7 +93,11 @@ AnyExporter = str | Exporter | NativeExporter | LogRecordExporter
 
 def is_exporter(candidate: Any) -> bool:
     """Tell whether an object is an exporter of ours: it has `export_batch`; a class is not one."""
-    return not isinstance(candidate, type) and callable(getattr(candidate, "export_batch", None))
+    method = getattr(candidate, "export_batch", None)
+    if isinstance(candidate, type) or not callable(method):
+        return False
+    # What answers to any name, as a test's mock does, is an OpenTelemetry exporter if it has `export` too.
+    return inspect.iscoroutinefunction(method) or not callable(getattr(candidate, "export", None))
 
 
 def is_otel_exporter(candidate: Any) -> bool:

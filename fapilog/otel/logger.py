@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry._logs import Logger as ApiLogger
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog import _native
@@ -40,6 +41,11 @@ class OtelLogger(ApiLogger):
         # Found before the method of the class: Python code between the call and native capture costs more
         # than the whole record does.
         self.emit = self._native.emit_api  # type: ignore[method-assign]
+
+    @property
+    def resource(self) -> Resource:
+        """The resource of the provider, as it is now."""
+        return self._chain.resource
 
     def emit(  # noqa: PLR0913 - the OpenTelemetry API's signature
         self,

@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
@@ -140,6 +140,14 @@ class Outlet:
         console = self._chosen.console
         return ledger.total(ledger.from_native(each.ledger(), console=console) for each in self.pipelines)
 
+    def stats(self) -> dict[str, Any]:
+        """Return what the stages behind the caller did, summed over the pipelines (`_native.Pipeline`)."""
+        return reduce(_sum, [each.exporter_stats() for each in self.pipelines], dict[str, Any]())
+
+    def buffer_bytes(self) -> int:
+        """Return the memory of queued records, in bytes."""
+        return sum(each.pressure()[0] for each in self.pipelines)
+
     def _make_delivery(self, batch_processors: Sequence[Any]) -> Delivery | None:
         if not self._chosen.python and not batch_processors:
             return None
@@ -167,6 +175,14 @@ def _tell(code: str, message: str, about: str) -> None:
     """Stderr once a minute, and the application's `on_error`."""
     say(code, message, about)
     on_notice(code, message)
+
+
+def _sum(one: Any, other: Any) -> Any:
+    """Two nested dicts of numbers and lists as one; a key that only one has is kept."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        both = {key: _sum(one[key], other[key]) for key in one.keys() & other.keys()}
+        return {**one, **other, **both}
+    return one + other
 
 
 def _all(results: Iterable[bool]) -> bool:

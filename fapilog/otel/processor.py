@@ -13,15 +13,18 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from fapilog import _native, ledger, lifecycle
+from fapilog import _native, ledger, lifecycle, self_observability
 from fapilog.diagnostics import is_delivering, say
+from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog.exporters.base import AnyExporter
 from fapilog.otel.outlet import Outlet
 from fapilog.settings import Settings
+from fapilog.timings import Timings
 from fapilog.values import valid_text
 
 # Scopes whose loggers are remembered; beyond it, the memory is cleared.
@@ -43,6 +46,7 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         export_timeout_millis: Time for one call of the exporter (OTEL_BLRP_EXPORT_TIMEOUT, 30 000).
         max_export_batch_size: Records of one batch at most (OTEL_BLRP_MAX_EXPORT_BATCH_SIZE). Default: 512
             for an exporter that is passed; the native one takes as many as fit into `buffer.chunk_bytes`.
+        meter_provider: Takes the metrics of this processor if `self_observability` is set.
         settings: Everything else; its levels, and its `sequence` attribute, count only where they are set.
             Default: the environment.
         exporters: Several of them, by name or as objects, instead of `exporter`.
@@ -71,11 +75,12 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         max_queue_size: int | None = None,
         export_timeout_millis: float | None = None,
         max_export_batch_size: int | None = None,
+        meter_provider: MeterProvider | None = None,
         settings: Settings | None = None,
         exporters: Sequence[AnyExporter] | None = None,
     ) -> None:
         given = {
-            "buffer.schedule_delay_millis": _whole(schedule_delay_millis),
+            "buffer.schedule_delay_millis": _delay(schedule_delay_millis),
             "buffer.max_queue_records": max_queue_size,
             "buffer.export_timeout_millis": _whole(export_timeout_millis),
             "buffer.max_block_records": max_export_batch_size,
@@ -83,11 +88,14 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         self.settings = _settings(settings or Settings(), given, native=exporter is None)
         if exporters is None:
             exporters = ["otlp"] if exporter is None else [exporter]
-        self._outlet = Outlet(self.settings, exporters)
+        self.timings = Timings()
+        self.outlet = Outlet(self.settings, exporters, timings=self.timings)
         self._lock = threading.Lock()
         self._lanes: dict[int, tuple[Resource, _Lane]] = {}
         self._shut_down = False
         lifecycle.register(self)
+        if meter_provider is not None and self.settings.self_observability:
+            self_observability.observe(self, meter_provider)
 
     def on_emit(self, log_record: ReadWriteLogRecord | ReadableLogRecord) -> None:
         """Encode the record and put it into the buffer. Never raises, and never waits but for `overflow`."""
@@ -121,7 +129,7 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         Returns:
             False when the time ran out, or after `shutdown()`.
         """
-        return not self._shut_down and self._outlet.force_flush(timeout_millis)
+        return not self._shut_down and self.outlet.force_flush(timeout_millis)
 
     def shutdown(self, timeout_millis: int | None = None) -> None:
         """Drop later records, export what is there, shut the exporter down, end the threads.
@@ -131,15 +139,15 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         """
         self._shut_down = True
         limit = self.settings.buffer.shutdown_timeout_millis if timeout_millis is None else timeout_millis
-        self._outlet.shutdown(limit)
+        self.outlet.shutdown(limit)
 
     def finish(self) -> bool:
         """Flush at the end of the process, within the shutdown timeout."""
-        return self._shut_down or self._outlet.finish(self.settings.buffer.shutdown_timeout_millis)
+        return self._shut_down or self.outlet.finish(self.settings.buffer.shutdown_timeout_millis)
 
     def ledger(self) -> ledger.Ledger:
         """Return what became of every record so far."""
-        return self._outlet.ledger()
+        return self.outlet.ledger()
 
     def handle(self, resource: Resource) -> _native.PipelineHandle:
         """Return where loggers and bridges can put records of a resource, past the other provider."""
@@ -156,7 +164,7 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
     def _open(self, resource: Resource, key: int) -> tuple[Resource, _Lane]:
         # A provider may make an equal resource anew, as the SDK does after a fork.
         equal = [entry for entry in self._lanes.values() if entry[0] == resource]
-        lane = equal[0][1] if equal else _Lane(self._outlet.open(resource))
+        lane = equal[0][1] if equal else _Lane(self.outlet.open(resource))
         # Kept with its resource, so that no other one can get its id.
         self._lanes[key] = (resource, lane)
         return self._lanes[key]
@@ -216,6 +224,16 @@ def _settings(settings: Settings, given: dict[str, int | None], *, native: bool)
         queue = changes.get("buffer.max_queue_records", settings.buffer.max_queue_records)
         changes.setdefault("buffer.max_block_records", min(_EXPORT_BATCH_RECORDS, queue or _UNLIMITED))
     return settings.with_changes(**changes)
+
+
+def _delay(millis: float | None) -> int | None:
+    """The delay; the stock processor refuses 0, which would close a batch for every record."""
+    if millis is not None and millis < 1:
+        shown = OffendingSetting("schedule_delay_millis", str(millis), "argument", "give 1 or more")
+        raise ConfigurationError(
+            [Problem("setting-invalid", "a delay is shorter than 1 ms", (shown,), shown.remedy)]
+        )
+    return _whole(millis)
 
 
 def _whole(millis: float | None) -> int | None:

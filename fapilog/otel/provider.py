@@ -18,7 +18,7 @@ from opentelemetry.sdk._logs import LogRecordLimits, LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from fapilog import _native, ledger, lifecycle, otel_private
+from fapilog import _native, ledger, lifecycle, otel_private, self_observability
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import say
 from fapilog.exporters.base import AnyExporter
@@ -52,7 +52,8 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
             `settings.exporters`, else `otlp`.
         batch_processors: Async functions, or objects with `async def process(batch)`, that see every block
             before the exporters do (`docs/how-to/process_batches.md`).
-        meter_provider: As the SDK takes it.
+        meter_provider: Takes the metrics of this pipeline if `self_observability` is set. Default: none;
+            `configure_otel()` uses the one of the process.
         log_record_limits: Win over `settings.limits`.
 
     Raises:
@@ -90,7 +91,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         super().__init__(resource, False, meter_provider=meter_provider, log_record_limits=sdk_limits)
         self._pipeline = self._outlet.open(resource, described_in_children(self))
         self.handle = _native.PipelineHandle()
-        self.handle.attach(self._pipeline)
+        self.handle.attach(None if self.settings.disabled else self._pipeline)
         self._loggers: dict[Any, OtelLogger] = {}
         self._chain = ProcessorChain(resource, sdk_limits)
         self._flushing: BoundedCalls | None = None
@@ -99,6 +100,13 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
             self.add_log_record_processor(multi_log_record_processor)
         if shutdown_on_exit:
             lifecycle.register(self)
+        if meter_provider is not None and self.settings.self_observability:
+            self_observability.observe(self, meter_provider)
+
+    @property
+    def outlet(self) -> Outlet:
+        """Stages 5 to 7: pipelines and exporters."""
+        return self._outlet
 
     @property
     def pipeline(self) -> _native.Pipeline:

@@ -10,6 +10,7 @@
 
 use crate::backlog::Backlog;
 use crate::block::Block;
+use crate::chunk::{Chunk, SCOPE_MARK};
 use crate::ledger::{DropReason, Drops, Refusal, REFUSALS};
 use crate::record::{patch_sequence, Meta};
 use crate::redact::Redacted;
@@ -19,26 +20,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// First byte of a scope mark: field 15 as fixed32, which `ScopeLogs` never uses. Stripped at seal.
-pub const SCOPE_MARK: u8 = 0x7d;
 const SCOPE_MARK_BYTES: usize = 5;
 /// Emptied chunks kept warm, outside of the limit: a page's first touch costs ten times a copy into it.
 const WARM_CHUNKS: usize = 4;
 /// Fill ratio in percent, and the severity below which records are shed from there on.
 const FLOORS: [(usize, u8); 3] = [(95, 17), (90, 13), (75, 9)];
-
-/// Records of one chunk on their way to the sealer.
-#[derive(Debug, Default)]
-pub struct Chunk {
-    /// Scope marks and frames, in call order.
-    pub bytes: Vec<u8>,
-    /// Frames inside.
-    pub records: u64,
-    /// Of these, records that shedding must spare.
-    pub protected_records: u64,
-    /// Position among the chunks handed over, from 1.
-    number: u64,
-}
 
 /// What became of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +125,12 @@ impl Buffer {
                 return answer;
             }
         }
-        state.store(record, scope)
+        let stored = state.store(record, scope);
+        if state.space_records == 0 {
+            // A block that is full by its number of records goes at once, as the SDK's batches do.
+            self.hand_over(&mut state);
+        }
+        stored
     }
 
     /// Counts a record that the severity floor shed. It takes a number, so that the gap is visible.

@@ -30,6 +30,7 @@ pub mod scope_secrets;
 pub mod truncate;
 
 pub mod buffer;
+pub mod chunk;
 pub mod summaries;
 
 pub mod compress;

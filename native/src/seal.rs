@@ -4,7 +4,7 @@
 //! slices of the chunk, never copied or encoded again.
 
 use crate::block::{Block, Codec};
-use crate::buffer::{Chunk, SCOPE_MARK};
+use crate::chunk::{Chunk, SCOPE_MARK};
 use crate::compress::Compressor;
 use crate::record::tag;
 use crate::wire::{get_varint, put_varint, varint_len};

@@ -49,7 +49,7 @@ def test_a_processor_sees_every_field_redacted_with_scope_resource_limits_and_co
     record = seen.log_record
     assert (record.timestamp, record.observed_timestamp) == (1, NOW)
     assert (record.severity_number, record.severity_text) == (SeverityNumber.WARN, "careful")
-    assert record.body == {"url": "https://REDACTED:REDACTED@x/", "all": (1, None)}
+    assert record.body == {"url": "https://REDACTED:REDACTED@x/", "all": [1, None]}
     assert dict(record.attributes) == {"k": "long ", "password": "[REDACTED:secret]", "b": b"12345"}
     assert (record.event_name, record.exception) == ("e", None)
     assert (record.trace_id, record.span_id, record.trace_flags) == (0xA, 0xB, trace.TraceFlags(1))

@@ -17,13 +17,18 @@ def pytest_configure() -> None:
 
 def _provider() -> type:
     import fapilog
+    from fapilog.otel.logger import OtelLogger
 
     class LoggerProvider(fapilog.LoggerProvider):
         """Ours without exporters: upstream's provider has none before a processor is added."""
 
         def __init__(self, resource: Any = None, **options: Any) -> None:
-            super().__init__(resource, exporters=["none"], **options)
+            # Upstream records the location only on request, ours from WARN on.
+            settings = fapilog.Settings(capture_location="never")
+            super().__init__(resource, settings=settings, exporters=["none"], **options)
 
+    # What the tests look at besides public names.
+    OtelLogger._instrumentation_scope = property(lambda logger: logger.instrumentation_scope)
     return LoggerProvider
 
 
@@ -39,7 +44,30 @@ def _rebind_batch() -> None:
 
     import fapilog
 
-    public.BatchLogRecordProcessor = internal.BatchLogRecordProcessor = fapilog.FapilogLogRecordProcessor
+    class Worker:
+        """What upstream's tests reach through the private `_batch_processor`."""
+
+        def __init__(self, processor: Any) -> None:
+            self._processor = processor
+
+        def emit(self, record: Any) -> None:
+            self._processor.on_emit(record)
+
+        def shutdown(self, timeout_millis: int = 30_000) -> None:
+            self._processor.shutdown(timeout_millis)
+
+        @property
+        def _shutdown(self) -> bool:
+            return self._processor._shut_down
+
+    class BatchLogRecordProcessor(fapilog.FapilogLogRecordProcessor):
+        """Ours, with that door."""
+
+        @property
+        def _batch_processor(self) -> Worker:
+            return Worker(self)
+
+    public.BatchLogRecordProcessor = internal.BatchLogRecordProcessor = BatchLogRecordProcessor
 
 
 def _rebind_encoder() -> None:
@@ -47,11 +75,12 @@ def _rebind_encoder() -> None:
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
     import fapilog
+    from fapilog.batch import LogBatch
 
     provider = fapilog.LoggerProvider(exporters=["none"])
 
     def encode_logs(batch: Any) -> Any:
-        encoded = fapilog.LogBatch.from_records(batch, provider.pipeline).otlp_bytes()
+        encoded = LogBatch.from_records(batch, provider.pipeline).otlp_bytes()
         return ExportLogsServiceRequest.FromString(encoded)
 
     encoder.encode_logs = encode_logs

@@ -60,7 +60,7 @@ def _pytest(suite: suites.Suite, home: Path, *, stock: bool) -> dict[str, str]:
         "FAPILOG_UPSTREAM_SUITE": suite.name,
     }
     options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:fapilog", f"--junitxml={xml}"]
-    options += ["--import-mode=importlib", "--rootdir", str(home), "-c", os.devnull]
+    options += ["--timeout=40", "--import-mode=importlib", "--rootdir", str(home), "-c", os.devnull]
     plugin = [] if stock else ["-p", "tools.upstream.rebind"]
     command = [sys.executable, "-m", "pytest", *options, *plugin, *suite.files]
     done = subprocess.run(

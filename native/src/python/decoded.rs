@@ -12,14 +12,15 @@ use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 #[pyfunction]
 pub fn decode_record<'py>(py: Python<'py>, record: &[u8]) -> PyResult<Bound<'py, PyTuple>> {
     let view = RecordView::parse(record);
-    let body = view.body.map_or_else(|| Ok(py.None().into_bound(py)), |body| any(py, &body))?;
+    let body =
+        view.body.map_or_else(|| Ok(py.None().into_bound(py)), |body| any(py, &body, Arrays::Lists))?;
     (
         view.time_unix_nanos,
         view.observed_time_unix_nanos,
         view.severity_number,
         view.severity_text,
         body,
-        mapping(py, view.attributes)?,
+        mapping(py, view.attributes, Arrays::Tuples)?,
         view.dropped_attributes_count,
         view.trace_id.map_or(0, |id| u128::from_be_bytes(*id)),
         view.span_id.map_or(0, |id| u64::from_be_bytes(*id)),
@@ -45,7 +46,7 @@ fn resource_logs<'py>(py: Python<'py>, resource: &ResourceLogsView<'_>) -> PyRes
     for scope in resource.scopes() {
         scopes.append(scope_logs(py, &scope)?)?;
     }
-    (mapping(py, resource.attributes)?, resource.schema_url, scopes).into_pyobject(py)
+    (mapping(py, resource.attributes, Arrays::Tuples)?, resource.schema_url, scopes).into_pyobject(py)
 }
 
 fn scope_logs<'py>(py: Python<'py>, scope: &ScopeLogsView<'_>) -> PyResult<Bound<'py, PyTuple>> {
@@ -53,12 +54,20 @@ fn scope_logs<'py>(py: Python<'py>, scope: &ScopeLogsView<'_>) -> PyResult<Bound
     for record in scope.records() {
         records.append(decode_record(py, record)?)?;
     }
-    let identity = (scope.name, scope.version, scope.schema_url, mapping(py, scope.attributes)?);
+    let identity =
+        (scope.name, scope.version, scope.schema_url, mapping(py, scope.attributes, Arrays::Tuples)?);
     (identity, records).into_pyobject(py)
 }
 
-/// A value as OpenTelemetry's SDK holds it: arrays are tuples, maps are dicts, no value is `None`.
-fn any<'py>(py: Python<'py>, value: &AnyView<'_>) -> PyResult<Bound<'py, PyAny>> {
+/// What an array becomes: the SDK makes tuples of arrays in attributes, and leaves a body as it was given.
+#[derive(Clone, Copy)]
+enum Arrays {
+    Tuples,
+    Lists,
+}
+
+/// A value as OpenTelemetry's SDK holds it: maps are dicts, no value is `None`.
+fn any<'py>(py: Python<'py>, value: &AnyView<'_>, arrays: Arrays) -> PyResult<Bound<'py, PyAny>> {
     Ok(match *value {
         AnyView::Empty => py.None().into_bound(py),
         AnyView::Str(text) => PyString::new(py, text).into_any(),
@@ -67,22 +76,26 @@ fn any<'py>(py: Python<'py>, value: &AnyView<'_>) -> PyResult<Bound<'py, PyAny>>
         AnyView::Double(number) => PyFloat::new(py, number).into_any(),
         AnyView::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
         AnyView::Array(values) => {
-            let members = values.iter().map(|member| any(py, &member)).collect::<PyResult<Vec<_>>>()?;
-            PyTuple::new(py, members)?.into_any()
+            let members =
+                values.iter().map(|member| any(py, &member, arrays)).collect::<PyResult<Vec<_>>>()?;
+            match arrays {
+                Arrays::Tuples => PyTuple::new(py, members)?.into_any(),
+                Arrays::Lists => PyList::new(py, members)?.into_any(),
+            }
         }
-        AnyView::KvList(entries) => mapping(py, entries)?.into_any(),
+        AnyView::KvList(entries) => mapping(py, entries, arrays)?.into_any(),
     })
 }
 
 /// Attributes of a scope, from its `InstrumentationScope.attributes` fields.
 pub fn scope_attributes<'py>(py: Python<'py>, fields: &[u8]) -> PyResult<Bound<'py, PyDict>> {
-    mapping(py, KvListView::within(fields, 3))
+    mapping(py, KvListView::within(fields, 3), Arrays::Tuples)
 }
 
-fn mapping<'py>(py: Python<'py>, entries: KvListView<'_>) -> PyResult<Bound<'py, PyDict>> {
+fn mapping<'py>(py: Python<'py>, entries: KvListView<'_>, arrays: Arrays) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     for (key, value) in entries.unique() {
-        dict.set_item(key, any(py, &value)?)?;
+        dict.set_item(key, any(py, &value, arrays)?)?;
     }
     Ok(dict)
 }

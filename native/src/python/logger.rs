@@ -346,7 +346,8 @@ impl Logger {
                 return None;
             }
         }
-        if severity < active.pipeline.buffer().floor() && !protected() {
+        // Nobody knows how much an unspecified severity matters: only a full buffer takes such a record.
+        if severity < active.pipeline.buffer().floor() && severity != 0 && !protected() {
             active.pipeline.buffer().shed();
             return None;
         }
