@@ -194,8 +194,9 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
         ),
         "start-failed": CodeEntry(
             "FapilogError",
-            "Python exporters and processors could not be started; their records wait in memory.",
-            "Look at the message; native exporters deliver meanwhile.",
+            "With the first record of a process, Python exporters and processors, or an exporter of a forked"
+            " process, could not be started.",
+            "Look at the message; all other exporters deliver meanwhile.",
         ),
         "records-lost": CodeEntry(
             "FapilogError",

@@ -6,6 +6,7 @@ has and ends by itself.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import weakref
@@ -191,4 +192,4 @@ def _all(results: Iterable[bool]) -> bool:
 
 
 def _left(deadline: float) -> int:
-    return max(0, int((deadline - time.monotonic()) * 1_000))
+    return max(0, math.ceil((deadline - time.monotonic()) * 1_000))

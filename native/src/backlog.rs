@@ -6,7 +6,7 @@
 
 use crate::block::Block;
 use crate::cursors::Cursors;
-use crate::ledger::{DropReason, ExporterCounts, Settlement};
+use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::wake::Wake;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -187,6 +187,12 @@ impl Backlog {
         let state = self.lock();
         let waited = self.stop.wait_timeout_while(state, duration, |state| !state.stopped);
         !waited.unwrap_or_else(PoisonError::into_inner).0.stopped
+    }
+
+    /// Every cursor's drops; unlike [`Self::counts`], no block is looked at.
+    #[must_use]
+    pub fn dropped(&self) -> Vec<Drops> {
+        self.lock().cursors.dropped()
     }
 
     /// Every cursor's counts; `accepted` and the buffer's share are the caller's to add.

@@ -88,7 +88,7 @@ impl Pipeline {
         self.backlog().settle(cursor, sequence, settlement);
         self.buffer().settled();
         if self.buffer().floor() == 0 {
-            self.losses().report(&self.snapshot(), |scope, write| self.log(scope, write));
+            self.losses().report(&self.lost(), |scope, write| self.log(scope, write));
         }
     }
 

@@ -252,6 +252,12 @@ impl Cursors {
         !before.any(|entry| entry.stage == Stage::Ready && entry.sides[cursor].mark != Mark::Settled)
     }
 
+    /// Every cursor's drops.
+    #[must_use]
+    pub fn dropped(&self) -> Vec<Drops> {
+        self.places.iter().map(|cursor| cursor.dropped).collect()
+    }
+
     /// Every cursor's counts; `accepted` and the buffer's share are the caller's to add.
     #[must_use]
     pub fn counts(&self) -> Vec<ExporterCounts> {

@@ -4,7 +4,7 @@
 //! the buffer has room again is followed by one WARN record of scope `fapilog` with the counts since the last one.
 
 use crate::fields::{KeyField, SeverityField};
-use crate::ledger::{DropReason, Refusal, Snapshot};
+use crate::ledger::{DropReason, Drops};
 use crate::record::{Meta, RecordWriter};
 use crate::scopes::Scope;
 use std::sync::Mutex;
@@ -25,6 +25,15 @@ const REASONS: [(&str, DropReason); 4] = [
 /// Losses by reason, shed records first.
 type Counts = [u64; REASONS.len() + 1];
 
+/// What the ledger knows of losses at one moment; cheap to read, because it is read with every settled block.
+#[derive(Debug)]
+pub struct Lost {
+    /// Records that the severity floor refused.
+    pub shed: u64,
+    /// Each exporter's drops, those on the way to it included.
+    pub dropped: Vec<Drops>,
+}
+
 /// What was reported so far.
 #[derive(Debug, Default)]
 pub struct Losses {
@@ -34,10 +43,10 @@ pub struct Losses {
 impl Losses {
     /// Logs, through `log`, what was lost since the last report, if anything was; `log` answers whether the buffer
     /// took the record.
-    pub fn report(&self, snapshot: &Snapshot, log: impl FnOnce(&Scope, &dyn Fn(&mut RecordWriter)) -> bool) {
+    pub fn report(&self, lost: &Lost, log: impl FnOnce(&Scope, &dyn Fn(&mut RecordWriter)) -> bool) {
         // Two senders may come here together; the second one has nothing to add.
         let Ok(mut reported) = self.reported.try_lock() else { return };
-        let now = counts(snapshot);
+        let now = counts(lost);
         let new: Vec<u64> =
             now.iter().zip(*reported).map(|(now, before)| now.saturating_sub(before)).collect();
         let scope = Scope { name: SCOPE.to_owned(), ..Scope::default() };
@@ -52,11 +61,12 @@ pub const META: Meta = Meta { severity: 13, protected: true };
 /// Its severity, encoded.
 pub const SEVERITY: SeverityField = SeverityField::new(13, "WARN");
 
-fn counts(snapshot: &Snapshot) -> Counts {
+/// By the exporter that lost most: what is dropped for three exporters is one record all the same.
+fn counts(lost: &Lost) -> Counts {
     let mut counts = Counts::default();
-    counts[0] = snapshot.refused[Refusal::Shed as usize];
+    counts[0] = lost.shed;
     for (count, (_, reason)) in counts[1..].iter_mut().zip(REASONS) {
-        *count = snapshot.exporters.iter().map(|exporter| exporter.dropped.get(reason)).sum();
+        *count = lost.dropped.iter().map(|dropped| dropped.get(reason)).max().unwrap_or(0);
     }
     counts
 }

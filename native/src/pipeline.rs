@@ -14,7 +14,7 @@ use crate::export::http::TransportError;
 use crate::export::sender::Sender;
 use crate::exporters::{seal_codec, Exporter};
 use crate::ledger::{DropReason, Refusal, Snapshot};
-use crate::losses::Losses;
+use crate::losses::{Losses, Lost};
 use crate::meters::SealMeter;
 use crate::notices::Notices;
 use crate::process::Processors;
@@ -252,6 +252,16 @@ impl Pipeline {
             adopted: 0,
             exporters,
         }
+    }
+
+    /// What was lost so far, for the reports.
+    #[must_use]
+    pub fn lost(&self) -> Lost {
+        let (buffer, mut dropped) = self.buffer.counts(|| self.backlog.dropped());
+        for drops in &mut dropped {
+            drops.merge(&buffer.dropped);
+        }
+        Lost { shed: buffer.refused[Refusal::Shed as usize], dropped }
     }
 
     /// Counts a record that never got past capture.

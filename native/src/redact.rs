@@ -26,7 +26,7 @@ pub enum KeyDecision {
 }
 
 /// The policy common to all destinations, compiled once (`fapilog/redaction/policy.py` holds the words).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     anywhere: Vec<String>,
     last: Vec<String>,

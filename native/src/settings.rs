@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything one pipeline is made from; frozen.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Stage 4 and 5.
     pub buffer: BufferSettings,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod core;
+mod records;
 mod sending;
 mod serving;
 mod wiring;
@@ -17,6 +18,7 @@ use fapilog_native::pipeline::Pipeline;
 use fapilog_native::settings::{ExporterKind, ExporterSettings, OtlpSettings, Overflow};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use prost::Message;
+use records::int;
 use sending::text;
 use serving::{reply, Request, Server};
 use std::borrow::Cow;
@@ -375,6 +377,22 @@ fn an_orphaned_pipeline_sends_nothing_that_its_processors_have_not_seen() {
     assert_eq!(taken.lock().unwrap().len(), 0);
     drop(pipeline);
     server.close();
+}
+
+#[test]
+fn a_loss_that_every_exporter_shares_is_reported_once() {
+    let pipeline = pipeline(vec![python("one"), python("two")]);
+    log(&pipeline, 1);
+    pipeline.buffer().give_up(DropReason::NotAwaited);
+    pipeline.buffer().give_up(DropReason::NotAwaited);
+    let block = claim(&pipeline, 0);
+    pipeline.settle(0, block.sequence, Settlement { delivered: 1, ..Settlement::default() });
+    let report =
+        request_of(&claim(&pipeline, 0)).resource_logs.remove(0).scope_logs.remove(0).log_records.remove(0);
+    let lost: Vec<_> = report.attributes.iter().map(|pair| (pair.key.as_str(), pair.value.clone())).collect();
+    assert_eq!(report.event_name, "fapilog.records_lost");
+    assert_eq!(lost[0], ("fapilog.lost.not_awaited", Some(int(2))));
+    assert!(!pipeline.shutdown(Duration::ZERO));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 """Python exporters' cursors at the ends of a process: a fork, and an exit with records that nobody took."""
 
+from pathlib import Path
+
 from fapilog.testing import OtlpReceiver
 from tests.integration.harness import bodies, run
+from tests.servers.certificates import make_certificates
 
 
 def test_a_forked_child_starts_anew_with_what_was_changed_and_leaves_the_parents_wake_alone(
@@ -26,3 +29,12 @@ def test_the_exit_does_not_wait_for_a_python_exporter_and_says_what_it_still_hel
     assert ended.returncode == 0
     assert ended.stderr == "fapilog: 1 records were not delivered before the process ended.\n"
     assert bodies(receiver) == ["for both"]
+
+
+def test_a_forked_child_that_cannot_build_an_exporter_says_so_and_goes_without_it(tmp_path: Path) -> None:
+    certificate = make_certificates(tmp_path).ca
+    variables = {"OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE": str(certificate)}
+    ended = run("native_delivery.py", "https://localhost:9/v1/logs", "lost_certificate", **variables)
+    assert (ended.returncode, ended.stdout) == (0, "started in child\n")
+    assert "fapilog: this forked process goes without an exporter: " in ended.stderr
+    assert str(certificate) in ended.stderr

@@ -4,6 +4,7 @@ use super::ending::may_call_python;
 use super::gil::GilCell;
 use super::helpers;
 use super::keys::KeyCache;
+use super::reborn::Changes;
 use super::values::ValueLimits;
 use crate::console::ConsoleSettings;
 use crate::pipeline::Pipeline;
@@ -88,15 +89,6 @@ impl Extras {
     }
 }
 
-/// What was changed at run time and a forked child must know too.
-#[derive(Debug, Clone, Default)]
-pub struct Changes {
-    /// The resource, encoded.
-    pub resource: Option<Vec<u8>>,
-    /// Request headers by exporter.
-    pub headers: Vec<(String, Vec<(String, String)>)>,
-}
-
 /// One pipeline as callers use it.
 pub struct Active {
     /// Distinguishes pipelines for caches that outlive one.
@@ -109,9 +101,9 @@ pub struct Active {
     extras: GilCell<Extras>,
     /// What `make_scope` made, by the id of the scope.
     pub scopes: GilCell<HashMap<u32, Py<PyAny>>>,
-    changes: GilCell<Changes>,
+    pub changes: GilCell<Changes>,
     /// Called with the first record of a process.
-    on_start: Option<Arc<Py<PyAny>>>,
+    pub on_start: Option<Arc<Py<PyAny>>>,
     this: Weak<Self>,
     /// [`FORKS`] when this was made: a difference means that a parent owns it.
     pub forks: u64,
@@ -149,23 +141,6 @@ impl Active {
         self.forks != FORKS.load(Ordering::Acquire)
     }
 
-    /// The same settings, capture, outputs and changes in a forked child, without anything of the parent's.
-    pub fn reborn(&self) -> Result<Arc<Self>, crate::export::http::TransportError> {
-        let settings = Arc::clone(self.pipeline.settings());
-        let on_start = self.on_start.clone();
-        // SAFETY: attached, as every user of an `Active` is.
-        let (outputs, changes) = unsafe { (self.outputs(), self.changes.get().clone()) };
-        let fresh = Self::new(settings, self.capture().clone(), outputs, on_start)?;
-        for (name, headers) in &changes.headers {
-            // They were good enough for the parent.
-            let _ = fresh.set_headers(name, headers.clone());
-        }
-        if let Some(resource) = changes.resource {
-            fresh.set_resource(resource);
-        }
-        Ok(fresh)
-    }
-
     /// Starts the native threads; the first time also tells Python. What that call raises is a notice, never the
     /// log call's.
     pub fn start(&self, py: Python<'_>) {
@@ -175,27 +150,6 @@ impl Active {
         if let Some(on_start) = self.on_start.as_ref().filter(|_| may_call_python()) {
             helpers::call_isolated(py, on_start, self.pipeline.notices());
         }
-    }
-
-    /// Describes the process in blocks that are sealed from now on, here and in forked children.
-    pub fn set_resource(&self, resource: Vec<u8>) {
-        self.pipeline.set_resource(resource.clone());
-        // SAFETY: attached; the changes hold no Python object.
-        unsafe { self.changes.get().resource = Some(resource) };
-    }
-
-    /// Replaces an exporter's request headers, here and in forked children.
-    pub fn set_headers(
-        &self,
-        name: &str,
-        headers: Vec<(String, String)>,
-    ) -> Result<(), crate::export::http::TransportError> {
-        self.pipeline.set_headers(name, &headers)?;
-        // SAFETY: attached; the changes hold no Python object.
-        let changes = unsafe { self.changes.get() };
-        changes.headers.retain(|(known, _)| known != name);
-        changes.headers.push((name.to_owned(), headers));
-        Ok(())
     }
 
     /// A reference that keeps this alive, for what outlives a call.

@@ -33,6 +33,7 @@ mod passage;
 mod pipeline;
 mod process_settings;
 mod processing;
+mod reborn;
 mod record_parts;
 mod settings;
 mod split;

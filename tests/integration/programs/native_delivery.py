@@ -1,6 +1,7 @@
 """A pipeline whose Python exporter is this program: forks, or ends with records that nobody took."""
 
 import os
+import pathlib
 import select
 import sys
 
@@ -64,6 +65,19 @@ def fork() -> None:
     assert built.force_flush(20_000)
 
 
+def lost_certificate() -> None:
+    """The child cannot build the exporter again, and goes without it."""
+    built, logger = build(["otlp"])
+    pathlib.Path(os.environ["OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE"]).unlink()
+    child = os.fork()
+    if child == 0:
+        logger.info("child's")
+        assert b"child's" in claim(built)
+        assert list(built.ledger()["exporters"]) == ["loop"]
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def end() -> None:
     """Nobody takes what the Python exporter should have delivered."""
     built, logger = build(["otlp"])
@@ -74,4 +88,4 @@ def end() -> None:
 
 
 if __name__ == "__main__":
-    {"fork": fork, "end": end}[sys.argv[1]]()
+    {"fork": fork, "end": end, "lost_certificate": lost_certificate}[sys.argv[1]]()
