@@ -327,8 +327,9 @@ class Pipeline:
     def headers_refused(self, exporter: str) -> bool:
         """Tell whether the endpoint answered 401 or 403 to the headers as they are now.
 
-        Only for an OTLP/HTTP exporter with `refreshes_headers`: it tries again after a pause, and wakes the
-        delivery loop. Others count such a request as rejected.
+        Only for an OTLP/HTTP exporter with `refreshes_headers`: it sends nothing before the first
+        `set_headers`; refused, it tries again after a pause, and wakes the delivery loop. Others count such
+        a request as rejected.
         """
 
     def ledger(self) -> dict[str, Any]:

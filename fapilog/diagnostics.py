@@ -38,6 +38,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " on it.",
         "plugin-broken": "A plugin of an installed package cannot be used; it is left out, all else goes on."
         " `fapilog plugins list --check` shows all.",
+        "auth-failed": "An auth function raised, was too slow, or returned no headers. Records wait.",
         "export-warning": "A receiver took all records of a request and had something to say about them.",
         "stdlib-record-lost": "A record of `logging` could not be read, usually because of a method of its"
         " arguments.",

@@ -100,6 +100,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "A setting of the OTLP exporter does not fit its protocol.",
             "Change one of the two; the message names both.",
         ),
+        "auth-invalid": CodeEntry(
+            "ConfigurationError",
+            "`auth` is no function, or names an exporter that takes none.",
+            "Pass a function without arguments that returns headers (`docs/how-to/send_to_vendors.md`).",
+        ),
         "webhook-not-private": CodeEntry(
             "ConfigurationError",
             "The URL of the webhook is plain HTTP to another machine.",

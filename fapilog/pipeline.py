@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import Resource
 # `logger` connects native capture with its Python helpers; without it a provider that is used alone would
 # know neither spans nor exceptions nor rare types.
 from fapilog import _native, logger  # noqa: F401
-from fapilog.errors import ConfigurationError, Problem, UnsupportedSettingError
+from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters import console, otlp
 from fapilog.redaction import default_policy
 from fapilog.settings import Settings
@@ -43,15 +43,6 @@ def build(
     Raises:
         ConfigurationError: `setting-invalid`, if a certificate, the endpoint or a proxy cannot be used.
     """
-    if settings.otlp.protocol == "grpc" and "otlp" in exporters:
-        what = "otlp.protocol asks for OTLP over grpc, which is not in this version"
-        raise UnsupportedSettingError(
-            [
-                Problem(
-                    "not-in-this-version", what, (), "set OTEL_EXPORTER_OTLP_LOGS_PROTOCOL to http/protobuf"
-                )
-            ]
-        )
     native = {
         # 1 emit
         "processing": {

@@ -21,6 +21,7 @@ from fapilog.bridges import stdlib
 from fapilog.diagnostics import OnError, say
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
+from fapilog.exporters.auth import AnyAuth
 from fapilog.exporters.base import AnyExporter
 from fapilog.logger import default_handle
 from fapilog.otel import signals
@@ -82,6 +83,7 @@ class _Python:
 
     exporters: tuple[AnyExporter, ...] = ()
     batch_processors: tuple[Any, ...] = ()
+    auth: AnyAuth = None
 
 
 _NOTHING = _Python()
@@ -93,6 +95,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     settings: Settings | None = None,
     exporters: Iterable[AnyExporter] | None = None,
     batch_processors: Iterable[Any] = (),
+    auth: AnyAuth = None,
     compliance: Iterable[str] | None = None,
     resource: Resource | Mapping[str, object] | None = None,
     on_error: Callable[[FapilogError], object] | None = None,
@@ -112,6 +115,8 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
             terminal.
         batch_processors: Async functions, or objects with `async def process(batch)`, that see every block
             before the exporters do.
+        auth: A function that returns request headers for `otlp`, or headers and the seconds for which they
+            are good; called again before they end and when they are refused. Or such functions by exporter.
         compliance: Compliance profiles; none in this version (FAPILOG_COMPLIANCE).
         resource: Further resource attributes; they win.
         on_error: Called with errors of the logger, isolated and at most once a second per code.
@@ -131,7 +136,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     named = {"service.name": service_name, "exporters": names, "compliance": _tuple(compliance)}
     given = {name: value for name, value in named.items() if value is not None} | overrides
     loaded = _merge(settings, given)
-    return _configure(loaded, resource, on_error, "call", _Python(objects, tuple(batch_processors)))
+    return _configure(loaded, resource, on_error, "call", _Python(objects, tuple(batch_processors), auth))
 
 
 def current() -> Telemetry | None:
@@ -204,6 +209,7 @@ def _configure(
             settings=settings,
             exporters=(*chosen_exporters(settings), *python.exporters),
             batch_processors=python.batch_processors,
+            auth=python.auth,
         )
         dispatcher = OnError(on_error) if on_error is not None else None
         _replace()

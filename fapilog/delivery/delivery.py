@@ -17,10 +17,12 @@ from functools import partial
 from typing import Any
 
 from fapilog import _native
+from fapilog.delivery.headers import HeaderKeeper
 from fapilog.delivery.loop import LoopThread
 from fapilog.delivery.processing import Processing
 from fapilog.delivery.runner import Runner, Tell
 from fapilog.diagnostics import say
+from fapilog.exporters.auth import Auth
 from fapilog.exporters.base import Exporter
 from fapilog.settings import DeliverySettings
 from fapilog.timings import Timings
@@ -39,20 +41,24 @@ class Delivery:
         settings: Timeouts, limits, retries.
         tell: Told code, message and subject of what people should hear of. Default: stderr, once a minute.
         timings: Where calls are added up, as `exporter` and `batch_processor`. Default: nowhere.
+        auth: By the name of a native exporter: where its headers come from, and those that never change.
 
     Raises:
         ConfigurationError: `setting-invalid`, if an object is no batch processor.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a provider delivers to, one name each
         self,
         exporters: Mapping[str, Exporter],
         processors: Sequence[Any],
         settings: DeliverySettings,
+        *,
         tell: Tell = say,
         timings: Timings | None = None,
+        auth: Mapping[str, tuple[Auth, Sequence[tuple[str, str]]]] | None = None,
     ) -> None:
         self._exporters = dict(exporters)
+        self._auth = dict(auth or {})
         self._processors = tuple(processors)
         self._settings = settings
         self._tell = tell
@@ -72,11 +78,16 @@ class Delivery:
             for name, exporter in self._exporters.items()
         ]
         self._processing = Processing(self._processors, self._settings, self._tell, self._timings)
+        self._keepers = [
+            HeaderKeeper(name, auth, fixed, self._settings.retry, self._tell)
+            for name, (auth, fixed) in self._auth.items()
+        ]
 
     def after_fork(self) -> None:
         """In the child: leave the parent's loop, tasks and selector alone, for good."""
         if self._thread is not None:
-            _inherited.append((self._thread, self._wake_fds, self._runners, self._processing))
+            inherited = (self._thread, self._wake_fds, self._runners, self._processing, self._keepers)
+            _inherited.append(inherited)
             self._used_by_parent = True
         self._begin_process()
 
@@ -86,7 +97,7 @@ class Delivery:
         A pipeline calls it with its first record, in a forked child again.
         """
         with self._lock:
-            if self._closed or not (self._exporters or self._processors):
+            if self._closed or not (self._exporters or self._processors or self._auth):
                 return
             thread = self._started()
         if thread is not None:
@@ -168,12 +179,16 @@ class Delivery:
         fd = self._wake_fds[pipeline] = pipeline.wake_fd()
         asyncio.get_running_loop().add_reader(fd, self._woken, pipeline)
         self._processing.serve(pipeline)
+        for keeper in self._keepers:
+            keeper.serve(pipeline)
         for runner in self._runners:
             runner.serve(pipeline)
 
     def _woken(self, pipeline: _native.Pipeline) -> None:
         pipeline.clear_wake()
         self._processing.wake()
+        for keeper in self._keepers:
+            keeper.wake()
         for runner in self._runners:
             runner.wake()
 
@@ -189,7 +204,11 @@ class Delivery:
         loop = asyncio.get_running_loop()
         for fd in self._wake_fds.values():
             loop.remove_reader(fd)
-        await asyncio.gather(self._processing.stop(), *(runner.stop() for runner in self._runners))
+        await asyncio.gather(
+            self._processing.stop(),
+            *(keeper.stop() for keeper in self._keepers),
+            *(runner.stop() for runner in self._runners),
+        )
         left = max(_GRACE_SECONDS, deadline - time.monotonic())
         ended = await asyncio.gather(*(runner.shut_down(left) for runner in self._runners))
         self._wake_fds = {}

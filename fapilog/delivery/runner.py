@@ -21,7 +21,7 @@ from fapilog.delivery.breaker import Breaker, BreakerState
 from fapilog.delivery.calls import Calls
 from fapilog.delivery.outcomes import Verdict, judge
 from fapilog.exporters.base import Exporter
-from fapilog.settings import DeliverySettings
+from fapilog.settings import DeliverySettings, RetrySettings
 from fapilog.timings import Timings
 
 # OTEL_BLRP_EXPORT_TIMEOUT, for whoever leaves it open.
@@ -93,6 +93,7 @@ class Runner:
         self._retries_itself = bool(getattr(exporter, "retries_itself", False))
         self._limit = max(1, getattr(exporter, "max_in_flight", None) or settings.max_in_flight)
         self._settings = settings
+        self._retry: RetrySettings = getattr(exporter, "retry", None) or settings.retry
         self._timeout_seconds = (settings.timeout_millis or _TIMEOUT_MILLIS) / 1_000
         self._tell = tell
         self._timings = timings
@@ -175,7 +176,7 @@ class Runner:
                 # The next time another pipeline comes first.
                 self._cursors.remove(cursor)
                 self._cursors.append(cursor)
-                age = self._settings.retry.max_elapsed_millis
+                age = self._retry.max_elapsed_millis
                 expires = _now() + age / 1_000 if age is not None else math.inf
                 return _Delivery(cursor, block, LogBatch(block), expires, block.records)
         return None
@@ -223,7 +224,7 @@ class Runner:
             )
         ticket, delivery.ticket = delivery.ticket, None
         if verdict.failed:
-            asked = asked_seconds(verdict.retry_after_millis, self._settings.retry)
+            asked = asked_seconds(verdict.retry_after_millis, self._retry)
             self.breaker.failed(ticket, _now(), asked)
         else:
             self.breaker.succeeded(ticket)
@@ -233,7 +234,7 @@ class Runner:
             await self._back_off(delivery, verdict)
 
     async def _back_off(self, delivery: _Delivery, verdict: Verdict) -> None:
-        retry, after = self._settings.retry, verdict.retry_after_millis
+        retry, after = self._retry, verdict.retry_after_millis
         begun, hurries = _now(), self._hurries
         until = begun + pause_seconds(delivery.attempt, after, retry, self._jitter())
         delivery.attempt += 1

@@ -16,12 +16,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from fapilog.diagnostics import one_line
+from fapilog.errors import MASK, ConfigurationError, OffendingSetting, Problem
 from fapilog.exporters.worker import run_aside
 from fapilog.settings import parse
 
 Headers = Mapping[str, str]
 Answered = Headers | tuple[Headers, float]
 AuthFunction = Callable[[], Answered | Awaitable[Answered]]
+AnyAuth = AuthFunction | Mapping[str, AuthFunction] | None
+"""What `auth=` takes: a function for the exporter `otlp`, or functions by the name of their exporter."""
+
+# A single function is for this one: a token of one receiver is no business of another.
+DEFAULT_EXPORTER = "otlp"
+TAKE_AUTH = (DEFAULT_EXPORTER, "webhook")
 
 # Renewed this long before the end, or in the last fifth of a short life: a request on its way must not meet
 # it.
@@ -29,6 +36,29 @@ RENEW_SECONDS = 60.0
 _RENEW_RATIO = 0.2
 # A function that does not answer within this time has failed.
 TIMEOUT_SECONDS = 30.0
+
+
+def checked_functions(auth: AnyAuth) -> dict[str, AuthFunction]:
+    """Return the functions by the name of their exporter; a single one is for `otlp`.
+
+    Raises:
+        ConfigurationError: `auth-invalid`, if one cannot be called, or is for an exporter that takes none.
+    """
+    if auth is None:
+        return {}
+    given = dict(auth) if isinstance(auth, Mapping) else {DEFAULT_EXPORTER: auth}
+    for name, function in given.items():
+        if name not in TAKE_AUTH:
+            raise _invalid(f"auth is for {name}, which takes none", f"name one of {', '.join(TAKE_AUTH)}")
+        if not callable(function):
+            what = f"auth is a {type(function).__name__}, not a function"
+            raise _invalid(what, "pass a function without arguments that returns headers")
+    return given
+
+
+def _invalid(what: str, remedy: str) -> ConfigurationError:
+    setting = OffendingSetting("auth", MASK, "argument", remedy)
+    return ConfigurationError([Problem("auth-invalid", what, (setting,), remedy)])
 
 
 class AuthError(Exception):
@@ -93,6 +123,18 @@ class Auth:
             return current
         # Shielded: an export that is given up does not stop the call that others wait for.
         return await asyncio.shield(asking)
+
+    async def renewed(self) -> Credentials:
+        """Ask for new credentials, whatever there is, and return them.
+
+        Raises:
+            AuthError: If the function failed or was too slow.
+        """
+        return await asyncio.shield(self._ask())
+
+    def seconds_until_renewal(self, credentials: Credentials) -> float:
+        """Return the time until these should be renewed; infinity: never."""
+        return max(0.0, credentials.renew_at - self._clock())
 
     def accepted(self, credentials: Credentials) -> None:
         """A receiver took a request with these."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from opentelemetry.sdk._logs.export import LogRecordExporter
 
 from fapilog.batch import LogBatch
+from fapilog.exporters.auth import Auth
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Exporter(Protocol):
     Optional members:
 
     * `max_in_flight: int`: calls under way at once. Default: `delivery.max_in_flight` (1).
+    * `retry: RetrySettings`: pauses between calls for the same batch. Default: `delivery.retry`.
     * `async force_flush(timeout_millis: int) -> bool`: send what the exporter itself still holds.
     * `async shutdown(timeout_millis: int) -> None`: let go of connections and files; called once.
 
@@ -81,10 +83,12 @@ class NativeExporter:
     Attributes:
         name: Key of its side of the ledger.
         settings: `kind` and what that kind takes (`_native.Pipeline`).
+        auth: Keeps its headers good, from the delivery loop; None: they stay as they are.
     """
 
     name: str
     settings: Mapping[str, object]
+    auth: Auth | None = None
 
 
 AnyExporter = str | Exporter | NativeExporter | LogRecordExporter

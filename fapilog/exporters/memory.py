@@ -9,7 +9,6 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 
 from fapilog.batch import LogBatch
 from fapilog.exporters.base import ExportOutcome
-from fapilog.settings import Settings
 
 LIMIT_RECORDS = 10_000
 
@@ -66,8 +65,3 @@ class MemoryExporter:
             self._process, self.forgotten = os.getpid(), 0
             self._records = deque(maxlen=self._records.maxlen)
         return self._records
-
-
-def make_exporter(_settings: Settings) -> MemoryExporter:
-    """Make the exporter that is called `memory`."""
-    return MemoryExporter()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from fapilog.errors import ConfigurationError, Problem
+from fapilog.exporters.auth import Auth
 from fapilog.exporters.base import Exporter, NativeExporter
-from fapilog.settings import OtlpSettings, Settings
+from fapilog.settings import OtlpSettings, Settings, presets
 
 # OTLP exporter specification: responses larger than this are not read.
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
@@ -22,13 +24,29 @@ def user_agent(transport: str = "http") -> str:
     return f"fapilog/{ours} OTel-OTLP-Exporter-Python/{exporter} Python/{platform.python_version()}"
 
 
-def make_exporter(settings: Settings) -> NativeExporter | Exporter:
-    """Make the exporter that is called `otlp`: native over HTTP, in Python over gRPC."""
+def make_exporter(settings: Settings, auth: Auth | None = None) -> NativeExporter | Exporter:
+    """Make the exporter that is called `otlp`: native over HTTP, in Python over gRPC.
+
+    Raises:
+        ConfigurationError: `preset-incomplete`, if the vendor wants credentials that expire, without `auth`.
+    """
+    _check_auth(settings.otlp, auth)
     if settings.otlp.protocol == "grpc":
         from fapilog.exporters.otlp_grpc import OtlpGrpcExporter  # noqa: PLC0415 - 0.1 s that only gRPC is worth
 
-        return OtlpGrpcExporter(settings.otlp)
-    return NativeExporter("otlp", {"kind": "otlp_http", **native_settings(settings.otlp)})
+        return OtlpGrpcExporter(settings.otlp, auth)
+    native = {"kind": "otlp_http", **native_settings(settings.otlp), "refreshes_headers": auth is not None}
+    return NativeExporter("otlp", native, auth)
+
+
+def _check_auth(settings: OtlpSettings, auth: Auth | None) -> None:
+    """Credentials that expire come from a function, or from whoever sets the header himself."""
+    if settings.preset is None or auth is not None or "authorization" in settings.headers:
+        return
+    if presets.load()[settings.preset].auth == "function":
+        remedy = "pass auth=... to configure_otel(): a function that returns the header authorization"
+        what = f"the preset {settings.preset} needs an auth function"
+        raise ConfigurationError([Problem("preset-incomplete", what, (), remedy)])
 
 
 def native_settings(settings: OtlpSettings) -> dict[str, object]:

@@ -77,6 +77,7 @@ class OtlpGrpcExporter:
     def __init__(self, settings: OtlpSettings, auth: Auth | None = None, name: str = "otlp") -> None:
         self.name = name
         self.max_in_flight = settings.max_in_flight
+        self.retry = settings.retry
         check_files(settings)
         self._settings = settings
         self._auth = auth
@@ -84,6 +85,7 @@ class OtlpGrpcExporter:
         self._channel: grpc.Channel | None = None
         self._export: Any = None
         self._process = 0
+        self._under_way = 0
 
     async def export_batch(self, batch: LogBatch) -> ExportOutcome:
         """Send the batch, in several requests where one is too large."""
@@ -92,9 +94,7 @@ class OtlpGrpcExporter:
     async def shutdown(self, timeout_millis: int) -> None:
         """Close the channel; calls under way end as cancelled."""
         del timeout_millis  # closing takes no time
-        if self._channel is not None and self._process == os.getpid():
-            self._channel.close()
-        self._channel = None
+        self._let_go()
 
     async def _send(self, _batch: LogBatch, part: Part) -> Answer:
         headers = dict(self._settings.header_pairs())
@@ -113,12 +113,27 @@ class OtlpGrpcExporter:
 
     async def _call(self, part: Part, headers: dict[str, str]) -> Any:
         timeout = self._settings.timeout_millis / 1_000 or None
-        return await _finished(self._method().future(part.request, timeout, _metadata(headers)))
+        method = self._method()
+        self._under_way += 1
+        try:
+            call = await _finished(method.future(part.request, timeout, _metadata(headers)))
+        finally:
+            self._under_way -= 1
+        if call.code() is grpc.StatusCode.UNAVAILABLE and not self._under_way:
+            self._let_go()  # else gRPC's own pauses come on top of ours, and calls fail without an attempt
+        return call
+
+    def _let_go(self) -> None:
+        """Close the channel; one that was inherited through a fork is the parent's."""
+        if self._channel is not None and self._process == os.getpid():
+            self._channel.close()
+        self._channel = None
 
     def _method(self) -> Any:
         if self._channel is None or self._process != os.getpid():
             # A channel that was inherited through a fork is neither used nor closed: it is the parent's.
-            self._process = os.getpid()
+            if self._process != os.getpid():
+                self._process, self._under_way = os.getpid(), 0
             self._channel = make_channel(self._settings)
             self._export = self._channel.unary_unary(EXPORT_METHOD)  # no serialisers: bytes in, bytes out
         return self._export

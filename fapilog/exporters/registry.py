@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any
 
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem, configuration_error
+from fapilog.exporters.auth import AnyAuth, Auth, AuthFunction, checked_functions
 from fapilog.exporters.base import Exporter, NativeExporter, is_exporter, is_otel_exporter
 from fapilog.exporters.otel_adapter import OtelExporterAdapter
 from fapilog.settings import Settings
@@ -27,7 +28,7 @@ _MAKERS: Mapping[str, str] = MappingProxyType(
         "otlp": "fapilog.exporters.otlp:make_exporter",
         "otlp/stdout": "fapilog.exporters.stdout:make_exporter",
         "file": "fapilog.exporters.file:make_exporter",
-        "memory": "fapilog.exporters.memory:make_exporter",
+        "webhook": "fapilog.exporters.webhook:make_exporter",
     }
 )
 CONSOLE, NONE = "console", "none"
@@ -42,11 +43,13 @@ class Chosen:
             of `python`.
         python: By the name of their cursor, which is the key of their side of the ledger.
         console: Whether records are written to the console too.
+        auth: Of native exporters, by the name of their cursor: what keeps their headers good.
     """
 
     native: tuple[Mapping[str, object], ...]
     python: Mapping[str, Exporter]
     console: bool
+    auth: Mapping[str, Auth] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,8 +57,17 @@ class Chosen:
         cursors = tuple(str(exporter["name"]) for exporter in self.native)
         return (*cursors, CONSOLE) if self.console else cursors
 
+    def native_auth(self) -> dict[str, tuple[Auth, Sequence[tuple[str, str]]]]:
+        """Return what keeps headers of native exporters good, with their headers that never change."""
+        fixed: dict[str, Any] = {str(each["name"]): each.get("headers", ()) for each in self.native}
+        return {name: (auth, fixed[name]) for name, auth in self.auth.items()}
 
-def choose(exporters: Iterable[object], settings: Settings) -> Chosen:
+
+def choose(
+    exporters: Iterable[object],
+    settings: Settings,
+    auth: AnyAuth = None,
+) -> Chosen:
     """Turn names and objects, mixed, into what a pipeline delivers to.
 
     A name that comes twice counts once. An object whose name is taken already gets `name/2`, and so on.
@@ -63,12 +75,14 @@ def choose(exporters: Iterable[object], settings: Settings) -> Chosen:
     Args:
         exporters: Names; exporters of fapilog, with `export_batch`; OpenTelemetry `LogRecordExporter`s.
         settings: For the exporters that are chosen by name.
+        auth: Functions that return headers, by exporter; a single one is for `otlp`. Only for exporters that
+            are chosen by name.
 
     Raises:
-        ConfigurationError: `exporter-unknown`, `exporter-invalid`, or what is wrong with an exporter's own
-            settings; all problems at once.
+        ConfigurationError: `auth-invalid`, `exporter-unknown`, `exporter-invalid`, or what is wrong with an
+            exporter's own settings; all problems at once.
     """
-    given = list(exporters)
+    given, functions = list(exporters), checked_functions(auth)
     problems: list[Problem] = []
     found: list[Exporter | NativeExporter] = []
     names = list(dict.fromkeys(each for each in given if isinstance(each, str)))
@@ -80,7 +94,10 @@ def choose(exporters: Iterable[object], settings: Settings) -> Chosen:
             if each in (CONSOLE, NONE):
                 continue
         try:
-            found.append(_named(each, settings) if isinstance(each, str) else _given(each, position))
+            if isinstance(each, str):
+                found.append(_named(each, settings, functions))
+            else:
+                found.append(_given(each, position))
         except ConfigurationError as error:
             problems += error.problems
     if problems:
@@ -91,16 +108,19 @@ def choose(exporters: Iterable[object], settings: Settings) -> Chosen:
 def _arranged(found: Sequence[Exporter | NativeExporter], *, console: bool) -> Chosen:
     native: list[Mapping[str, object]] = []
     python: dict[str, Exporter] = {}
+    auth: dict[str, Auth] = {}
     taken = {CONSOLE} if console else set()
     for exporter in found:
         name = _free_name(_name_of(exporter), taken)
         taken.add(name)
         if isinstance(exporter, NativeExporter):
             native.append({**exporter.settings, "name": name})
+            if exporter.auth is not None:
+                auth[name] = exporter.auth
         else:
             native.append({"name": name, "kind": "python", "compression": "gzip"})
             python[name] = exporter
-    return Chosen(tuple(native), MappingProxyType(python), console)
+    return Chosen(tuple(native), MappingProxyType(python), console, MappingProxyType(auth))
 
 
 def _name_of(exporter: Any) -> str:
@@ -115,11 +135,12 @@ def _free_name(name: str, taken: set[str]) -> str:
     return free
 
 
-def _named(name: str, settings: Settings) -> Exporter | NativeExporter:
+def _named(name: str, settings: Settings, functions: Mapping[str, AuthFunction]) -> Exporter | NativeExporter:
     """The exporter of a name: built in, or of an installed package."""
     if name in _MAKERS:
         module, _, function = _MAKERS[name].partition(":")
-        made: Exporter | NativeExporter = getattr(import_module(module), function)(settings)
+        extra = (Auth(functions[name]),) if name in functions else ()
+        made: Exporter | NativeExporter = getattr(import_module(module), function)(settings, *extra)
         return made
     points = {point.name: point for point in entry_points(group=LOGS_EXPORTER_GROUP)}
     if name not in points:

@@ -19,6 +19,7 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import _native, ledger, pipeline
 from fapilog.diagnostics import is_delivering, say
 from fapilog.exporters import registry
+from fapilog.exporters.auth import AnyAuth
 from fapilog.logger import on_notice
 from fapilog.settings import Settings
 from fapilog.timings import Timings
@@ -40,6 +41,7 @@ class Outlet:
         exporters: Names and objects, mixed.
         batch_processors: Async functions or objects with `async def process(batch)`, run in this order.
         timings: Where the calls of exporters and batch processors are added up.
+        auth: Functions that return request headers, by exporter; a single one is for `otlp`.
 
     Raises:
         ConfigurationError: If an exporter or a processor cannot be used.
@@ -51,10 +53,11 @@ class Outlet:
         exporters: Iterable[object],
         batch_processors: Sequence[Any] = (),
         timings: Timings | None = None,
+        auth: AnyAuth = None,
     ) -> None:
         self._settings = settings
         self._timings = timings
-        self._chosen = registry.choose(exporters, settings)
+        self._chosen = registry.choose(exporters, settings, auth)
         self._lock = threading.Lock()
         self._closed = False
         self._gated = bool(batch_processors)
@@ -150,7 +153,7 @@ class Outlet:
         return sum(each.pressure()[0] for each in self.pipelines)
 
     def _make_delivery(self, batch_processors: Sequence[Any]) -> Delivery | None:
-        if not self._chosen.python and not batch_processors:
+        if not self._chosen.python and not batch_processors and not self._chosen.auth:
             return None
         from fapilog.delivery import Delivery  # noqa: PLC0415 - asyncio, for those who need it
 
@@ -158,7 +161,14 @@ class Outlet:
         if settings.timeout_millis is None:
             timeout = self._settings.buffer.export_timeout_millis
             settings = settings.model_copy(update={"timeout_millis": timeout})
-        made = Delivery(self._chosen.python, batch_processors, settings, _tell, self._timings)
+        made = Delivery(
+            self._chosen.python,
+            batch_processors,
+            settings,
+            tell=_tell,
+            timings=self._timings,
+            auth=self._chosen.native_auth(),
+        )
         limit = self._settings.buffer.shutdown_timeout_millis
         weakref.finalize(self, made.let_go, limit).atexit = False
         return made

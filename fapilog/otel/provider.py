@@ -21,6 +21,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from fapilog import _native, ledger, lifecycle, otel_private, self_observability
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import say
+from fapilog.exporters.auth import AnyAuth
 from fapilog.exporters.base import AnyExporter
 from fapilog.otel import limits, rules
 from fapilog.otel.logger import OtelLogger
@@ -52,6 +53,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
             `settings.exporters`, else `otlp`.
         batch_processors: Async functions, or objects with `async def process(batch)`, that see every block
             before the exporters do (`docs/how-to/process_batches.md`).
+        auth: A function that returns request headers for `otlp` (`docs/how-to/send_to_vendors.md`).
         meter_provider: Takes the metrics of this pipeline if `self_observability` is set. Default: none;
             `configure_otel()` uses the one of the process.
         log_record_limits: Win over `settings.limits`.
@@ -76,6 +78,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         settings: Settings | None = None,
         exporters: Sequence[AnyExporter] | None = None,
         batch_processors: Sequence[Any] = (),
+        auth: AnyAuth = None,
         meter_provider: MeterProvider | None = None,
         log_record_limits: LogRecordLimits | None = None,
         **private: Any,
@@ -85,7 +88,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self.settings = limits.applied(settings if settings is not None else Settings(), log_record_limits)
         chosen = exporters if exporters is not None else self.settings.exporters
         chosen = chosen if chosen is not None else ("otlp",)
-        self._outlet = Outlet(self.settings, chosen, batch_processors, self.timings)
+        self._outlet = Outlet(self.settings, chosen, batch_processors, self.timings, auth)
         resource = resource if resource is not None else build_resource(self.settings)
         sdk_limits = limits.of(self.settings)
         super().__init__(resource, False, meter_provider=meter_provider, log_record_limits=sdk_limits)

@@ -137,6 +137,7 @@ pub struct OtlpSettings {
     pub max_response_bytes: usize,
     /// How failed attempts are repeated.
     pub retry: RetrySettings,
-    /// Whether somebody renews the headers when the endpoint answers 401 or 403: then those answers are retried.
+    /// Whether somebody sets the headers, before the first request and when the endpoint answers 401 or 403: then
+    /// those answers are retried.
     pub refreshes_headers: bool,
 }

@@ -193,15 +193,15 @@ fn refused_headers_are_retried_when_somebody_renews_them() {
                 }
             },
         );
-    let old = OtlpSettings {
-        headers: vec![("authorization".into(), "old".into())],
-        refreshes_headers: true,
-        ..impatient(&server.url("/v1/logs"))
-    };
+    let old = OtlpSettings { refreshes_headers: true, ..impatient(&server.url("/v1/logs")) };
     let pipeline = pipeline(vec![otlp("otlp", old)]);
     pipeline.wake().fd().unwrap();
     pipeline.wake().clear();
     log(&pipeline, 1);
+    // Nothing is sent before the first headers are there.
+    assert!(!pipeline.force_flush(Duration::from_millis(100)));
+    pipeline.wake().clear();
+    pipeline.set_headers("otlp", &[("authorization".into(), "old".into())]).unwrap();
     let refused = || pipeline.exporters()[0].native.as_ref().unwrap().transport.headers_refused();
     let deadline = Instant::now() + PATIENCE;
     while !refused() {
@@ -217,6 +217,9 @@ fn refused_headers_are_retried_when_somebody_renews_them() {
     assert!(pipeline.shutdown(PATIENCE));
     drop(pipeline);
     let requests = server.requests();
+    assert!(requests
+        .iter()
+        .all(|request| request.headers.iter().any(|line| line.starts_with("authorization"))));
     let last = requests.last().unwrap();
     assert!(last.headers.iter().any(|line| line.starts_with("user-agent: fapilog/")), "ours stay: {last:?}");
     assert!(last.headers.iter().any(|line| line == "content-type: application/x-protobuf"));

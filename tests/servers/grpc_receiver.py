@@ -66,6 +66,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):
         certificates: Use TLS with the server certificate in it.
         client_certificates_required: Take only clients with a certificate signed by the same authority.
         max_message_bytes: Largest message it takes.
+        choose: Chooses the reply to a call; None: the script does.
     """
 
     def __init__(
@@ -74,7 +75,9 @@ class GrpcReceiver(grpc.GenericRpcHandler):
         certificates: Certificates | None = None,
         client_certificates_required: bool = False,
         max_message_bytes: int = -1,
+        choose: Callable[[ReceivedCall], Reply | None] = lambda call: None,
     ) -> None:
+        self._choose = choose
         self.calls: list[ReceivedCall] = []
         self.peers: set[str] = set()
         self._script = deque(replies)
@@ -124,7 +127,9 @@ class GrpcReceiver(grpc.GenericRpcHandler):
         with self._arrived:
             self.calls.append(ReceivedCall(request, metadata))
             self.peers.add(context.peer())
-            reply = self._script.popleft() if self._script else Reply()
+            reply = self._choose(self.calls[-1])
+            if reply is None:
+                reply = self._script.popleft() if self._script else Reply()
             self._arrived.notify_all()
         if reply.before is not None:
             reply.before(context)

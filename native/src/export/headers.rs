@@ -20,6 +20,8 @@ pub(super) struct Headers {
 struct Current {
     headers: Arc<HeaderMap>,
     refused: bool,
+    /// Somebody who renews headers has not given the first ones yet.
+    awaited: bool,
 }
 
 impl Headers {
@@ -31,14 +33,15 @@ impl Headers {
             media_type,
             user_agent: settings.user_agent.clone(),
             refreshed: settings.refreshes_headers,
-            current: RwLock::new(Current { headers, refused: false }),
+            current: RwLock::new(Current { headers, refused: false, awaited: settings.refreshes_headers }),
         })
     }
 
     /// Replaces the headers of the settings; those that are ours stay.
     pub(super) fn set(&self, given: &[(String, String)]) -> Result<(), TransportError> {
         let headers = Arc::new(build(&self.media_type, &self.user_agent, given)?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { headers, refused: false };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) =
+            Current { headers, refused: false, awaited: false };
         Ok(())
     }
 
@@ -57,6 +60,11 @@ impl Headers {
             current.refused = true;
         }
         true
+    }
+
+    /// False until the first headers are there, where somebody renews them.
+    pub(super) fn are_ready(&self) -> bool {
+        !self.current.read().unwrap_or_else(PoisonError::into_inner).awaited
     }
 
     /// True when the headers as they are now were refused.

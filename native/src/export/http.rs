@@ -70,6 +70,11 @@ pub trait Transport: Send + Sync {
         false
     }
 
+    /// False while an attempt makes no sense yet, because the first headers are still to come.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     /// No block will come any more; called by each of its threads.
     fn end(&self) {}
 }
@@ -262,6 +267,10 @@ impl Transport for HttpTransport {
 
     fn headers_refused(&self) -> bool {
         self.headers.are_refused()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.headers.are_ready()
     }
 }
 

@@ -13,6 +13,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How often a sender looks whether its transport has become ready.
+const READY_POLL: Duration = Duration::from_millis(20);
+
 /// Where blocks come from and where their fate is recorded.
 pub trait BlockSource: Send + Sync {
     /// The next block to send, waiting for one; `None` stops the sender.
@@ -164,6 +167,11 @@ impl Sender<'_> {
 
     /// While the endpoint fails, blocks stay in the backlog, where shedding can still choose among them.
     fn wait_until_open(&self) -> bool {
+        while !self.transport.is_ready() {
+            if !self.source.pause(READY_POLL) {
+                return false;
+            }
+        }
         while let Some(wait) = self.pace.closed_for(self.source.now()) {
             if !self.source.pause(wait) {
                 return false;
