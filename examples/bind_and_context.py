@@ -14,7 +14,7 @@ async def handle(request_id: str) -> None:
     with fapilog.bind_context(request_id=request_id):
         log.info("received")
         await asyncio.sleep(0)  # the other request runs now, with its own context
-        logging.getLogger("legacy").warning("stdlib records carry it too")
+        logging.getLogger("legacy").info("stdlib records carry it too")
         log.info("answered", region="us")  # the call wins over bind, bind over the context
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "PipelineHandle",
     "RecordHandler",
     "begin_exit",
+    "call_handlers",
     "connect_capture",
     "connect_context",
     "connect_values",
@@ -37,9 +38,9 @@ __all__ = [
     "give_up_at_exit",
     "hook_handlers",
     "mute_thread",
-    "offer_record",
     "split_request",
     "watch_bound_context",
+    "watch_delivering",
 ]
 
 @final
@@ -491,15 +492,20 @@ def connect_context(
 def watch_bound_context() -> None:
     """Let log calls look for bound attributes from now on; before the first `bind_context` none pays."""
 
-def hook_handlers(handlers: Sequence[RecordHandler]) -> None:
-    """Offer records to these handlers from now on; see `offer_record`."""
+def call_handlers(
+    class_: type[logging.Logger], original: Callable[[logging.Logger, logging.LogRecord], None], /
+) -> Any:
+    """Return the method that takes the place of `callHandlers` of a class of loggers.
 
-def offer_record(logger: logging.Logger, record: logging.LogRecord) -> bool:
-    """Take a record for the hooked handlers, if a handler on root or on a server's logger would get it.
-
-    Returns:
-        True when `logging` shall call its handlers: there are some, or `logging.lastResort` is to speak.
+    It takes a record for the hooked handlers, if a handler on root or on a server's logger would get it. Then
+    it calls `original`, if there is a handler or `logging.lastResort` is to speak.
     """
+
+def hook_handlers(handlers: Sequence[RecordHandler]) -> None:
+    """Offer records to these handlers from now on; see `call_handlers`."""
+
+def watch_delivering(marked: Callable[[], bool]) -> None:
+    """Let bridges drop what is logged where `marked` says that an exporter is at work."""
 
 def forget_contexts() -> None:
     """Let go of the last few contexts that the span cache keeps alive."""

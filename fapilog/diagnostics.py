@@ -157,6 +157,7 @@ def mark_delivering() -> None:
     Loggers drop what it logs. For good: only threads that do nothing else call it.
     """
     _native.mute_thread()
+    _native.watch_delivering(_delivering_context.get)
     _delivering_thread.marked = True
     _delivering_context.set(True)
 

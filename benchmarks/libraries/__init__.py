@@ -12,6 +12,8 @@ __all__ = ["ADAPTERS", "DEFAULTS", "NotInstalledError", "load"]
 ADAPTERS: dict[str, tuple[str, str]] = {
     "fapilog": ("fapilog", "Fapilog"),
     "fapilog stdlib bridge": ("fapilog", "FapilogBridge"),
+    "fapilog structlog bridge": ("fapilog", "FapilogStructlog"),
+    "fapilog loguru bridge": ("fapilog", "FapilogLoguru"),
     "otel emit": ("otel_sdk", "OtelEmit"),
     "otel handler": ("otel_sdk", "OtelHandler"),
     "stdlib null": ("stdlib", "StdlibNull"),

@@ -88,3 +88,55 @@ class FapilogBridge(Fapilog):
     def method(self, scenario: Scenario) -> Callable[..., Any]:
         """Return the level method of `logging`; bound attributes go into `extra`."""
         return getattr(self._stdlib, scenario.level)
+
+
+class FapilogStructlog(Fapilog):
+    """structlog that ends in our processor, in the place of a renderer."""
+
+    name = "fapilog structlog bridge"
+    imports = "structlog"
+
+    def prepare(self, endpoint: str | None, *, hold: bool = False) -> None:
+        """Configure the chain of a production service."""
+        super().prepare(endpoint, hold=hold)
+        import structlog
+
+        from fapilog.bridges.structlog import FapilogProcessor
+
+        structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                FapilogProcessor(),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            cache_logger_on_first_use=True,
+        )
+        self._structlog = structlog.get_logger("shop")
+
+    def method(self, scenario: Scenario) -> Callable[..., Any]:
+        """Return the level method; `bind()` also resolves the lazy proxy, as structlog advises."""
+        return getattr(self._structlog.bind(**scenario.bound), scenario.level)
+
+
+class FapilogLoguru(Fapilog):
+    """loguru with our sink alone."""
+
+    name = "fapilog loguru bridge"
+    imports = "loguru"
+
+    def prepare(self, endpoint: str | None, *, hold: bool = False) -> None:
+        """Replace the default sink."""
+        super().prepare(endpoint, hold=hold)
+        from loguru import logger
+
+        from fapilog.bridges.loguru import install
+
+        logger.remove()
+        install(logger, level="INFO")
+        self._loguru = logger
+
+    def method(self, scenario: Scenario) -> Callable[..., Any]:
+        """Return the level method."""
+        log = self._loguru.bind(**scenario.bound) if scenario.bound else self._loguru
+        return getattr(log, scenario.level)

@@ -20,8 +20,9 @@ _lock = threading.RLock()
 _served: list[_native.RecordHandler] = []
 # The class as anything: what follows is the one place that changes it.
 _logger_class: Any = logging.Logger
-_original: Callable[[logging.Logger, logging.LogRecord], None] = logging.Logger.callHandlers
-_in_place = False
+_original: Any = None
+_in_place: Any = None
+_restore_level: Callable[[], None] = lambda: None  # noqa: E731 - nothing to restore
 
 
 def _renew_lock() -> None:
@@ -34,23 +35,22 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
-    if _native.offer_record(self, record):
-        _original(self, record)
-
-
 def hook(handler: _native.RecordHandler) -> Callable[[], None]:
     """Offer records to `handler`: those that a handler on the root logger or on a server's logger would get.
+
+    Where nobody has configured `logging`, the root level becomes INFO.
 
     Returns:
         A function that ends it; the last one takes the hook out. When somebody else has wrapped the hook
         meanwhile, it stays, and offers records to nobody.
     """
-    global _original, _in_place
+    global _original, _in_place, _restore_level  # noqa: PLW0603
     with _lock:
-        if not _in_place:
-            _original, _in_place = _logger_class.callHandlers, True
-            _logger_class.callHandlers = _call_handlers
+        if _in_place is None:
+            _original = _logger_class.callHandlers
+            _in_place = _logger_class.callHandlers = _native.call_handlers(_logger_class, _original)
+        if not _served:
+            _restore_level = _lower_root_level()
         _served.append(handler)
         _native.hook_handlers(_served)
 
@@ -59,13 +59,15 @@ def hook(handler: _native.RecordHandler) -> Callable[[], None]:
         with _lock:
             _served.remove(handler)
             _native.hook_handlers(_served)
-            if not _served and _logger_class.callHandlers is _call_handlers:
-                _logger_class.callHandlers, _in_place = _original, False
+            if not _served:
+                _restore_level()
+            if not _served and _logger_class.callHandlers is _in_place:
+                _logger_class.callHandlers, _in_place = _original, None
 
     return remove
 
 
-def lower_root_level() -> Callable[[], None]:
+def _lower_root_level() -> Callable[[], None]:
     """Lower the root level to INFO where nobody has configured `logging`; return what undoes it."""
     root = logging.getLogger()
     if root.handlers or root.level != logging.WARNING:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from fapilog import _native
-from fapilog.bridges.loggers import Loggers
+from fapilog.bridges.shared import EVENT_NAMES, Loggers, event_name
 from fapilog.diagnostics import say
 from fapilog.errors import MissingDependencyError
 from fapilog.logger import unix_nanos
@@ -92,16 +92,14 @@ def _no_text(_record: Any) -> str:
 
 def _fields(record: Any) -> dict[str, Any]:
     """A record in the fields of `Logger.emit_record`."""
-    attributes, exception, thread = dict(record["extra"]), record["exception"], record["thread"]
-    old_name = attributes.pop("event.name", None)
-    name = attributes.pop("otel.event.name", None) or old_name
+    extra, exception, thread = record["extra"], record["exception"], record["thread"]
     return {
         "body": record["message"],
         "severity_number": int(Severity.from_stdlib(record["level"].no)),
         "level_name": valid_text(record["level"].name),
         "time_unix_nano": unix_nanos(record["time"]),
-        "attributes": attributes,
-        "event_name": valid_text(name) if name else None,
+        "attributes": {key: value for key, value in extra.items() if key not in EVENT_NAMES},
+        "event_name": event_name(extra),
         "exception": exception.value if exception is not None else None,
         "location": partial(_location, record),
         "thread": (thread.id, thread.name),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from fapilog.bridges import structlog
+from fapilog.bridges import shared, structlog
 from fapilog.severity import Severity
 from fapilog.values import valid_text
 
@@ -21,8 +21,9 @@ _LATEST_SECONDS = 2**64 // 10**9
 # What others put into a record for formatters of their own.
 _ADDED = ("message", "asctime", "taskName", "getMessage", "color_message")
 _CORRELATION = ("otelTraceID", "otelSpanID", "otelTraceSampled", "otelServiceName")
-_EVENT_NAMES = ("event.name", "otel.event.name")
-_NO_ATTRIBUTES = frozenset((*vars(logging.makeLogRecord({})), *_ADDED, *_CORRELATION, *_EVENT_NAMES))
+# Texts of a record and the attributes that they become.
+_TEXTS = {"stack_info": "code.stacktrace", "exc_text": "exception.stacktrace"}
+_NO_ATTRIBUTES = frozenset((*vars(logging.makeLogRecord({})), *_ADDED, *_CORRELATION, *shared.EVENT_NAMES))
 
 
 def cheap_fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def cheap_fields(record: logging.LogRecord) -> dict[str, Any]:
         "time_unix_nano": round(record.created * 1e6) * 1_000,
         "location": partial(_location, record),
         "thread": (record.thread, record.threadName),
-        "template": record.msg if record.args else None,
+        "template": record.msg if shared.is_true(record.args) else None,
     }
 
 
@@ -57,19 +58,17 @@ def costly_fields(
         body, attributes = record.msg, {"fapilog.format_arguments": record.args}
     values = vars(record)  # after the formatter, which may add attributes
     attributes |= {key: value for key, value in values.items() if key not in _NO_ATTRIBUTES}
-    if record.stack_info:
-        attributes["code.stacktrace"] = record.stack_info
-    exception = _exception(record)
-    if record.exc_text and exception is None:
-        attributes["exception.stacktrace"] = record.exc_text
+    exception = _exception(values.get("exc_info"))
+    for key, name in _TEXTS.items():
+        if shared.is_given(values.get(key)) and not (key == "exc_text" and exception is not None):
+            attributes.setdefault(name, values[key])
     if isinstance(body, dict) and "_logger" in values:
         return _of_structlog(body, record, attributes)
-    name = values.get("otel.event.name") or values.get("event.name")
     return {
         "body": body,
         "attributes": attributes,
         "exception": exception,
-        "event_name": valid_text(name) if name else None,
+        "event_name": shared.event_name(values),
     }
 
 
@@ -96,11 +95,10 @@ def _of_structlog(
 
 def _body(record: logging.LogRecord) -> Any:
     stock = type(record).getMessage is logging.LogRecord.getMessage
-    return record.msg if stock and not record.args else record.getMessage()
+    return record.msg if stock and not shared.is_true(record.args) else record.getMessage()
 
 
-def _exception(record: logging.LogRecord) -> BaseException | None:
-    info: Any = record.exc_info
+def _exception(info: Any) -> BaseException | None:
     raised = info[1] if isinstance(info, tuple) and len(info) == 3 else None
     return raised if isinstance(raised, BaseException) else None
 

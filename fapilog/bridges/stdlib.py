@@ -12,7 +12,7 @@ from typing import Any
 
 from fapilog import _native, otel_private
 from fapilog.bridges import logging_hook, odd_records
-from fapilog.bridges.loggers import Loggers
+from fapilog.bridges.shared import Loggers
 from fapilog.diagnostics import say
 from fapilog.exceptions import recorded
 
@@ -115,7 +115,7 @@ def install(
             f"{name} is on the root logger and keeps the records of logging; take it off to have ours",
         )
         return lambda: None
-    steps = [logging_hook.lower_root_level(), logging_hook.hook(FapilogHandler(handle, level))]
+    steps = [logging_hook.hook(FapilogHandler(handle, level))]
     if capture_warnings:
         steps.append(logging_hook.capture_warnings())
 

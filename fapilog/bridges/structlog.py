@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from fapilog import _native
-from fapilog.bridges.loggers import Loggers
+from fapilog.bridges.shared import EVENT_NAMES, Loggers, event_name, is_true
 from fapilog.diagnostics import say
 from fapilog.errors import MissingDependencyError
 from fapilog.logger import unix_nanos
@@ -25,7 +25,7 @@ from fapilog.values import valid_text
 _NO_ATTRIBUTES = frozenset(
     {
         *("event", "level", "level_number", "logger", "timestamp", "exc_info", "stack", "stack_info"),
-        *("exception", "_record", "_from_structlog", "_logger", "_name", "event.name", "otel.event.name"),
+        *("exception", "_record", "_from_structlog", "_logger", "_name", *EVENT_NAMES),
     }
 )
 # Keys of `CallsiteParameterAdder`, renamed when they are all there.
@@ -74,7 +74,7 @@ class FapilogProcessor:
         """Send one event."""
         try:
             fields = record_fields(event_dict, method_name, self._context_variables())
-            name = event_dict.get("logger") or getattr(logger, "name", None)
+            name = event_dict.get("logger", getattr(logger, "name", None))
             self._loggers[name if isinstance(name, str) else "structlog"].emit_record(**fields)
         except Exception as error:
             say("structlog-record-lost", f"an event of structlog could not be read: {type(error).__name__}")
@@ -96,8 +96,8 @@ def record_fields(
     attributes = {key: value for key, value in event.items() if key not in _NO_ATTRIBUTES}
     if attributes.keys() >= _CALLSITE.keys():
         attributes = {_CALLSITE.get(key, key): value for key, value in attributes.items()}
-    exc_info = event.get("exc_info")
-    if not exc_info and "exception" in event:
+    exc_info = event.get("exc_info") if is_true(event.get("exc_info")) else None
+    if exc_info is None and "exception" in event:
         rendered = event["exception"]
         attributes["exception.stacktrace" if isinstance(rendered, str) else "exception"] = rendered
     if "stack" in event:
@@ -107,7 +107,6 @@ def record_fields(
         attributes["timestamp"] = event["timestamp"]
     for key, value in (context or {}).items():
         attributes.setdefault(key, value)
-    name = event.get("otel.event.name") or event.get("event.name")
     number, level_name = _level(event, method_name)
     return {
         "body": event.get("event"),
@@ -115,8 +114,8 @@ def record_fields(
         "level_name": level_name,
         "time_unix_nano": time,
         "attributes": attributes,
-        "event_name": valid_text(name) if name else None,
-        "exception": exc_info or None,
+        "event_name": event_name(event),
+        "exception": exc_info,
         "location": None if "code.line.number" in attributes else _caller,
     }
 

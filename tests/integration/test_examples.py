@@ -25,9 +25,9 @@ console: accepted 2 = delivered 2 + rejected 0 + pending 0
     "bind_and_context": """\
 TIME INFO  orders  received  region=eu request_id=r-1
 TIME INFO  orders  received  region=eu request_id=r-2
-TIME WARN  legacy  stdlib records carry it too  request_id=r-1
+TIME INFO  legacy  stdlib records carry it too  request_id=r-1
 TIME INFO  orders  answered  region=us request_id=r-1
-TIME WARN  legacy  stdlib records carry it too  request_id=r-2
+TIME INFO  legacy  stdlib records carry it too  request_id=r-2
 TIME INFO  orders  answered  region=us request_id=r-2
 """,
     "log_event": """\

@@ -305,7 +305,6 @@ def test_methods_have_the_signatures_that_the_stub_promises():
         "level_name",
         "location",
         "thread",
-        "dropped_attributes_count",
         "template",
     ]
 

@@ -142,21 +142,26 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
              severity_number=None, severity_text=None, body=None, attributes=None, event_name=None, exception=None"),
         method!("log", log_method, "severity, message='', /, *args, **attributes"),
     ];
-    install_methods(&py.get_type::<Logger>(), Box::new(methods))
+    install_methods(&py.get_type::<Logger>(), methods.into())
 }
 
 /// Puts raw methods on a class.
-pub fn install_methods(class: &Bound<'_, PyType>, methods: Box<[ffi::PyMethodDef]>) -> PyResult<()> {
-    let py = class.py();
-    // Descriptors point at their definitions for the life of the process.
-    for definition in Box::leak(methods) {
-        // SAFETY: `definition` is static from here on; the descriptor is a new reference or null with an error set.
-        unsafe {
-            let descriptor = ffi::PyDescr_NewMethod(class.as_type_ptr(), ptr::from_mut(definition));
-            let descriptor = Bound::from_owned_ptr_or_err(py, descriptor)?;
-            let name = std::ffi::CStr::from_ptr(definition.ml_name);
-            class.setattr(name.to_string_lossy().as_ref(), descriptor)?;
-        }
+pub fn install_methods(class: &Bound<'_, PyType>, methods: Vec<ffi::PyMethodDef>) -> PyResult<()> {
+    for definition in methods {
+        // SAFETY: a name is a literal that ends with a zero.
+        let name = unsafe { std::ffi::CStr::from_ptr(definition.ml_name) };
+        class.setattr(name.to_string_lossy().as_ref(), new_method(class, definition)?)?;
     }
     Ok(())
+}
+
+/// A raw method for a class, as a descriptor.
+pub fn new_method(class: &Bound<'_, PyType>, definition: ffi::PyMethodDef) -> PyResult<Py<PyAny>> {
+    // Descriptors point at their definitions for the life of the process.
+    let definition = ptr::from_mut(Box::leak(Box::new(definition)));
+    // SAFETY: attached, as the bound class proves; a new reference or null with an error set.
+    unsafe {
+        let descriptor = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
+        Bound::from_owned_ptr_or_err(class.py(), descriptor).map(Bound::unbind)
+    }
 }

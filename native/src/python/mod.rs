@@ -74,7 +74,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(split::split_request, module)?)?;
     module.add_class::<stdlib::RecordHandler>()?;
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
-    module.add_function(wrap_pyfunction!(stdlib_hook::offer_record, module)?)?;
+    module.add_function(wrap_pyfunction!(stdlib_hook::call_handlers, module)?)?;
+    module.add_function(wrap_pyfunction!(stdlib::watch_delivering, module)?)?;
     stdlib::install(py)?;
     http_client::init(module)?;
     level_methods::install(py)

@@ -10,31 +10,38 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use std::ptr;
 
-/// What capture uses of a record; indexes of [`Parts`].
+/// What capture uses of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Part {
     Name,
     Message,
     Arguments,
-    LevelName,
     Level,
-    Path,
-    Line,
-    Function,
     Exception,
     ExceptionText,
     Stack,
     Created,
-    Thread,
     ThreadName,
+    // From here on not held.
     /// Put there by structlog for its own formatter.
     Structlog,
+    LevelName,
+    Path,
+    Line,
+    Function,
+    Thread,
     /// Known, and of no use.
     Ignored,
 }
 
-const PARTS: usize = Part::Ignored as usize;
+/// The first parts, which are held.
+const HELD: usize = Part::Structlog as usize;
+/// Attributes that most records do not exceed.
+const FEW: usize = 8;
+
+/// Name and value of an attribute.
+pub type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// In the order of `LogRecord.__init__`, then what others add. uvicorn repeats its message with escape sequences in
 /// `color_message`; `otel…` are what OpenTelemetry's instrumentation of `logging` adds for formatters: a record has
@@ -128,57 +135,93 @@ pub fn part_named(name: &str) -> Option<Part> {
     KNOWN.iter().find(|(known, _)| *known == name).map(|(_, part)| *part)
 }
 
-/// One record's parts and attributes, held: its values' methods may change the record while they are read.
+/// One record's parts and attributes. What is read of every record is held, because its values' methods may change the
+/// record meanwhile; the rest is asked for in the dict when a record needs it.
 pub struct Parts<'py> {
-    held: [Option<Bound<'py, PyAny>>; PARTS],
-    pub extras: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    dict: Bound<'py, PyAny>,
+    held: [Option<Bound<'py, PyAny>>; HELD],
+    /// One bit for each part that the record has, even if it is Python's `None`.
+    present: u32,
+    /// Attributes, the first ones without an allocation.
+    few: [Option<Pair<'py>>; FEW],
+    more: Vec<Pair<'py>>,
+    count: usize,
 }
 
 impl<'py> Parts<'py> {
-    /// Reads `record`; `None` when it is no object with a plain `__dict__`.
+    /// The parts of `record`, not read yet; `None` when it is no object with a plain `__dict__`.
     ///
     /// # Safety
     /// Attached; `record` is live.
-    pub unsafe fn read(py: Python<'py>, record: *mut ffi::PyObject) -> Option<Self> {
-        // SAFETY: attached; a new reference, or null with an error set.
-        let dict = unsafe { ffi::PyObject_GenericGetDict(record, ptr::null_mut()) };
-        if dict.is_null() {
-            // SAFETY: attached.
-            unsafe { ffi::PyErr_Clear() };
-            return None;
-        }
-        // SAFETY: we own the reference. Interning and reading run no Python code.
+    #[inline]
+    pub unsafe fn of(py: Python<'py>, record: *mut ffi::PyObject) -> Option<Self> {
+        // SAFETY: attached; a new reference that we own, or null with an error set.
+        let dict = unsafe {
+            let dict = ffi::PyObject_GenericGetDict(record, ptr::null_mut());
+            if dict.is_null() {
+                ffi::PyErr_Clear();
+                return None;
+            }
+            Bound::from_owned_ptr(py, dict)
+        };
+        let (held, few) = ([const { None }; HELD], [const { None }; FEW]);
+        Some(Self { dict, held, present: 0, few, more: Vec::new(), count: 0 })
+    }
+
+    /// Reads the record.
+    pub fn read(&mut self) {
+        let py = self.dict.py();
+        // SAFETY: attached, as the bound dict proves. Interning and reading run no Python code; keys and values are
+        // borrowed from the dict until they are held.
         unsafe {
-            let dict = Bound::from_owned_ptr(py, dict);
             let names = NAMES.get().get_or_insert_with(|| Box::new(Names::new(py)));
-            let mut parts = Self { held: [const { None }; PARTS], extras: Vec::new() };
             let (mut at, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
             let mut expected = 0;
-            while ffi::PyDict_Next(dict.as_ptr(), &raw mut at, &raw mut key, &raw mut value) != 0 {
+            while ffi::PyDict_Next(self.dict.as_ptr(), &raw mut at, &raw mut key, &raw mut value) != 0 {
                 let Some(index) = names.find(key, expected) else {
-                    let pair = (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value));
-                    parts.extras.push(pair);
+                    self.add((Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value)));
                     continue;
                 };
                 expected = index + 1;
-                let part = KNOWN[index].1;
-                if part != Part::Ignored {
-                    parts.held[part as usize] = Some(Bound::from_borrowed_ptr(py, value));
+                let part = KNOWN[index].1 as usize;
+                self.present |= 1 << part;
+                if let Some(place) = self.held.get_mut(part).filter(|_| value != ffi::Py_None()) {
+                    *place = Some(Bound::from_borrowed_ptr(py, value));
                 }
             }
-            Some(parts)
         }
     }
 
-    /// A part; `None` also when the record holds Python's `None`.
+    #[inline]
+    fn add(&mut self, pair: Pair<'py>) {
+        match self.few.get_mut(self.count) {
+            Some(place) => *place = Some(pair),
+            None => self.more.push(pair),
+        }
+        self.count += 1;
+    }
+
+    /// Attributes in their order.
+    pub fn extras(&self) -> impl Iterator<Item = &Pair<'py>> {
+        self.few.iter().flatten().chain(&self.more)
+    }
+
+    /// A part that is held; `None` also when the record holds Python's `None`.
     #[inline]
     pub fn get(&self, part: Part) -> Option<&Bound<'py, PyAny>> {
-        self.held[part as usize].as_ref().filter(|value| !value.is_none())
+        self.held.get(part as usize)?.as_ref()
+    }
+
+    /// A part that is not held, as the record has it now.
+    #[cold]
+    pub fn ask(&self, part: Part) -> Option<Bound<'py, PyAny>> {
+        let (name, _) = KNOWN.iter().find(|(_, known)| *known == part)?;
+        self.dict.get_item(*name).ok().filter(|value| !value.is_none())
     }
 
     /// Whether the record has a part, even if it is Python's `None`.
     #[inline]
     pub fn has(&self, part: Part) -> bool {
-        self.held[part as usize].is_some()
+        self.present & (1 << part as usize) != 0
     }
 }

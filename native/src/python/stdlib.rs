@@ -11,9 +11,8 @@ use super::handle::PipelineHandle;
 use super::helpers::interrupt_of;
 use super::level_methods::{install_methods, slice_of};
 use super::logger::Logger;
-use super::record_parts::Part;
+use super::record_parts::{Part, Parts};
 use super::stdlib_capture::Plain;
-use super::stdlib_hook::hooked;
 use super::stdlib_once::first_time;
 use super::text::borrowed_utf8;
 use super::trace;
@@ -27,7 +26,6 @@ use pyo3::{PyTraverseError, PyVisit};
 use std::collections::HashMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Loggers found by the address of their name, direct mapped.
 const SLOTS: usize = 64;
@@ -62,6 +60,17 @@ impl Source {
     }
 }
 
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Taken, filtered or dropped, as the pipeline decided. Its level, where it was looked at.
+    Decided(Option<i64>),
+    /// Left alone: what delivers records made it.
+    Ignored,
+    /// Not for native code.
+    Odd,
+}
+
 /// A logger and whose it is, under the address of its name.
 struct Slot {
     name: Py<PyString>,
@@ -82,16 +91,12 @@ pub struct RecordHandler {
     state: GilCell<State>,
 }
 
-/// Handlers there are. Hooked ones are enough to take every record once; with others beside them, see `stdlib_once`.
-static HANDLERS: AtomicUsize = AtomicUsize::new(0);
-
 #[pymethods]
 impl RecordHandler {
     /// The arguments are the subclass's business.
     #[new]
     #[pyo3(signature = (*_arguments, **_keywords))]
     fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-        HANDLERS.fetch_add(1, Ordering::Relaxed);
         Self { state: GilCell::new(State::default()) }
     }
 
@@ -110,12 +115,6 @@ impl RecordHandler {
         visit.call(&state.handle)?;
         state.slots.iter().flatten().try_for_each(|slot| visit.call(&slot.logger))?;
         state.names.values().try_for_each(|logger| visit.call(logger))
-    }
-}
-
-impl Drop for RecordHandler {
-    fn drop(&mut self) {
-        HANDLERS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -181,20 +180,24 @@ impl RecordHandler {
         active.is_some_and(|active| unsafe { active.outputs() }.console.is_some())
     }
 
-    /// Stages 1 to 4 of one record, whose level is at least `floor`. Returns its level; `None`: odd.
-    fn take(slf: &Bound<'_, Self>, record: &Bound<'_, PyAny>, floor: i64) -> PyResult<Option<i64>> {
+    /// Stages 1 to 4 of one record, whose level is at least `floor`.
+    fn take(slf: &Bound<'_, Self>, record: &Bound<'_, PyAny>, floor: i64) -> PyResult<Fate> {
         let py = slf.py();
         // SAFETY: attached, as `py` proves, for every call below.
         unsafe {
             let _call = Call::begin();
-            let Some(plain) = Plain::of(record) else { return Ok(None) };
-            let decided = Ok(Some(plain.level));
-            let name = plain.parts.get(Part::Name);
-            let Some((logger, source)) = name.and_then(|name| slf.get().logger(name)) else {
-                return Ok(None);
+            let Some(mut parts) = Parts::of(py, record.as_ptr()) else { return Ok(Fate::Odd) };
+            parts.read();
+            let found = parts.get(Part::Name).and_then(|name| slf.get().logger(name));
+            let source = found.as_ref().map(|(_, source)| *source);
+            if ignores(slf, source, record, parts.get(Part::ThreadName))? {
+                return Ok(Fate::Ignored);
+            }
+            let (Some((logger, _)), Some(plain)) = (found, Plain::of(record, &parts)) else {
+                return Ok(Fate::Odd);
             };
-            let thread = plain.parts.get(Part::ThreadName);
-            if plain.level < floor || ignores(slf, source, record, thread)? {
+            let decided = Ok(Fate::Decided(Some(plain.level)));
+            if plain.level < floor {
                 return decided;
             }
             let severity = plain.severity();
@@ -208,34 +211,33 @@ impl RecordHandler {
         }
     }
 
-    /// Takes a record the first time, on the native path or the careful one. Returns its level where it is known.
+    /// Takes a record the first time, on the native path or the careful one. `goes_on`: other handlers get it, too.
     fn take_once(
         slf: &Bound<'_, Self>,
         record: &Bound<'_, PyAny>,
         floor: Option<i64>,
-        shared: bool,
-    ) -> PyResult<Option<i64>> {
-        if shared && !first_time(record, slf.get().pipeline(slf.py())) {
-            return Ok(record
-                .getattr(intern!(slf.py(), "levelno"))
-                .ok()
-                .and_then(|level| level.extract().ok()));
+        goes_on: bool,
+    ) -> PyResult<Fate> {
+        if !first_time(record, goes_on, || slf.get().pipeline(slf.py())) {
+            return Ok(Fate::Decided(None));
         }
-        let formats = floor.is_none() && has_formatter(slf);
-        if !formats {
-            if let Some(level) = Self::take(slf, record, floor.unwrap_or(i64::MIN))? {
-                return Ok(Some(level));
-            }
+        // A formatter wants the whole record in its hands.
+        let fate = if floor.is_none() && has_formatter(slf) {
+            Fate::Odd
+        } else {
+            Self::take(slf, record, floor.unwrap_or(i64::MIN))?
+        };
+        if !matches!(fate, Fate::Odd) {
+            return Ok(fate);
         }
-        ask(slf, "_take_carefully", (record, floor)).map(|_| None)
+        ask(slf, "_take_carefully", (record, floor)).map(|_| Fate::Decided(None))
     }
 
-    /// Takes a record that the hook offers, if level and filters let it pass. Returns its level where it is known.
-    pub fn offer(slf: &Bound<'_, Self>, record: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
+    /// Takes a record that the hook offers, if level and filters let it pass.
+    pub fn offer(slf: &Bound<'_, Self>, record: &Bound<'_, PyAny>, goes_on: bool) -> PyResult<Fate> {
         let floor = slf.getattr(intern!(slf.py(), "level")).and_then(|level| level.extract::<i64>());
-        let Some(record) = Self::filtered(slf, record)? else { return Ok(None) };
-        let shared = HANDLERS.load(Ordering::Relaxed) > hooked();
-        Self::take_once(slf, &record, Some(floor.unwrap_or(i64::MIN)), shared)
+        let Some(record) = Self::filtered(slf, record)? else { return Ok(Fate::Decided(None)) };
+        Self::take_once(slf, &record, Some(floor.unwrap_or(i64::MIN)), goes_on)
     }
 
     /// The record, or what the filters made of it; `None`: refused.
@@ -259,7 +261,7 @@ fn has_formatter(handler: &Bound<'_, RecordHandler>) -> bool {
 /// Whether what delivers records made this one, or somebody else recorded it.
 fn ignores(
     handler: &Bound<'_, RecordHandler>,
-    source: Source,
+    source: Option<Source>,
     record: &Bound<'_, PyAny>,
     thread: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<bool> {
@@ -267,13 +269,33 @@ fn ignores(
     // SAFETY: attached, as the bound objects prove; a live str.
     let name = name.and_then(|name| unsafe { borrowed_utf8(name.as_ptr()) }).unwrap_or_default();
     match source {
-        Source::Ours => Ok(true),
-        _ if THREADS.iter().any(|known| name.starts_with(known.as_bytes())) => Ok(true),
-        Source::Application => Ok(false),
-        Source::Doubtful => {
+        Some(Source::Ours) => Ok(true),
+        _ if THREADS.iter().any(|known| name.starts_with(known.as_bytes()))
+            || is_delivering(handler.py()) =>
+        {
+            Ok(true)
+        }
+        Some(Source::Doubtful) => {
             Ok(ask(handler, "_ignores", (record,))?.is_some_and(|yes| yes.is_truthy().unwrap_or(false)))
         }
+        _ => Ok(false),
     }
+}
+
+/// `ContextVar.get` of the mark of what runs on behalf of an exporter; nothing until there is such code.
+static DELIVERING: GilCell<Option<Py<PyAny>>> = GilCell::new(None);
+
+/// Lets bridges look for the mark of `fapilog.diagnostics.mark_delivering` from now on.
+#[pyfunction]
+pub fn watch_delivering(marked: Py<PyAny>) {
+    // SAFETY: attached (called from Python); the old one is dropped after the cell is written.
+    drop(unsafe { DELIVERING.replace(Some(marked)) });
+}
+
+fn is_delivering(py: Python<'_>) -> bool {
+    // SAFETY: attached; cloned before the call.
+    let marked = unsafe { DELIVERING.get().as_ref().map(|marked| marked.clone_ref(py)) };
+    marked.is_some_and(|marked| marked.call0(py).is_ok_and(|marked| marked.is_truthy(py).unwrap_or(false)))
 }
 
 /// Calls a method of the Python half. Its errors end here; an interrupt does not.
@@ -339,6 +361,7 @@ unsafe extern "C" fn record_method<const FILTERS: bool>(
     }
 }
 
+/// A raw method that takes a record.
 macro_rules! method {
     ($name:literal, $function:expr) => {
         ffi::PyMethodDef {
@@ -350,8 +373,10 @@ macro_rules! method {
     };
 }
 
+pub(super) use method;
+
 /// Puts the fastcall methods on the class.
 pub fn install(py: Python<'_>) -> PyResult<()> {
     let methods = [method!("handle", record_method::<true>), method!("emit", record_method::<false>)];
-    install_methods(&py.get_type::<RecordHandler>(), Box::new(methods))
+    install_methods(&py.get_type::<RecordHandler>(), methods.into())
 }

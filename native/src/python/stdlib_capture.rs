@@ -28,19 +28,18 @@ const LATEST_MICROS: f64 = 1.844e16;
 static GET_MESSAGE: PyOnceLock<Option<Py<PyAny>>> = PyOnceLock::new();
 
 /// A record that can be read as it is.
-pub struct Plain<'py> {
-    pub parts: Parts<'py>,
+pub struct Plain<'a, 'py> {
+    parts: &'a Parts<'py>,
     pub level: i64,
     time_unix_nano: u64,
     /// Whether `getMessage` is that of `logging`.
     stock_message: bool,
 }
 
-impl<'py> Plain<'py> {
+impl<'a, 'py> Plain<'a, 'py> {
     /// `None`: odd.
-    pub fn of(record: &Bound<'py, PyAny>) -> Option<Self> {
-        // SAFETY: attached, as the bound object proves.
-        let parts = unsafe { Parts::read(record.py(), record.as_ptr()) }?;
+    #[inline]
+    pub fn of(record: &Bound<'py, PyAny>, parts: &'a Parts<'py>) -> Option<Self> {
         let level = parts.get(Part::Level)?.cast::<PyInt>().ok()?.extract::<i64>().ok()?;
         let time_unix_nano = nanos(parts.get(Part::Created)?)?;
         let arguments = parts.get(Part::Arguments);
@@ -58,7 +57,7 @@ impl<'py> Plain<'py> {
     /// Whether the record names the category that shedding spares.
     pub fn is_security(&self) -> bool {
         let named = |key: &Bound<'_, PyAny>| key.eq("fapilog.event.category").unwrap_or(false);
-        self.parts.extras.iter().any(|(key, value)| named(key) && is_security(value))
+        self.parts.extras().any(|(key, value)| named(key) && is_security(value))
     }
 
     /// Stages 2 to 4. The result is what a log call returns: an awaitable, or null when an interrupt is to be raised.
@@ -92,15 +91,16 @@ impl<'py> Plain<'py> {
         }
     }
 
-    unsafe fn begin<'a>(&self, py: Python<'py>, active: &'a Active) -> Emission<'a, 'py> {
+    unsafe fn begin<'b>(&self, py: Python<'py>, active: &'b Active) -> Emission<'b, 'py> {
         let times = (self.time_unix_nano, active.pipeline.clock().now_nanos());
         let severity = self.severity();
         // SAFETY: attached.
         unsafe {
             let span = trace::current(py);
             let level = Level::of(severity);
-            let name = self.parts.get(Part::LevelName).filter(|_| active.capture().source_level_names);
-            match name.filter(|name| name.is_exact_instance_of::<PyString>()) {
+            let source = active.capture().source_level_names;
+            let name = if source { self.parts.ask(Part::LevelName) } else { None };
+            match name.filter(PyAnyMethods::is_exact_instance_of::<PyString>) {
                 Some(name) => with_utf8(name.as_ptr(), |name| {
                     let name = String::from_utf8_lossy(name);
                     given::begin(py, active, (severity, &name, level.protected), times, span.as_ref())
@@ -142,7 +142,7 @@ impl<'py> Plain<'py> {
     /// Attributes; returns what one of them gives as the event name.
     unsafe fn extras(&self, emission: &mut Emission<'_, 'py>, active: &Active) -> Option<Bound<'py, PyAny>> {
         let (mut name, mut old_name) = (None, None);
-        for (key, value) in &self.parts.extras {
+        for (key, value) in self.parts.extras() {
             // SAFETY: type pointers of live objects; keys and values are held.
             unsafe {
                 if !ptr::eq(ffi::Py_TYPE(key.as_ptr()), &raw mut ffi::PyUnicode_Type) {
@@ -151,18 +151,19 @@ impl<'py> Plain<'py> {
                 }
                 match active.keys.get().role(key.as_ptr(), &active.pipeline.settings().policy) {
                     Role::Attribute => emission.extra(key.as_ptr(), value.as_ptr()),
-                    Role::EventName => name = Some(value.clone()),
-                    Role::OldEventName => old_name = Some(value.clone()),
+                    Role::EventName => name = Some(value.clone()).filter(|name| !name.is_none()),
+                    Role::OldEventName => old_name = Some(value.clone()).filter(|name| !name.is_none()),
                     Role::Known(_) => {}
                 }
             }
         }
-        name.or(old_name).filter(|name| !name.is_none())
+        name.or(old_name)
     }
 
     /// The exception, or what is left of it when the record came through a queue or a socket; and the stack.
     fn exception(&self, emission: &mut Emission<'_, 'py>) {
-        if let Some(stack) = self.parts.get(Part::Stack) {
+        let given = |part| self.parts.get(part).filter(|text| !is_empty_text(text));
+        if let Some(stack) = given(Part::Stack) {
             emission.named("code.stacktrace", stack);
         }
         if let Some(info) = self.parts.get(Part::Exception) {
@@ -172,28 +173,33 @@ impl<'py> Plain<'py> {
                 emission.exception(&raised);
             }
         }
-        if let Some(text) = self.parts.get(Part::ExceptionText) {
+        if let Some(text) = given(Part::ExceptionText) {
             emission.named("exception.stacktrace", text);
         }
     }
 
     fn thread(&self, emission: &mut Emission<'_, 'py>) {
-        for (part, name) in [(Part::Thread, "thread.id"), (Part::ThreadName, "thread.name")] {
-            if let Some(value) = self.parts.get(part) {
-                emission.named(name, value);
-            }
+        if let Some(identifier) = self.parts.ask(Part::Thread) {
+            emission.named("thread.id", &identifier);
+        }
+        if let Some(name) = self.parts.get(Part::ThreadName) {
+            emission.named("thread.name", name);
         }
     }
 
     fn location(&self, emission: &mut Emission<'_, 'py>) {
-        let text = |part| self.parts.get(part).filter(|value| value.is_exact_instance_of::<PyString>());
-        let line = self.parts.get(Part::Line).and_then(|line| line.extract::<i64>().ok());
+        let text = |part| self.parts.ask(part).filter(PyAnyMethods::is_exact_instance_of::<PyString>);
+        let line = self.parts.ask(Part::Line).and_then(|line| line.extract::<i64>().ok());
         let (Some(path), Some(function), Some(line)) = (text(Part::Path), text(Part::Function), line) else {
             return;
         };
         // SAFETY: attached; both are text.
-        emission.place(|writer| unsafe { location::write_recorded(writer, path, function, line) });
+        emission.place(|writer| unsafe { location::write_recorded(writer, &path, &function, line) });
     }
+}
+
+fn is_empty_text(value: &Bound<'_, PyAny>) -> bool {
+    value.cast_exact::<PyString>().is_ok_and(|text| text.len().is_ok_and(|length| length == 0))
 }
 
 /// `created` in nanoseconds, by whole microseconds: the float has no room for more.
@@ -211,7 +217,12 @@ fn has_stock_message(record: &Bound<'_, PyAny>) -> bool {
         Ok(stock.then(|| found.unbind()))
     };
     let Ok(stock) = GET_MESSAGE.get_or_try_init(py, find) else { return false };
-    let mine = record.get_type().getattr(intern!(py, "getMessage"));
+    // SAFETY: attached; a type lives as long as its instance; a new reference, or null with an error set.
+    let mine = unsafe {
+        let kind = ffi::Py_TYPE(record.as_ptr()).cast();
+        let name = intern!(py, "getMessage").as_ptr();
+        Bound::from_owned_ptr_or_err(py, ffi::PyObject_GetAttr(kind, name))
+    };
     mine.is_ok_and(|mine| stock.as_ref().is_some_and(|stock| mine.is(stock)))
 }
 

@@ -6,11 +6,16 @@
 //! the known loggers, would have got it.
 
 use super::gil::GilCell;
-use super::stdlib::RecordHandler;
+use super::level_methods::{new_method, slice_of};
+use super::stdlib::{method, Fate, RecordHandler};
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyString, PyType};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr;
 
 /// Loggers of servers that set `propagate = False`, so that a handler on root never sees their records. `celery` stands
 /// for everything below it, too.
@@ -19,13 +24,11 @@ const CELERY: &str = "celery";
 
 /// The handlers that are offered every record.
 static HOOKED: GilCell<Vec<Py<RecordHandler>>> = GilCell::new(Vec::new());
-static LOGGING: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-
-/// How many handlers the hook serves.
-pub fn hooked() -> usize {
-    // SAFETY: attached, as every caller is.
-    unsafe { HOOKED.get().len() }
-}
+/// The method that the hook took the place of.
+static ORIGINAL: GilCell<Option<Py<PyAny>>> = GilCell::new(None);
+static METHOD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// The names of the module `logging`, and the root logger, which never changes.
+static LOGGING: PyOnceLock<(Py<PyDict>, Py<PyAny>)> = PyOnceLock::new();
 
 /// Serves these handlers from now on.
 #[pyfunction]
@@ -34,53 +37,107 @@ pub fn hook_handlers(handlers: Vec<Py<RecordHandler>>) {
     drop(unsafe { HOOKED.replace(handlers) });
 }
 
+/// The method that takes the place of `callHandlers` of a class of loggers, which it calls in turn.
+#[pyfunction]
+pub fn call_handlers(class: &Bound<'_, PyType>, original: Py<PyAny>) -> PyResult<Py<PyAny>> {
+    // SAFETY: attached (called from Python); the old one is dropped after the cell is written.
+    drop(unsafe { ORIGINAL.replace(Some(original)) });
+    let make = || new_method(class, method!("callHandlers", called));
+    METHOD.get_or_try_init(class.py(), make).map(|method| method.clone_ref(class.py()))
+}
+
+/// `callHandlers(record)` of `logging.Logger`, as CPython calls it.
+unsafe extern "C" fn called(
+    slf: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter, attached, on an instance of the class (the method descriptor checked it).
+    unsafe {
+        let py = Python::assume_attached();
+        let [record] = slice_of(arguments, count, names) else {
+            PyTypeError::new_err("callHandlers() takes one argument, a record").restore(py);
+            return ptr::null_mut();
+        };
+        let offered = || offer(&Bound::from_borrowed_ptr(py, slf), &Bound::from_borrowed_ptr(py, *record));
+        // A panic is a defect of ours; it must not cross into the application.
+        match catch_unwind(AssertUnwindSafe(offered)) {
+            Ok(Err(interrupt)) => {
+                interrupt.restore(py);
+                ptr::null_mut()
+            }
+            Ok(Ok(false)) => py.None().into_ptr(),
+            Ok(Ok(true)) | Err(_) => {
+                let Some(original) = ORIGINAL.get().as_ref().map(|original| original.clone_ref(py)) else {
+                    return py.None().into_ptr();
+                };
+                ffi::PyObject_CallFunctionObjArgs(
+                    original.as_ptr(),
+                    slf,
+                    *record,
+                    ptr::null_mut::<ffi::PyObject>(),
+                )
+            }
+        }
+    }
+}
+
 /// Takes a record of `logger` for the hooked handlers. True when the handlers of `logging` are to be called: when there
 /// are any, or when the record is to reach `logging.lastResort`.
-#[pyfunction]
-pub fn offer_record(logger: &Bound<'_, PyAny>, record: &Bound<'_, PyAny>) -> PyResult<bool> {
+fn offer(logger: &Bound<'_, PyAny>, record: &Bound<'_, PyAny>) -> PyResult<bool> {
+    // SAFETY: attached.
+    if unsafe { HOOKED.get().is_empty() } {
+        return Ok(true);
+    }
     let py = logger.py();
     let Ok((ours, others)) = path(logger) else { return Ok(true) };
     if !ours {
         return Ok(true);
     }
-    let (mut level, mut shown) = (None, false);
+    let (mut level, mut ignored) = (None, false);
     // By index, asking the length each time: handlers may come and go while a record is read.
     let mut index = 0;
     // SAFETY: attached; cloned before anything runs.
     while let Some(handler) = unsafe { HOOKED.get().get(index).map(|handler| handler.clone_ref(py)) } {
         let handler = handler.bind(py);
-        level = RecordHandler::offer(handler, record)?.or(level);
-        shown = shown || !others && handler.get().has_console(py);
+        match RecordHandler::offer(handler, record, others)? {
+            Fate::Decided(known) => level = known.or(level),
+            Fate::Ignored | Fate::Odd => ignored = true,
+        }
         index += 1;
     }
-    Ok(others || !shown && reaches_last_resort(py, level))
+    Ok(others || ignored || reaches_last_resort(py, level) && !has_console(py))
 }
 
 /// Whether a handler on root or on a known logger would get the record, and whether there is any handler on its way.
 fn path(logger: &Bound<'_, PyAny>) -> PyResult<(bool, bool)> {
     let py = logger.py();
+    let (_, root) = logging(py)?;
     let mut others = false;
     let mut here = logger.clone();
     loop {
         let handlers = here.getattr(intern!(py, "handlers"))?;
         others = others || !handlers.cast_exact::<PyList>().is_ok_and(PyListMethods::is_empty);
-        let parent = here.getattr(intern!(py, "parent"))?;
-        if parent.is_none() {
-            return Ok((is_root(&here)?, others));
+        if here.is(root) {
+            return Ok((true, others));
         }
         if !here.getattr(intern!(py, "propagate"))?.is_truthy()? {
             return Ok((is_known(&here.getattr(intern!(py, "name"))?), others));
         }
-        here = parent;
+        here = here.getattr(intern!(py, "parent"))?;
+        if here.is_none() {
+            // A logger that nobody got from `logging.getLogger`.
+            return Ok((false, others));
+        }
     }
 }
 
-fn logging(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
-    LOGGING.get_or_try_init(py, || py.import("logging").map(Bound::unbind)).map(|module| module.bind(py))
-}
-
-fn is_root(logger: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(logging(logger.py())?.getattr(intern!(logger.py(), "root"))?.is(logger))
+fn logging(py: Python<'_>) -> PyResult<&(Py<PyDict>, Py<PyAny>)> {
+    LOGGING.get_or_try_init(py, || {
+        let module = py.import("logging")?;
+        Ok((module.dict().unbind(), module.getattr("root")?.unbind()))
+    })
 }
 
 fn is_known(name: &Bound<'_, PyAny>) -> bool {
@@ -89,13 +146,21 @@ fn is_known(name: &Bound<'_, PyAny>) -> bool {
     KNOWN.contains(&name) || name.strip_prefix(CELERY).is_some_and(below)
 }
 
+/// Whether a pipeline of a hooked handler shows its records on a console.
+#[cold]
+fn has_console(py: Python<'_>) -> bool {
+    // SAFETY: attached; cloned before anything runs.
+    let handlers: Vec<_> = unsafe { HOOKED.get().iter().map(|handler| handler.clone_ref(py)).collect() };
+    handlers.iter().any(|handler| handler.get().has_console(py))
+}
+
 /// Whether `logging.lastResort` shows a record that no handler gets, or complains that there is none.
 fn reaches_last_resort(py: Python<'_>, level: Option<i64>) -> bool {
-    let last = logging(py).and_then(|logging| logging.getattr(intern!(py, "lastResort")));
-    let floor =
-        last.and_then(|last| last.getattr(intern!(py, "level"))).and_then(|level| level.extract::<i64>());
-    match (level, floor) {
-        (Some(level), Ok(floor)) => level >= floor,
+    let last =
+        logging(py).map(|(names, _)| names.bind(py).get_item(intern!(py, "lastResort")).ok().flatten());
+    let floor = last.ok().flatten().and_then(|last| last.getattr(intern!(py, "level")).ok());
+    match (level, floor.and_then(|level| level.extract::<i64>().ok())) {
+        (Some(level), Some(floor)) => level >= floor,
         _ => true,
     }
 }
