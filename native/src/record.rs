@@ -186,8 +186,7 @@ impl RecordWriter {
         if trace_id > 0 {
             put_bytes(&mut self.bytes, tag::TRACE_ID, &trace_id.to_be_bytes());
         }
-        // A span without its trace says nothing (data model: SpanId needs TraceId).
-        if span_id > 0 && trace_id > 0 {
+        if span_id > 0 {
             put_bytes(&mut self.bytes, tag::SPAN_ID, &span_id.to_be_bytes());
         }
     }

@@ -114,9 +114,13 @@ def split(name: str) -> list[str]:
 
 def key_values(items: Iterable[tuple[Any, Any]], path: tuple[int, ...] = ()) -> list[KeyValue]:
     """Encode pairs: attributes, or the entries of a map."""
-    pairs = []
+    pairs: list[KeyValue] = []
+    seen = set()
     for key, value in items:
         name = text(key) if isinstance(key, str) else text(shown(key))
+        if name in seen:
+            continue
+        seen.add(name)
         hidden = AnyValue(string_value=MARKER) if is_secret(name) else any_value(value, path)
         pairs.append(KeyValue(key=without_userinfo(name), value=hidden))
     return pairs

@@ -167,6 +167,16 @@ def test_a_name_without_text_is_not_reported_to_the_interpreter(monkeypatch, key
     assert reported == []
 
 
+def test_of_keys_with_one_text_the_first_counts_at_every_depth():
+    repeated = {1: "number", "1": "text", "\ud800": "surrogate", "\\ud800": "escape"}
+    kept = {"1": "number", "\\ud800": "surrogate"}
+    with Recorder() as recorder:
+        recorder.logger().info(repeated, nested=[repeated])
+        recorder.logger().emit_record(body=repeated, attributes=repeated)
+        for record, attributes in zip(recorder.records, ({"nested": [kept]}, kept), strict=True):
+            assert (record.body, record.attributes, record.repeated_keys) == (kept, attributes, ())
+
+
 def test_a_value_is_cut_at_the_length_limit_and_the_body_is_not():
     with Recorder(limits={"attribute_value_length": 4}) as recorder:
         values = {"text": "ääääää", "bytes": b"123456", "list": ["abcdef"], "map": {"key": "abcdef"}}

@@ -144,6 +144,8 @@ unsafe fn capture<'a, 'py>(mut first: Emission<'a, 'py>, fields: &Bound<'py, PyT
         unsafe { Emission::begin_at(py, active, &level, (answer.read(0).unwrap_or(0), observed), None) };
     let flags = answer.read::<u8>(9).unwrap_or(0);
     let (trace_id, span_id) = (answer.read(7).unwrap_or(0), answer.read(8).unwrap_or(0));
+    // A span without its trace says nothing (data model: SpanId needs TraceId).
+    let span_id = if trace_id == 0 { 0 } else { span_id };
     second.writer.trace_context(trace_id, span_id, u32::from(flags));
     if long {
         second.writer.severity_text(text.as_bytes());

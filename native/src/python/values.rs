@@ -15,6 +15,7 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use std::collections::HashSet;
 use std::ptr;
 
 /// How much of one value is read.
@@ -224,12 +225,17 @@ impl<'a, 'py> ValueReader<'a, 'py> {
 
     fn items(&mut self, dict: &Bound<'py, PyDict>) {
         let list = self.writer.open(tag::KVLIST);
+        // Two keys may have one text, 1 and "1"; the first counts, because keys of a map must be unique on export.
+        let mut seen = HashSet::new();
         for (key, value) in dict.iter() {
             if self.writer.len() > MAX_NESTED_BYTES {
                 break;
             }
-            let entry = self.writer.open(tag::KEY);
             let name = self.name_of(&key);
+            if seen.contains(&name) {
+                continue;
+            }
+            let entry = self.writer.open(tag::KEY);
             self.writer.key(name.as_bytes());
             let open = self.writer.open(tag::VALUE);
             if self.policy.decide(&name) == KeyDecision::Hide {
@@ -239,6 +245,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
             }
             self.writer.close(open);
             self.writer.close(entry);
+            seen.insert(name);
         }
         self.writer.close(list);
     }
@@ -428,8 +435,8 @@ pub fn encode_resource<'py>(
     PyBytes::new(py, &fields)
 }
 
-/// `KeyValue` messages, each under `field_tag`. Nothing is hidden here: resource and scope are written by whoever
-/// deploys, and a policy for them comes with the redaction profiles.
+/// `KeyValue` messages, each under `field_tag`. Nothing is hidden here: a scope passes `scope_secrets` when a pipeline
+/// meets it, and a resource is written by whoever deploys.
 fn key_values(py: Python<'_>, attributes: &Bound<'_, PyDict>, field_tag: u8) -> Vec<u8> {
     let policy = Policy::new(&[], &[], &[]);
     let mut writer = RecordWriter::new();
@@ -437,7 +444,8 @@ fn key_values(py: Python<'_>, attributes: &Bound<'_, PyDict>, field_tag: u8) -> 
     let head = writer.len();
     for (key, value) in attributes {
         let entry = writer.open(field_tag);
-        writer.key(key.to_string().as_bytes());
+        let name = text_of(&key).unwrap_or_else(|_| unprintable_name(&key));
+        writer.key(name.as_bytes());
         let open = writer.open(tag::VALUE);
         ValueReader::new(py, &mut writer, &policy, ValueLimits::NONE).any(&value);
         writer.close(open);
