@@ -105,3 +105,41 @@ def test_a_processor_that_stands_for_several_is_taken_by_the_constructor():
     with LoggerProvider(Resource.get_empty(), False, processor, exporters=["none"]) as provider:
         provider.get_logger("shop").emit(body="m")
     assert len(processor.seen) == 1
+
+
+def test_a_processor_added_later_reaches_loggers_that_were_returned_before():
+    processor = Processor()
+    with LoggerProvider(exporters=["none"]) as provider:
+        logger = provider.get_logger("shop")
+        logger.emit(body="before")
+        provider.add_log_record_processor(processor)
+        logger.emit(body="after")
+    assert [seen.log_record.body for seen in processor.seen] == ["after"]
+
+
+def test_loggers_processors_flushes_and_shutdown_may_be_asked_for_from_many_threads_at_once():
+    provider = LoggerProvider(exporters=["none"])
+    processors, failures, loggers = [Processor() for _ in range(8)], [], set()
+    start = threading.Barrier(len(processors))
+
+    def work(processor):
+        try:
+            start.wait()
+            provider.add_log_record_processor(processor)
+            for number in range(50):
+                loggers.add(provider.get_logger(f"shop.{number % 5}"))
+                provider.get_logger("shop").emit(body=number)
+                provider.force_flush(5_000)
+            provider.shutdown()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(processor,)) for processor in processors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert provider.ledger().balanced
+    # One that came after the shutdown is not taken, and so not ended.
+    assert max(processor.ended for processor in processors) == 1

@@ -6,7 +6,7 @@
 use super::active::{Active, Call};
 use super::emission::Emission;
 use super::level::Level;
-use super::values::scope_attributes;
+use super::surroundings::scope_attributes;
 use crate::fields::SeverityField;
 use crate::redact::{redact, FrameSettings};
 use crate::scope_secrets::without_secrets;

@@ -13,7 +13,7 @@ use super::handle::PipelineHandle;
 use super::level::Level;
 use super::muted::is_muted;
 use super::passage::says_security;
-use super::{helpers, trace, values};
+use super::{helpers, surroundings, trace};
 use crate::fields::TraceFields;
 use crate::ledger::Refusal;
 use crate::rules::{Rules, Verdict};
@@ -70,7 +70,9 @@ impl Logger {
             name: name.to_owned(),
             version: version.to_owned(),
             schema_url: schema_url.to_owned(),
-            attributes: scope_attributes.map(|dict| values::scope_attributes(py, dict)).unwrap_or_default(),
+            attributes: scope_attributes
+                .map(|dict| surroundings::scope_attributes(py, dict))
+                .unwrap_or_default(),
         };
         Self::with(handle, scope, bound)
     }

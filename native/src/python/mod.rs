@@ -41,6 +41,7 @@ mod stdlib;
 mod stdlib_capture;
 mod stdlib_hook;
 mod stdlib_once;
+mod surroundings;
 mod text;
 mod trace;
 mod values;
@@ -63,7 +64,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(trace::watch_bound_context, module)?)?;
     module.add_function(wrap_pyfunction!(trace::forget_contexts, module)?)?;
     module.add_function(wrap_pyfunction!(values::connect_values, module)?)?;
-    module.add_function(wrap_pyfunction!(values::encode_resource, module)?)?;
+    module.add_function(wrap_pyfunction!(surroundings::encode_resource, module)?)?;
     module.add_function(wrap_pyfunction!(helpers::connect_capture, module)?)?;
     module.add_function(wrap_pyfunction!(ending::begin_exit, module)?)?;
     module.add_function(wrap_pyfunction!(muted::mute_thread, module)?)?;
