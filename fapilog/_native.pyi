@@ -24,6 +24,7 @@ __all__ = [
     "PendingRecord",
     "Pipeline",
     "PipelineHandle",
+    "RecordBuilder",
     "RecordHandler",
     "begin_exit",
     "call_handlers",
@@ -538,6 +539,30 @@ def mute_thread() -> None:
 
 def give_up_at_exit() -> None:
     """Tell the C exit handler that Python's last flush ran out of time, so that it does not wait again."""
+
+@final
+class RecordBuilder:
+    """Makes objects of OpenTelemetry's SDK from encoded records; `fapilog.batch` has one.
+
+    Instances are filled in without their constructors: a copy of the defaults, and what the record holds.
+    While nothing but new objects is made, the collector of cycles is paused.
+    """
+
+    def __new__(
+        cls,
+        *,
+        record: type,
+        readable: type,
+        record_defaults: dict[str, Any],
+        readable_defaults: dict[str, Any],
+        severities: dict[int, Any],
+        flags: tuple[Any, ...],
+        make_resource: Callable[[dict[str, Any], str], Any],
+        make_scope: Callable[[str, str, str, dict[str, Any]], Any],
+        make_counted: Callable[[dict[str, Any], int], Any],
+    ) -> RecordBuilder: ...
+    def decode(self, request: bytes) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+        """Return resources, scopes and readable records of an `ExportLogsServiceRequest`, in wire order."""
 
 def decode_record(
     record: bytes,

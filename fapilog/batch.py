@@ -7,7 +7,7 @@ objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, overload
 
 from opentelemetry import trace
@@ -24,13 +24,6 @@ Form = Literal["otlp_json", "json", "logfmt", "pretty", "minimal"]
 
 # Not empty: an empty one would make `LogRecord` take the span that is current where a batch is decoded.
 _NO_SPAN = trace.set_span_in_context(trace.INVALID_SPAN, Context())
-_SEVERITIES: Mapping[int, SeverityNumber] = {
-    number.value: number for number in SeverityNumber if number.value
-}
-# The attributes of a record, with their defaults: filling them in is cheaper than the constructor,
-# which looks for the current span. `tests/unit/test_batch.py` compares both.
-_RECORD = vars(LogRecord(context=_NO_SPAN, observed_timestamp=0))
-_FLAGS = tuple(trace.TraceFlags(flags) for flags in range(256))
 
 
 class LogBatch(Sequence[ReadableLogRecord]):
@@ -132,64 +125,38 @@ class LogBatch(Sequence[ReadableLogRecord]):
 
     def _decode(self) -> tuple[ReadableLogRecord, ...]:
         if self._records is None:
-            self._resources, self._scopes, self._records = _decoded(self.otlp_bytes())
+            self._resources, self._scopes, self._records = _builder.decode(self.otlp_bytes())
         return self._records
 
 
-_Decoded = tuple[tuple[Resource, ...], tuple[InstrumentationScope, ...], tuple[ReadableLogRecord, ...]]
+def _make_resource(attributes: dict[str, Any], schema_url: str) -> Resource:
+    return Resource(attributes, schema_url or None)
 
 
-def _decoded(request: bytes) -> _Decoded:
-    resources, scopes, records = [], [], []
-    for resource_attributes, resource_url, scope_logs in _native.decode_request(request):
-        resource = Resource(resource_attributes, resource_url or None)
-        resources.append(resource)
-        for (name, version, schema_url, attributes), fields in scope_logs:
-            scope = InstrumentationScope(name, version or None, schema_url or None, attributes or None)
-            scopes.append(scope)
-            records += [_readable(_record(*each), resource, scope) for each in fields]
-    return tuple(resources), tuple(scopes), tuple(records)
+def _make_scope(name: str, version: str, schema_url: str, attributes: dict[str, Any]) -> InstrumentationScope:
+    return InstrumentationScope(name, version or None, schema_url or None, attributes or None)
 
 
-def _record(  # noqa: PLR0913, PLR0917 - the tuple of `_native.decode_record`
-    time_unix_nano: int,
-    observed_time_unix_nano: int,
-    severity_number: int,
-    severity_text: str,
-    body: Any,
-    attributes: dict[str, Any],
-    dropped_attributes_count: int,
-    trace_id: int,
-    span_id: int,
-    trace_flags: int,
-    event_name: str,
-) -> LogRecord:
-    kept: Mapping[str, Any] = attributes
-    if dropped_attributes_count:
-        kept = bounded = BoundedAttributes(attributes=attributes, immutable=False, extended_attributes=True)
-        bounded.dropped = dropped_attributes_count
-    record = LogRecord.__new__(LogRecord)
-    record.__dict__ = {
-        **_RECORD,
-        "timestamp": time_unix_nano or None,
-        "observed_timestamp": observed_time_unix_nano,
-        "trace_id": trace_id,
-        "span_id": span_id,
-        "trace_flags": _FLAGS[trace_flags & 0xFF],
-        "severity_number": _SEVERITIES.get(severity_number),
-        "severity_text": severity_text or None,
-        "body": body,
-        "attributes": kept,
-        "event_name": event_name or None,
-    }
-    return record
+def _make_counted(attributes: dict[str, Any], dropped: int) -> BoundedAttributes:
+    """Attributes as the SDK holds them, with the count of those that a limit dropped."""
+    counted = BoundedAttributes(attributes=attributes, immutable=False, extended_attributes=True)
+    counted.dropped = dropped
+    return counted
 
 
-def _readable(record: LogRecord, resource: Resource, scope: InstrumentationScope) -> ReadableLogRecord:
-    readable = ReadableLogRecord.__new__(ReadableLogRecord)
-    fields = {"log_record": record, "resource": resource, "instrumentation_scope": scope, "limits": None}
-    readable.__dict__.update(fields)
-    return readable
+_DEFAULTS = LogRecord(context=_NO_SPAN, observed_timestamp=0)
+# Fills records in without their constructors, which look for the current span and cost more than decoding.
+_builder = _native.RecordBuilder(
+    record=LogRecord,
+    readable=ReadableLogRecord,
+    record_defaults=vars(_DEFAULTS),
+    readable_defaults=vars(ReadableLogRecord(_DEFAULTS, Resource({}))),
+    severities={number.value: number for number in SeverityNumber if number.value},
+    flags=tuple(trace.TraceFlags(flags) for flags in range(256)),
+    make_resource=_make_resource,
+    make_scope=_make_scope,
+    make_counted=_make_counted,
+)
 
 
 def _fields(records: Iterable[ReadableLogRecord]) -> list[tuple[Any, ...]]:

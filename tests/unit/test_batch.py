@@ -1,8 +1,11 @@
 """`LogBatch`: lazy, whole, and the same records that a stock pipeline would hand over."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
@@ -15,6 +18,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog import LogBatch, LoggerProvider, Settings, _native
+from fapilog import batch as batch_module
 
 RESOURCE = Resource({"service.name": "shop"}, "https://example.org/resource")
 
@@ -121,8 +125,9 @@ def test_length_and_bytes_decode_nothing_and_records_decode_once(provider, monke
     request = provider.pipeline.encode([])
     request = LogBatch.from_records(stock_records(), provider.pipeline).otlp_bytes()
     decoded = []
-    real = _native.decode_request
-    monkeypatch.setattr(_native, "decode_request", lambda each: decoded.append(each) or real(each))
+    real = batch_module._builder
+    noting = SimpleNamespace(decode=lambda each: decoded.append(each) or real.decode(each))
+    monkeypatch.setattr(batch_module, "_builder", noting)
     block = Block(request, 3)
     batch = LogBatch(block)
     assert (len(batch), batch.otlp_bytes(), batch.decoded, decoded) == (3, request, False, [])
@@ -197,3 +202,51 @@ def test_records_of_several_resources_and_no_scope_keep_theirs(provider):
         (2, "s"),
     ]
     assert repr(batch) == "<LogBatch of 2 records>"
+
+
+def plain(batch: LogBatch) -> list[tuple[Any, ...]]:
+    """The records of a batch as `_native.decode_request` gives them."""
+    return [
+        (
+            log.timestamp or 0,
+            log.observed_timestamp,
+            getattr(log.severity_number, "value", 0),
+            log.severity_text or "",
+            log.body,
+            dict(log.attributes),
+            record.dropped_attributes,
+            log.trace_id,
+            log.span_id,
+            int(log.trace_flags),
+            log.event_name or "",
+        )
+        for record in batch
+        for log in [record.log_record]
+    ]
+
+
+@given(
+    flips=st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), max_size=8),
+    cut=st.integers(0, 2_000),
+)
+def test_any_bytes_give_the_records_that_the_plain_decoder_gives(provider, flips, cut):
+    valid = LogBatch.from_records(stock_records(), provider.pipeline).otlp_bytes()
+    broken = bytearray(valid[:cut] or valid)
+    for place, value in flips:
+        broken[place % len(broken)] = value
+    expected = [
+        record
+        for _, _, scopes in _native.decode_request(bytes(broken))
+        for _, records in scopes
+        for record in records
+    ]
+    found = plain(LogBatch(bytes(broken)))
+    assert repr([named(record) for record in found]) == repr([named(record) for record in expected])
+
+
+def named(record: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers that are no severity have no name; the SDK may leave attributes out that it does not like."""
+    number, dropped = record[2], record[6]
+    severity = number if number in range(1, 25) else 0
+    attributes = None if dropped else record[5]
+    return (*record[:2], severity, *record[3:5], attributes, *record[6:])

@@ -61,13 +61,15 @@ fn scope_logs<'py>(py: Python<'py>, scope: &ScopeLogsView<'_>) -> PyResult<Bound
 
 /// What an array becomes: the SDK makes tuples of arrays in attributes, and leaves a body as it was given.
 #[derive(Clone, Copy)]
-enum Arrays {
+pub enum Arrays {
+    /// Attributes.
     Tuples,
+    /// Bodies.
     Lists,
 }
 
 /// A value as OpenTelemetry's SDK holds it: maps are dicts, no value is `None`.
-fn any<'py>(py: Python<'py>, value: &AnyView<'_>, arrays: Arrays) -> PyResult<Bound<'py, PyAny>> {
+pub fn any<'py>(py: Python<'py>, value: &AnyView<'_>, arrays: Arrays) -> PyResult<Bound<'py, PyAny>> {
     Ok(match *value {
         AnyView::Empty => py.None().into_bound(py),
         AnyView::Str(text) => PyString::new(py, text).into_any(),
@@ -92,7 +94,11 @@ pub fn scope_attributes<'py>(py: Python<'py>, fields: &[u8]) -> PyResult<Bound<'
     mapping(py, KvListView::within(fields, 3), Arrays::Tuples)
 }
 
-fn mapping<'py>(py: Python<'py>, entries: KvListView<'_>, arrays: Arrays) -> PyResult<Bound<'py, PyDict>> {
+pub fn mapping<'py>(
+    py: Python<'py>,
+    entries: KvListView<'_>,
+    arrays: Arrays,
+) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     for (key, value) in entries.unique() {
         dict.set_item(key, any(py, &value, arrays)?)?;

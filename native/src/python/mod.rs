@@ -33,6 +33,7 @@ mod passage;
 mod pipeline;
 mod process_settings;
 mod processing;
+mod readable;
 mod reborn;
 mod record_parts;
 mod settings;
@@ -56,6 +57,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<logger::Logger>()?;
     module.add_class::<pipeline::Pipeline>()?;
     module.add_class::<batch::Batch>()?;
+    module.add_class::<readable::RecordBuilder>()?;
     module.add_class::<handle::PipelineHandle>()?;
     module.add_class::<bound::BoundAttributes>()?;
     module.add_class::<helpers::Completed>()?;
