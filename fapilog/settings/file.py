@@ -41,8 +41,8 @@ class FileSettings(Group):
     )
     fsync: Literal["never", "rotation", "always"] = Field(
         "never",
-        description="When bytes are forced to the disk: never; with a complete file and at the end; after"
-        " every block. Without it delivered records survive the process, not the machine.",
+        description="When bytes are forced to the disk: never; with each complete file and each flush, so at"
+        " the end too; after every block. Without it records survive the process, not the machine.",
     )
 
     def required_path(self) -> Path:

@@ -162,7 +162,6 @@ impl Pipeline {
             meter: &exporter.meter,
         };
         sender.run();
-        exporter.transport.end();
     }
 
     /// Waits until nothing that was accepted before the call is pending at any exporter. False at the deadline.
@@ -175,9 +174,19 @@ impl Pipeline {
             return ticket == 0;
         }
         self.wake.wake();
-        self.buffer.wait_sealed(ticket, deadline)
-            && self.backlog.wait_settled(self.backlog.end(), deadline)
-            && all_sent
+        let settled = self.buffer.wait_sealed(ticket, deadline)
+            && self.backlog.wait_settled(self.backlog.end(), deadline);
+        self.flush_transports() && settled && all_sent
+    }
+
+    /// After the records have left: what is to be forced to a disk, is.
+    fn flush_transports(&self) -> bool {
+        let natives = self.exporters.iter().filter_map(|exporter| exporter.native.as_ref());
+        let mut done = true;
+        for native in natives {
+            done &= native.transport.flush();
+        }
+        done
     }
 
     /// As [`Self::force_flush`] when Python is gone: waits for the native exporters only. Returns the records that are
@@ -191,6 +200,7 @@ impl Pipeline {
             let native: Vec<usize> =
                 (0..self.exporters.len()).filter(|cursor| self.exporters[*cursor].native.is_some()).collect();
             let _ = self.backlog.wait_settled_by(&native, self.backlog.end(), deadline);
+            self.flush_transports();
         }
         self.snapshot().exporters.iter().map(|exporter| exporter.pending).max().unwrap_or(0)
     }

@@ -358,7 +358,7 @@ fn every_way_to_force_bytes_to_the_disk_writes_the_same() {
         let limits = FileSettings { fsync, max_bytes: Some(700), ..settings(folder.join("app.jsonl")) };
         let transport = FileTransport::new(limits).unwrap();
         (0..3).for_each(|number| send(&transport, &number.to_string()));
-        transport.end();
+        assert!(transport.flush());
         let contents: Vec<_> = names(&folder).iter().flat_map(|name| read(&folder.join(name))).collect();
         assert_eq!(contents, ["0", "1", "2"]);
     }

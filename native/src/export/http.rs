@@ -75,8 +75,10 @@ pub trait Transport: Send + Sync {
         true
     }
 
-    /// No block will come any more; called by each of its threads.
-    fn end(&self) {}
+    /// Makes what was delivered as safe as the settings ask for at a flush. False when that failed.
+    fn flush(&self) -> bool {
+        true
+    }
 }
 
 /// A setting of the exporter that cannot work; the text says which, why, and what to do.

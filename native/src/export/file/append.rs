@@ -70,11 +70,9 @@ impl Appender {
         Err(Error::other("it keeps being replaced by other files"))
     }
 
-    /// Forces what was written to the disk, as far as that can be done.
-    pub(super) fn sync(&self) {
-        if let Some(file) = &self.file {
-            let _ = file.sync_data();
-        }
+    /// Forces what was written to the disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), File::sync_data)
     }
 }
 

@@ -29,7 +29,7 @@ use std::time::{Duration, SystemTime};
 pub enum Fsync {
     /// Never: a record that counts as delivered survives the end of the process, not that of the machine.
     Never,
-    /// When a file is complete: at rotation, and when the exporter ends.
+    /// When a file is complete, and at a flush: so at the end of the process too.
     Rotation,
     /// After every block, before it counts as delivered.
     Always,
@@ -109,10 +109,8 @@ impl Transport for FileTransport {
         self.attempt(block).into()
     }
 
-    /// Forces what was written to the disk, where the settings ask for that at the end.
-    fn end(&self) {
-        if self.settings.fsync == Fsync::Rotation {
-            self.appender.lock().unwrap_or_else(PoisonError::into_inner).sync();
-        }
+    fn flush(&self) -> bool {
+        self.settings.fsync != Fsync::Rotation
+            || self.appender.lock().unwrap_or_else(PoisonError::into_inner).sync().is_ok()
     }
 }
