@@ -19,7 +19,10 @@ pub(super) enum Form {
 pub(super) fn push_escaped(out: &mut String, text: &str, form: Form) {
     let bytes = text.as_bytes();
     let (mut copied, mut at) = (0, 0);
-    while let Some(&byte) = bytes.get(at) {
+    // Most texts have nothing to escape: look from one suspect byte to the next.
+    while let Some(ahead) = bytes[at..].iter().position(|byte| SUSPECT[usize::from(*byte)]) {
+        at += ahead;
+        let byte = bytes[at];
         let special = matches!(byte, b'"' | b'\\') && form != Form::Text;
         let found = if special { Some((byte.into(), 1)) } else { harmful(bytes, at) };
         let Some((code, length)) = found else {
@@ -34,6 +37,17 @@ pub(super) fn push_escaped(out: &mut String, text: &str, form: Form) {
     }
     out.push_str(&text[copied..]);
 }
+
+/// Bytes that a form may escape, or that a harmful character may start with.
+static SUSPECT: [bool; 256] = {
+    let mut suspect = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        suspect[byte] = matches!(byte as u8, 0..=0x1f | b'"' | b'\\' | 0x7f | 0xc2 | 0xe2);
+        byte += 1;
+    }
+    suspect
+};
 
 /// Appends `text` between double quotes.
 pub(super) fn push_quoted(out: &mut String, text: &str, form: Form) {
@@ -88,9 +102,12 @@ fn push_escape(out: &mut String, code: u16, form: Form) {
 /// Appends `bytes` in lower-case hexadecimal.
 pub(crate) fn push_hex(out: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)].into());
-        out.push(DIGITS[usize::from(byte & 15)].into());
+    for group in bytes.chunks(16) {
+        let mut digits = [0; 32];
+        for (place, byte) in digits.chunks_exact_mut(2).zip(group) {
+            place.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        out.push_str(std::str::from_utf8(&digits[..group.len() * 2]).unwrap_or_default());
     }
 }
 
