@@ -143,7 +143,7 @@ def test_an_exporter_is_named_by_an_entry_point(make: Make, monkeypatch: pytest.
         ConfigurationError, match=r"exporter broken \(tests\.nowhere:Exporter\) cannot be made"
     ):
         make("broken")
-    with pytest.raises(ConfigurationError, match=r"otlp, console.*broken, memory-of-otel"):
+    with pytest.raises(ConfigurationError, match=r"otlp, .*console, none, broken, memory-of-otel"):
         Settings.load(environ={"FAPILOG_EXPORTERS": "zipkin"})
 
 
