@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := $(shell find native -path native/target -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
 
-.PHONY: help setup build demo test lint type deny test-rust test-python test-upstream bench wheels docs clean
+.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench wheels docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,7 +37,7 @@ demo: build ## Build, then run the main job: an application, a receiver and the 
 
 test: build ## Set everything up and pass every check (this is what CI runs)
 	@$(CHECK) begin
-	@$(MAKE) --no-print-directory lint type deny test-rust test-python test-upstream
+	@$(MAKE) --no-print-directory lint type deny test-rust test-python test-sdk-matrix test-upstream
 	@$(CHECK) end
 
 lint: setup ## Formatting, clippy, ruff, bandit, import arrows
@@ -64,6 +64,10 @@ test-python: build ## pytest with coverage
 	@$(CHECK) run "pytest" -- $(BIN)/coverage run -m pytest --junitxml=.cache/pytest.xml
 	@$(BIN)/coverage combine --quiet
 	@$(CHECK) run "coverage" -- $(BIN)/coverage report
+
+test-sdk-matrix: build ## The tests that face OpenTelemetry, on its oldest and its newest release
+	@$(CHECK) run "OpenTelemetry, oldest release" -- $(BIN)/python tools/sdk_matrix.py floor
+	@$(CHECK) run "OpenTelemetry, newest release" -- $(BIN)/python tools/sdk_matrix.py newest
 
 test-upstream: build ## OpenTelemetry's own tests for logs, against our classes
 	@$(CHECK) run "upstream's tests" -- $(BIN)/python -m tools.upstream.run

@@ -167,7 +167,9 @@ def test_disabled_nothing_is_recorded_and_nothing_exported(configure, monkeypatc
     logging.getLogger("x").error("two")
     _logs.get_logger("x").emit(body="three")
     assert configured.ledger().offered == 0
-    assert set(threading.enumerate()) <= threads  # those of earlier tests may end meanwhile
+    # Threads of earlier tests may end meanwhile; SDK 1.45.0 leaves those of its resource detectors behind.
+    ours = {each for each in threading.enumerate() if not each.name.startswith("ThreadPoolExecutor")}
+    assert ours <= threads
     configured.shutdown()
     get_logger("x").error("four")
     assert configured.ledger().refused["shut_down"] == 1

@@ -1,0 +1,161 @@
+"""Run the tests that face OpenTelemetry on its oldest supported release, and on a newer one than `.venv` has.
+
+    sdk_matrix.py floor     the lowest release that pyproject.toml allows
+    sdk_matrix.py newest    what the package index has, unless `.venv` has it already: then its tests ran
+
+Each has a virtual environment in `.cache/sdk`, kept until the requirements change. fapilog is not built
+again: the environment gets the metadata of `.venv` and a path to this checkout with its compiled module.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MAIN = ROOT / ".venv"
+CACHE = ROOT / ".cache" / "sdk"
+# What reads, extends or replaces something of OpenTelemetry.
+TESTS = (
+    "unit/bridges",
+    "unit/test_batch.py",
+    "unit/test_limits.py",
+    "unit/test_native_attributes.py",
+    "unit/test_otel_emit.py",
+    "unit/test_otel_private.py",
+    "unit/test_processors.py",
+    "unit/test_provider.py",
+    "unit/test_resource_detector.py",
+    "unit/test_self_observability.py",
+    "unit/test_signals.py",
+    "unit/test_span_events.py",
+    "unit/test_telemetry.py",
+    "unit/testing/test_receiver.py",
+)
+# Each starts processes, so these are chosen: one per door and per private name.
+CHOSEN = {
+    "integration/test_zero_code.py": (
+        "test_every_door_for_records_leads_to_our_pipeline_and_nothing_is_said",
+        "test_records_spans_and_metrics_share_the_resource_that_names_the_distribution",
+        "test_configure_otel_that_asks_for_something_else_says_what_differs",
+        "test_forked_children_deliver_everything_once_with_their_spans",
+        "test_trap_1_without_the_variable_the_stock_distribution_keeps_its_own_configurator",
+        "test_trap_6_the_helpers_of_multiprocessing_are_left_alone",
+        "test_the_logging_instrumentation_of_opentelemetry_bridges_nothing_a_second_time",
+        "test_a_disabled_sdk_records_nothing",
+    ),
+    "integration/test_declarative.py": (
+        "test_limits_secrets_and_the_resource_of_the_file_are_in_the_records",
+        "test_further_exporters_are_built_with_their_options_and_served_by_our_pipeline",
+        "test_a_disabled_file_sets_up_nothing",
+        "test_a_file_without_logs_sends_spans_only",
+    ),
+    "integration/test_other_distributions.py": (
+        "test_the_exporter_takes_what_the_other_provider_exports",
+        "test_what_the_other_processor_still_holds_is_delivered_after_sigterm",
+        "test_our_bridge_takes_logging_where_the_stock_one_is_switched_off",
+        "test_our_logger_configurator_switches_scopes_of_the_other_provider_off",
+    ),
+}
+_ASKED = ("opentelemetry-sdk", "opentelemetry-instrumentation", "opentelemetry-configuration")
+_OPENTELEMETRY = re.compile(r"^(opentelemetry-[\w-]+)")
+
+
+def requirements() -> list[str]:
+    """Return every requirement of the project, of its extras and of its tests."""
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = metadata["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    return [*project["dependencies"], *extras, *metadata["dependency-groups"]["test"]]
+
+
+def at_the_floor(lines: list[str]) -> list[str]:
+    """Pin the packages of OpenTelemetry to the lowest release that the project allows.
+
+    Stable packages and the others have one release number each; those that the project wants newer only for
+    its own tests and its demo follow.
+    """
+    stable = _lowest("opentelemetry-sdk", lines)
+    others = _lowest("opentelemetry-instrumentation", lines)
+    pinned = [f"opentelemetry-semantic-conventions=={others}"]
+    for line in lines:
+        found = _OPENTELEMETRY.match(line)
+        if found is None:
+            pinned.append(line)
+        else:
+            pinned.append(f"{found[1]}=={others if 'b' in line.partition('>=')[2] else stable}")
+    return pinned
+
+
+def _lowest(package: str, lines: list[str]) -> str:
+    [bound] = [line.partition(">=")[2] for line in lines if line.partition(">=")[0] == package]
+    return bound if bound.count(".") == 2 or "b" in bound else f"{bound}.0"
+
+
+def environment(name: str, lines: list[str]) -> Path:
+    """Make the virtual environment, or take the one that was made for the same requirements."""
+    home = CACHE / name
+    wanted = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    stamp = home / "requirements.sha256"
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        shutil.rmtree(home, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        subprocess.run([home / "bin" / "python", "-m", "pip", "install", "--quiet", *lines], check=True)
+        stamp.write_text(wanted)
+    _show_fapilog(home)
+    return home
+
+
+def _show_fapilog(home: Path) -> None:
+    """Let the environment find this checkout, with entry points, as `.venv` does."""
+    [packages] = home.glob("lib/python*/site-packages")
+    [metadata] = MAIN.glob("lib/python*/site-packages/fapilog-*.dist-info")
+    shutil.copytree(metadata, packages / metadata.name, dirs_exist_ok=True)
+    (packages / "fapilog.pth").write_text(f"{ROOT}\n")
+
+
+def newer_releases() -> list[str] | None:
+    """Return what the index has newer than `.venv`, as `name==version`; None when it does not answer."""
+    command = [MAIN / "bin" / "python", "-m", "pip", "install", "--dry-run", "--upgrade", "--quiet"]
+    command += ["--report", "-", *_ASKED]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        return None
+    found = (item["metadata"] for item in json.loads(done.stdout)["install"])
+    return sorted(f"{item['name']}=={item['version']}" for item in found)
+
+
+def run(home: Path) -> int:
+    """Run the tests in an environment; return pytest's status."""
+    python = home / "bin" / "python"
+    version = "from importlib.metadata import version; print(version('opentelemetry-sdk'))"
+    sys.stdout.write("opentelemetry-sdk " + subprocess.check_output([python, "-c", version], text=True))
+    sys.stdout.flush()
+    chosen = [f"{module}::{name}" for module, names in CHOSEN.items() for name in names]
+    tests = [str(ROOT / "tests" / name) for name in (*TESTS, *chosen)]
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def main() -> int:
+    """Do what the command line asks for."""
+    name = sys.argv[1]
+    if name == "floor":
+        return run(environment(name, at_the_floor(requirements())))
+    newer = newer_releases()
+    if newer is None:
+        reason = "the package index does not say what is newer than .venv"
+        return subprocess.call([ROOT / "tools" / "check.sh", "skipped", "newest OpenTelemetry", reason])
+    if not newer:
+        sys.stdout.write("nothing is newer than .venv, whose tests are part of `make test`\n")
+        return 0
+    sys.stdout.write(f"newer than .venv: {', '.join(newer)}\n")
+    return run(environment(name, [*requirements(), *newer]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
