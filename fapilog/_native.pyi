@@ -389,6 +389,15 @@ class Pipeline:
     def close(self) -> None:
         """Refuse records from now on; what was accepted is still delivered."""
 
+    def set_enrichment(self, attributes: BoundAttributes | None) -> None:
+        """Add these attributes to every record from now on; those of call, `bind` and context win.
+
+        The swap is atomic, and forked children keep it.
+        """
+
+    def set_record_enrichers(self, enrich: Callable[[], Mapping[str, Any] | None] | None) -> None:
+        """Ask `enrich()` on the caller for further attributes of every record; they win over the others."""
+
     def add_tap(self, tap: Callable[[bytes, str], object]) -> None:
         """Call `tap(record, scope)` on the caller with every accepted record: encoded and redacted."""
 

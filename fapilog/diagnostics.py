@@ -48,6 +48,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "stock-handler": "OpenTelemetry's own `LoggingHandler` is on the root logger. Records of `logging`"
         " stay with it: together we would export each one twice.",
         "otel-record-lost": "A record of the OpenTelemetry logs API could not be read.",
+        "enricher-failed": "An enricher raised, was too slow or returned no mapping. Records and resource go"
+        " without its attributes, or with its last ones.",
         "batch-processor-failed": "A batch processor raised, was too slow or returned something else than"
         " records. The block passes on as it was: redacted already, but not processed.",
         "delivery-not-ended": "An exporter did not end in time when its provider was shut down.",

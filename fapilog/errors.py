@@ -70,6 +70,16 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "Sampling by the sampled flag says nothing about records outside of spans.",
             "Set `sampling.ratio` too.",
         ),
+        "enricher-unknown": CodeEntry(
+            "ConfigurationError",
+            "An enricher that is neither built in nor a plugin of an installed package.",
+            "Correct the name, or install the package; the error lists the known ones.",
+        ),
+        "enricher-invalid": CodeEntry(
+            "ConfigurationError",
+            "An object given as an enricher is neither a mapping nor a function.",
+            "Pass a name, a mapping, or a function without arguments.",
+        ),
         "buffer-smaller-than-chunk": CodeEntry(
             "ConfigurationError",
             "The buffer may hold fewer bytes than one chunk.",

@@ -19,6 +19,7 @@ from fapilog import hooks, lifecycle, otel_private, self_observability
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.bridges import stdlib
 from fapilog.diagnostics import OnError, say
+from fapilog.enrichers.base import Enricher
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
 from fapilog.exporters.auth import AnyAuth
@@ -84,6 +85,7 @@ class _Python:
     exporters: tuple[AnyExporter, ...] = ()
     batch_processors: tuple[Any, ...] = ()
     auth: AnyAuth = None
+    enrichers: tuple[str | Enricher, ...] | None = None
 
 
 _NOTHING = _Python()
@@ -96,6 +98,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     exporters: Iterable[AnyExporter] | None = None,
     batch_processors: Iterable[Any] = (),
     auth: AnyAuth = None,
+    enrichers: Iterable[str | Enricher] | None = None,
     compliance: Iterable[str] | None = None,
     resource: Resource | Mapping[str, object] | None = None,
     on_error: Callable[[FapilogError], object] | None = None,
@@ -117,6 +120,8 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
             before the exporters do.
         auth: A function that returns request headers for `otlp`, or headers and the seconds for which they
             are good; called again before they end and when they are refused. Or such functions by exporter.
+        enrichers: Names (FAPILOG_ENRICHERS), mappings, functions and async functions, mixed, that give every
+            record further attributes.
         compliance: Compliance profiles; none in this version (FAPILOG_COMPLIANCE).
         resource: Further resource attributes; they win.
         on_error: Called with errors of the logger, isolated and at most once a second per code.
@@ -133,10 +138,17 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
         True
     """
     names, objects = _sorted_out(exporters)
-    named = {"service.name": service_name, "exporters": names, "compliance": _tuple(compliance)}
+    enricher_names, mixed = _sorted_enrichers(enrichers)
+    named = {
+        "service.name": service_name,
+        "exporters": names,
+        "enrichers": enricher_names,
+        "compliance": _tuple(compliance),
+    }
     given = {name: value for name, value in named.items() if value is not None} | overrides
     loaded = _merge(settings, given)
-    return _configure(loaded, resource, on_error, "call", _Python(objects, tuple(batch_processors), auth))
+    python = _Python(objects, tuple(batch_processors), auth, mixed)
+    return _configure(loaded, resource, on_error, "call", python)
 
 
 def current() -> Telemetry | None:
@@ -210,6 +222,7 @@ def _configure(
             exporters=(*chosen_exporters(settings), *python.exporters),
             batch_processors=python.batch_processors,
             auth=python.auth,
+            enrichers=python.enrichers,
         )
         dispatcher = OnError(on_error) if on_error is not None else None
         _replace()
@@ -254,7 +267,7 @@ def _as_distributed(
         if known.get(key) != value:
             changes.append(f"resource {key}: {known.get(key, 'unset')} before, {value} now")
     if python != _NOTHING:
-        changes.append("exporters and batch processors that are objects cannot be added now")
+        changes.append("exporters, batch processors and enrichers that are objects cannot be added now")
     if changes:
         raise LifecycleError(
             "already-configured",
@@ -406,6 +419,17 @@ def _sorted_out(
     names = tuple(each for each in given if isinstance(each, str))
     objects = tuple(each for each in given if not isinstance(each, str))
     return names or (("none",) if objects else ()), objects
+
+
+def _sorted_enrichers(
+    enrichers: Iterable[str | Enricher] | None,
+) -> tuple[tuple[str, ...] | None, tuple[str | Enricher, ...] | None]:
+    """The names, which are settings; and all, where there are objects among them: the order counts."""
+    if enrichers is None or isinstance(enrichers, str):
+        return _tuple(enrichers), None
+    given = tuple(enrichers)
+    names = tuple(each for each in given if isinstance(each, str))
+    return names, None if len(names) == len(given) else given
 
 
 def _tuple(values: Iterable[str] | None) -> tuple[str, ...] | None:

@@ -20,8 +20,10 @@ from fapilog import _native
 from fapilog.delivery.headers import HeaderKeeper
 from fapilog.delivery.loop import LoopThread
 from fapilog.delivery.processing import Processing
+from fapilog.delivery.refreshing import Refreshing
 from fapilog.delivery.runner import Runner, Tell
 from fapilog.diagnostics import say
+from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters.auth import Auth
 from fapilog.exporters.base import Exporter
 from fapilog.settings import DeliverySettings
@@ -42,6 +44,7 @@ class Delivery:
         tell: Told code, message and subject of what people should hear of. Default: stderr, once a minute.
         timings: Where calls are added up, as `exporter` and `batch_processor`. Default: nowhere.
         auth: By the name of a native exporter: where its headers come from, and those that never change.
+        enrichment: Its enrichers that are refreshed are asked here. Default: none.
 
     Raises:
         ConfigurationError: `setting-invalid`, if an object is no batch processor.
@@ -56,6 +59,7 @@ class Delivery:
         tell: Tell = say,
         timings: Timings | None = None,
         auth: Mapping[str, tuple[Auth, Sequence[tuple[str, str]]]] | None = None,
+        enrichment: Enrichment | None = None,
     ) -> None:
         self._exporters = dict(exporters)
         self._auth = dict(auth or {})
@@ -63,6 +67,7 @@ class Delivery:
         self._settings = settings
         self._tell = tell
         self._timings = timings if timings is not None else Timings()
+        self._enrichment = enrichment
         self._closed = False
         # Connections that a parent opened are the parent's to end.
         self._used_by_parent = False
@@ -82,12 +87,13 @@ class Delivery:
             HeaderKeeper(name, auth, fixed, self._settings.retry, self._tell)
             for name, (auth, fixed) in self._auth.items()
         ]
+        self._refreshing = Refreshing(self._enrichment, self._timings)
 
     def after_fork(self) -> None:
         """In the child: leave the parent's loop, tasks and selector alone, for good."""
         if self._thread is not None:
-            inherited = (self._thread, self._wake_fds, self._runners, self._processing, self._keepers)
-            _inherited.append(inherited)
+            parts = (self._runners, self._processing, self._keepers, self._refreshing)
+            _inherited.append((self._thread, self._wake_fds, *parts))
             self._used_by_parent = True
         self._begin_process()
 
@@ -97,7 +103,8 @@ class Delivery:
         A pipeline calls it with its first record, in a forked child again.
         """
         with self._lock:
-            if self._closed or not (self._exporters or self._processors or self._auth):
+            refreshes = self._enrichment is not None and self._enrichment.refreshed
+            if self._closed or not (self._exporters or self._processors or self._auth or refreshes):
                 return
             thread = self._started()
         if thread is not None:
@@ -179,6 +186,7 @@ class Delivery:
         fd = self._wake_fds[pipeline] = pipeline.wake_fd()
         asyncio.get_running_loop().add_reader(fd, self._woken, pipeline)
         self._processing.serve(pipeline)
+        self._refreshing.serve(pipeline)
         for keeper in self._keepers:
             keeper.serve(pipeline)
         for runner in self._runners:
@@ -206,6 +214,7 @@ class Delivery:
             loop.remove_reader(fd)
         await asyncio.gather(
             self._processing.stop(),
+            self._refreshing.stop(),
             *(keeper.stop() for keeper in self._keepers),
             *(runner.stop() for runner in self._runners),
         )

@@ -18,6 +18,7 @@ from opentelemetry.sdk.resources import Resource
 
 from fapilog import _native, ledger, pipeline
 from fapilog.diagnostics import is_delivering, say
+from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters import registry
 from fapilog.exporters.auth import AnyAuth
 from fapilog.logger import on_notice
@@ -40,26 +41,30 @@ class Outlet:
         settings: Validated settings.
         exporters: Names and objects, mixed.
         batch_processors: Async functions or objects with `async def process(batch)`, run in this order.
-        timings: Where the calls of exporters and batch processors are added up.
+        timings: Where the calls of exporters, batch processors and enrichers are added up.
         auth: Functions that return request headers, by exporter; a single one is for `otlp`.
+        enrichers: Names, mappings and functions, mixed. Default: `settings.enrichers`.
 
     Raises:
         ConfigurationError: If an exporter or a processor cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a provider was given, one name each
         self,
         settings: Settings,
         exporters: Iterable[object],
         batch_processors: Sequence[Any] = (),
+        *,
         timings: Timings | None = None,
         auth: AnyAuth = None,
+        enrichers: Iterable[object] | None = None,
     ) -> None:
         self._settings = settings
-        self._timings = timings
+        self._timings = timings if timings is not None else Timings()
         self._chosen = registry.choose(exporters, settings, auth)
         self._lock = threading.Lock()
         self._closed = False
+        self.enrichment = Enrichment(enrichers, settings, _tell, self._timings)
         self._gated = bool(batch_processors)
         self._delivery = self._make_delivery(batch_processors)
         self.pipelines: list[_native.Pipeline] = []
@@ -89,11 +94,12 @@ class Outlet:
         console = [registry.CONSOLE] if self._chosen.console else []
         made = pipeline.build(
             self._settings,
-            resource,
+            self.enrichment.describe(resource),
             [*self._chosen.native, *console],
             batch_processors=self._gated,
             on_start=start,
         )
+        self.enrichment.attach(made)
         self.pipelines.append(made)
         return made
 
@@ -153,7 +159,8 @@ class Outlet:
         return sum(each.pressure()[0] for each in self.pipelines)
 
     def _make_delivery(self, batch_processors: Sequence[Any]) -> Delivery | None:
-        if not self._chosen.python and not batch_processors and not self._chosen.auth:
+        wanted = (self._chosen.python, batch_processors, self._chosen.auth, self.enrichment.refreshed)
+        if not any(wanted):
             return None
         from fapilog.delivery import Delivery  # noqa: PLC0415 - asyncio, for those who need it
 
@@ -168,6 +175,7 @@ class Outlet:
             tell=_tell,
             timings=self._timings,
             auth=self._chosen.native_auth(),
+            enrichment=self.enrichment,
         )
         limit = self._settings.buffer.shutdown_timeout_millis
         weakref.finalize(self, made.let_go, limit).atexit = False

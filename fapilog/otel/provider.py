@@ -6,7 +6,7 @@ One provider is one isolated pipeline: its own buffer, threads, ledger and logge
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +21,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from fapilog import _native, ledger, lifecycle, otel_private, self_observability
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import say
+from fapilog.enrichers.base import Enricher
+from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters.auth import AnyAuth
 from fapilog.exporters.base import AnyExporter
 from fapilog.otel import limits, rules
@@ -54,6 +56,8 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         batch_processors: Async functions, or objects with `async def process(batch)`, that see every block
             before the exporters do (`docs/how-to/process_batches.md`).
         auth: A function that returns request headers for `otlp` (`docs/how-to/send_to_vendors.md`).
+        enrichers: Names, mappings, functions and async functions, mixed, that give every record further
+            attributes (`docs/how-to/enrich_records.md`). Default: `settings.enrichers`, else none.
         meter_provider: Takes the metrics of this pipeline if `self_observability` is set. Default: none;
             `configure_otel()` uses the one of the process.
         log_record_limits: Win over `settings.limits`.
@@ -79,6 +83,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         exporters: Sequence[AnyExporter] | None = None,
         batch_processors: Sequence[Any] = (),
         auth: AnyAuth = None,
+        enrichers: Iterable[str | Enricher] | None = None,
         meter_provider: MeterProvider | None = None,
         log_record_limits: LogRecordLimits | None = None,
         **private: Any,
@@ -88,8 +93,11 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self.settings = limits.applied(settings if settings is not None else Settings(), log_record_limits)
         chosen = exporters if exporters is not None else self.settings.exporters
         chosen = chosen if chosen is not None else ("otlp",)
-        self._outlet = Outlet(self.settings, chosen, batch_processors, self.timings, auth)
+        self._outlet = Outlet(
+            self.settings, chosen, batch_processors, timings=self.timings, auth=auth, enrichers=enrichers
+        )
         resource = resource if resource is not None else build_resource(self.settings)
+        resource = self.enrichment.describe(resource)
         sdk_limits = limits.of(self.settings)
         super().__init__(resource, False, meter_provider=meter_provider, log_record_limits=sdk_limits)
         self._pipeline = self._outlet.open(resource, described_in_children(self))
@@ -115,6 +123,11 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
     def pipeline(self) -> _native.Pipeline:
         """The native pipeline, for handles and for tests."""
         return self._pipeline
+
+    @property
+    def enrichment(self) -> Enrichment:
+        """What enrichers add to the records and to the resource."""
+        return self._outlet.enrichment
 
     @property
     def exporters(self) -> tuple[str, ...]:

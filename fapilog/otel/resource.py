@@ -39,13 +39,15 @@ def described_in_children(provider: Any) -> Callable[[], None]:
     says the parent's.
 
     Args:
-        provider: A provider with `resource` and `pipeline`; held weakly.
+        provider: A provider with `resource`, `pipeline` and `enrichment`; held weakly.
     """
     known, process = weakref.ref(provider), os.getpid()
 
     def on_start() -> None:
         alive = known()
         if alive is not None and process != os.getpid():
-            alive.pipeline.set_resource(pipeline.encode_resource(alive.resource))
+            alive.pipeline.set_resource(
+                pipeline.encode_resource(alive.enrichment.describe_child(alive.resource))
+            )
 
     return on_start

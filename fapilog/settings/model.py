@@ -27,8 +27,10 @@ from fapilog.settings.groups import (
 )
 from fapilog.settings.nesting import leaves, nest
 from fapilog.settings.processing import (
+    ENRICHERS_FIELD,
     RULES_FIELD,
     DedupeSettings,
+    EnrichmentSettings,
     FirstOccurrenceSettings,
     LoggerRules,
     RateLimitSettings,
@@ -77,6 +79,7 @@ class Settings(BaseSettings):
         description="Levels of single scopes: the longest prefix (`a.b` covers `a.b.c`) wins over `level`.",
     )
     rules: LoggerRules = RULES_FIELD
+    enrichers: types.Names = ENRICHERS_FIELD
     exporters: types.Exporters | None = Field(
         None,
         description="Where records go: otlp, otlp/stdout, file, console, none, and installed exporters. None:"
@@ -133,6 +136,7 @@ class Settings(BaseSettings):
     rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)
     first_occurrence: FirstOccurrenceSettings = Field(default_factory=FirstOccurrenceSettings)
     dedupe: DedupeSettings = Field(default_factory=DedupeSettings)
+    enrichment: EnrichmentSettings = Field(default_factory=EnrichmentSettings)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _preset_headers: frozenset[str] = PrivateAttr(default=frozenset())

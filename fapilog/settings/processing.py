@@ -53,6 +53,28 @@ class LoggerRule(Group):
         return self.pattern, self.enabled, None if severity is None else int(severity), self.trace_based
 
 
+ENRICHERS_FIELD: Any = Field(
+    (),
+    description="Attributes for every record, by the names of enrichers: asyncio, thread, process, host,"
+    " container, kubernetes, user, system, or a plugin's.",
+)
+
+
+class EnrichmentSettings(Group):
+    """Stage 2: how enrichers are asked."""
+
+    refresh_millis: Positive = Field(
+        60_000, description="Pause between two questions to an async enricher that names none itself."
+    )
+    timeout_millis: Positive = Field(
+        5_000, description="Longest time of one question to an enricher that is refreshed."
+    )
+    command_args: types.Flag = Field(
+        False,
+        description="Whether the enricher `process` adds `process.command_args`, which may hold secrets.",
+    )
+
+
 def _rules(value: object) -> object:
     if isinstance(value, str):
         try:

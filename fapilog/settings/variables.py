@@ -83,6 +83,7 @@ _TOP = (
     Row("level", (_ours("LEVEL", parse.text),), "level name", "logging"),
     Row("levels", (_ours("LEVELS", parse.text),), "prefix=level list", _FAPILOG),
     Row("rules", (_ours("RULES", parse.text),), "pattern=word+word list", _FAPILOG),
+    Row("enrichers", (_ours("ENRICHERS", parse.names),), "list of names", _FAPILOG),
     Row(
         "exporters",
         (_ours("EXPORTERS", parse.names), _otel("LOGS_EXPORTER", parse.names)),
@@ -357,6 +358,24 @@ _PROCESSORS = (
     ),
     Row("dedupe.attributes", (_ours("DEDUPE_ATTRIBUTES", parse.flag),), "true or false", _FAPILOG),
     Row("dedupe.max_windows", (_ours("DEDUPE_MAX_WINDOWS", parse.whole_number),), "windows", _FAPILOG),
+    Row(
+        "enrichment.refresh_millis",
+        (_ours("ENRICHMENT_REFRESH_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row(
+        "enrichment.timeout_millis",
+        (_ours("ENRICHMENT_TIMEOUT_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row(
+        "enrichment.command_args",
+        (_ours("ENRICHMENT_COMMAND_ARGS", parse.flag),),
+        "true or false",
+        _FAPILOG,
+    ),
 )
 
 ROWS: Mapping[str, Row] = MappingProxyType(

@@ -34,6 +34,10 @@ TIME INFO  orders  answered  region=us request_id=r-2
 TIME WARNING payments  card refused  user.id=u-7 client.address=203.0.113.7 fapilog.tag.team=checkout \
 fapilog.metric.attempts=3.0 fapilog.event.category=security fapilog.correlation_id=c-1
 """,
+    "enrich_records": """\
+TIME INFO  shop  no record waits for an answer  team=checkout
+TIME INFO  shop  order placed  order_id=42 user.id=u-7 team=checkout deployment=blue
+""",
     "control_volume": """\
 TIME INFO  shop  cannot reach payments  attempt=0
 TIME INFO2 shop  price changed  item=7

@@ -30,10 +30,15 @@ def decode(record: bytes, scope: str) -> ReceivedLogRecord:
 class Recorder:
     """An isolated provider with the given settings; `records` are what stage 4 accepted, in order."""
 
-    def __init__(self, *, exporters: tuple[str, ...] = ("none",), **settings: Any) -> None:
+    def __init__(
+        self, *, exporters: tuple[str, ...] = ("none",), enrichers: Any = None, **settings: Any
+    ) -> None:
         values: dict[str, Any] = {"level": "trace", "capture_location": "never", "sequence": False} | settings
         self.provider = LoggerProvider(
-            Resource.get_empty(), settings=Settings.load(environ={}, **values), exporters=exporters
+            Resource.get_empty(),
+            settings=Settings.load(environ={}, **values),
+            exporters=exporters,
+            enrichers=enrichers,
         )
         self.records: list[ReceivedLogRecord] = []
         self.provider.pipeline.fix_clock(NOW)

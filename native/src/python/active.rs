@@ -1,6 +1,7 @@
 //! What the caller's stages need of one pipeline: the core, the key cache, scratch memory, console and taps. Thread: caller.
 
 use super::ending::may_call_python;
+use super::enrich::Enrichers;
 use super::gil::GilCell;
 use super::helpers;
 use super::keys::KeyCache;
@@ -49,6 +50,8 @@ pub struct Outputs {
     pub taps: Vec<Py<PyAny>>,
     /// What runs before append, on the record without secrets.
     pub processors: Option<Processors>,
+    /// What adds attributes to every record.
+    pub enrichers: Enrichers,
 }
 
 /// The log record processors of a provider (`fapilog/otel/processors.py`).
@@ -73,13 +76,20 @@ pub struct Extras(u8);
 impl Extras {
     fn of(outputs: &Outputs, capture: &CaptureSettings) -> Self {
         let after = outputs.console.is_some() || !outputs.taps.is_empty();
-        Self(u8::from(after) | u8::from(outputs.processors.is_some() || capture.threads) << 1)
+        let before = outputs.processors.is_some() || capture.threads;
+        Self(u8::from(after) | u8::from(before) << 1 | u8::from(outputs.enrichers.any()) << 2)
     }
 
     /// Whether anything runs on the caller after append.
     #[inline]
     pub const fn after_append(self) -> bool {
         self.0 & 1 != 0
+    }
+
+    /// Whether enrichers add attributes.
+    #[inline]
+    pub const fn enriches(self) -> bool {
+        self.0 & 4 != 0
     }
 
     /// Whether anything runs on the caller before append: processors, or what names the thread.

@@ -344,13 +344,18 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// Attached.
     #[inline]
     pub unsafe fn finish(mut self, scope: u32, context: Option<&Bound<'py, PyAny>>) -> *mut ffi::PyObject {
-        self.complete(scope);
         let active = self.active;
         // SAFETY: attached.
         let extras = unsafe { active.extras() };
+        self.identify(scope);
         if extras.before_append() {
             self.thread();
         }
+        if extras.enriches() {
+            // SAFETY: attached.
+            unsafe { self.enrich() };
+        }
+        self.weigh();
         if self.dropped > 0 {
             self.note_dropped(scope);
         }

@@ -13,6 +13,7 @@ mod delivery;
 mod emission;
 mod encoded;
 mod ending;
+mod enrich;
 mod foreign;
 mod gil;
 mod given;

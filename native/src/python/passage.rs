@@ -58,11 +58,11 @@ impl Emission<'_, '_> {
             // SAFETY: as the caller's.
             Some(_) if spared() || self.active.pipeline.is_closing() => true,
             // SAFETY: as the caller's.
-            Some(processors) => unsafe { self.ask(processors, scope, template) },
+            Some(processors) => unsafe { self.consult(processors, scope, template) },
         }
     }
 
-    unsafe fn ask(
+    unsafe fn consult(
         &mut self,
         processors: &Processors,
         scope: u32,
@@ -90,27 +90,31 @@ impl Emission<'_, '_> {
         }
     }
 
-    /// Between capture and redaction: what equals what is decided by what the call brought, and what the processors
-    /// know of the record goes into it.
+    /// Behind capture: what makes the record equal to others is what the call and its context brought.
     #[inline]
-    pub fn complete(&mut self, scope: u32) {
+    pub fn identify(&mut self, scope: u32) {
         if self.passage.dedupes {
-            self.identify(scope);
+            self.passage.identity = self.identity(scope);
         }
+    }
+
+    #[cold]
+    fn identity(&self, scope: u32) -> Option<u64> {
+        let processors = self.active.pipeline.processors()?;
+        let content = self.writer.record().get(self.passage.head..).unwrap_or_default();
+        let attributes = processors.dedupe().is_some_and(Dedupe::compares_attributes);
+        let content = if attributes { content } else { body_of(content) };
+        Some(processors.identity(scope, self.meta.severity, content))
+    }
+
+    /// Writes how many records this one stands for. No limit leaves that out.
+    #[inline]
+    pub fn weigh(&mut self) {
         // A weight of exactly 1 is none.
         #[allow(clippy::float_cmp)]
         if self.passage.weight != 1.0 && !self.has_key(WEIGHT_KEY) {
             self.writer.attribute_double(&KeyField::new(WEIGHT_KEY.as_bytes()), self.passage.weight);
         }
-    }
-
-    #[cold]
-    fn identify(&mut self, scope: u32) {
-        let Some(processors) = self.active.pipeline.processors() else { return };
-        let content = self.writer.record().get(self.passage.head..).unwrap_or_default();
-        let attributes = processors.dedupe().is_some_and(Dedupe::compares_attributes);
-        let content = if attributes { content } else { body_of(content) };
-        self.passage.identity = Some(processors.identity(scope, self.meta.severity, content));
     }
 }
 

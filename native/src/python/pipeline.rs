@@ -2,6 +2,7 @@
 
 use super::active::{Active, Outputs, Processors, FORKS, GENERATION};
 use super::batch::Batch;
+use super::bound::BoundAttributes;
 use super::gil::GilCell;
 use super::outputs::show;
 use super::settings::{self, Read};
@@ -169,6 +170,18 @@ impl Pipeline {
         self.active().pipeline.clock().fix(unix_nanos);
     }
 
+    /// Adds these attributes to every record from now on, behind all others; `None`: none.
+    #[pyo3(signature = (attributes))]
+    fn set_enrichment(&self, py: Python<'_>, attributes: Option<Py<BoundAttributes>>) {
+        self.change_outputs(py, |outputs| outputs.enrichers.attributes = attributes);
+    }
+
+    /// Asks `enrich() -> mapping | None` on the caller for further attributes of every record; `None`: nobody.
+    #[pyo3(signature = (enrich))]
+    fn set_record_enrichers(&self, py: Python<'_>, enrich: Option<Py<PyAny>>) {
+        self.change_outputs(py, |outputs| outputs.enrichers.enrich = enrich);
+    }
+
     /// Calls `tap(record: bytes, scope: str)` on the caller for every accepted record, already redacted.
     fn add_tap(&self, py: Python<'_>, tap: Py<PyAny>) {
         self.change_outputs(py, |outputs| outputs.taps.push(tap));
@@ -241,6 +254,7 @@ impl Pipeline {
                 console: now.console.as_ref().map(|(settings, write)| (*settings, write.clone_ref(py))),
                 taps: now.taps.iter().map(|tap| tap.clone_ref(py)).collect(),
                 processors: now.processors.as_ref().map(|processors| processors.clone_ref(py)),
+                enrichers: now.enrichers.clone_ref(py),
             };
             change(&mut outputs);
             active.set_outputs(outputs);

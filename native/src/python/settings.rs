@@ -1,6 +1,7 @@
 //! The one value that crosses from Python at start: a dict of primitives, built by `fapilog/pipeline.py`.
 
 use super::active::{CaptureSettings, Outputs};
+use super::enrich::Enrichers;
 use super::helpers::required;
 use super::process_settings;
 use super::values::ValueLimits;
@@ -43,7 +44,7 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
     let capture: Bound<'_, PyDict> = required(settings, "capture")?;
     let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
     let console = console.as_ref().map(console_settings).transpose()?;
-    let outputs = Outputs { console, taps: Vec::new(), processors: None };
+    let outputs = Outputs { console, taps: Vec::new(), processors: None, enrichers: Enrichers::default() };
     let on_start = required(settings, "on_start")?;
     Ok(Read { native, capture: capture_settings(&capture)?, outputs, on_start })
 }

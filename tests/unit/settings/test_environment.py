@@ -120,6 +120,10 @@ EXAMPLES = {
     "FAPILOG_DEDUPE_WINDOW_MILLIS": ("1000", 1_000),
     "FAPILOG_DEDUPE_ATTRIBUTES": ("false", False),
     "FAPILOG_DEDUPE_MAX_WINDOWS": ("8", 8),
+    "FAPILOG_ENRICHERS": ("host, process", ["host", "process"]),
+    "FAPILOG_ENRICHMENT_REFRESH_MILLIS": ("1000", 1_000),
+    "FAPILOG_ENRICHMENT_TIMEOUT_MILLIS": ("10", 10),
+    "FAPILOG_ENRICHMENT_COMMAND_ARGS": ("true", True),
 }
 # These need each other or have no value in this version; they have tests of their own.
 ELSEWHERE = {
