@@ -83,6 +83,12 @@ class FapilogLogExporter(LogRecordExporter):
         return self._processor.ledger()
 
 
+class OtlpStdoutExporter(FapilogLogExporter):
+    """Writes OTLP JSON lines to standard output, encoded natively (`OTEL_LOGS_EXPORTER=otlp/stdout`)."""
+
+    _by_default = ("otlp/stdout",)
+
+
 def _flush_the_global_provider() -> None:
     """Hand over what the processor in front of the exporter holds, while the process still can."""
     flush = getattr(_logs.get_logger_provider(), "force_flush", None)

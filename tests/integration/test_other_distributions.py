@@ -1,5 +1,6 @@
 """Under another distribution: our exporter, bridge and rules by the names of their entry points."""
 
+import json
 import signal
 import sys
 from pathlib import Path
@@ -37,6 +38,20 @@ def test_the_exporter_takes_what_the_other_provider_exports(receiver: OtlpReceiv
     assert (record.trace_id, record.span_id, record.flags) == (found["trace"], found["span"], 1)
     assert record.time_unix_nano == 1_700_000_000_123_456_789
     assert record.resource["service.name"] == "orders"
+
+
+def test_the_exporter_for_standard_output_writes_otlp_json_lines(receiver: OtlpReceiver) -> None:
+    command = [sys.executable, "zero_code.py", "log_a_secret_in_a_span", "{}"]
+    process = start(command, receiver, OTEL_LOGS_EXPORTER="otlp/stdout", **STOCK_DISTRO)
+    out, _ = process.communicate(timeout=60)
+    [line] = [json.loads(line) for line in out.splitlines() if "resourceLogs" in line]
+    [record] = line["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    assert (process.returncode, record["body"], record["traceId"]) == (
+        0,
+        {"stringValue": "api"},
+        f"{0xA1:032x}",
+    )
+    assert "hunter2" not in out
 
 
 def test_what_the_other_processor_still_holds_is_delivered_after_sigterm(receiver: OtlpReceiver) -> None:
