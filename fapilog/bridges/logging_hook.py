@@ -16,13 +16,15 @@ from typing import Any
 
 from fapilog import _native
 
+# Makes its records only if `hasHandlers()` says that somebody listens.
+_ASKS_FOR_HANDLERS = "uvicorn.access"
 _lock = threading.RLock()
 _served: list[_native.RecordHandler] = []
 # The class as anything: what follows is the one place that changes it.
 _logger_class: Any = logging.Logger
 _original: Any = None
 _in_place: Any = None
-_restore_level: Callable[[], None] = lambda: None  # noqa: E731 - nothing to restore
+_restore: Callable[[], None] = lambda: None  # noqa: E731 - nothing to restore
 
 
 def _renew_lock() -> None:
@@ -44,13 +46,13 @@ def hook(handler: _native.RecordHandler) -> Callable[[], None]:
         A function that ends it; the last one takes the hook out. When somebody else has wrapped the hook
         meanwhile, it stays, and offers records to nobody.
     """
-    global _original, _in_place, _restore_level  # noqa: PLW0603
+    global _original, _in_place, _restore  # noqa: PLW0603
     with _lock:
         if _in_place is None:
             _original = _logger_class.callHandlers
             _in_place = _logger_class.callHandlers = _native.call_handlers(_logger_class, _original)
         if not _served:
-            _restore_level = _lower_root_level()
+            _restore = _make_heard()
         _served.append(handler)
         _native.hook_handlers(_served)
 
@@ -60,11 +62,24 @@ def hook(handler: _native.RecordHandler) -> Callable[[], None]:
             _served.remove(handler)
             _native.hook_handlers(_served)
             if not _served:
-                _restore_level()
+                _restore()
             if not _served and _logger_class.callHandlers is _in_place:
                 _logger_class.callHandlers, _in_place = _original, None
 
     return remove
+
+
+def _make_heard() -> Callable[[], None]:
+    """Let records be made that nobody would make without a handler; return what undoes it."""
+    restore_level = _lower_root_level()
+    logger, listener = logging.getLogger(_ASKS_FOR_HANDLERS), logging.NullHandler()
+    logger.addHandler(listener)
+
+    def restore() -> None:
+        logger.removeHandler(listener)
+        restore_level()
+
+    return restore
 
 
 def _lower_root_level() -> Callable[[], None]:
