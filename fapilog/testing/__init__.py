@@ -4,7 +4,7 @@
 |---|---|
 | `capture_logs` | the records logged inside a `with` block, as plain values |
 | `OtlpReceiver` | an OTLP/HTTP receiver on loopback, which can be told to misbehave |
-| `ExporterConformance`, `ProcessorConformance` | pytest classes: does yours do what delivery relies on? |
+| `ExporterConformance`, `ProcessorConformance`, `EnricherConformance` | pytest classes for yours |
 | `FakeClock`, `SequentialIds` | fixed times and fixed trace and span ids |
 | `fapilog.testing.pytest_plugin` | the fixtures `fapilog_logs`, `otlp_receiver`, `fapilog_telemetry` |
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fapilog.testing.clock import FakeClock
     from fapilog.testing.conformance import ExporterConformance, ProcessorConformance
     from fapilog.testing.decoding import ReceivedLogRecord
+    from fapilog.testing.enricher_conformance import EnricherConformance
     from fapilog.testing.ids import SequentialIds
     from fapilog.testing.receiver import OtlpReceiver
 
@@ -41,6 +42,7 @@ __all__ = [
     "Answer",
     "CapturedLogs",
     "CloseWithoutAnswer",
+    "EnricherConformance",
     "Exchange",
     "ExporterConformance",
     "FakeClock",
@@ -60,6 +62,7 @@ __all__ = [
 
 _HOMES = {
     "CapturedLogs": "capture",
+    "EnricherConformance": "enricher_conformance",
     "ExporterConformance": "conformance",
     "FakeClock": "clock",
     "OtlpReceiver": "receiver",

@@ -10,7 +10,13 @@ from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 
 from fapilog import ExportOutcome, LogBatch
-from fapilog.testing import ExporterConformance, OtlpReceiver, ProcessorConformance, Status
+from fapilog.testing import (
+    EnricherConformance,
+    ExporterConformance,
+    OtlpReceiver,
+    ProcessorConformance,
+    Status,
+)
 
 
 class TestInMemoryExporter(ExporterConformance):
@@ -167,3 +173,36 @@ def test_the_suite_finds_a_processor_that_adds_records():
 
     with pytest.raises(AssertionError, match="cannot add records"):
         Suite().test_it_takes_records_of_every_shape()
+
+
+class TestMappingEnricher(EnricherConformance):
+    """A mapping."""
+
+    def make_enricher(self):
+        return {"team": "checkout", "password": "p"}
+
+
+class TestFunctionEnricher(EnricherConformance):
+    """A function that is asked for each record, over and over."""
+
+    def make_enricher(self):
+        return lambda: {"tenant": "acme"}
+
+
+class TestAsyncEnricher(EnricherConformance):
+    """An async function."""
+
+    def make_enricher(self):
+        async def flags():
+            return {"flags.checkout": "new"}
+
+        return flags
+
+
+def test_the_suite_finds_an_enricher_that_answers_with_something_else():
+    class Suite(EnricherConformance):
+        def make_enricher(self):
+            return lambda: [("tenant", "acme")]
+
+    with pytest.raises(AssertionError):
+        Suite().test_it_answers_with_named_attributes_or_none()

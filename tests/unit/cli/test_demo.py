@@ -56,7 +56,7 @@ def test_the_console_shows_trace_ids_redaction_bound_context_and_a_stdlib_record
     lines = section(finished.stdout, TITLES[0]).splitlines()
     plain = [re.sub(r"^\S+Z |\b[0-9a-f]{8}$", "", line) for line in lines]
     assert "INFO  shop.orders  signed in  user=ada password=[REDACTED:secret]  " in plain
-    warning = "WARN  legacy.billing  invoice R-42 is printed by old code  order_id=42 customer=acme  code."
+    warning = "WARN  legacy.billing  invoice R-42 is printed by old code  order_id=42 customer=acme code."
     assert [line[: len(warning)] for line in plain if " legacy.billing " in line] == [warning]
     assert "INFO  shop.orders  connecting  url=postgresql://REDACTED:REDACTED@db.internal/stock  " in plain
     assert "    | ConnectionResetError: bank closed the connection" in plain
