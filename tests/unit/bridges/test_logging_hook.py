@@ -275,6 +275,27 @@ def test_an_interrupt_while_a_record_is_read_reaches_the_application(bare_bridge
     assert bodies(bare_bridge) == ["%s", "after"]
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"circle": []},
+        {"object": type("Refuses", (), {"__str__": lambda self: 1 / 0})()},
+        {"object": type("Lies", (), {"__getattr__": lambda self, name: 1 / 0})()},
+    ],
+    ids=["circular", "raising __str__", "raising __getattr__"],
+)
+def test_what_makes_the_stock_handler_raise_is_kept_with_its_neighbours(bare_bridge, extra):
+    circle = extra.get("circle")
+    if circle is not None:
+        circle.append(circle)
+    log = logging.getLogger("shop")
+    log.warning("before")
+    log.warning("odd", extra=extra)
+    log.warning("%s %s", 1)
+    log.warning("after")
+    assert bodies(bare_bridge) == ["before", "odd", "%s %s", "after"]
+
+
 def test_a_queue_handler_gets_the_record_as_it_was(bare_bridge):
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     bare_bridge.root.addHandler(logging.handlers.QueueHandler(records))
