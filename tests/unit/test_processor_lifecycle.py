@@ -1,5 +1,6 @@
 """Stock processors on our provider: export, flush, shutdown, deadlines, `enabled`."""
 
+import os
 import threading
 import time
 
@@ -143,3 +144,20 @@ def test_loggers_processors_flushes_and_shutdown_may_be_asked_for_from_many_thre
     assert provider.ledger().balanced
     # One that came after the shutdown is not taken, and so not ended.
     assert max(processor.ended for processor in processors) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_keeps_the_processors_with_the_scopes_and_the_resource_of_its_own():
+    processor = Processor()
+    with LoggerProvider(exporters=["none"]) as provider:
+        provider.add_log_record_processor(processor)
+        provider.get_logger("first").emit(body="parent")
+        child = os.fork()
+        if child == 0:
+            provider.get_logger("second").emit(body="child")
+            provider.get_logger("first").emit(body="child")
+            scopes = [seen.instrumentation_scope.name for seen in processor.seen[1:]]
+            own = processor.seen[1].resource is provider.resource
+            os._exit(0 if scopes == ["second", "first"] and own else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(processor.seen) == 1
