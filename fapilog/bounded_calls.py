@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from queue import SimpleQueue
 
-from fapilog.diagnostics import say
+from fapilog.diagnostics import say, shown_error
 
 # One for spans and one for metrics: see `_start`.
 _SPARE_THREADS = 2
@@ -54,7 +54,7 @@ class BoundedCalls:
         try:
             succeeded = call() is not False
         except Exception as error:
-            say("stock-exporter", f"a provider failed: {error}", type(error).__name__)
+            say("stock-exporter", f"a provider failed: {shown_error(error)}", type(error).__name__)
             succeeded = False
         with self._changed:
             self._waiting -= 1

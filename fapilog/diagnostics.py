@@ -72,6 +72,19 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
+def shown_error(error: BaseException) -> str:
+    """Return type and text of an error of somebody else's code, whose `__str__` may raise as well.
+
+    Example:
+        >>> shown_error(ValueError("too late"))
+        'ValueError: too late'
+    """
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
 class Voice:
     """Says each subject at most once per interval, and how often it kept silent.
 

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, distributions, entry_points
 from types import MappingProxyType
 from typing import Any, Literal
 
-from fapilog.diagnostics import one_line, say
+from fapilog.diagnostics import one_line, say, shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 
 # What fapilog and a plugin expect of each other. A plugin names the version it was made for in the attribute
@@ -160,7 +160,7 @@ class Plugins:
         try:
             found = step()
         except (Exception, SystemExit) as error:  # a module that exits must not take the process along
-            self.refuse(entry.plugin.group, entry.plugin.name, f"{type(error).__name__}: {error}")
+            self.refuse(entry.plugin.group, entry.plugin.name, shown_error(error))
         else:
             if entry.plugin.status == "available":
                 entry.loaded = found

@@ -14,6 +14,7 @@ import typer
 import typer.main
 
 from fapilog.cli import bench, config, demo, plugins
+from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
 from fapilog.plugins import Plugins
 from fapilog.settings import parse
@@ -92,7 +93,7 @@ def _problem(name: str, command: object) -> str:
         _add(alone, name, command)
         typer.main.get_command(alone)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return shown_error(error)
     return ""
 
 
@@ -102,5 +103,5 @@ def main() -> None:
     try:
         app(prog_name="fapilog")
     except FapilogError as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        typer.echo(shown_error(error), err=True)
         sys.exit(WRONG_CONFIGURATION if isinstance(error, ConfigurationError) else FAILED)

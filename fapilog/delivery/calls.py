@@ -94,7 +94,9 @@ async def _isolated(make: Callable[[], Any]) -> Any:
     try:
         result = make()
         return await result if inspect.isawaitable(result) else result
-    except (Exception, KeyboardInterrupt, SystemExit) as error:  # the last two would end the loop
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # whatever it is, it ends this call and not the loop
         return _Raised(error)
 
 

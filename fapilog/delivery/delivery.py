@@ -22,7 +22,7 @@ from fapilog.delivery.loop import LoopThread
 from fapilog.delivery.processing import Processing
 from fapilog.delivery.refreshing import Refreshing
 from fapilog.delivery.runner import Runner, Tell
-from fapilog.diagnostics import say
+from fapilog.diagnostics import say, shown_error
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters.auth import Auth
 from fapilog.exporters.base import Exporter
@@ -248,7 +248,7 @@ def _result(future: concurrent.futures.Future[Any], deadline: float) -> Any:
     except (TimeoutError, concurrent.futures.CancelledError):
         return None
     except Exception as error:
-        say("exporter-failed", f"the delivery loop failed: {type(error).__name__}: {error}", "loop")
+        say("exporter-failed", f"the delivery loop failed: {shown_error(error)}", "loop")
         return None
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from fapilog import otel_private
-from fapilog.diagnostics import mark_delivering, say
+from fapilog.diagnostics import mark_delivering, say, shown_error
 
 # Time for tasks to end when the loop does; those that do not are let go of.
 _GRACE_SECONDS = 0.2
@@ -131,5 +131,5 @@ def _on_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) ->
     """What asyncio would log, on stderr at most once a minute; tasks that we let go of are no news."""
     error = context.get("exception")
     if error is not None:
-        what = f"{context.get('message', '')}: {type(error).__name__}: {error}"
+        what = f"{context.get('message', '')}: {shown_error(error)}"
         say("exporter-failed", what, type(error).__name__)

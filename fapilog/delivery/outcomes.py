@@ -10,11 +10,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from fapilog.delivery.calls import Called
+from fapilog.diagnostics import shown_error
 from fapilog.errors import ExportError
 from fapilog.exporters.base import ExportOutcome
+from fapilog.values import valid_text
+
+# Longer pauses are cut by the retry settings anyway.
+_LONGEST_MILLIS = 2**53
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def _failed(left: int, code: str, cause: str, final: bool, after_millis: int | N
 
 
 def _raised(error: BaseException, left: int) -> Verdict:
-    cause = f"{type(error).__name__}: {error}"
+    cause = shown_error(error)
     if isinstance(error, ExportError):
         return _failed(left, error.code, error.what, not error.retryable, error.retry_after_millis)
     if isinstance(error, OSError):
@@ -84,17 +90,31 @@ def _returned(outcome: ExportOutcome, left: int, retries_itself: bool) -> Verdic
     rest = left - delivered - rejected
     if outcome.retry:
         after = outcome.retry_after_millis
-        after = int(after) if isinstance(after, (int, float)) else None
+        after = _millis(after)
         code = "endpoint-unreachable" if rest else "export-rejected" if rejected else ""
-        return Verdict(delivered, rejected, bool(rest), after, bool(rest), code, outcome.cause)
+        return Verdict(delivered, rejected, bool(rest), after, bool(rest), code, _text(outcome.cause))
     claimed = outcome.delivered, outcome.rejected
     if claimed != (delivered, rejected) or rest:
         cause = f"export_batch() accounted for {sum(map(_number, claimed))} of {left} records"
         return Verdict(delivered, rejected + rest, failed=not delivered, code="exporter-failed", cause=cause)
     failed = retries_itself and not delivered
     return Verdict(
-        delivered, rejected, failed=failed, code="export-rejected" if rejected else "", cause=outcome.cause
+        delivered,
+        rejected,
+        failed=failed,
+        code="export-rejected" if rejected else "",
+        cause=_text(outcome.cause),
     )
+
+
+def _millis(after: object) -> int | None:
+    if not isinstance(after, (int, float)) or (isinstance(after, float) and not math.isfinite(after)):
+        return None
+    return int(min(max(after, 0), _LONGEST_MILLIS))
+
+
+def _text(cause: object) -> str:
+    return cause if type(cause) is str else valid_text(cause)
 
 
 def _counted(claimed: object, at_most: int) -> int:
@@ -102,4 +122,4 @@ def _counted(claimed: object, at_most: int) -> int:
 
 
 def _number(claimed: object) -> int:
-    return claimed if isinstance(claimed, int) else 0
+    return claimed if isinstance(claimed, int) and abs(claimed) < 2**63 else 0

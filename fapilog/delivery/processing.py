@@ -18,6 +18,7 @@ from fapilog.batch import LogBatch
 from fapilog.delivery.breaker import Breaker
 from fapilog.delivery.calls import Called, Calls
 from fapilog.delivery.runner import Tell
+from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog.settings import DeliverySettings
 from fapilog.timings import Timings
@@ -148,8 +149,8 @@ class Processing:
         except asyncio.CancelledError:
             pipeline.processed(block.sequence, None)
             raise
-        except Exception as error:
-            problem = f"batch processors: {type(error).__name__}: {error}; the block passes on as it was"
+        except BaseException as error:
+            problem = f"batch processors: {shown_error(error)}; the block passes on as it was"
             self._tell("batch-processor-failed", problem, "")
             pipeline.processed(block.sequence, None)
 
@@ -166,15 +167,15 @@ def _result(called: Called, batch: LogBatch, pipeline: _native.Pipeline) -> tupl
     if called.timed_out:
         return None, f"no answer after {called.seconds:.1f} s"
     if called.error is not None:
-        return None, f"{type(called.error).__name__}: {called.error}"
+        return None, shown_error(called.error)
     value = called.value
     if value is None or (value is batch and not batch.decoded):
         return None, ""
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         return None, f"it returned {type(value).__name__}, not records"
-    if len(value) > len(batch):
-        return None, f"it returned {len(value)} records for {len(batch)}; it may not add any"
     try:
+        if len(value) > len(batch):
+            return None, f"it returned {len(value)} records for {len(batch)}; it may not add any"
         return LogBatch.from_records(value, pipeline), ""
     except Exception as error:
-        return None, f"it returned something else than records: {type(error).__name__}: {error}"
+        return None, f"it returned something else than records: {shown_error(error)}"

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 from fapilog import _native
-from fapilog.delivery.calls import Calls
+from fapilog.delivery.calls import Called, Calls
+from fapilog.diagnostics import shown_error
 from fapilog.enrichers.base import Source, is_async
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters.worker import Worker
@@ -33,6 +34,7 @@ class Refreshing:
         self._pipelines: list[_native.Pipeline] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._calls: list[Calls] = []
+        self._workers: list[Worker] = []
 
     def serve(self, pipeline: _native.Pipeline) -> None:
         """Let the records of a further pipeline carry the answers too; the first one starts the questions."""
@@ -56,10 +58,12 @@ class Refreshing:
             await asyncio.wait(self._tasks)
         for calls in self._calls:
             await calls.stop()
+        for worker in self._workers:
+            worker.stop()
         self._pipelines = []
 
     async def _keep_fresh(self, enrichment: Enrichment, key: int, source: Source) -> None:
-        ask, calls = _question(source), Calls()
+        ask, calls = self._question(source), Calls()
         self._calls.append(calls)
         while True:
             if calls.running:  # one that does not end after its timeout is not asked a second time
@@ -68,19 +72,26 @@ class Refreshing:
             called = await calls.call(ask, source.timeout_seconds)
             failed = called.timed_out or called.error is not None
             self._timings.add("enricher", source.name, called.seconds, failed=failed)
-            if called.timed_out:
-                enrichment.failed(key, f"no answer after {called.seconds:.1f} s")
-            elif called.error is not None:
-                enrichment.failed(key, f"{type(called.error).__name__}: {called.error}")
-            elif (attributes := enrichment.answered(key, called.value)) is not None:
-                for pipeline in self._pipelines:
-                    pipeline.set_enrichment(attributes)
+            try:
+                self._take(enrichment, key, called)
+            except Exception as error:  # of a mapping that cannot be read
+                enrichment.failed(key, shown_error(error))
             await asyncio.sleep(source.refresh_seconds or 0.0)
 
+    def _take(self, enrichment: Enrichment, key: int, called: Called) -> None:
+        if called.timed_out:
+            enrichment.failed(key, f"no answer after {called.seconds:.1f} s")
+        elif called.error is not None:
+            enrichment.failed(key, shown_error(called.error))
+        elif (attributes := enrichment.answered(key, called.value)) is not None:
+            for pipeline in self._pipelines:
+                pipeline.set_enrichment(attributes)
 
-def _question(source: Source) -> Callable[[], Awaitable[Any]]:
-    """The call; of a plain function in a thread of its own, because it may block."""
-    ask: Any = source.ask
-    if is_async(ask):
-        return ask  # type: ignore[no-any-return]
-    return partial(Worker(f"fapilog-enrich-{source.name}").run, ask)
+    def _question(self, source: Source) -> Callable[[], Awaitable[Any]]:
+        """The call; of a plain function in a thread of its own, because it may block."""
+        ask: Any = source.ask
+        if is_async(ask):
+            return ask  # type: ignore[no-any-return]
+        worker = Worker(f"fapilog-enrich-{source.name}")
+        self._workers.append(worker)
+        return partial(worker.run, ask)

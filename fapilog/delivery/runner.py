@@ -20,6 +20,7 @@ from fapilog.delivery.backoff import asked_seconds, pause_seconds
 from fapilog.delivery.breaker import Breaker, BreakerState
 from fapilog.delivery.calls import Calls
 from fapilog.delivery.outcomes import Verdict, judge
+from fapilog.diagnostics import shown_error
 from fapilog.exporters.base import Exporter
 from fapilog.settings import DeliverySettings, RetrySettings
 from fapilog.timings import Timings
@@ -165,7 +166,7 @@ class Runner:
         if called.timed_out:
             self._tell("export-timeout", f"{self.name}: {method}() took longer than {millis} ms", self.name)
         elif called.error is not None:
-            what = f"{self.name}: {method}() raised {type(called.error).__name__}: {called.error}"
+            what = f"{self.name}: {method}() raised {shown_error(called.error)}"
             self._tell("exporter-failed", what, self.name)
         return not called.timed_out and called.error is None and called.value is not False
 
@@ -194,6 +195,11 @@ class Runner:
         except asyncio.CancelledError:
             self.breaker.cancelled(delivery.ticket)
             delivery.cursor.release(self.name, sequence)
+            raise
+        except BaseException:
+            # A block that was claimed is settled or given back, whatever an exporter's answer does to us.
+            self.breaker.cancelled(delivery.ticket)
+            delivery.cursor.settle(self.name, sequence, rejected=delivery.left)
             raise
 
     async def _admitted(self, delivery: _Delivery) -> bool:
@@ -267,7 +273,7 @@ class Runner:
     def _delivered(self, task: asyncio.Task[None]) -> None:
         self._deliveries.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._tell("exporter-failed", f"exporter {self.name}: {type(error).__name__}: {error}", self.name)
+            self._tell("exporter-failed", f"exporter {self.name}: {shown_error(error)}", self.name)
         self._change()
 
     def _wake_after(self, seconds: float) -> None:

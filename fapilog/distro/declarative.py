@@ -12,10 +12,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from opentelemetry import trace
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context, get_current
+from opentelemetry.propagators.textmap import TextMapPropagator, default_getter, default_setter
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, Resource, ServiceInstanceIdResourceDetector
 
 from fapilog import otel_private, resource_detector, telemetry
+from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, MissingDependencyError, OffendingSetting, Problem
 from fapilog.otel.provider import LoggerProvider
 from fapilog.otel.span_events import EventToSpanEventBridge
@@ -78,6 +81,33 @@ def _configure_sdk(config: Any) -> None:
     from opentelemetry import configuration  # noqa: PLC0415 - optional
 
     configuration.configure_sdk(config)
+    if config.propagator is None:
+        propagate.set_global_textmap(NoPropagator())
+
+
+class NoPropagator(TextMapPropagator):
+    """Propagates nothing, as a file without `propagator` means it.
+
+    OpenTelemetry's reader puts an empty composite there, whose `extract` gives None where instrumentations
+    expect a context: every request of an ASGI application would fail.
+    """
+
+    def extract(
+        self,
+        carrier: Any,  # noqa: ARG002 - the API's signature
+        context: Context | None = None,
+        getter: Any = default_getter,  # noqa: ARG002 - the API's signature
+    ) -> Context:
+        """Return the context as it is."""
+        return get_current() if context is None else context
+
+    def inject(self, carrier: Any, context: Context | None = None, setter: Any = default_setter) -> None:
+        """Add nothing."""
+
+    @property
+    def fields(self) -> set[str]:
+        """No header."""
+        return set()
 
 
 def _build(name: str, options: Mapping[str, Any], origin: str) -> Any:
@@ -89,7 +119,7 @@ def _build(name: str, options: Mapping[str, Any], origin: str) -> Any:
         return point.load()(**options)
     except Exception as error:
         remedy = "install the package that registers it, and give it the options that it takes"
-        what = f"the exporter {name} cannot be made: {type(error).__name__}: {error}"
+        what = f"the exporter {name} cannot be made: {shown_error(error)}"
         offender = OffendingSetting("exporter", name, origin, remedy)
         raise ConfigurationError([Problem("exporter-invalid", what, (offender,), remedy)]) from error
 

@@ -15,6 +15,7 @@ from typing import Any
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import _native
+from fapilog.diagnostics import shown_error
 from fapilog.enrichers.base import Attributes, Source
 from fapilog.enrichers.choice import choose
 from fapilog.settings import Settings
@@ -120,7 +121,7 @@ class Enrichment:
                 try:
                     found |= source.describe()
                 except Exception as error:
-                    what = f"enricher {source.name}: {_shown(error)}; the resource goes without it"
+                    what = f"enricher {source.name}: {shown_error(error)}; the resource goes without it"
                     self._tell("enricher-failed", what, source.name)
         return found
 
@@ -144,12 +145,8 @@ class _PerRecord:
                 elif answer is not None:
                     problem = f"it returned {type(answer).__name__}, not a mapping"
             except Exception as error:
-                problem = _shown(error)
+                problem = shown_error(error)
             self._timings.add("enricher", name, perf_counter() - begun, failed=bool(problem))
             if problem:
                 self._tell("enricher-failed", f"enricher {name}: {problem}; the record goes without it", name)
         return found
-
-
-def _shown(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fapilog.diagnostics import one_line
+from fapilog.diagnostics import one_line, shown_error
 from fapilog.errors import MASK, ConfigurationError, OffendingSetting, Problem
 from fapilog.exporters.worker import run_aside
 from fapilog.settings import parse
@@ -164,9 +164,16 @@ class Auth:
         except TimeoutError:
             raise AuthError(f"the auth function did not answer within {self._timeout_seconds:g} s") from None
         except Exception as error:
-            text = one_line(f"{type(error).__name__}: {error}")
+            text = one_line(shown_error(error))
             raise AuthError(f"the auth function raised {text}") from error
-        self._current, self._proven = checked(answer, self._clock()), False
+        try:
+            self._current, self._proven = checked(answer, self._clock()), False
+        except AuthError:
+            raise
+        except Exception as error:
+            raise AuthError(
+                f"what the auth function returned cannot be read: {type(error).__name__}"
+            ) from error
         return self._current
 
 

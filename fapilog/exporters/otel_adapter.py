@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from fapilog.batch import LogBatch
+from fapilog.diagnostics import shown_error
 from fapilog.exporters.base import ExportOutcome
 from fapilog.exporters.worker import Worker, run_aside
 
@@ -46,7 +47,7 @@ class OtelExporterAdapter:
         try:
             result = await self._worker.run(partial(self.exporter.export, batch))
         except Exception as error:
-            return ExportOutcome(rejected=records, cause=f"{type(error).__name__}: {error}")
+            return ExportOutcome(rejected=records, cause=shown_error(error))
         # By name: the enumeration was called LogExportResult before, and some exporters bring their own.
         if getattr(result, "name", None) == "SUCCESS":
             return ExportOutcome(delivered=records)

@@ -6,10 +6,11 @@ that ends with the post. Redirects are not followed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from fapilog.exporters.auth import Auth, AuthError
 from fapilog.exporters.requests import Answer, shown
@@ -18,6 +19,9 @@ from fapilog.exporters.worker import run_aside
 Response = tuple[int, list[tuple[str, str]], bytes]
 Read = Callable[[Response], Answer]
 
+# Of an answer, shown at most; and what is hidden in it from this length on.
+_SHOWN_BYTES = 1_000
+_SHORTEST_SECRET = 6
 _CREDENTIALS_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _HINTS = {
     HTTPStatus.UNAUTHORIZED: "check the credentials in the exporter's headers",
@@ -91,13 +95,24 @@ class Poster:
         def post() -> Response:
             content = body()
             merged = _merged(self._headers, credentials, headers(content))
-            return self._client.post(self._url, list(merged.items()), content)
+            status, answered, text = self._client.post(self._url, list(merged.items()), content)
+            return status, answered, _masked(text[:_SHOWN_BYTES], self._url, merged.values())
 
         try:
             response: Response = await run_aside(post, self._thread_name)
         except OSError as error:
             return Answer("retry", cause=shown(str(error)))
         return response
+
+
+def _masked(text: bytes, url: str, headers: Iterable[str]) -> bytes:
+    """What a server says, without what it repeats of the request: the path of the URL and header values."""
+    parts = urlsplit(url)
+    path = parts.path.strip("/")
+    secrets = [path, parts.query, *path.split("/"), *parts.query.split("&"), *headers]
+    for secret in sorted({each for each in secrets if len(each) >= _SHORTEST_SECRET}, key=len, reverse=True):
+        text = text.replace(secret.encode("utf-8", "replace"), b"***")
+    return text
 
 
 def _merged(*given: Mapping[str, str]) -> dict[str, str]:
@@ -125,7 +140,7 @@ def _cause(status: int, body: bytes) -> str:
         cause = f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:
         cause = f"HTTP {status}"
-    text = shown(body[:1_000].decode("utf-8", "replace"))
+    text = shown(body.decode("utf-8", "replace"))
     if text:
         cause = f"{cause}: {text}"
     if 300 <= status < 400:

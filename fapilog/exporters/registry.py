@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any
 
+from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem, configuration_error
 from fapilog.exporters.auth import AnyAuth, Auth, AuthFunction, checked_functions
 from fapilog.exporters.base import Exporter, NativeExporter, is_exporter, is_otel_exporter
@@ -153,7 +154,7 @@ def _named(name: str, settings: Settings, functions: Mapping[str, AuthFunction])
         target = points[name].load()
         exporter = target() if isinstance(target, type) or inspect.isfunction(target) else target
     except Exception as error:
-        what = f"the exporter {name} ({points[name].value}) cannot be made: {type(error).__name__}: {error}"
+        what = f"the exporter {name} ({points[name].value}) cannot be made: {shown_error(error)}"
         remedy = "set what it needs in its own variables, or pass the exporter as an object"
         raise _problem("exporter-invalid", what, repr(name), remedy, settings) from error
     return _adapted(exporter, name)

@@ -66,6 +66,8 @@ def verify(
         False
     """
     value = next((text for name, text in headers.items() if name.lower() == SIGNATURE_HEADER.lower()), "")
+    if not isinstance(value, str):
+        return False
     fields = [part.strip().partition("=")[::2] for part in value.split(",")]
     times = [text for name, text in fields if name == "t"]
     if len(times) != 1 or not _is_decimal(times[0]):

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from fapilog import otel_private
-from fapilog.diagnostics import mark_delivering
+from fapilog.diagnostics import mark_delivering, shown_error
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def _set_exception(future: asyncio.Future[Any], error: BaseException) -> None:
         return
     if not isinstance(error, Exception) or isinstance(error, (StopIteration, asyncio.CancelledError)):
         # A future does not take StopIteration, a loop ends with SystemExit, and only we cancel.
-        error = RuntimeError(f"{type(error).__name__}: {error}")
+        error = RuntimeError(shown_error(error))
     future.set_exception(error)
 
 

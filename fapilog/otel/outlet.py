@@ -22,6 +22,7 @@ from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters import registry
 from fapilog.exporters.auth import AnyAuth
 from fapilog.logger import on_notice
+from fapilog.plugins import Plugins
 from fapilog.settings import Settings
 from fapilog.timings import Timings
 
@@ -40,7 +41,8 @@ class Outlet:
     Args:
         settings: Validated settings.
         exporters: Names and objects, mixed.
-        batch_processors: Async functions or objects with `async def process(batch)`, run in this order.
+        batch_processors: Async functions, objects with `async def process(batch)`, or names of plugins of
+            the group `fapilog.processors`, run in this order.
         timings: Where the calls of exporters, batch processors and enrichers are added up.
         auth: Functions that return request headers, by exporter; a single one is for `otlp`.
         enrichers: Names, mappings and functions, mixed. Default: `settings.enrichers`.
@@ -65,6 +67,7 @@ class Outlet:
         self._lock = threading.Lock()
         self._closed = False
         self.enrichment = Enrichment(enrichers, settings, _tell, self._timings)
+        batch_processors = _named(batch_processors, settings)
         self._gated = bool(batch_processors)
         self._delivery = self._make_delivery(batch_processors)
         self.pipelines: list[_native.Pipeline] = []
@@ -180,6 +183,16 @@ class Outlet:
         limit = self._settings.buffer.shutdown_timeout_millis
         weakref.finalize(self, made.let_go, limit).atexit = False
         return made
+
+
+def _named(batch_processors: Sequence[Any], settings: Settings) -> list[Any]:
+    """The processors, those given by name made by their plugins; a broken plugin is said and left out."""
+    plugins = Plugins(settings.disabled_plugins)
+    made = [
+        plugins.make("fapilog.processors", each, "batch_processors") if isinstance(each, str) else each
+        for each in batch_processors
+    ]
+    return [each for each in made if each is not None]
 
 
 def _start(outlet: weakref.ref[Outlet], index: int, on_start: Callable[[], object]) -> None:

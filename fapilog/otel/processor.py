@@ -19,7 +19,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog import _native, ledger, lifecycle, self_observability
-from fapilog.diagnostics import is_delivering, say
+from fapilog.diagnostics import is_delivering, say, shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog.exporters.base import AnyExporter
 from fapilog.otel.outlet import Outlet
@@ -105,7 +105,7 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
             lane = self._lane(log_record.resource)
             lane.emit(log_record)
         except Exception as error:
-            what = f"a record of an OpenTelemetry provider could not be read: {type(error).__name__}: {error}"
+            what = f"a record of an OpenTelemetry provider could not be read: {shown_error(error)}"
             say("otel-record-lost", what, "processor")
 
     def enabled(

@@ -53,8 +53,9 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         settings: Default: `Settings()`, which reads the environment.
         exporters: Names, exporters of fapilog and `LogRecordExporter`s of OpenTelemetry, mixed. Default:
             `settings.exporters`, else `otlp`.
-        batch_processors: Async functions, or objects with `async def process(batch)`, that see every block
-            before the exporters do (`docs/how-to/process_batches.md`).
+        batch_processors: Names of plugins (`fapilog.processors`), async functions, or objects with
+            `async def process(batch)`, that see every block before the exporters do
+            (`docs/how-to/process_batches.md`).
         auth: A function that returns request headers for `otlp` (`docs/how-to/send_to_vendors.md`).
         enrichers: Names, mappings, functions and async functions, mixed, that give every record further
             attributes (`docs/how-to/enrich_records.md`). Default: `settings.enrichers`, else none.

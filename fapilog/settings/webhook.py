@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
@@ -25,10 +25,10 @@ class WebhookSettings(Group):
         description="`otlp_json`: an OTLP document. `json`: an array of flat records, as the console's style"
         " `json`, each with its resource.",
     )
-    secret: SecretStr | None = Field(
+    secret: Annotated[SecretStr, Field(min_length=1)] | None = Field(
         None, description="Signs every body (HMAC-SHA256); None: no signature. Secret."
     )
-    old_secret: SecretStr | None = Field(
+    old_secret: Annotated[SecretStr, Field(min_length=1)] | None = Field(
         None, description="Signs too, until every receiver knows the new secret. Secret."
     )
     headers: types.Headers = Field(
