@@ -26,6 +26,19 @@ def plain(value: AnyValue) -> Any:
             return getattr(value, kind)
 
 
+def body(value: AnyValue) -> Any:
+    """Arrays of a body are lists, at every depth; those of attributes are tuples."""
+
+    def as_lists(plain_value: Any) -> Any:
+        if isinstance(plain_value, tuple):
+            return [as_lists(member) for member in plain_value]
+        if isinstance(plain_value, dict):
+            return {key: as_lists(member) for key, member in plain_value.items()}
+        return plain_value
+
+    return as_lists(plain(value))
+
+
 def mapping(pairs: Iterable[KeyValue]) -> dict[str, Any]:
     """Of a repeated key the first value counts."""
     return {pair.key: plain(pair.value) for pair in reversed(list(pairs))}
@@ -41,7 +54,7 @@ def fields(record: LogRecord) -> tuple[Any, ...]:
         record.observed_time_unix_nano,
         record.severity_number,
         record.severity_text,
-        plain(record.body),
+        body(record.body),
         mapping(record.attributes),
         record.dropped_attributes_count,
         identifier(record.trace_id, 16),
