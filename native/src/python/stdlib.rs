@@ -16,6 +16,7 @@ use super::stdlib_capture::Plain;
 use super::stdlib_once::first_time;
 use super::text::borrowed_utf8;
 use super::trace;
+use crate::ledger::Refusal;
 use crate::scopes::Scope;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
@@ -168,6 +169,15 @@ impl RecordHandler {
         let handle = unsafe { self.state.get().handle.as_ref().map(|handle| handle.clone_ref(py)) };
         let Some(handle) = handle else { return 0 };
         handle.get().pipeline(py).map_or(handle.as_ptr() as usize, |pipeline| pipeline.as_ptr() as usize)
+    }
+
+    /// Counts a record that is not read.
+    pub fn refuse(&self, py: Python<'_>) {
+        // SAFETY: attached; cloned before anything runs.
+        let handle = unsafe { self.state.get().handle.as_ref().map(|handle| handle.clone_ref(py)) };
+        if let Some(pipeline) = handle.and_then(|handle| handle.get().pipeline(py)) {
+            pipeline.get().active().pipeline.refuse(Refusal::CaptureFailed);
+        }
     }
 
     /// Whether the pipeline shows its records on a console.

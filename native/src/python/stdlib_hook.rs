@@ -14,6 +14,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
+use std::cell::Cell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 
@@ -27,6 +28,32 @@ static HOOKED: GilCell<Vec<Py<RecordHandler>>> = GilCell::new(Vec::new());
 /// The method that the hook took the place of.
 static ORIGINAL: GilCell<Option<Py<PyAny>>> = GilCell::new(None);
 static METHOD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+thread_local! {
+    /// Records of `logging` that this thread is passing on, one within the other.
+    static DEPTH: Cell<u8> = const { Cell::new(0) };
+}
+/// Records deeper than this are refused: a value that logs itself is read by us and by every other handler, and the
+/// number of readings would double with each level.
+const MAX_DEPTH: u8 = 4;
+
+/// One record on its way through `logging`.
+struct OnItsWay;
+
+impl OnItsWay {
+    /// The record, and how deep it is.
+    fn begin() -> (Self, u8) {
+        let depth = DEPTH.get().saturating_add(1);
+        DEPTH.set(depth);
+        (Self, depth)
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get().saturating_sub(1));
+    }
+}
 /// The names of the module `logging`, and the root logger, which never changes.
 static LOGGING: PyOnceLock<(Py<PyDict>, Py<PyAny>)> = PyOnceLock::new();
 
@@ -60,7 +87,13 @@ unsafe extern "C" fn called(
             PyTypeError::new_err("callHandlers() takes one argument, a record").restore(py);
             return ptr::null_mut();
         };
-        let offered = || offer(&Bound::from_borrowed_ptr(py, slf), &Bound::from_borrowed_ptr(py, *record));
+        let (_record, depth) = OnItsWay::begin();
+        let offered = || match depth {
+            0..=MAX_DEPTH => {
+                offer(&Bound::from_borrowed_ptr(py, slf), &Bound::from_borrowed_ptr(py, *record))
+            }
+            _ => Ok(refuse(py)),
+        };
         // A panic is a defect of ours; it must not cross into the application.
         match catch_unwind(AssertUnwindSafe(offered)) {
             Ok(Err(interrupt)) => {
@@ -81,6 +114,21 @@ unsafe extern "C" fn called(
             }
         }
     }
+}
+
+/// Counts a record that is too deep. True: `logging` goes on with it.
+#[cold]
+fn refuse(py: Python<'_>) -> bool {
+    for handler in handlers(py) {
+        handler.get().refuse(py);
+    }
+    true
+}
+
+/// The hooked handlers.
+fn handlers(py: Python<'_>) -> Vec<Py<RecordHandler>> {
+    // SAFETY: attached; cloned before anything runs.
+    unsafe { HOOKED.get().iter().map(|handler| handler.clone_ref(py)).collect() }
 }
 
 /// Takes a record of `logger` for the hooked handlers. True when the handlers of `logging` are to be called: when there
@@ -149,9 +197,7 @@ fn is_known(name: &Bound<'_, PyAny>) -> bool {
 /// Whether a pipeline of a hooked handler shows its records on a console.
 #[cold]
 fn has_console(py: Python<'_>) -> bool {
-    // SAFETY: attached; cloned before anything runs.
-    let handlers: Vec<_> = unsafe { HOOKED.get().iter().map(|handler| handler.clone_ref(py)).collect() };
-    handlers.iter().any(|handler| handler.get().has_console(py))
+    handlers(py).iter().any(|handler| handler.get().has_console(py))
 }
 
 /// Whether `logging.lastResort` shows a record that no handler gets, or complains that there is none.

