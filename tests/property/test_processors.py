@@ -99,10 +99,18 @@ def test_attributes_added_one_by_one_are_stored_as_if_they_had_been_emitted(proc
     assert repr(emitted(recorder, {"attributes": before}).attributes) == repr(expected.attributes)
 
 
+def may_hold_credentials(fields: object) -> bool:
+    """Whether an `@` is in there; integers too long for `repr` count as well."""
+    try:
+        return "@" in repr(fields)
+    except Exception:
+        return True
+
+
 @given(fields_with(values, ANY))
 def test_a_processor_that_changes_nothing_changes_nothing(processed, plain, fields):
     # Hidden credentials of a URL may be longer than they were; at the limit of a value the second pass cuts.
-    assume("@" not in repr(fields))
+    assume(not may_hold_credentials(fields))
     recorder, processor = processed
     processor.fields, processor.added = {}, {}
     assert repr(emitted(recorder, fields)) == repr(emitted(plain, fields))

@@ -72,7 +72,7 @@ def test_at_exit_stock_providers_end_once_and_one_that_fails_is_said(capsys, cle
     lifecycle._at_exit()
     assert (fine.calls, broken.calls, provider.calls, clean) == (1, 1, 2, [])
     assert capsys.readouterr().err == (
-        "fapilog: a provider failed: gone [stock-exporter]\n"
+        "fapilog: a provider failed: OSError: gone [stock-exporter]\n"
         "fapilog: spans or metrics were not delivered before the process ended [stock-exporter]\n"
     )
 
