@@ -49,6 +49,7 @@ def test_an_exporter_that_hangs_does_not_hold_the_end_for_long(way: str, lines: 
 
 
 def test_a_record_after_the_last_flush_is_counted_as_not_delivered():
-    ended = run(PROGRAM, UNUSED, "late")
+    # Coverage's tracer of the delivery thread would keep the module's globals alive: no `__del__` would run.
+    ended = run(PROGRAM, UNUSED, "late", COVERAGE_PROCESS_START="", COVERAGE_PROCESS_CONFIG="")
     assert (ended.returncode, ended.stdout.splitlines()) == (0, ["parent: one", "shut down"])
     assert "1 records were not delivered" in ended.stderr

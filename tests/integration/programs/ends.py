@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-import signal
 import sys
 import threading
+
+from waiting import wait_for_a_signal
 
 import fapilog
 
@@ -12,11 +13,6 @@ telemetry = fapilog.configure_otel(
     buffer={"schedule_delay_millis": 60_000, "shutdown_timeout_millis": 1_000}, exception_hooks=True
 )
 log = fapilog.get_logger("orders")
-
-
-def wait_for_a_signal() -> None:
-    print("ready", flush=True)
-    signal.pause()
 
 
 def end_by_signal() -> None:

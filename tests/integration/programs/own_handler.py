@@ -4,6 +4,8 @@ import signal
 import sys
 from types import FrameType
 
+from waiting import wait_for_a_signal
+
 import fapilog
 
 
@@ -18,5 +20,4 @@ fapilog.configure_otel(buffer={"schedule_delay_millis": 60_000})
 if sys.argv[1] == "after":
     signal.signal(signal.SIGTERM, on_sigterm)
 assert signal.getsignal(signal.SIGTERM) is on_sigterm
-print("ready", flush=True)
-signal.pause()
+wait_for_a_signal()

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-import signal
 import sys
 import threading
 from typing import Any
+
+from waiting import wait_for_a_signal
 
 import fapilog
 
@@ -67,8 +68,7 @@ elif WAY == "multiprocessing":
     worker.start()
     worker.join()
 elif WAY == "sigterm":
-    say("ready")
-    signal.pause()
+    wait_for_a_signal()
 elif WAY == "exception":
     raise ValueError("no such order")
 elif WAY == "late":

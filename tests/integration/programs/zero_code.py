@@ -4,13 +4,13 @@ import json
 import logging
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from opentelemetry import _logs, metrics, trace
+from waiting import wait_for_a_signal
 
 import fapilog
 
@@ -120,11 +120,9 @@ def log_a_secret_in_a_span() -> dict[str, Any]:
     }
 
 
-def wait_to_be_terminated() -> dict[str, Any]:
+def wait_to_be_terminated() -> NoReturn:
     _logs.get_logger_provider().get_logger("scope").emit(body="last words")
-    print("ready", flush=True)
-    signal.pause()
-    return {}
+    wait_for_a_signal()
 
 
 def last_resort() -> dict[str, Any]:
