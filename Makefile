@@ -14,6 +14,8 @@ MANIFEST := --manifest-path native/Cargo.toml
 MATURIN_FLAGS := --release --locked
 # A shipped wheel names crates in its panic messages, not the folders of whoever built it.
 REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
+# One test file stays on one worker: its session fixtures (the Collector) start once per worker.
+PYTEST_WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .cache/tools/.cargo-deny-$(CARGO_DENY_VERSION)
 
@@ -61,7 +63,7 @@ test-rust: setup ## cargo test of the pure core (no interpreter)
 
 test-python: build ## pytest with coverage
 	@$(BIN)/coverage erase
-	@$(CHECK) run "pytest" -- $(BIN)/coverage run -m pytest --junitxml=.cache/pytest.xml
+	@$(CHECK) run "pytest" -- $(BIN)/coverage run -m pytest $(PYTEST_WORKERS) --junitxml=.cache/pytest.xml
 	@$(BIN)/coverage combine --quiet
 	@$(CHECK) run "coverage" -- $(BIN)/coverage report
 
