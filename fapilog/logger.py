@@ -74,12 +74,12 @@ def _thread() -> tuple[int | None, str]:
 
 def _configure_defaults() -> None:
     # The one call that goes up: a logger that nobody configured configures the process.
-    importlib.import_module("fapilog.telemetry").configure_defaults()
+    importlib.import_module("fapilog.in_force").configure_defaults()
 
 
 def on_notice(code: str, message: str) -> None:
     """Tell the application's `on_error`, if it has one, what went wrong while it logged."""
-    importlib.import_module("fapilog.telemetry").on_notice(code, message)
+    importlib.import_module("fapilog.in_force").on_notice(code, message)
 
 
 context.connect()

@@ -121,11 +121,14 @@ class Telemetry:
         limit = self.settings.buffer.shutdown_timeout_millis if timeout_millis is None else timeout_millis
         deadline = time.monotonic() + limit / 1_000
         others = BoundedCalls(provider.shutdown for provider in self._ours)
-        take_back(self._undo)
         drained = self.logger_provider.shutdown(limit)
         if not others.wait(deadline):
             say("stock-exporter", f"spans or metrics were not delivered within {limit} ms", "shutdown")
         return drained
+
+    def take_back(self) -> None:
+        """Put back what was installed; `shutdown()` does it first, once."""
+        take_back(self._undo)
 
     def ledger(self) -> Ledger:
         """Return what became of every log record so far; both its equations hold at any moment."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fapilog import otel_private, resource_detector, telemetry
+from fapilog import in_force, otel_private, resource_detector, telemetry
 from fapilog.otel.provider import LoggerProvider
 from fapilog.settings import Settings
 
@@ -25,7 +25,7 @@ def configure(**arguments: Any) -> telemetry.Telemetry:
     made: list[LoggerProvider] = []
 
     def make(*, resource: Any, **private: Any) -> LoggerProvider:
-        exporters = telemetry.chosen_exporters(settings)
+        exporters = in_force.chosen_exporters(settings)
         made.append(LoggerProvider(resource, settings=settings, exporters=exporters, **private))
         return made[-1]
 
@@ -33,4 +33,4 @@ def configure(**arguments: Any) -> telemetry.Telemetry:
     arguments |= {"resource_attributes": attributes, "setup_logging_handler": False}
     if not otel_private.initialize_sdk(make, **arguments):
         return telemetry.configure_otel(settings=settings)
-    return telemetry.adopt(made[0])
+    return in_force.adopt(made[0])

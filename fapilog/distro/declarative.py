@@ -17,7 +17,7 @@ from opentelemetry.context import Context, get_current
 from opentelemetry.propagators.textmap import TextMapPropagator, default_getter, default_setter
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, Resource, ServiceInstanceIdResourceDetector
 
-from fapilog import otel_private, resource_detector, telemetry
+from fapilog import in_force, otel_private, resource_detector, telemetry
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, MissingDependencyError, OffendingSetting, Problem
 from fapilog.otel.provider import LoggerProvider
@@ -55,13 +55,13 @@ def configure(path: str) -> telemetry.Telemetry:
     _complete(config)
     wants_logs, config.logger_provider = config.logger_provider is not None, None
     _configure_sdk(config)
-    exporters = [*telemetry.chosen_exporters(settings), *built]
+    exporters = [*in_force.chosen_exporters(settings), *built]
     provider = LoggerProvider(_resource(config), settings=settings, exporters=exporters)
     if declared.bridges_events:
         provider.add_log_record_processor(EventToSpanEventBridge())
     if wants_logs and not settings.disabled:
         otel_private.install_logger_provider(provider)
-    return telemetry.adopt(provider)
+    return in_force.adopt(provider)
 
 
 def _load(path: str) -> Any:

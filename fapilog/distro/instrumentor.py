@@ -13,7 +13,7 @@ from typing import Any
 from opentelemetry import _logs
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
-from fapilog import telemetry
+from fapilog import in_force
 from fapilog.bridges import stdlib
 from fapilog.distro import exporters
 from fapilog.logger import default_handle
@@ -38,7 +38,7 @@ class FapilogLoggingInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     def _instrument(self, **_: Any) -> None:
         exporter = exporters.active()
         resource = getattr(_logs.get_logger_provider(), "resource", None)
-        if exporter is None or resource is None or telemetry.current() is not None:
+        if exporter is None or resource is None or in_force.current() is not None:
             return
         handle = exporter.handle(resource)
         default_handle.attach(handle.pipeline)

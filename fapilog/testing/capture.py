@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, overload
 
-from fapilog import telemetry
+from fapilog import in_force
 from fapilog._native import Pipeline
 from fapilog.bridges import stdlib
 from fapilog.logger import default_handle
@@ -212,7 +212,7 @@ def capture_logs() -> Iterator[CapturedLogs]:
         >>> logs.find(body="stock is low").attributes["left"]
         3
     """
-    configured = telemetry.current()
+    configured = in_force.current()
     pipeline = configured.logger_provider.pipeline if configured is not None else _isolated.enter()
     captured = CapturedLogs()
     tap = captured._take  # one object: remove_tap compares by identity

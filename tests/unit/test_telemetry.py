@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracerProvider
 
 import fapilog
-from fapilog import Settings, Severity, get_logger, otel_private, telemetry
+from fapilog import Settings, Severity, get_logger, in_force, installation, otel_private
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.logger import default_handle
 from fapilog.telemetry import Health
@@ -74,8 +74,8 @@ def test_one_exporter_may_be_given_as_a_word(configure):
 
 @pytest.mark.parametrize(("terminal", "exporters"), [(True, ("otlp", "console")), (False, ("otlp",))])
 def test_without_a_word_about_exporters_the_console_is_for_terminals(monkeypatch, terminal, exporters):
-    monkeypatch.setattr(telemetry.console, "on_terminal", lambda _: terminal)
-    assert telemetry.chosen_exporters(Settings.load(environ={})) == exporters
+    monkeypatch.setattr(in_force.console, "on_terminal", lambda _: terminal)
+    assert in_force.chosen_exporters(Settings.load(environ={})) == exporters
 
 
 def test_wrong_settings_raise_and_change_nothing(configure):
@@ -94,7 +94,7 @@ def test_a_step_that_fails_takes_the_earlier_ones_out_again(configure, monkeypat
 
     handlers = list(logging.root.handlers)
     with monkeypatch.context() as patch:
-        patch.setattr(telemetry.hooks, "install", fail)
+        patch.setattr(installation.hooks, "install", fail)
         with pytest.raises(RuntimeError):
             configure(exception_hooks=True)
     installed = (
@@ -263,8 +263,8 @@ def test_a_stock_provider_that_fails_is_said_and_counts_as_not_flushed(configure
 def test_on_error_hears_what_native_threads_meet(configure):
     errors: list[FapilogError] = []
     configure(on_error=errors.append)
-    telemetry.on_notice("endpoint-unreachable", "nobody listens")
-    telemetry.on_notice("capture-failed", "odd event")
+    in_force.on_notice("endpoint-unreachable", "nobody listens")
+    in_force.on_notice("capture-failed", "odd event")
     assert [(type(error), error.code, error.what) for error in errors] == [
         (ExportError, "endpoint-unreachable", "nobody listens"),
         (FapilogError, "capture-failed", "odd event"),
@@ -281,7 +281,7 @@ def test_a_record_that_cannot_be_read_reaches_on_error(configure):
 
 def test_without_on_error_a_notice_goes_nowhere(configure):
     configure()
-    assert telemetry.on_notice("capture-failed", "odd event") is None
+    assert in_force.on_notice("capture-failed", "odd event") is None
 
 
 def test_sdk_providers_are_made_once(configure):

@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 import fapilog
-from fapilog import telemetry
+from fapilog import in_force
 from fapilog.logger import default_handle
 from fapilog.settings import Settings
 from fapilog.testing import FakeClock, ReceivedLogRecord, SequentialIds, capture_logs
@@ -56,13 +56,13 @@ def test_a_whole_record_compares_as_one_value():
 
 
 def test_nothing_configured_is_left_as_it_was():
-    assert telemetry.current() is None
+    assert in_force.current() is None
     before, handlers = default_handle.pipeline, list(logging.getLogger().handlers)
     with capture_logs() as logs:
         fapilog.get_logger("a").trace("kept")
     fapilog_after, handlers_after = default_handle.pipeline, list(logging.getLogger().handlers)
     assert (logs.bodies, fapilog_after, handlers_after) == (["kept"], before, handlers)
-    assert telemetry.current() is None
+    assert in_force.current() is None
 
 
 def test_records_of_logging_are_captured_too():

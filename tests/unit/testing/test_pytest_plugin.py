@@ -13,7 +13,7 @@ SOURCE = str(Path(fapilog.__file__).parents[1])
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "test_your_logs.md"
 SUITE = """
 import fapilog
-from fapilog.telemetry import current
+from fapilog.in_force import current
 
 def test_logs(fapilog_logs):
     fapilog.get_logger("orders").info("placed", order_id=7)
