@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Literal
 
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import installation
-from fapilog.diagnostics import OnError, say
+from fapilog.diagnostics import OnError, say, shown_error
 from fapilog.enrichers.base import Enricher
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
@@ -39,6 +39,7 @@ class GivenObjects:
     batch_processors: tuple[Any, ...] = ()
     auth: AnyAuth = None
     enrichers: tuple[str | Enricher, ...] | None = None
+    on_error: Callable[[FapilogError], object] | None = None
 
 
 _NOTHING = GivenObjects()
@@ -73,10 +74,11 @@ def current() -> Telemetry | None:
 
 def configure(
     settings: Settings,
-    resource: Resource | Mapping[str, object] | None,
-    on_error: Callable[[FapilogError], object] | None,
+    resource: Resource | Mapping[str, object] | None = None,
+    given: GivenObjects = _NOTHING,
+    *,
     by: Literal["call", "defaults"],
-    python: GivenObjects = _NOTHING,
+    place: installation.Place = installation.place_new,
 ) -> Telemetry:
     """Put providers in place for `settings`, or return those that the same arguments put in place before.
 
@@ -87,10 +89,10 @@ def configure(
     """
     global _current  # noqa: PLW0603
     attributes = dict(resource.attributes) if isinstance(resource, Resource) else dict(resource or {})
-    fingerprint = (settings, tuple(sorted(attributes.items(), key=str)), on_error, python)
+    fingerprint = (settings, tuple(sorted(attributes.items(), key=str)), given)
     with _lock:
         if _current is not None and _current.by == "distribution":
-            return _as_distributed(_current.telemetry, settings, attributes, on_error, python)
+            return _as_distributed(_current.telemetry, settings, attributes, given)
         if _current is not None and _current.by == "call":
             if _current.fingerprint == fingerprint:
                 return _current.telemetry
@@ -104,14 +106,14 @@ def configure(
         provider = LoggerProvider(
             build_resource(settings, resource),
             settings=settings,
-            exporters=(*chosen_exporters(settings), *python.exporters),
-            batch_processors=python.batch_processors,
-            auth=python.auth,
-            enrichers=python.enrichers,
+            exporters=(*chosen_exporters(settings), *given.exporters),
+            batch_processors=given.batch_processors,
+            auth=given.auth,
+            enrichers=given.enrichers,
         )
-        dispatcher = OnError(on_error) if on_error is not None else None
+        dispatcher = OnError(given.on_error) if given.on_error is not None else None
         _replace()
-        telemetry = installation.install(provider, dispatcher, _let_go, installation.place_new)
+        telemetry = installation.install(provider, dispatcher, _let_go, place)
         _current = _Configured(telemetry, fingerprint, by)
         return telemetry
 
@@ -119,7 +121,8 @@ def configure(
 def configure_defaults() -> None:
     """Configure the process for a record before `configure_otel()`: console; OTLP when an endpoint is set.
 
-    Never raises: settings that are wrong are said on stderr, and the console alone is used.
+    Never raises: settings that are wrong, for us or for the stock SDK, are said on stderr, and the console
+    alone is used.
     """
     with _lock:
         if _current is not None:
@@ -130,15 +133,17 @@ def configure_defaults() -> None:
                 endpoint_set = settings.origin("otlp.endpoint") != "default"
                 chosen = ("otlp", "console") if endpoint_set else ("console",)
                 settings = settings.with_changes(exporters=chosen)
-            configure(settings, None, None, "defaults")
-        except FapilogError as error:
+            configure(settings, by="defaults")
+        except Exception as error:
             until = "only the console is used until configure_otel() is called"
             say("configuration-failed", f"{_in_one_line(error)}; {until}")
             fallback = Settings.load(environ={}, exporters=("console",))
-            configure(fallback, None, None, "defaults")
+            configure(fallback, by="defaults", place=installation.place_logs_alone)
 
 
-def _in_one_line(error: FapilogError) -> str:
+def _in_one_line(error: Exception) -> str:
+    if not isinstance(error, FapilogError):
+        return shown_error(error)
     settings = error.settings if isinstance(error, ConfigurationError) else ()
     values = ", ".join(f"{setting.name} = {setting.value} from {setting.origin}" for setting in settings)
     return f"{error.what} ({values})" if values else error.what
@@ -198,8 +203,7 @@ def _as_distributed(
     telemetry: Telemetry,
     settings: Settings,
     attributes: Mapping[str, object],
-    on_error: Callable[[FapilogError], object] | None,
-    python: GivenObjects,
+    given: GivenObjects,
 ) -> Telemetry:
     """The answer to `configure_otel()` in an application that the distribution configured before it ran."""
     changes = _changes(settings, only=lambda origin: origin != "default" and origin not in VARIABLE_NAMES)
@@ -207,7 +211,7 @@ def _as_distributed(
     for key, value in attributes.items():
         if known.get(key) != value:
             changes.append(f"resource {key}: {known.get(key, 'unset')} before, {value} now")
-    if python != _NOTHING:
+    if replace(given, on_error=None) != _NOTHING:
         changes.append("exporters, batch processors and enrichers that are objects cannot be added now")
     if changes:
         raise LifecycleError(
@@ -216,8 +220,8 @@ def _as_distributed(
             "differently: set the same in its environment, or leave configure_otel() out",
             changes,
         )
-    if on_error is not None and telemetry.on_error is None:
-        telemetry.on_error = OnError(on_error)
+    if given.on_error is not None and telemetry.on_error is None:
+        telemetry.on_error = OnError(given.on_error)
     return telemetry
 
 

@@ -11,7 +11,8 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import hooks, lifecycle, otel_private, self_observability
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.bridges import stdlib
-from fapilog.diagnostics import OnError, say
+from fapilog.diagnostics import OnError, say, shown_error
+from fapilog.errors import ConfigurationError, FapilogError, Problem
 from fapilog.logger import default_handle
 from fapilog.otel import signals
 from fapilog.otel.provider import LoggerProvider
@@ -19,15 +20,19 @@ from fapilog.providers import Telemetry, take_back
 
 _Provider = TypeVar("_Provider")
 _Stock = tuple[trace.TracerProvider, metrics.MeterProvider]
+Place = Callable[[LoggerProvider, list[Callable[[], object]], list[Any]], _Stock]
 
 
 def install(
     provider: LoggerProvider,
     on_error: OnError | None,
     let_go: Callable[[Telemetry], bool],
-    place: Callable[[LoggerProvider, list[Callable[[], object]], list[Any]], _Stock],
+    place: Place,
 ) -> Telemetry:
-    """Put the providers and the bridges in place; when one fails, those before it are taken out again."""
+    """Put the providers and the bridges in place; when one fails, those before it are taken out again.
+
+    The next record configures defaults then, as if nobody had tried.
+    """
     settings, undo = provider.settings, list[Callable[[], object]]()
     signals.quiet_exporters()
     ours: list[Any] = []
@@ -44,6 +49,7 @@ def install(
             undo.append(hooks.install())
     except BaseException:
         take_back(undo)
+        default_handle.attach(None)
         BoundedCalls(provider.shutdown for provider in ours)
         raise
     if settings.exit_report:
@@ -65,6 +71,12 @@ def place_new(logs: LoggerProvider, undo: list[Callable[[], object]], ours: list
     meters = _place_stock("metrics", signals.meter_provider, logs, undo, ours)
     undo += _place_logs(logs)
     return tracers, meters
+
+
+def place_logs_alone(logs: LoggerProvider, undo: list[Callable[[], object]], _ours: list[Any]) -> _Stock:
+    """Leave traces and metrics as they are: what is wrong may be about them."""
+    undo += _place_logs(logs)
+    return trace.get_tracer_provider(), metrics.get_meter_provider()
 
 
 def take_over(logs: LoggerProvider, undo: list[Callable[[], object]], ours: list[Any]) -> _Stock:
@@ -91,7 +103,15 @@ def _place_stock(
     settings = logs.settings
     variable = signals.VARIABLES[signal]
     names = () if settings.disabled else signals.exporters(variable, otlp="otlp" in logs.exporters)
-    provider, made_here = make(logs.resource, names)
+    try:
+        provider, made_here = make(logs.resource, names)
+    except FapilogError:
+        raise
+    except Exception as error:
+        # The stock SDK raises what it likes for some variables.
+        what = f"OpenTelemetry's SDK cannot be set up for {signal}: {shown_error(error)}"
+        remedy = "correct the OTEL_* variable that it means"
+        raise ConfigurationError([Problem("setting-invalid", what, (), remedy)]) from error
     if made_here:
         ours.append(provider)
         undo.append(_ending(signal, provider, settings.buffer.shutdown_timeout_millis))

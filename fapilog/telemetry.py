@@ -68,7 +68,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
         >>> telemetry.shutdown()
         True
     """
-    names, objects = _sorted_out(exporters)
+    names, instances = _sorted_out(exporters)
     enricher_names, mixed = _sorted_enrichers(enrichers)
     named = {
         "service.name": service_name,
@@ -78,8 +78,8 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     }
     given = {name: value for name, value in named.items() if value is not None} | overrides
     loaded = _load(settings, given)
-    python = in_force.GivenObjects(objects, tuple(batch_processors), auth, mixed)
-    return in_force.configure(loaded, resource, on_error, "call", python)
+    objects = in_force.GivenObjects(instances, tuple(batch_processors), auth, mixed, on_error)
+    return in_force.configure(loaded, resource, objects, by="call")
 
 
 def _sorted_out(

@@ -6,6 +6,7 @@ One provider is one isolated pipeline: its own buffer, threads, ledger and logge
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -105,6 +106,8 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self.handle = _native.PipelineHandle()
         self.handle.attach(None if self.settings.disabled else self._pipeline)
         self._loggers: dict[Any, OtelLogger] = {}
+        # Those that are made anew for each call, as long as somebody has them.
+        self._unshared: weakref.WeakValueDictionary[int, OtelLogger] = weakref.WeakValueDictionary()
         self._chain = ProcessorChain(resource, sdk_limits)
         self._flushing: BoundedCalls | None = None
         self._shut_down = False
@@ -163,11 +166,17 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
             say("scope-without-name", f"a logger was asked for with the name {shown}; it works")
         scope = _scope(name, version, schema_url, attributes)
         logger = OtelLogger(self.handle, scope, self._chain, self._outlet)
-        if self._configurator is not None:
-            self._configure(logger, self._configurator)
+        configurator = self._configurator
+        if configurator is not None:
+            self._configure(logger, configurator)
         if key is None or len(self._loggers) >= _LOGGERS_LIMIT:
-            return logger
-        return self._loggers.setdefault(key, logger)
+            self._unshared[id(logger)] = logger
+        else:
+            logger = self._loggers.setdefault(key, logger)
+        if self._configurator is not None and self._configurator is not configurator:
+            # A new one came before the logger was known.
+            self._configure(logger, self._configurator)
+        return logger
 
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         """Run a processor of the SDK on every record, on the caller, after the ones added before it.
@@ -295,8 +304,10 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
     def configure_loggers(self, configurator: Callable[[InstrumentationScope], Any]) -> None:
         """Let a `LoggerConfigurator` of the SDK decide about each logger, beside the rules."""
         self._configurator = configurator
-        for logger in list(self._loggers.values()):
-            self._configure(logger, configurator)
+        unshared = (known() for known in self._unshared.valuerefs())
+        for logger in (*self._loggers.values(), *unshared):
+            if logger is not None:
+                self._configure(logger, configurator)
 
     def resource_changed(self) -> None:
         """Let processors find the resource that the SDK changed, in a forked child for one."""

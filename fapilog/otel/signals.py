@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -20,12 +20,13 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 
 from fapilog import otel_private
 from fapilog.diagnostics import say
 from fapilog.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 # Which variable names the exporters of a signal.
 VARIABLES = {"trace": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"}
@@ -59,6 +60,10 @@ def tracer_provider(resource: Resource, names: Sequence[str]) -> tuple[trace.Tra
     if installed is not None:
         say("provider-reused", "a tracer provider is installed already and is used as it is", "trace")
         return installed, False
+    # Not at the head of the file: it raises for some values of variables, and logs must survive that.
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     for name in names:
         provider.add_span_processor(BatchSpanProcessor(_span_exporter(name)))
@@ -99,11 +104,14 @@ class _OncePerMinute(logging.Handler):
 
 def _uses_grpc(signal: str) -> bool:
     names = (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-    return next((value for name in names if (value := os.environ.get(name))), "") == "grpc"
+    given = (os.environ.get(name, "").strip().lower() for name in names)
+    return next((value for value in given if value), "") == "grpc"
 
 
 def _span_exporter(name: str) -> SpanExporter:
     if name == "console":
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # noqa: PLC0415 - as above
+
         return ConsoleSpanExporter()
     exporter: SpanExporter = _otlp_exporter("TRACES", "trace_exporter", "OTLPSpanExporter")
     return exporter

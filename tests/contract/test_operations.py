@@ -12,7 +12,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import REGISTRY, generate_latest
 
 import fapilog
-from fapilog.self_observability import METRICS, observe
+from fapilog.own_metrics import METRICS
+from fapilog.self_observability import observe
 from fapilog.testing import OtlpReceiver
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations"

@@ -289,6 +289,25 @@ def test_a_new_logger_configurator_applies_to_loggers_that_exist(capsys):
     assert "the logger configurator failed for 'off'" in capsys.readouterr().err
 
 
+def test_a_new_logger_configurator_reaches_loggers_that_are_made_anew_for_each_call():
+    with LoggerProvider(exporters=["console"]) as provider:
+        logger = provider.get_logger("off", attributes={"parts": ["a", "b"]})
+        assert provider.get_logger("off", attributes={"parts": ["a", "b"]}) is not logger
+        provider._set_logger_configurator(logger_configurator=configurator)
+        assert logger.enabled(severity_number=SeverityNumber.ERROR) is False
+
+
+def test_a_configurator_that_comes_while_a_logger_is_made_decides_about_it():
+    with LoggerProvider(exporters=["console"]) as provider:
+
+        def replacing(scope):
+            provider._set_logger_configurator(logger_configurator=configurator)
+            return Config()
+
+        provider._set_logger_configurator(logger_configurator=replacing)
+        assert provider.get_logger("off").enabled(severity_number=SeverityNumber.ERROR) is False
+
+
 def test_code_that_asks_for_the_sdk_provider_accepts_it():
     with Recorder() as recorder:
         assert isinstance(recorder.provider, SdkLoggerProvider)

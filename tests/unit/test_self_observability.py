@@ -8,7 +8,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import fapilog
-from fapilog.self_observability import METRICS, observe
+from fapilog.own_metrics import METRICS
+from fapilog.self_observability import observe
 from fapilog.testing import OtlpReceiver
 from fapilog.testing.answers import Status
 
@@ -147,6 +148,25 @@ def test_a_provider_is_not_kept_alive_by_its_observer(reader, meters):
     del provider
     gc.collect()
     assert points(reader, "otel.sdk.log.created") == []
+
+
+def test_several_pipelines_share_a_meter_provider(reader, meters):
+    providers = [fapilog.LoggerProvider(exporters=["none"]) for _ in range(2)]
+    for provider in (*providers, providers[0]):
+        observe(provider, meters)
+    for index in (0, 1, 1):
+        providers[index].get_logger("shop").emit(body="x")
+
+    def created_and_waiting() -> tuple[object, list[str]]:
+        waiting = points(reader, "otel.sdk.processor.log.queue.size")
+        names = [attributes["otel.component.name"].rpartition("/")[2] for _, attributes in waiting]
+        return points(reader, "otel.sdk.log.created"), names
+
+    assert created_and_waiting() == ([(3, {})], ["0", "1"])
+    providers.pop().shutdown()
+    del provider
+    gc.collect()
+    assert created_and_waiting() == ([(3, {})], ["0"])
 
 
 def test_configure_otel_observes_on_request(monkeypatch, reader, meters):

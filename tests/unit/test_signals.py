@@ -122,6 +122,7 @@ def test_an_unknown_exporter_is_said_and_ignored(monkeypatch, capsys):
     [
         ({}, "opentelemetry.exporter.otlp.proto.http.trace_exporter"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": " GRPC "}, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"),
         (
             {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"},
             "opentelemetry.exporter.otlp.proto.http.trace_exporter",

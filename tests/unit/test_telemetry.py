@@ -359,3 +359,37 @@ def test_a_compliance_profile_in_the_environment_is_not_overridden_by_a_default(
     monkeypatch.setenv("FAPILOG_COMPLIANCE", "hipaa")
     with pytest.raises(ConfigurationError, match="hipaa"):
         fapilog.configure_otel(exporters=["none"])
+
+
+NO_NUMBER = (
+    "OpenTelemetry's SDK cannot be set up for trace: ValueError: OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT must be"
+)
+
+
+def test_a_variable_that_makes_the_stock_sdk_raise_does_not_cost_the_records_of_a_process():
+    script = (
+        f"{HELLO}try:\n    fapilog.configure_otel('orders')\nexcept fapilog.ConfigurationError as error:\n"
+        "    print(error.code)\nlog.info('after it')\n"
+    )
+    child = run(script, OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT="x")
+    said, *logged = lines(child)
+    assert said.startswith(f"fapilog: {NO_NUMBER}")
+    assert said.endswith("; only the console is used until configure_otel() is called [configuration-failed]")
+    assert (logged, child.stdout) == ([*LOGGED, "INFO  shop  after it"], "setting-invalid\n")
+
+
+def test_a_shutdown_does_not_take_out_what_another_thread_configures_meanwhile(configure):
+    first, second = configure("orders"), []
+    configuring = threading.Thread(target=lambda: second.append(configure("billing")))
+
+    def meanwhile() -> None:
+        configuring.start()
+        # It waits for the end of what is taken out; before, it did not, and ended here.
+        configuring.join(0.5)
+
+    first._undo.append(meanwhile)
+    first.shutdown()
+    configuring.join(60)
+    get_logger("shop").info("x")
+    logging.getLogger("shop").warning("x")
+    assert second[0].ledger().accepted == 2

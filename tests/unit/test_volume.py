@@ -172,6 +172,24 @@ def test_shutdown_sends_what_dedupe_holds_back():
     assert [record.attributes for record in recorder.records] == [{}, {"fapilog.dedupe.count": 1}]
 
 
+def test_a_repeat_that_is_captured_while_the_pipeline_is_shut_down_is_refused_and_counted():
+    with Recorder(**LONG_DEDUPE) as recorder:
+
+        class Ending:
+            asked = 0
+
+            def __str__(self) -> str:
+                Ending.asked += 1
+                if Ending.asked == 2:
+                    recorder.provider.shutdown()
+                return "a"
+
+        for _ in range(2):
+            recorder.logger().info("disk full", disk=Ending())
+        ledger = recorder.provider.ledger()
+        assert (ledger.offered, ledger.accepted, refused(recorder)) == (2, 1, {"shut_down": 1})
+
+
 def test_attributes_can_be_left_out_of_the_comparison():
     with Recorder(dedupe={"window_millis": HOUR_MILLIS, "attributes": False}) as recorder:
         for number in range(3):

@@ -137,6 +137,10 @@ impl Passage {
         if answer.verdict == Verdict::HeldInstead {
             active.pipeline.refuse(Refusal::Deduplicated);
         }
+        if answer.verdict != Verdict::First && active.pipeline.is_closing() {
+            // The shutdown came while the call was captured, and sent on what was held then.
+            active.pipeline.send_held();
+        }
         answer.verdict == Verdict::First
     }
 }

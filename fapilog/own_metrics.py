@@ -1,0 +1,270 @@
+"""Stage 7 of 7, settle: which metrics the pipeline has, and how each is read. Threads: who collects metrics.
+
+Names, units and attributes are those of OpenTelemetry's semantic conventions for SDK metrics (`otel.sdk.*`,
+Development), with `error.type` on every record that was not delivered; what they do not name is `fapilog.*`.
+Nothing is counted here: the ledger counts natively, and this reads it when somebody collects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from fapilog.ledger import ExporterLedger, Ledger
+from fapilog.timings import Timings
+
+_PROCESSOR = "fapilog.FapilogLogRecordProcessor"
+# What of the ledger means that the queue had no room (semconv: `queue_full`).
+_QUEUE_FULL_DROPS = ("overflow_oldest", "overflow_newest", "wait_timeout", "not_awaited")
+_COMPONENT_TYPES = {
+    "http/protobuf": "otlp_http_log_exporter",
+    "http/json": "otlp_http_json_log_exporter",
+    "grpc": "otlp_grpc_log_exporter",
+}
+# semconv: a dropped record's `error.type`; other reasons keep their own name.
+_ERROR_TYPES = {"expired": "timeout", "shutdown": "already_shutdown"}
+
+
+class Observed(Protocol):
+    """What is read of a provider: `LoggerProvider` and `FapilogLogRecordProcessor` of fapilog."""
+
+    @property
+    def settings(self) -> Any:
+        """`fapilog.Settings`."""
+
+    @property
+    def outlet(self) -> Any:
+        """`fapilog.otel.outlet.Outlet`: what the native stages did, and the memory that they hold."""
+
+    @property
+    def timings(self) -> Timings:
+        """Time spent in plugins."""
+
+    def ledger(self) -> Ledger:
+        """What became of every record."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric that fapilog emits.
+
+    Attributes:
+        name: As OpenTelemetry writes it.
+        instrument: `counter`, `updowncounter` or `histogram`.
+        unit: UCUM.
+        description: One sentence.
+    """
+
+    name: str
+    instrument: str
+    unit: str
+    description: str
+
+
+METRICS = (
+    Metric("otel.sdk.log.created", "counter", "{log_record}", "Records submitted to enabled loggers."),
+    Metric(
+        "otel.sdk.processor.log.queue.size", "updowncounter", "{log_record}", "Records waiting in memory."
+    ),
+    Metric(
+        "otel.sdk.processor.log.queue.capacity",
+        "updowncounter",
+        "{log_record}",
+        "Records that fit, where `buffer.max_queue_records` bounds them.",
+    ),
+    Metric(
+        "otel.sdk.processor.log.processed",
+        "counter",
+        "{log_record}",
+        "Records passed to exporters, and with `error.type` those that never were.",
+    ),
+    Metric(
+        "otel.sdk.exporter.log.inflight", "updowncounter", "{log_record}", "Records in requests under way."
+    ),
+    Metric(
+        "otel.sdk.exporter.log.exported",
+        "counter",
+        "{log_record}",
+        "Records whose export ended; `error.type` unless they were acknowledged.",
+    ),
+    Metric(
+        "otel.sdk.exporter.operation.duration", "histogram", "s", "Time of one export, with all its attempts."
+    ),
+    Metric("fapilog.records.filtered", "counter", "{log_record}", "Calls below the level of their logger."),
+    Metric(
+        "fapilog.records.refused", "counter", "{log_record}", "Records not accepted, by `fapilog.reason`."
+    ),
+    Metric(
+        "fapilog.records.dropped",
+        "counter",
+        "{log_record}",
+        "Accepted records that were lost, by exporter and `fapilog.reason`.",
+    ),
+    Metric("fapilog.records.pending", "updowncounter", "{log_record}", "Records not decided, by exporter."),
+    Metric("fapilog.buffer.usage", "updowncounter", "By", "Memory of queued records."),
+    Metric("fapilog.buffer.limit", "updowncounter", "By", "Bound of that memory."),
+    Metric("fapilog.memory.usage", "updowncounter", "By", "Memory held, by `fapilog.memory.kind`."),
+    Metric("fapilog.stage.time", "counter", "s", "Time spent by native threads, by `fapilog.stage`."),
+    Metric("fapilog.plugin.time", "counter", "s", "Time spent in plugins, by kind and name."),
+    Metric("fapilog.plugin.calls", "counter", "{call}", "Calls of plugins; `error.type` where they raised."),
+)
+
+Readings = Iterator[tuple[float, Mapping[str, Any]]]
+
+
+class Snapshot:
+    """What one callback reads of one provider.
+
+    Args:
+        provider: The one that is read.
+        number: Its place among those that are read together; in the names of its components.
+    """
+
+    def __init__(self, provider: Observed, number: int) -> None:
+        self.settings = provider.settings
+        self.ledger = provider.ledger()
+        self.native: Mapping[str, Any] = provider.outlet.stats()
+        self.buffer_bytes: int = provider.outlet.buffer_bytes()
+        self.exporters = self.native.get("exporters", {}).items()
+        self.timings = provider.timings
+        self.processor = _named(_PROCESSOR, number)
+        self.components = {name: self._component(name, number) for name in self.ledger.exporters}
+
+    def _component(self, name: str, number: int) -> dict[str, Any]:
+        """Component and server attributes of an exporter."""
+        if name != "otlp":
+            return _named(name, number)
+        kind = _COMPONENT_TYPES[self.settings.otlp.protocol]
+        url = urlsplit(self.settings.otlp.endpoint)
+        server = {"server.address": url.hostname or "", "server.port": url.port or _port(url.scheme)}
+        return {**_named(kind, number), **server}
+
+
+def _named(kind: str, number: int) -> dict[str, Any]:
+    """semconv: the name is the type and a number, unique in the process."""
+    return {"otel.component.type": kind, "otel.component.name": f"{kind}/{number}"}
+
+
+def _port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
+
+
+def _created(now: Snapshot) -> Readings:
+    yield now.ledger.accepted + sum(now.ledger.refused.values()), {}
+
+
+def _queue_size(now: Snapshot) -> Readings:
+    yield max((side.pending for side in now.ledger.exporters.values()), default=0), now.processor
+
+
+def _queue_capacity(now: Snapshot) -> Readings:
+    if now.settings.buffer.max_queue_records is not None:
+        yield now.settings.buffer.max_queue_records, now.processor
+
+
+def _processed(now: Snapshot) -> Readings:
+    """Counted once per record: by the exporter that kept most, since all read the same queue."""
+    sides = now.ledger.exporters.values()
+    full = now.ledger.refused.get("shed", 0) + max(map(_without_room, sides), default=0)
+    passed = max(map(_passed, sides), default=now.ledger.accepted)
+    yield passed, now.processor
+    yield full, {**now.processor, "error.type": "queue_full"}
+    yield now.ledger.refused.get("shut_down", 0), {**now.processor, "error.type": "already_shutdown"}
+
+
+def _without_room(side: ExporterLedger) -> int:
+    return sum(side.dropped.get(reason, 0) for reason in _QUEUE_FULL_DROPS)
+
+
+def _passed(side: ExporterLedger) -> int:
+    return side.accepted - side.pending - _without_room(side)
+
+
+def _in_flight(now: Snapshot) -> Readings:
+    for name, stats in now.exporters:
+        yield stats["in_flight_records"], now.components[name]
+
+
+def _exported(now: Snapshot) -> Readings:
+    for name, side in now.ledger.exporters.items():
+        component = now.components[name]
+        yield side.delivered, component
+        yield side.rejected, {**component, "error.type": "rejected"}
+        for reason, records in side.dropped.items():
+            if reason not in _QUEUE_FULL_DROPS and records:
+                yield records, {**component, "error.type": _ERROR_TYPES.get(reason, reason)}
+
+
+def _filtered(now: Snapshot) -> Readings:
+    yield now.ledger.filtered, {}
+
+
+def _refused(now: Snapshot) -> Readings:
+    for reason, records in now.ledger.refused.items():
+        yield records, {"fapilog.reason": reason}
+
+
+def _dropped(now: Snapshot) -> Readings:
+    for name, side in now.ledger.exporters.items():
+        for reason, records in side.dropped.items():
+            yield records, {"fapilog.exporter": name, "fapilog.reason": reason}
+
+
+def _pending(now: Snapshot) -> Readings:
+    for name, side in now.ledger.exporters.items():
+        yield side.pending, {"fapilog.exporter": name}
+
+
+def _buffer_usage(now: Snapshot) -> Readings:
+    yield now.buffer_bytes, {}
+
+
+def _buffer_limit(now: Snapshot) -> Readings:
+    yield now.settings.buffer.limit_bytes, {}
+
+
+def _memory(now: Snapshot) -> Readings:
+    for kind, held in now.native.get("memory", {}).items():
+        yield held, {"fapilog.memory.kind": kind.removesuffix("_bytes")}
+
+
+def _stage_time(now: Snapshot) -> Readings:
+    if "seal" in now.native:
+        yield now.native["seal"]["nanos"] / 1e9, {"fapilog.stage": "seal"}
+    for name, stats in now.exporters:
+        yield stats["send_nanos"] / 1e9, {"fapilog.stage": "export", "fapilog.exporter": name}
+
+
+def _plugin_time(now: Snapshot) -> Readings:
+    for (kind, name), spent in now.timings.snapshot().items():
+        yield spent.seconds, {"fapilog.plugin.kind": kind, "fapilog.plugin.name": name}
+
+
+def _plugin_calls(now: Snapshot) -> Readings:
+    for (kind, name), spent in now.timings.snapshot().items():
+        plugin = {"fapilog.plugin.kind": kind, "fapilog.plugin.name": name}
+        yield spent.calls - spent.failures, plugin
+        if spent.failures:
+            yield spent.failures, {**plugin, "error.type": "exception"}
+
+
+READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
+    "otel.sdk.log.created": _created,
+    "otel.sdk.processor.log.queue.size": _queue_size,
+    "otel.sdk.processor.log.queue.capacity": _queue_capacity,
+    "otel.sdk.processor.log.processed": _processed,
+    "otel.sdk.exporter.log.inflight": _in_flight,
+    "otel.sdk.exporter.log.exported": _exported,
+    "fapilog.records.filtered": _filtered,
+    "fapilog.records.refused": _refused,
+    "fapilog.records.dropped": _dropped,
+    "fapilog.records.pending": _pending,
+    "fapilog.buffer.usage": _buffer_usage,
+    "fapilog.buffer.limit": _buffer_limit,
+    "fapilog.memory.usage": _memory,
+    "fapilog.stage.time": _stage_time,
+    "fapilog.plugin.time": _plugin_time,
+    "fapilog.plugin.calls": _plugin_calls,
+}
