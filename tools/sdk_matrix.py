@@ -48,7 +48,7 @@ CHOSEN = {
         "test_the_logging_instrumentation_of_opentelemetry_bridges_nothing_a_second_time",
         "test_a_disabled_sdk_records_nothing",
     ),
-    "integration/test_declarative.py": (
+    "integration/test_otel_config_setup.py": (
         "test_limits_secrets_and_the_resource_of_the_file_are_in_the_records",
         "test_further_exporters_are_built_with_their_options_and_served_by_our_pipeline",
         "test_a_disabled_file_sets_up_nothing",

@@ -82,9 +82,9 @@ class FapilogConfigurator:
             # Nobody asked for ours, but it came first and would take the place of the one that is meant.
             others[0].load()().configure(**arguments)
         elif os.environ.get(_CONFIG_FILE):
-            from fapilog.distro import declarative  # noqa: PLC0415 - only with a file
+            from fapilog.distro import otel_config_setup  # noqa: PLC0415 - only with a file
 
-            declarative.configure(os.environ[_CONFIG_FILE])
+            otel_config_setup.configure(os.environ[_CONFIG_FILE])
         else:
             from fapilog.distro import configuration  # noqa: PLC0415 - helpers of multiprocessing pass by here
 

@@ -13,7 +13,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from fapilog.errors import ConfigurationError, configuration_error
 from fapilog.settings import problems, types
-from fapilog.settings.declarative import Declared
 from fapilog.settings.explain import Explained, Explanation, masked
 from fapilog.settings.exporting import DeliverySettings
 from fapilog.settings.file import FileSettings
@@ -26,6 +25,7 @@ from fapilog.settings.groups import (
     ServiceSettings,
 )
 from fapilog.settings.nesting import leaves, nest
+from fapilog.settings.otel_config_translation import Declared
 from fapilog.settings.processing import (
     ENRICHERS_FIELD,
     RULES_FIELD,

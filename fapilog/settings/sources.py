@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from fapilog import diagnostics
 from fapilog.errors import OffendingSetting, Problem
-from fapilog.settings import declarative, otel_file, parse, presets, problems
+from fapilog.settings import otel_config_document, otel_config_translation, parse, presets, problems
 from fapilog.settings.groups import nested
 from fapilog.settings.nesting import leaves, nest
 from fapilog.settings.parse import Noted
@@ -37,7 +37,7 @@ class Load:
 
     environ: Mapping[str, str]
     path: Path | None = None
-    declared: declarative.Declared | None = None
+    declared: otel_config_translation.Declared | None = None
     origins: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     preset_headers: frozenset[str] = frozenset()
@@ -141,10 +141,10 @@ class FileSource(_Source):
         declared = self.load.declared
         if self.load.path is not None:
             content = self._content(self.load.path)
-            if not declarative.is_declarative(content):
+            if not otel_config_translation.is_declarative(content):
                 return self._take(leaves(self.settings_cls, content), {})
-            document = otel_file.read(self.load.path, self.load.environ)
-            declared = declarative.translate(document, self.settings_cls)
+            document = otel_config_document.read(self.load.path, self.load.environ)
+            declared = otel_config_translation.translate(document, self.settings_cls)
             declared.refuse_options()
         if declared is None:
             return {}

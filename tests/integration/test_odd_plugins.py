@@ -9,7 +9,7 @@ from opentelemetry.context import get_current
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 
 import fapilog
-from fapilog.distro.declarative import NoPropagator
+from fapilog.distro.otel_config_setup import NoPropagator
 from fapilog.exporters.base import ExportOutcome
 from fapilog.exporters.posting import _masked
 from fapilog.exporters.signature import verify

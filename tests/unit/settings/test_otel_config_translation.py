@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fapilog import ConfigurationError, Settings, Severity
 from fapilog.settings import LoggerRule
-from fapilog.settings.otel_file import read, substitute
+from fapilog.settings.otel_config_document import read, substitute
 
 WHOLE = """\
 file_format: "1.0"

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from fapilog.errors import MASK, OffendingSetting, Problem
 from fapilog.settings import parse
 from fapilog.settings.nesting import leaves
-from fapilog.settings.otel_file import Document, Keys
+from fapilog.settings.otel_config_document import Document, Keys
 from fapilog.severity import LEVEL_NAMES
 
 _SUPPORTED_MAJOR = "1"

@@ -23,8 +23,8 @@ from fapilog.errors import ConfigurationError, MissingDependencyError, Offending
 from fapilog.otel.provider import LoggerProvider
 from fapilog.otel.span_events import EventToSpanEventBridge
 from fapilog.settings import Settings
-from fapilog.settings.declarative import header_mapping, translate
-from fapilog.settings.otel_file import read
+from fapilog.settings.otel_config_document import read
+from fapilog.settings.otel_config_translation import header_mapping, translate
 from fapilog.settings.types import LOGS_EXPORTER_GROUP
 
 _VARIABLE = "OTEL_CONFIG_FILE"

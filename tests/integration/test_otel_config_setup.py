@@ -8,7 +8,7 @@ from typing import Any
 import opentelemetry
 import pytest
 
-from fapilog.distro import declarative
+from fapilog.distro import otel_config_setup
 from fapilog.errors import MissingDependencyError
 from fapilog.testing import OtlpReceiver
 from tests.integration.harness import bodies
@@ -159,5 +159,5 @@ def test_the_package_that_reads_the_file_is_named_when_it_is_missing(monkeypatch
     monkeypatch.setitem(sys.modules, "opentelemetry.configuration", None)
     monkeypatch.delattr(opentelemetry, "configuration", raising=False)
     with pytest.raises(MissingDependencyError) as caught:
-        declarative.configure("otel.yaml")
+        otel_config_setup.configure("otel.yaml")
     assert (caught.value.package, caught.value.feature) == ("opentelemetry-configuration", "OTEL_CONFIG_FILE")
