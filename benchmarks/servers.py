@@ -76,7 +76,7 @@ def null_receiver(mode: str = "count", delay_seconds: float = 0.0) -> Iterator[S
 
 def collector_binary() -> Path | None:
     """Return the newest Collector built by `tests/servers/otelcol/build.py`, or None."""
-    named = os.environ.get("FAPILOG_TEST_OTELCOL")
+    named = os.environ.get("OTELCOL_BINARY")
     if named:
         return Path(named)
     found = sorted(ROOT.glob(".cache/otelcol/*/otelcol-test"), key=lambda path: path.stat().st_mtime)

@@ -28,7 +28,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
     {
         "variable-ignored": "An OTEL_ variable holds a value that cannot be used. The OpenTelemetry"
         " specification demands a warning and the default, not an error.",
-        "variable-unknown": "A FAPILOG_ variable has the name of no setting, but is close to one.",
+        "variable-unknown": "A FAPILOG_ variable has the name of no setting: it has no effect. Values are not"
+        " shown.",
         "timeout-unit": "OTEL_EXPORTER_OTLP_TIMEOUT is 1000 or more. OpenTelemetry for Python reads seconds,"
         " the specification says milliseconds; a number this large is taken as milliseconds.",
         "configuration-failed": "A record came before `configure_otel()`, and the settings in the environment"

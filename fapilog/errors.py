@@ -223,6 +223,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "`configure_otel()` was called again with other arguments.",
             "Call `shutdown()` on the first Telemetry before, or use the same arguments.",
         ),
+        "memory-exporter-missing": CodeEntry(
+            "LifecycleError",
+            "`fapilog.exporters.memory.newest()` was called, and no exporter was made by the name `memory`.",
+            "Set `FAPILOG_EXPORTERS=memory` or pass `exporters=['memory']`, before the first record.",
+        ),
         "provider-shut-down": CodeEntry(
             "LifecycleError",
             "The provider was used after `shutdown()`.",

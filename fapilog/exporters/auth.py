@@ -17,6 +17,7 @@ from typing import Any
 
 from fapilog.diagnostics import one_line, shown_error
 from fapilog.errors import MASK, ConfigurationError, OffendingSetting, Problem
+from fapilog.exporters.masking import without_secrets
 from fapilog.exporters.worker import run_aside
 from fapilog.settings import parse
 
@@ -164,8 +165,8 @@ class Auth:
         except TimeoutError:
             raise AuthError(f"the auth function did not answer within {self._timeout_seconds:g} s") from None
         except Exception as error:
-            text = one_line(shown_error(error))
-            raise AuthError(f"the auth function raised {text}") from error
+            # Not as the cause: a traceback would show what is hidden here.
+            raise AuthError(f"the auth function raised {one_line(_described(error))}") from None
         try:
             self._current, self._proven = checked(answer, self._clock()), False
         except AuthError:
@@ -189,6 +190,12 @@ async def _answer(function: AuthFunction) -> Any:
     else:
         answer = await run_aside(function, "fapilog-auth")
     return await answer if inspect.isawaitable(answer) else answer
+
+
+def _described(error: Exception) -> str:
+    """Type and text: who asks for a token often quotes one, or the password that it was asked with."""
+    kind, _, text = shown_error(error).partition(": ")
+    return f"{kind}: {without_secrets(text)}" if text else kind
 
 
 def checked(answer: Any, now: float) -> Credentials:

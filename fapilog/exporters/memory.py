@@ -8,9 +8,47 @@ from collections import deque
 from opentelemetry.sdk._logs import ReadableLogRecord
 
 from fapilog.batch import LogBatch
+from fapilog.errors import LifecycleError
 from fapilog.exporters.base import ExportOutcome
+from fapilog.settings import Settings
 
 LIMIT_RECORDS = 10_000
+# The one that was made last by its name.
+_newest: MemoryExporter | None = None
+
+
+def make_exporter(settings: Settings) -> MemoryExporter:
+    """Make the exporter that is called `memory`; it has no settings. `newest()` finds it."""
+    global _newest  # noqa: PLW0603
+    del settings
+    _newest = MemoryExporter()
+    return _newest
+
+
+def newest() -> MemoryExporter:
+    """Return the exporter that was made last by the name `memory`, in `FAPILOG_EXPORTERS` or in code.
+
+    It can be read after its provider is shut down, too.
+
+    Raises:
+        LifecycleError: `memory-exporter-missing`, if none was made.
+
+    Example:
+        >>> import fapilog
+        >>> from fapilog.exporters import memory
+        >>> with fapilog.LoggerProvider(exporters=["memory"]) as provider:
+        ...     provider.get_logger("jobs").emit(body="started")
+        ...     flushed = provider.force_flush()
+        >>> [record.log_record.body for record in memory.newest().get_finished_logs()]
+        ['started']
+    """
+    if _newest is None:
+        raise LifecycleError(
+            "memory-exporter-missing",
+            "no exporter was made by the name memory; set FAPILOG_EXPORTERS=memory, or pass"
+            " exporters=['memory'], before the first record",
+        )
+    return _newest
 
 
 class MemoryExporter:

@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from fapilog.diagnostics import say
 from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters.auth import Auth, AuthError
 from fapilog.exporters.base import ExportOutcome
+from fapilog.exporters.masking import sent_secrets, without
 from fapilog.exporters.otlp import MAX_RESPONSE_BYTES, user_agent
 from fapilog.exporters.requests import Answer, Part, Requests, shown
 from fapilog.settings import OtlpSettings
@@ -99,17 +100,19 @@ class OtlpGrpcExporter:
     async def _send(self, _batch: LogBatch, part: Part) -> Answer:
         headers = dict(self._settings.header_pairs())
         if self._auth is None:
-            return answer_of(await self._call(part, headers))
+            return answer_of(await self._call(part, headers), headers)
         try:
             credentials = await self._auth.credentials()
         except AuthError as error:
             return Answer("retry", cause=str(error))
-        call = await self._call(part, headers | credentials.headers)
+        headers |= credentials.headers
+        call = await self._call(part, headers)
+        answer = answer_of(call, headers)
         if call.code() not in _CREDENTIALS_REFUSED:
             self._auth.accepted(credentials)
         elif self._auth.refused(credentials):
-            return Answer("retry", cause=f"{answer_of(call).cause}; asking for new ones")
-        return answer_of(call)
+            return Answer("retry", cause=f"{answer.cause}; asking for new ones")
+        return answer
 
     async def _call(self, part: Part, headers: dict[str, str]) -> Any:
         timeout = self._settings.timeout_millis / 1_000 or None
@@ -161,11 +164,17 @@ async def _finished(call: Any) -> Any:
     return call
 
 
-def answer_of(call: Any) -> Answer:
-    """Read what a finished call says (OTLP specification, "OTLP/gRPC Response")."""
-    code, details = call.code(), shown(call.details() or "")
+def answer_of(call: Any, headers: Mapping[str, str]) -> Answer:
+    """Read what a finished call says (OTLP specification, "OTLP/gRPC Response").
+
+    Args:
+        call: The call.
+        headers: What was sent with it: a server that repeats a value of them is not quoted.
+    """
+    secrets = sent_secrets("", headers.values())
+    code, details = call.code(), shown(without(call.details() or "", secrets))
     if code is grpc.StatusCode.OK:
-        return _taken(call.result())
+        return _taken(call.result(), secrets)
     cause = f"gRPC {code.name}: {details}" if details else f"gRPC {code.name}"
     if code in _HINTS:
         cause = f"{cause} ({_HINTS[code]})"
@@ -177,12 +186,12 @@ def answer_of(call: Any) -> Answer:
     return Answer("refused", cause=cause)
 
 
-def _taken(response: bytes) -> Answer:
+def _taken(response: bytes, secrets: Sequence[str]) -> Answer:
     try:
         partial = ExportLogsServiceResponse.FromString(response).partial_success
     except DecodeError:
         return Answer("taken")  # it said OK; what else it wanted to say is lost
-    message = shown(partial.error_message)
+    message = shown(without(partial.error_message, secrets))
     if partial.rejected_log_records > 0:
         cause = f"the receiver refused {partial.rejected_log_records} records of a request"
         return Answer(

@@ -6,22 +6,21 @@ that ends with the post. Redirects are not followed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from fapilog.exporters.auth import Auth, AuthError
+from fapilog.exporters.masking import sent_secrets, without
 from fapilog.exporters.requests import Answer, shown
 from fapilog.exporters.worker import run_aside
 
 Response = tuple[int, list[tuple[str, str]], bytes]
 Read = Callable[[Response], Answer]
 
-# Of an answer, shown at most; and what is hidden in it from this length on.
-_SHOWN_BYTES = 1_000
-_SHORTEST_SECRET = 6
+# Of an answer, looked at; far less is shown.
+_READ_BYTES = 65_536
 _CREDENTIALS_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _HINTS = {
     HTTPStatus.UNAUTHORIZED: "check the credentials in the exporter's headers",
@@ -96,23 +95,15 @@ class Poster:
             content = body()
             merged = _merged(self._headers, credentials, headers(content))
             status, answered, text = self._client.post(self._url, list(merged.items()), content)
-            return status, answered, _masked(text[:_SHOWN_BYTES], self._url, merged.values())
+            said = text[:_READ_BYTES].decode("utf-8", "replace")
+            # Hidden before the text is cut: half a secret would not be found.
+            return status, answered, without(said, sent_secrets(self._url, merged.values())).encode()
 
         try:
             response: Response = await run_aside(post, self._thread_name)
         except OSError as error:
             return Answer("retry", cause=shown(str(error)))
         return response
-
-
-def _masked(text: bytes, url: str, headers: Iterable[str]) -> bytes:
-    """What a server says, without what it repeats of the request: the path of the URL and header values."""
-    parts = urlsplit(url)
-    path = parts.path.strip("/")
-    secrets = [path, parts.query, *path.split("/"), *parts.query.split("&"), *headers]
-    for secret in sorted({each for each in secrets if len(each) >= _SHORTEST_SECRET}, key=len, reverse=True):
-        text = text.replace(secret.encode("utf-8", "replace"), b"***")
-    return text
 
 
 def _merged(*given: Mapping[str, str]) -> dict[str, str]:

@@ -30,6 +30,7 @@ _MAKERS: Mapping[str, str] = MappingProxyType(
         "otlp/stdout": "fapilog.exporters.stdout:make_exporter",
         "file": "fapilog.exporters.file:make_exporter",
         "webhook": "fapilog.exporters.webhook:make_exporter",
+        "memory": "fapilog.exporters.memory:make_exporter",
     }
 )
 CONSOLE, NONE = "console", "none"

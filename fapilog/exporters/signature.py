@@ -11,10 +11,21 @@ import hashlib
 import hmac
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 SIGNATURE_HEADER = "X-Fapilog-Signature"
 BATCH_HEADER = "X-Fapilog-Batch"
 TOLERANCE_SECONDS = 300.0
+
+
+class HidesSecret(Protocol):
+    """What hides a secret from `repr`: `SecretStr` and `SecretBytes` of pydantic."""
+
+    def get_secret_value(self) -> str | bytes:
+        """Return what it hides."""
+
+
+Secret = str | bytes | HidesSecret
 
 
 def sign(body: bytes, secrets: Iterable[str | bytes], unix_seconds: int) -> str:
@@ -37,7 +48,7 @@ def sign(body: bytes, secrets: Iterable[str | bytes], unix_seconds: int) -> str:
 def verify(
     headers: Mapping[str, str],
     body: bytes,
-    secret: str | bytes | Iterable[str | bytes],
+    secret: Secret | Iterable[Secret],
     tolerance_seconds: float = TOLERANCE_SECONDS,
     *,
     now: float | None = None,
@@ -47,7 +58,7 @@ def verify(
     Args:
         headers: Of the request; names in any case.
         body: The bytes as they arrived, before any parsing.
-        secret: The secret, or several while it changes.
+        secret: The secret as text, bytes, `SecretStr` or `SecretBytes`; or several while it changes.
         tolerance_seconds: How old or how far ahead the signature may be. Default 300.
         now: Unix seconds; None: the clock.
 
@@ -73,7 +84,7 @@ def verify(
     if len(times) != 1 or not _is_decimal(times[0]):
         return False
     now = time.time() if now is None else now
-    known = [secret] if isinstance(secret, (str, bytes)) else list(secret)
+    known = [_revealed(one) for one in _listed(secret)]
     if not all(known):
         raise ValueError("the secret is empty")
     given = [text.encode("utf-8", "replace") for name, text in fields if name == "v1"]
@@ -83,6 +94,15 @@ def verify(
         for signature in given:  # no early end: time must not tell which one matched
             matches |= hmac.compare_digest(wanted, signature)
     return matches and abs(now - int(times[0])) <= tolerance_seconds
+
+
+def _listed(secret: Any) -> list[Secret]:
+    is_one = isinstance(secret, (str, bytes)) or hasattr(secret, "get_secret_value")
+    return [secret] if is_one else list(secret)
+
+
+def _revealed(secret: Secret) -> str | bytes:
+    return secret if isinstance(secret, (str, bytes)) else secret.get_secret_value()
 
 
 def _digest(secret: str | bytes, seconds: str, body: bytes) -> str:

@@ -6,6 +6,7 @@ takes stages 3 to 7 of ours. The limits are the SDK's: they were applied already
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -39,13 +40,15 @@ _NO_SPAN = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 class FapilogLogRecordProcessor(LogRecordProcessor):
     """Takes the records of a stock `LoggerProvider` through our pipeline, as a `BatchLogRecordProcessor`.
 
+    The first five arguments have that processor's names and order.
+
     Args:
         exporter: Any OpenTelemetry `LogRecordExporter`, or an exporter of ours. Default: the native OTLP one.
         schedule_delay_millis: Longest wait of a record before its batch is closed (OTEL_BLRP_SCHEDULE_DELAY).
-        max_queue_size: Records held at most (OTEL_BLRP_MAX_QUEUE_SIZE). Default: `buffer.limit_bytes` alone.
-        export_timeout_millis: Time for one call of the exporter (OTEL_BLRP_EXPORT_TIMEOUT, 30 000).
         max_export_batch_size: Records of one batch at most (OTEL_BLRP_MAX_EXPORT_BATCH_SIZE). Default: 512
             for an exporter that is passed; the native one takes as many as fit into `buffer.chunk_bytes`.
+        export_timeout_millis: Time for one call of the exporter (OTEL_BLRP_EXPORT_TIMEOUT, 30 000).
+        max_queue_size: Records held at most (OTEL_BLRP_MAX_QUEUE_SIZE). Default: `buffer.limit_bytes` alone.
         meter_provider: Takes the metrics of this processor if `self_observability` is set.
         settings: Everything else; its levels, and its `sequence` attribute, count only where they are set.
             Default: the environment.
@@ -70,20 +73,20 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
     def __init__(  # noqa: PLR0913 - the stock processor's arguments, and ours
         self,
         exporter: Any = None,
-        *,
         schedule_delay_millis: float | None = None,
-        max_queue_size: int | None = None,
-        export_timeout_millis: float | None = None,
         max_export_batch_size: int | None = None,
+        export_timeout_millis: float | None = None,
+        max_queue_size: int | None = None,
+        *,
         meter_provider: MeterProvider | None = None,
         settings: Settings | None = None,
         exporters: Sequence[AnyExporter] | None = None,
     ) -> None:
         given = {
-            "buffer.schedule_delay_millis": _delay(schedule_delay_millis),
-            "buffer.max_queue_records": max_queue_size,
-            "buffer.export_timeout_millis": _whole(export_timeout_millis),
-            "buffer.max_block_records": max_export_batch_size,
+            "buffer.schedule_delay_millis": _number("schedule_delay_millis", schedule_delay_millis),
+            "buffer.max_queue_records": _number("max_queue_size", max_queue_size),
+            "buffer.export_timeout_millis": _number("export_timeout_millis", export_timeout_millis),
+            "buffer.max_block_records": _number("max_export_batch_size", max_export_batch_size),
         }
         self.settings = _settings(settings or Settings(), given, native=exporter is None)
         if exporters is None:
@@ -226,18 +229,16 @@ def _settings(settings: Settings, given: dict[str, int | None], *, native: bool)
     return settings.with_changes(**changes)
 
 
-def _delay(millis: float | None) -> int | None:
-    """The delay; the stock processor refuses 0, which would close a batch for every record."""
-    if millis is not None and millis < 1:
-        shown = OffendingSetting("schedule_delay_millis", str(millis), "argument", "give 1 or more")
-        raise ConfigurationError(
-            [Problem("setting-invalid", "a delay is shorter than 1 ms", (shown,), shown.remedy)]
-        )
-    return _whole(millis)
-
-
-def _whole(millis: float | None) -> int | None:
-    return None if millis is None else int(millis)
+def _number(name: str, value: Any) -> int | None:
+    """A number as the stock processor takes it: fractions, but no 0. Named as there if it is none."""
+    if value is None:
+        return None
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not usable or value < 1:
+        shown = OffendingSetting(name, repr(value)[:80], "argument", "give a number, 1 or more")
+        what = f"{name} is not a number of 1 or more"
+        raise ConfigurationError([Problem("setting-invalid", what, (shown,), shown.remedy)])
+    return int(value)
 
 
 def _context(record: Any) -> Context | None:

@@ -243,8 +243,8 @@ class LimitSettings(Group):
     )
     depth: Annotated[int, Field(strict=True, ge=1, le=30)] = Field(
         30,
-        description="Depth of nesting, below which values become empty. The specification says 64; protobuf"
-        " decoders refuse a whole request beyond 31.",
+        description="Depth of nesting, below which values become empty. The OpenTelemetry specification says"
+        " 64, but protobuf decoders refuse a whole request beyond 31.",
     )
 
 

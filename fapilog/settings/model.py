@@ -82,8 +82,8 @@ class Settings(BaseSettings):
     enrichers: types.Names = ENRICHERS_FIELD
     exporters: types.Exporters | None = Field(
         None,
-        description="Where records go: otlp, otlp/stdout, file, console, none, and installed exporters. None:"
-        " otlp, and console on a terminal.",
+        description="Where records go: otlp, otlp/stdout, file, webhook, memory, console, none, and installed"
+        " exporters. None: otlp, and console on a terminal.",
     )
     compliance: types.Compliance = Field((), description="Compliance profiles. Not in this version.")
     durability: Annotated[Literal["memory"], types.Durability] = Field(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel
 
@@ -56,6 +57,7 @@ class Declared:
         plugins: Exporters that are built by name, with their options and where they stand.
         bridges_events: Whether events become span events too.
         has_otlp: Whether the native OTLP exporter has its settings.
+        file_path: Where `otlp_file/development` writes.
     """
 
     document: Document
@@ -65,6 +67,7 @@ class Declared:
     plugins: list[tuple[str, Mapping[str, Any], Keys]] = field(default_factory=list)
     bridges_events: bool = False
     has_otlp: bool = False
+    file_path: str | None = None
 
     def put(self, name: str, value: Any, keys: Keys) -> None:
         """Set one setting."""
@@ -181,6 +184,8 @@ def _exporter(
         return ["console"]
     if name in ("otlp_http", "otlp_grpc"):
         return _otlp(declared, name, given, keys)
+    if name == "otlp_file/development":
+        return _file(declared, given.get("output_stream"), (*keys, "output_stream"))
     declared.plugins.append((name, given, keys))
     return [name]
 
@@ -213,6 +218,39 @@ def _otlp(declared: Declared, name: str, given: Mapping[str, Any], keys: Keys) -
     if headers:
         declared.put("otlp.headers", headers, (*keys, "headers" if given.get("headers") else "headers_list"))
     return ["otlp"]
+
+
+def _file(declared: Declared, stream: object, keys: Keys) -> list[str]:
+    """OTLP as JSON lines: on standard output, or in a file; `distribution.fapilog.file` has its rotation."""
+    if stream in (None, "stdout"):
+        return ["otlp/stdout"]
+    try:
+        path = _path_of(str(stream))
+    except ValueError as error:
+        declared.refuse(f"output_stream {error}", keys, "write stdout, or file:///path/to/file.jsonl")
+        return []
+    if declared.file_path not in (None, path):
+        remedy = "let one processor write to a file, or write the same file"
+        declared.refuse("there is a file already; records go to one file at most", keys, remedy)
+        return []
+    declared.file_path = path
+    declared.put("file.path", path, keys)
+    declared.put("file.form", "otlp_json", keys)
+    return ["file"]
+
+
+def _path_of(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        raise ValueError("is neither stdout nor a file URI")
+    if parts.netloc not in ("", "localhost"):
+        raise ValueError("names a file on another host; a file URI has three slashes")
+    if parts.query or parts.fragment:
+        raise ValueError("has a ? or a # in it; write them as %3F and %23")
+    path = unquote(parts.path)
+    if not path.startswith("/") or path.endswith("/") or "\0" in path:
+        raise ValueError("names no file by its whole path")
+    return path
 
 
 def header_mapping(given: Mapping[str, Any]) -> dict[str, str]:

@@ -27,6 +27,9 @@ from fapilog.settings.parse import Noted
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES, Row, Variable
 
 ARGUMENT = "argument"
+_PREFIX = "FAPILOG_"
+# Unknown variables named in one line.
+_SHOWN_STRANGERS = 8
 # Besides the headers, which are added one by one.
 _PRESET_FIELDS = ("endpoint", "protocol", "compression", "max_request_bytes")
 
@@ -91,7 +94,7 @@ class EnvironmentSource(_Source):
                 if self._read(row, variable, found):
                     self.load.origins[row.name] = variable.name
                     break
-        self._name_misspelt()
+        self._name_unknown()
         self.load.values |= found
         return nest(found)
 
@@ -116,14 +119,23 @@ class EnvironmentSource(_Source):
         self.load.problems.append(problem)
         return True
 
-    def _name_misspelt(self) -> None:
-        known = tuple(sorted(VARIABLE_NAMES))
-        for name in self.load.environ:
-            if name.startswith("FAPILOG_") and name not in VARIABLE_NAMES:
-                close = problems.closest(name, known)
-                if close is not None:
-                    message = f"{name} is not a variable of fapilog; did you mean {close}?"
-                    diagnostics.say("variable-unknown", message, name)
+    def _name_unknown(self) -> None:
+        """Say which variables look like ours and are not: each that was misspelt, the others in one line."""
+        known, strangers = tuple(sorted(VARIABLE_NAMES)), []
+        for name in sorted(self.load.environ):
+            if not name.startswith(_PREFIX) or name in VARIABLE_NAMES:
+                continue
+            close = problems.closest(name, known)
+            if close is None:
+                strangers.append(name)
+            else:
+                message = f"{name} is not a variable of fapilog; did you mean {close}?"
+                diagnostics.say("variable-unknown", message, name)
+        if strangers:
+            more = len(strangers) - _SHOWN_STRANGERS
+            shown = ", ".join(strangers[:_SHOWN_STRANGERS]) + (f" and {more} more" if more > 0 else "")
+            message = f"no setting of fapilog has the variable {shown}; `fapilog config explain` lists all"
+            diagnostics.say("variable-unknown", message)
 
 
 def _say_ignored(problem: Problem, variable: Variable) -> None:

@@ -314,7 +314,12 @@ _LIMITS = (
         "characters or bytes",
         _OTEL,
     ),
-    Row("limits.depth", (_ours("ATTRIBUTE_DEPTH_LIMIT", parse.whole_number),), "levels", _OTEL),
+    Row(
+        "limits.depth",
+        (_ours("ATTRIBUTE_DEPTH_LIMIT", parse.whole_number),),
+        "levels",
+        "fapilog: docs/adr/0006-nesting-depth-30.md",
+    ),
 )
 
 _REDACTION = (

@@ -1,5 +1,6 @@
 """`FapilogLogRecordProcessor`: the drop-in for `BatchLogRecordProcessor` on a stock provider."""
 
+import inspect
 import logging
 import os
 import threading
@@ -207,6 +208,53 @@ def test_the_variables_of_the_stock_processor_count():
         buffer.export_timeout_millis,
     ) == (7, 70, 5, 700)
     processor.shutdown()
+
+
+def test_the_stock_processor_s_arguments_work_by_name_and_in_its_order():
+    stock_names = [
+        parameter.name
+        for parameter in inspect.signature(BatchLogRecordProcessor).parameters.values()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+    values = {
+        "schedule_delay_millis": 7.0,
+        "max_export_batch_size": 5,
+        "export_timeout_millis": 700.0,
+        "max_queue_size": 70,
+    }
+    assert stock_names == ["exporter", *values]
+    exporter, empty = InMemoryLogRecordExporter(), Settings.load(environ={})
+    for processor in (
+        FapilogLogRecordProcessor(exporter, *values.values(), settings=empty),
+        FapilogLogRecordProcessor(exporter=exporter, settings=empty, **values),
+    ):
+        buffer = processor.settings.buffer
+        assert (
+            buffer.schedule_delay_millis,
+            buffer.max_block_records,
+            buffer.export_timeout_millis,
+            buffer.max_queue_records,
+        ) == tuple(values.values())
+        processor.shutdown()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"schedule_delay_millis": 0},
+        {"max_export_batch_size": 0},
+        {"max_queue_size": 0},
+        {"export_timeout_millis": -1},
+        {"schedule_delay_millis": "5000"},
+        {"schedule_delay_millis": float("inf")},
+    ],
+    ids=str,
+)
+def test_what_the_stock_processor_cannot_use_is_refused_by_the_name_it_was_given(wrong):
+    [name] = wrong
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        FapilogLogRecordProcessor(InMemoryLogRecordExporter(), settings=Settings.load(environ={}), **wrong)
+    assert caught.value.code == "setting-invalid"
 
 
 def test_a_queue_smaller_than_a_batch_is_an_error_only_if_both_were_asked_for():

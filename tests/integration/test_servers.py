@@ -5,6 +5,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -52,6 +53,16 @@ SERVERS = {
 }
 
 
+# Spans too, so that instrumentations ask for the parent of a request.
+CONFIG_FILE = """\
+file_format: "1.0"
+tracer_provider:
+  processors: [{batch: {exporter: {otlp_http: {endpoint: "${RECEIVER}/v1/traces"}}}}]
+logger_provider:
+  processors: [{batch: {exporter: {otlp_http: {endpoint: "${RECEIVER}/v1/logs"}}}}]
+"""
+
+
 class Served(NamedTuple):
     """What came of a server: exit status, stderr, the answers, and the receiver."""
 
@@ -82,10 +93,36 @@ def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield Served(process.returncode, first + rest, answers, receiver)
 
 
-def _started(server: Server, receiver: OtlpReceiver, home: str) -> tuple["subprocess.Popen[str]", int, str]:
+@pytest.mark.parametrize("propagator", ["", "propagator: {composite: [{tracecontext: {}}]}\n"])
+def test_a_configuration_file_serves_requests_with_and_without_a_propagator(
+    propagator: str, tmp_path: Path
+) -> None:
+    (tmp_path / "otel.yaml").write_text(propagator + CONFIG_FILE)
+    with OtlpReceiver() as receiver:
+        file = {"OTEL_CONFIG_FILE": str(tmp_path / "otel.yaml"), "RECEIVER": receiver.endpoint}
+        process, port, err = _started(SERVERS["uvicorn, SIGINT"], receiver, str(tmp_path), **file)
+        try:
+            parent = f"00-{'ab' * 16}-{'cd' * 8}-01"
+            answer = httpx.get(
+                f"http://127.0.0.1:{port}/orders/1", headers={"traceparent": parent}, timeout=20
+            )
+            process.send_signal(signal.SIGINT)
+            _, rest = process.communicate(timeout=40)
+        finally:
+            process.kill()
+        records = [record for record in receiver.log_records if record.scope_name == "served"]
+    assert (answer.status_code, process.returncode, "Traceback" in err + rest) == (200, 0, False)
+    [record] = records
+    assert record.attributes["number"] == 1
+    assert (record.trace_id == "ab" * 16) == bool(propagator)
+
+
+def _started(
+    server: Server, receiver: OtlpReceiver, home: str, **more: str
+) -> tuple["subprocess.Popen[str]", int, str]:
     [port] = free_ports(1)
     command = server.command.replace("PORT", str(port)).split()
-    process = start(command, receiver, zero_code=server.zero_code, HOME=home)
+    process = start(command, receiver, zero_code=server.zero_code, HOME=home, **more)
     read = ""
     while server.listens and server.listens not in read:
         line = process.stderr.readline() if process.stderr else ""

@@ -1,6 +1,6 @@
 """A pytest plugin: our classes where upstream's tests expect upstream's, before the tests are imported.
 
-The suite's name comes in `FAPILOG_UPSTREAM_SUITE`. What upstream's tests need beyond public names stands
+The suite's name comes in `UPSTREAM_SUITE`. What upstream's tests need beyond public names stands
 here, not in fapilog.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 def pytest_configure() -> None:
     """Rebind for the suite that runs."""
-    _SUITES[os.environ["FAPILOG_UPSTREAM_SUITE"]]()
+    _SUITES[os.environ["UPSTREAM_SUITE"]]()
 
 
 def _provider() -> type:

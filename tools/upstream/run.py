@@ -57,7 +57,7 @@ def _pytest(suite: suites.Suite, home: Path, *, stock: bool) -> dict[str, str]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "FAPILOG_"))},
         "PYTHONPATH": os.pathsep.join([str(sources.ROOT), str(home)]),
-        "FAPILOG_UPSTREAM_SUITE": suite.name,
+        "UPSTREAM_SUITE": suite.name,
     }
     options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:fapilog", f"--junitxml={xml}"]
     options += ["--timeout=40", "--import-mode=importlib", "--rootdir", str(home), "-c", os.devnull]

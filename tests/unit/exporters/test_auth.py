@@ -120,6 +120,14 @@ async def test_a_failed_renewal_leaves_the_old_headers_until_their_end(clock):
     assert [await headers(auth) for _ in range(3)] == [{"a": "1"}] * 3
 
 
+async def test_the_text_of_what_the_function_raised_is_shown_without_its_token(clock):
+    auth = Auth(counting(RuntimeError("refused: token=hunter2 of eyJhbGciOiJIUzI1NiJ9.e30.abc")), clock)
+    with pytest.raises(AuthError) as caught:
+        await headers(auth)
+    assert str(caught.value) == "the auth function raised RuntimeError: refused: token=*** of ***"
+    assert caught.value.__suppress_context__  # a traceback would show it
+
+
 async def test_after_a_failure_the_next_request_asks_again(clock):
     auth = Auth(counting(OSError("down"), {"a": "1"}), clock)
     with pytest.raises(AuthError):

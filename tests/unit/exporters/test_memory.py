@@ -5,6 +5,10 @@ import os
 
 import pytest
 
+import fapilog
+from fapilog import Settings
+from fapilog.errors import LifecycleError
+from fapilog.exporters import memory as by_name
 from fapilog.exporters.base import ExportOutcome, is_exporter
 from fapilog.exporters.memory import MemoryExporter
 from tests.unit.exporters.batches import batch_of
@@ -22,6 +26,28 @@ def test_records_are_kept_in_order():
     memory = MemoryExporter()
     assert [export(memory, "a", "b"), export(memory, "c")] == [ExportOutcome(2), ExportOutcome(1)]
     assert (kept(memory), memory.forgotten, is_exporter(memory)) == (["a", "b", "c"], 0, True)
+
+
+def test_the_name_makes_one_that_can_be_found_and_read_after_the_end():
+    with fapilog.LoggerProvider(exporters=["memory"]) as provider:
+        provider.get_logger("jobs").emit(body="started", attributes={"password": "p"})
+        assert provider.force_flush()
+        assert provider.ledger().exporters["memory"].delivered == 1
+    [record] = by_name.newest().get_finished_logs()
+    assert (record.log_record.body, record.log_record.attributes["password"]) == (
+        "started",
+        "[REDACTED:secret]",
+    )
+
+
+def test_the_variable_may_name_it():
+    assert Settings.load(environ={"FAPILOG_EXPORTERS": "memory"}).exporters == ("memory",)
+
+
+def test_without_one_the_error_says_how_to_have_one(monkeypatch):
+    monkeypatch.setattr(by_name, "_newest", None)
+    with pytest.raises(LifecycleError, match="FAPILOG_EXPORTERS=memory"):
+        by_name.newest()
 
 
 def test_the_oldest_records_give_way():

@@ -77,6 +77,14 @@ def test_headers_become_metadata(receiver):
     assert (metadata["authorization"], metadata["trace-bin"]) == ("Bearer x", b"AB")
 
 
+def test_a_header_that_the_server_repeats_is_not_shown(receiver):
+    receiver.script(Reply(CODE.INVALID_ARGUMENT, details="what is s3cr3t-token in Bearer s3cr3t-token?"))
+    [outcome] = export(
+        exporter_to(receiver.endpoint, headers={"authorization": "Bearer s3cr3t-token"}), batch_of("a")
+    )
+    assert outcome.cause == "gRPC INVALID_ARGUMENT: what is *** in ***?"
+
+
 def test_no_request_is_sent_for_an_empty_batch(receiver):
     assert export(exporter_to(receiver.endpoint), batch_of()) == [ExportOutcome()]
     assert receiver.calls == []

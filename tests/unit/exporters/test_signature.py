@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretBytes, SecretStr
 
 from fapilog.exporters.signature import SIGNATURE_HEADER, TOLERANCE_SECONDS, sign, verify
 
@@ -89,6 +90,18 @@ def test_no_secret_at_all_passes_nothing():
 def test_an_empty_secret_is_a_mistake(secret):
     with pytest.raises(ValueError, match="the secret is empty"):
         verify(headers(sign(BODY, [""], NOW)), BODY, secret, now=NOW)
+
+
+@pytest.mark.parametrize("known", [SecretStr("s"), SecretBytes(b"s"), [SecretStr("old"), SecretStr("s")]])
+def test_a_secret_that_hides_itself_is_taken(known):
+    value = headers(sign(BODY, ["s"], NOW))
+    assert verify(value, BODY, known, now=NOW)
+    assert not verify(value, BODY, SecretStr("other"), now=NOW)
+
+
+def test_an_empty_secret_that_hides_itself_is_a_mistake():
+    with pytest.raises(ValueError, match="the secret is empty"):
+        verify(headers(sign(BODY, [""], NOW)), BODY, SecretStr(""), now=NOW)
 
 
 def test_without_a_time_given_the_clock_counts():

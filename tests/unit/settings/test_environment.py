@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from fapilog import diagnostics
 from fapilog.errors import ConfigurationError, UnsupportedSettingError
 from fapilog.settings import Settings
 from fapilog.settings.explain import masked
@@ -313,11 +314,29 @@ def test_grpc_for_the_other_signals_is_fine_when_logs_have_their_own_protocol(lo
     assert load(environ).otlp.protocol == "http/protobuf"
 
 
-def test_a_misspelt_variable_of_ours_is_named_and_a_strangers_is_not(load, notices):
-    load({"FAPILOG_LEVLE": "debug", "FAPILOG_SPLUNK_INDEX_NAME": "main", "OTEL_LOGS_EXPORTR": "x"})
+def test_a_misspelt_variable_of_ours_is_named_and_one_of_opentelemetry_is_not(load, notices):
+    load({"FAPILOG_LEVLE": "debug", "OTEL_LOGS_EXPORTR": "x"})
     assert notices == [
         ("variable-unknown", "FAPILOG_LEVLE is not a variable of fapilog; did you mean FAPILOG_LEVEL?")
     ]
+
+
+def test_variables_that_resemble_no_setting_are_named_in_one_line_without_their_values(load, notices):
+    strangers = {f"FAPILOG_XYZZY_{number}": "s3cret" for number in range(10)}
+    load({"FAPILOG_SPLUNK_INDEX_NAME": "main", "FAPILOG_LEVEL": "debug"} | strangers)
+    names = ", ".join(["FAPILOG_SPLUNK_INDEX_NAME", *sorted(strangers)][:8])
+    message = f"no setting of fapilog has the variable {names} and 3 more; `fapilog config explain` lists all"
+    assert notices == [("variable-unknown", message)]
+
+
+def test_an_unknown_variable_is_said_once_however_often_settings_are_read(capsys):
+    diagnostics._voice.forget()
+    for _ in range(3):
+        Settings.load(environ={"FAPILOG_XYZZY": "s3cret"})
+    assert capsys.readouterr().err == (
+        "fapilog: no setting of fapilog has the variable FAPILOG_XYZZY; `fapilog config explain` lists all"
+        " [variable-unknown]\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,74 @@ def test_our_name_alone_means_otlp(load):
     assert load(text).exporters == ("otlp",)
 
 
+def file_exporters(*options):
+    lines = [f"    - simple: {{exporter: {{otlp_file/development: {option}}}}}" for option in options]
+    return "\n".join(['file_format: "1.0"', "logger_provider:", "  processors:", *lines, ""])
+
+
+@pytest.mark.parametrize("options", ["", "{}", "{output_stream: null}", "{output_stream: stdout}"])
+def test_otlp_in_lines_goes_to_standard_output_by_default(load, options):
+    settings = load(file_exporters(options))
+    assert (settings.exporters, settings.file.path) == (("otlp/stdout",), None)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///var/log/app.jsonl", "/var/log/app.jsonl"),
+        ("file://localhost/var/log/app.jsonl", "/var/log/app.jsonl"),
+        ("file:/var/log/app.jsonl", "/var/log/app.jsonl"),
+        ("FILE:///var/log/a%20b%3F.jsonl", "/var/log/a b?.jsonl"),
+    ],
+)
+def test_otlp_in_lines_goes_to_the_file_of_its_uri_whatever_form_the_distribution_names(load, uri, path):
+    text = file_exporters(f'{{output_stream: "{uri}"}}')
+    settings = load(text + "distribution: {fapilog: {file: {form: pretty, max_bytes: 1000}}}\n")
+    assert (settings.exporters, str(settings.file.path)) == (("file",), path)
+    assert (settings.file.form, settings.file.max_bytes) == ("otlp_json", 1_000)
+    assert settings.origin("file.path").endswith(
+        "otel.yaml:4 (logger_provider.processors[0].simple.exporter.otlp_file/development.output_stream)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stream", "what"),
+    [
+        ("stderr", "output_stream is neither stdout nor a file URI"),
+        ("/var/log/app.jsonl", "output_stream is neither stdout nor a file URI"),
+        ("https://host/a", "output_stream is neither stdout nor a file URI"),
+        (
+            "file://var/a",
+            "output_stream names a file on another host; a file URI has three slashes",
+        ),
+        ("file:///a?b", "output_stream has a ? or a # in it; write them as %3F and %23"),
+        ("file:///logs/", "output_stream names no file by its whole path"),
+        ("file:app.jsonl", "output_stream names no file by its whole path"),
+        ("file:///a%00b", "output_stream names no file by its whole path"),
+        (7, "output_stream is neither stdout nor a file URI"),
+    ],
+)
+def test_an_output_stream_that_cannot_be_written_to_is_refused_at_its_line(load, stream, what):
+    with pytest.raises(ConfigurationError) as caught:
+        load(file_exporters(f"{{output_stream: {stream!r}}}"))
+    [problem] = caught.value.problems
+    assert (problem.what, problem.remedy) == (what, "write stdout, or file:///path/to/file.jsonl")
+    assert ":4 " in problem.settings[0].origin
+
+
+def test_one_file_may_be_named_twice_and_two_files_may_not(load):
+    same = file_exporters("{output_stream: 'file:///a'}", "{output_stream: 'file:///a'}", "{}")
+    assert load(same).exporters == ("file", "otlp/stdout")
+    with pytest.raises(ConfigurationError, match="there is a file already"):
+        load(file_exporters("{output_stream: 'file:///a'}", "{output_stream: 'file:///b'}"))
+
+
+def test_the_console_of_opentelemetry_is_ours(load):
+    assert load(file_exporters("{}").replace("otlp_file/development: {}", "console:")).exporters == (
+        "console",
+    )
+
+
 def test_a_file_without_a_logger_provider_sends_no_logs(load):
     assert load('file_format: "1.0"\n').exporters == ("none",)
     assert load('file_format: "1.0"\ndistribution: {fapilog: {level: debug}}\n').exporters is None
