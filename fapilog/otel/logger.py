@@ -87,8 +87,9 @@ class OtelLogger(ApiLogger):
         severity_number: SeverityNumber | None = None,
         event_name: str | None = None,
     ) -> bool:
-        """Tell whether such a record would be kept now and go anywhere; asking is optional, and cheap.
+        """Tell whether such a record would be kept now and go anywhere.
 
+        Asking is optional, and cheap; the answer may change from call to call.
         False when the logger is disabled, the severity is below its threshold, a trace-based rule meets an
         unsampled span, or no exporter exists and no processor wants it (OTel logs SDK, Enabled).
         """

@@ -51,8 +51,8 @@ def provider_to() -> Iterator[Any]:
     """Makes providers that write to files, shut down at the end."""
     made: list[fapilog.LoggerProvider] = []
 
-    def make(**file: Any) -> fapilog.LoggerProvider:
-        settings = fapilog.Settings.load(environ={}, capture_location="never", file=file)
+    def make(buffer: dict[str, Any] | None = None, **file: Any) -> fapilog.LoggerProvider:
+        settings = fapilog.Settings.load(environ={}, capture_location="never", file=file, buffer=buffer or {})
         made.append(fapilog.LoggerProvider(settings=settings, exporters=["file"]))
         made[-1].pipeline.fix_clock(NOW)
         return made[-1]
@@ -87,6 +87,17 @@ def test_a_flushed_record_stands_in_the_file_with_resource_and_scope(
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     side = provider.ledger().exporters["file"]
     assert (side.delivered, side.pending) == (1, 0)
+
+
+def test_a_file_gets_its_records_in_batches(provider_to: Any, tmp_path: Path) -> None:
+    path = tmp_path / "app.jsonl"
+    provider = provider_to(path=path, buffer={"schedule_delay_millis": 3_600_000})
+    for number in range(3):
+        provider.get_logger("orders").emit(body=number)
+        assert records_in(path.read_text() if path.exists() else "") == []
+    assert provider.force_flush()
+    assert [record.body for record in records_in(path.read_text())] == [0, 1, 2]
+    assert len(path.read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from fapilog import LoggerProvider
+from fapilog import LoggerProvider, Settings
 from tests.unit.processing import Processor, recorder_with
 
 SPAN = trace.SpanContext(0xA, 0xB, is_remote=False, trace_flags=trace.TraceFlags(1))
@@ -49,6 +49,19 @@ def test_flush_and_shutdown_reach_every_processor_once():
     assert [(len(one.flushed), one.ended, one.seen) for one in processors] == [(2, 1, []), (2, 1, [])]
 
 
+def test_shutdown_exports_what_processors_hold_and_later_records_reach_none():
+    exporter, late = InMemoryLogRecordExporter(), Processor()
+    provider = LoggerProvider(exporters=["none"])
+    provider.add_log_record_processor(BatchLogRecordProcessor(exporter, schedule_delay_millis=3_600_000))
+    provider.add_log_record_processor(late)
+    logger = provider.get_logger("shop")
+    logger.emit(body="held")
+    assert provider.shutdown()
+    logger.emit(body="late")
+    assert [record.log_record.body for record in exporter.get_finished_logs()] == ["held"]
+    assert [record.log_record.body for record in late.seen] == ["held"]
+
+
 def test_a_processor_that_says_no_or_raises_makes_the_flush_fail():
     for answer in (lambda _: False, lambda _: 1 / 0):
         processor = Processor()
@@ -69,6 +82,33 @@ def test_the_deadline_holds_for_a_processor_that_ignores_it():
     assert recorder.provider.shutdown(100) is False
     assert time.monotonic() - started < 10
     free.set()
+
+
+UNSAMPLED = trace.set_span_in_context(
+    trace.NonRecordingSpan(trace.SpanContext(0xA, 0xB, is_remote=False)), Context()
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "asked", "answer"),
+    [
+        ({}, {}, True),
+        ({"exporters": ["none"]}, {}, False),
+        ({"rules": {"shop": "off"}}, {}, False),
+        ({"rules": {"shop": "warn"}}, {"severity_number": SeverityNumber.INFO}, False),
+        ({"rules": {"shop": "warn"}}, {"severity_number": SeverityNumber.WARN}, True),
+        ({"rules": {"shop": "warn"}}, {}, True),
+        ({"rules": {"shop": "trace_based"}}, {"context": UNSAMPLED}, False),
+        ({"rules": {"shop": "trace_based"}}, {"context": IN_SPAN}, True),
+        ({"rules": {"shop": "trace_based"}}, {"context": Context()}, True),
+    ],
+)
+def test_enabled_is_false_for_every_reason_of_the_specification_and_true_otherwise(made, asked, answer):
+    settings = Settings.load(environ={}, **({"exporters": ["console"]} | made))
+    with LoggerProvider(settings=settings) as provider:
+        logger = provider.get_logger("shop")
+        assert logger.enabled(**asked) is answer
+    assert logger.enabled(**asked) is False
 
 
 def test_enabled_asks_processors_only_when_nothing_else_would_take_the_record():

@@ -244,6 +244,14 @@ def test_a_wrong_number_word_or_boolean_of_opentelemetry_is_named_and_ignored(va
     assert ": it is ignored; set " in message
 
 
+def test_an_empty_variable_of_opentelemetry_is_unset_and_nothing_is_said(load, notices):
+    names = [name for name in VARIABLE_NAMES if name.startswith("OTEL_")]
+    assert len(names) > 20
+    for empty in ("", " "):
+        assert load(dict.fromkeys(names, empty)) == load()
+    assert notices == []
+
+
 def test_a_variable_that_is_ignored_leaves_room_for_the_next(load, notices):
     settings = load({"OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT": "x", "OTEL_ATTRIBUTE_COUNT_LIMIT": "7"})
     assert (settings.limits.attribute_count, settings.origin("limits.attribute_count"), len(notices)) == (
