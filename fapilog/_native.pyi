@@ -26,6 +26,7 @@ __all__ = [
     "PipelineHandle",
     "RecordBuilder",
     "RecordHandler",
+    "Snapshot",
     "begin_exit",
     "call_handlers",
     "connect_capture",
@@ -369,19 +370,26 @@ class Pipeline:
 
     def set_processors(
         self,
-        process: Callable[[tuple[Any, ...], Any, Context | None], tuple[Any, ...]] | None,
-        make_scope: Callable[[str, str, str, dict[str, Any]], object] | None,
+        process: Callable[[Any, Any, Context | None], tuple[Any, ...] | None],
+        make_scope: Callable[[str, str, str, dict[str, Any]], object],
+        records: RecordBuilder,
     ) -> None:
         """Let `process` see and change every record on the caller, redacted, before it is stored.
 
         Args:
-            process: Called with the tuple of `decode_record`, what `make_scope` made, and the context that
-                the record was emitted with (None: the current one). Returns a tuple of the same shape with an
-                exception to raise after the record, or None, at its end. A field of the wrong type gets its
-                default. Only what must reach the application is raised. A record that `process` logs itself
-                does not come to it again.
+            process: Called with a `LogRecord`, what `make_scope` made, and the context that the record was
+                emitted with (None: the current one). Returns None if nothing was changed, else a tuple: the
+                fields as `decode_record` returns them, or None for those there were; an exception to raise
+                after the record, or None; and what to call next, or None at the end. That is called with a
+                new `LogRecord`, the changed one limited and redacted, and answers as `process` does. A field
+                of the wrong type gets its default. Only what must reach the application is raised. A record
+                that `process` logs itself does not come to it again.
             make_scope: Called once per scope with its name, version, schema URL and attributes.
+            records: Makes the `LogRecord`s.
         """
+
+    def clear_processors(self) -> None:
+        """End `set_processors`."""
 
     def has_destinations(self) -> bool:
         """Tell whether an accepted record goes anywhere: to an exporter, the console or a tap."""
@@ -572,6 +580,31 @@ class RecordBuilder:
     ) -> RecordBuilder: ...
     def decode(self, request: bytes) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
         """Return resources, scopes and readable records of an `ExportLogsServiceRequest`, in wire order."""
+
+@final
+class Snapshot:
+    """Tells whether a log record processor changed a record: the same objects in the same order, or not.
+
+    Dicts, lists and tuples inside are followed; everything else counts as one object.
+
+    Example:
+        >>> record, attributes = {"body": {"items": [1]}}, {"a": 1}
+        >>> before = Snapshot(record, attributes)
+        >>> record["body"]["items"].append(2)
+        >>> before.holds(record, attributes), before.fixed, before.second()
+        (False, False, {'a': 1})
+    """
+
+    def __new__(cls, first: dict[str, Any], second: dict[str, Any]) -> Snapshot: ...
+    def holds(self, first: dict[str, Any], second: dict[str, Any]) -> bool:
+        """Tell whether both hold the same objects still."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether no member of the first can be changed in place."""
+
+    def second(self) -> dict[str, Any]:
+        """Return the second as it was, in containers of its own."""
 
 def decode_record(
     record: bytes,

@@ -125,7 +125,7 @@ class LogBatch(Sequence[ReadableLogRecord]):
 
     def _decode(self) -> tuple[ReadableLogRecord, ...]:
         if self._records is None:
-            self._resources, self._scopes, self._records = _builder.decode(self.otlp_bytes())
+            self._resources, self._scopes, self._records = record_builder.decode(self.otlp_bytes())
         return self._records
 
 
@@ -146,7 +146,7 @@ def _make_counted(attributes: dict[str, Any], dropped: int) -> BoundedAttributes
 
 _DEFAULTS = LogRecord(context=_NO_SPAN, observed_timestamp=0)
 # Fills records in without their constructors, which look for the current span and cost more than decoding.
-_builder = _native.RecordBuilder(
+record_builder = _native.RecordBuilder(
     record=LogRecord,
     readable=ReadableLogRecord,
     record_defaults=vars(_DEFAULTS),

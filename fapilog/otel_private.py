@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import inspect
 import os
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import SimpleNamespace
@@ -118,25 +119,43 @@ def mark_ended(signal: str, provider: object) -> None:
     _ended[signal] = provider
 
 
-def log_attributes(attributes: dict[str, Any], dropped: int) -> BoundedAttributes:
+def log_attributes(attributes: dict[str, Any], dropped: int = 0) -> BoundedAttributes:
     """Return attributes of a log record that processors may change, with the number of those left out.
 
     `BoundedAttributes` cleans every value again and throws the oldest out when it is full. These are clean
     already, and capture limits what is added by keeping the oldest, as the specification demands.
     """
-    bounded = BoundedAttributes(immutable=False)
-    if type(getattr(bounded, "_dict", None)) is dict:
-        bounded._dict = attributes
-    else:
+    if _BLANK is None:
+        bounded = BoundedAttributes(immutable=False)
         bounded.update(attributes)
-    bounded.dropped = dropped
+        bounded.dropped = dropped
+        return bounded
+    # Its constructor costs more than all that processors need else.
+    bounded = _new(BoundedAttributes)
+    bounded.__dict__ = {**_BLANK, "_dict": attributes, "_lock": _new_lock(), "dropped": dropped}
     return bounded
 
 
-def plain_attributes(attributes: Any) -> dict[str, Any]:
-    """Return attributes of a log record as a new dict; no attributes are an empty one."""
-    if isinstance(attributes, BoundedAttributes):
-        return dict(attributes.copy())
+def _blank_attributes() -> tuple[dict[str, Any] | None, Callable[[], Any]]:
+    """What an empty `BoundedAttributes` holds, and what makes its lock; None if it is not as we know it."""
+    held = getattr(BoundedAttributes(immutable=False), "__dict__", {})
+    known = type(held.get("_dict")) is dict and held.keys() >= {"_lock", "dropped"}
+    locks: dict[object, Callable[[], Any]] = {
+        type(make()): make for make in (threading.Lock, threading.RLock)
+    }
+    make = locks.get(type(held.get("_lock")))
+    return (held, make) if known and make is not None else (None, threading.Lock)
+
+
+_new = object.__new__
+_BLANK, _new_lock = _blank_attributes()
+
+
+def held_attributes(attributes: Any) -> dict[str, Any]:
+    """Return the dict in which attributes of a log record are kept, or a copy; not to be changed."""
+    held = getattr(attributes, "_dict", None) if type(attributes) is BoundedAttributes else None
+    if type(held) is dict:
+        return held
     return dict(attributes.items()) if attributes else {}
 
 

@@ -1,7 +1,8 @@
 """Stage 3 of 7, redact: log record processors of the SDK, between redaction and append. Thread: caller.
 
-Native capture calls the chain with the redacted record; what the processors make of it is redacted and
-limited again. A provider without processors has no chain, and its records never come here.
+Native capture calls the chain with the redacted record. What a processor changed goes back to capture, which
+limits and redacts it, before the next processor sees it. A record that nobody changed is not encoded again.
+A provider without processors has no chain, and its records never come here.
 """
 
 from __future__ import annotations
@@ -11,19 +12,36 @@ from functools import partial
 from typing import Any
 
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk._logs import LogRecordLimits, LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import TraceFlags
 
-from fapilog import otel_private
+from fapilog import _native, otel_private
 from fapilog.diagnostics import say
 from fapilog.logger import on_notice
 from fapilog.values import valid_text
 
-_SEVERITIES = (None, *(SeverityNumber(number) for number in range(1, 25)))
 Fields = tuple[Any, ...]
+# Changed fields, an exception for the application, what goes on; as `_native.Pipeline.set_processors` says.
+Answer = tuple[Fields | None, BaseException | None, Callable[[LogRecord], Any] | None]
+# What is stored. Anything else that a processor put on the record, and its context, is passed on as it is.
+_STORED = frozenset(
+    (
+        "timestamp",
+        "observed_timestamp",
+        "severity_number",
+        "severity_text",
+        "body",
+        "attributes",
+        "trace_id",
+        "span_id",
+        "trace_flags",
+        "event_name",
+    )
+)
+_current_context: Callable[[], Any] = otel_private.current_context_getter() or get_current
 
 
 class ProcessedRecord(ReadWriteLogRecord):
@@ -64,34 +82,75 @@ class ProcessorChain:
         """Return the scope that processors find; native capture asks once and keeps the answer."""
         return InstrumentationScope(name, version or None, schema_url or None, attributes or None)
 
-    def __call__(self, fields: Fields, scope: InstrumentationScope, context: Context | None) -> Fields:
+    def __call__(
+        self, record: LogRecord, scope: InstrumentationScope, context: Context | None
+    ) -> Answer | None:
         """Let every processor see and change the record.
 
         Args:
-            fields: As `_native.decode_record` returns them.
+            record: Limited and without secrets; made for this call.
             scope: As `make_scope` made it.
             context: The one that the record was emitted with; None: the current one.
 
         Returns:
-            The fields after the last processor, and an exception that must reach the application, or None.
+            None if nothing was changed; else what `_native.Pipeline.set_processors` takes.
         """
-        record = self._record(fields, scope, context)
-        interrupt = None
-        for processor in self._processors:
+        record.context = context if context is not None else _current_context()
+        record.attributes = _bounded(record)
+        return self._run(ProcessedRecord(record, self.resource, scope, self._limits), self._processors)
+
+    def _run(self, readable: ProcessedRecord, processors: tuple[LogRecordProcessor, ...]) -> Answer | None:
+        """Ask processors until one of them changed the record, or none is left.
+
+        Each gets objects of its own: the SDK's processors keep what they get, and what a later one puts there
+        would reach their exporters before it is redacted.
+        """
+        context = readable.log_record.context
+        for asked, processor in enumerate(processors, 1):
+            record, interrupt = readable.log_record, None
+            attributes: Any = record.attributes
+            before = _native.Snapshot(vars(record), otel_private.held_attributes(attributes))
+            dropped = attributes.dropped
             try:
-                processor.on_emit(record)
+                processor.on_emit(readable)
             except Exception as error:
                 self._failed(processor, "on_emit", error)
             except BaseException as error:
                 # KeyboardInterrupt and the like belong to the application, once the record is stored.
                 interrupt = error
-                break
+            same = readable.log_record is record and getattr(attributes, "dropped", None) == dropped
+            changed = not (same and before.holds(vars(record), otel_private.held_attributes(attributes)))
+            rest = processors[asked:] if interrupt is None else ()
+            if interrupt is not None or changed or (rest and not before.fixed):
+                fields = self._fields(readable, before, dropped) if changed else None
+                return fields, interrupt, partial(self._resume, readable, rest, context) if rest else None
+            if rest:
+                readable = _with(readable, _copy(record, before.second(), dropped))
+        return None
+
+    def _resume(
+        self,
+        readable: ProcessedRecord,
+        processors: tuple[LogRecordProcessor, ...],
+        context: Any,
+        clean: LogRecord,
+    ) -> Answer | None:
+        """Go on with the record as capture gave it back."""
+        clean.context, clean.attributes = context, _bounded(clean)
+        record = readable.log_record
+        if type(record) is LogRecord:
+            passed = vars(record)
+            for name in passed.keys() - _STORED:
+                setattr(clean, name, passed[name])
+        return self._run(_with(readable, clean), processors)
+
+    def _fields(self, readable: ProcessedRecord, before: _native.Snapshot, dropped: int) -> Fields | None:
         try:
-            return (*_fields(record.log_record, fields), interrupt)
+            return _fields(readable.log_record, before, dropped)
         except Exception as error:
             # A processor put something else in the place of the record.
             self._failed(self, "on_emit", error)
-            return (*fields, interrupt)
+            return None
 
     def enabled(
         self,
@@ -113,23 +172,6 @@ class ProcessorChain:
     def shutdowns(self) -> list[Callable[[], object]]:
         """Return one call per processor that ends it."""
         return [processor.shutdown for processor in self._processors]
-
-    def _record(
-        self, fields: Fields, scope: InstrumentationScope, context: Context | None
-    ) -> ProcessedRecord:
-        time, observed, severity, text, body, attributes, dropped, trace_id, span_id, flags, event = fields
-        record = LogRecord(
-            timestamp=time or None,
-            observed_timestamp=observed,
-            context=context if context is not None else get_current(),
-            severity_text=text or None,
-            severity_number=_SEVERITIES[severity] if 0 <= severity <= 24 else None,
-            body=body,
-            attributes=otel_private.log_attributes(attributes, dropped),
-            event_name=event or None,
-        )
-        record.trace_id, record.span_id, record.trace_flags = trace_id, span_id, TraceFlags(flags)
-        return ProcessedRecord(record, self.resource, scope, self._limits)
 
     def _wants(
         self,
@@ -158,14 +200,33 @@ class ProcessorChain:
         on_notice("processor-failed", message)
 
 
-def _fields(record: LogRecord, before: Fields) -> Fields:
+def _copy(record: LogRecord, attributes: dict[str, Any], dropped: int) -> LogRecord:
+    copy = LogRecord.__new__(LogRecord)
+    vars(copy).update(vars(record))
+    copy.attributes = otel_private.log_attributes(attributes, dropped)
+    return copy
+
+
+def _with(readable: ProcessedRecord, record: LogRecord) -> ProcessedRecord:
+    return ProcessedRecord(record, readable.resource, readable.instrumentation_scope, readable.limits)
+
+
+def _bounded(record: LogRecord) -> BoundedAttributes:
+    """The attributes of a record that native code made: a dict, or, if some were dropped, counted."""
+    attributes: Any = record.attributes
+    if type(attributes) is dict:
+        return otel_private.log_attributes(attributes)
+    return otel_private.log_attributes(dict(attributes), attributes.dropped)
+
+
+def _fields(record: LogRecord, before: _native.Snapshot, dropped: int) -> Fields:
     """The fields of a record as native capture takes them; unreadable attributes are the last good ones."""
-    attributes, dropped = record.attributes, before[6]
+    attributes = record.attributes
     try:
-        plain = otel_private.plain_attributes(attributes)
+        plain = dict(otel_private.held_attributes(attributes))
         dropped = getattr(attributes, "dropped", dropped)
     except Exception:
-        plain = dict(before[5])
+        plain = before.second()
     return (
         record.timestamp,
         record.observed_timestamp,

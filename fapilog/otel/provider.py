@@ -20,6 +20,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog import _native, ledger, lifecycle, otel_private, self_observability
+from fapilog.batch import record_builder
 from fapilog.bounded_calls import BoundedCalls
 from fapilog.diagnostics import say
 from fapilog.enrichers.base import Enricher
@@ -181,18 +182,17 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         """Run a processor of the SDK on every record, on the caller, after the ones added before it.
 
-        It gets the record as it would be exported: limited and without secrets. What it changes is kept, seen
-        by the next one, and limited and redacted again before exporters, console and taps get it. What it
-        raises is said and counted (`processor_failures`), and the record goes on. A record that it logs
-        itself does not pass the processors of this provider again.
+        It gets the record as it would be exported: limited and without secrets. What it changes is kept, and
+        limited and redacted again before the next one, exporters, console and taps get it. What it raises is
+        said and counted (`processor_failures`), and the record goes on. A record that it logs itself does not
+        pass the processors of this provider again.
 
-        `BatchLogRecordProcessor` and `SimpleLogRecordProcessor` work with any exporter. What a processor
-        before them adds reaches their exporter as it was added.
+        `BatchLogRecordProcessor` and `SimpleLogRecordProcessor` work with any exporter.
         """
         if self._shut_down:
             return
         self._chain.add(log_record_processor)
-        self._pipeline.set_processors(self._chain, self._chain.make_scope)
+        self._pipeline.set_processors(self._chain, self._chain.make_scope, record_builder)
 
     def set_level(
         self,
@@ -281,7 +281,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         ending = BoundedCalls(self._chain.shutdowns())
         drained = self._outlet.shutdown(limit)
         ended = ending.wait(deadline)
-        self._pipeline.set_processors(None, None)
+        self._pipeline.clear_processors()
         return drained and ended
 
     def finish(self) -> bool:

@@ -125,9 +125,9 @@ def test_length_and_bytes_decode_nothing_and_records_decode_once(provider, monke
     request = provider.pipeline.encode([])
     request = LogBatch.from_records(stock_records(), provider.pipeline).otlp_bytes()
     decoded = []
-    real = batch_module._builder
+    real = batch_module.record_builder
     noting = SimpleNamespace(decode=lambda each: decoded.append(each) or real.decode(each))
-    monkeypatch.setattr(batch_module, "_builder", noting)
+    monkeypatch.setattr(batch_module, "record_builder", noting)
     block = Block(request, 3)
     batch = LogBatch(block)
     assert (len(batch), batch.otlp_bytes(), batch.decoded, decoded) == (3, request, False, [])

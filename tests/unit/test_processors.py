@@ -168,7 +168,74 @@ def test_processors_run_in_order_and_see_what_those_before_them_changed():
     with recorder_with(Processor(append("a")), second, third) as recorder:
         recorder.logger().info("")
         assert (recorder.only.body, third.seen[0].log_record.body) == ("ab", "ab")
-    assert second.seen == third.seen
+    [kept], [seen] = second.seen, third.seen
+    assert (kept.log_record.body, kept.log_record is seen.log_record) == ("ab", False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.body["d"].update(e=1),
+        lambda record: record.body["l"].append(1),
+        lambda record: record.body.update(d=record.body.pop("d")),
+        lambda record: record.attributes["m"].update(x=1),
+        lambda record: record.attributes["t"][0].update(x=1),
+        lambda record: record.attributes.update(one=True),
+        lambda record: record.attributes.update(one=1.0),
+        lambda record: record.attributes.update(t=record.attributes.pop("t")),
+        lambda record: setattr(record, "attributes", {**record.attributes, "n": 1}),
+        lambda record: setattr(record, "trace_flags", trace.TraceFlags(1)),
+        lambda record: setattr(record.attributes, "dropped", 7),
+    ],
+)
+def test_every_change_is_noticed_also_inside_of_a_value_or_of_the_order_alone(change):
+    seen = []
+
+    def act(readable):
+        record = readable.log_record
+        change(record)
+        seen.append((record.body, dict(record.attributes), int(record.trace_flags), record.attributes))
+
+    with recorder_with(Processor(act)) as recorder:
+        recorder.provider.get_logger("shop").emit(
+            body={"d": {}, "l": []}, attributes={"one": 1, "m": {}, "t": ({}, 2)}
+        )
+        [(body, attributes, flags, mapping)] = seen
+        stored = recorder.only
+        assert repr(stored.body) == repr(body)
+        assert list(stored.attributes) == list(attributes)
+        assert repr(stored.attributes["one"]) == repr(attributes["one"])
+        assert (stored.attributes["m"], list(stored.attributes["t"])) == (
+            attributes["m"],
+            list(attributes["t"]),
+        )
+        assert (stored.flags, stored.dropped_attributes_count) == (flags, getattr(mapping, "dropped", 0))
+
+
+def test_a_value_in_a_circle_that_a_processor_hangs_on_the_record_ends_nothing():
+    def hang(readable):
+        circle = []
+        circle.append(circle)
+        readable.log_record.circle = circle
+        readable.log_record.attributes["seen"] = 1
+
+    with recorder_with(Processor(hang), last := Processor()) as recorder:
+        recorder.logger().info("m")
+        assert recorder.only.attributes == {"seen": 1}
+        assert dict(last.seen[0].log_record.attributes) == {"seen": 1}
+        assert recorder.provider.processor_failures == 0
+
+
+@pytest.mark.parametrize("name", ["attributes", "body", "trace_id"])
+def test_a_record_without_one_of_its_fields_goes_on_as_it_was(name):
+    def delete(readable):
+        delattr(readable.log_record, name)
+
+    with recorder_with(Processor(delete), last := Processor()) as recorder:
+        recorder.logger().info("m", a=1)
+        assert recorder.only == expected(9, "INFO", "m", attributes={"a": 1})
+        assert recorder.provider.processor_failures == 1
+    assert (last.seen[0].log_record.body, dict(last.seen[0].log_record.attributes)) == ("m", {"a": 1})
 
 
 def test_over_the_limit_the_attribute_being_added_is_left_out_and_counted():

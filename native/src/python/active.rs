@@ -5,6 +5,7 @@ use super::enrich::Enrichers;
 use super::gil::GilCell;
 use super::helpers;
 use super::keys::KeyCache;
+use super::readable::RecordBuilder;
 use super::reborn::Changes;
 use super::values::ValueLimits;
 use crate::console::ConsoleSettings;
@@ -56,16 +57,22 @@ pub struct Outputs {
 
 /// The log record processors of a provider (`fapilog/otel/processors.py`).
 pub struct Processors {
-    /// `process(fields, scope, context) -> fields`, see the stub.
+    /// `process(record, scope, context) -> None | answer`, see the stub.
     pub process: Py<PyAny>,
     /// `make_scope(name, version, schema_url, attributes)`: asked once per scope.
     pub make_scope: Py<PyAny>,
+    /// Makes the records that `process` gets.
+    pub records: Py<RecordBuilder>,
 }
 
 impl Processors {
     /// The same callables once more.
     pub fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self { process: self.process.clone_ref(py), make_scope: self.make_scope.clone_ref(py) }
+        Self {
+            process: self.process.clone_ref(py),
+            make_scope: self.make_scope.clone_ref(py),
+            records: self.records.clone_ref(py),
+        }
     }
 }
 

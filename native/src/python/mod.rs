@@ -38,6 +38,7 @@ mod readable;
 mod reborn;
 mod record_parts;
 mod settings;
+mod snapshot;
 mod split;
 mod stdlib;
 mod stdlib_capture;
@@ -59,6 +60,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pipeline::Pipeline>()?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<readable::RecordBuilder>()?;
+    module.add_class::<snapshot::Snapshot>()?;
     module.add_class::<handle::PipelineHandle>()?;
     module.add_class::<bound::BoundAttributes>()?;
     module.add_class::<helpers::Completed>()?;

@@ -5,6 +5,7 @@ use super::batch::Batch;
 use super::bound::BoundAttributes;
 use super::gil::GilCell;
 use super::outputs::show;
+use super::readable::RecordBuilder;
 use super::settings::{self, Read};
 use super::{counts, delivery, foreign, helpers, lifecycle, trace};
 use crate::rules::Levels;
@@ -193,12 +194,21 @@ impl Pipeline {
         self.change_outputs(py, |outputs| outputs.taps.retain(other));
     }
 
-    /// Runs `process(fields, scope, context)` on the caller between redaction and append; both `None`: nothing.
-    #[pyo3(signature = (process, make_scope))]
-    fn set_processors(&self, py: Python<'_>, process: Option<Py<PyAny>>, make_scope: Option<Py<PyAny>>) {
-        let processors = process.zip(make_scope);
-        let processors = processors.map(|(process, make_scope)| Processors { process, make_scope });
+    /// Runs `process(record, scope, context)` on the caller between redaction and append.
+    fn set_processors(
+        &self,
+        py: Python<'_>,
+        process: Py<PyAny>,
+        make_scope: Py<PyAny>,
+        records: Py<RecordBuilder>,
+    ) {
+        let processors = Some(Processors { process, make_scope, records });
         self.change_outputs(py, |outputs| outputs.processors = processors);
+    }
+
+    /// Runs no processors any more.
+    fn clear_processors(&self, py: Python<'_>) {
+        self.change_outputs(py, |outputs| outputs.processors = None);
     }
 
     /// Whether an accepted record goes anywhere: to an exporter, the console or a tap.

@@ -1,10 +1,10 @@
 //! Stages 2 to 4 of 7, on the caller between redact and append: log record processors of OpenTelemetry. Thread: caller.
 //!
 //! A processor sees the record without its secrets, as Python values. What it changed is captured again as a record of
-//! its own, which then goes on to redaction and append as any other. Nobody pays for this without a processor.
+//! its own, redacted before the next processor sees it, and again before append. A record that nobody changed goes on
+//! as it was encoded first. Nobody pays for this without a processor.
 
 use super::active::{Active, Processors};
-use super::decoded::decode_record;
 use super::emission::Emission;
 use super::ending::may_call_python;
 use super::level::Level;
@@ -62,34 +62,71 @@ pub unsafe fn process<'a, 'py>(
         active.pipeline.refuse(Refusal::CaptureFailed);
         return None;
     }
-    active.pipeline.clean(&mut emission.writer);
     // SAFETY: attached.
-    match unsafe { ask(&emission, processors, scope, context) } {
-        // SAFETY: attached.
-        Ok(fields) => Some(unsafe { capture(emission, &fields) }),
-        Err(error) => {
-            emission.remember(error);
-            Some(emission)
+    let asked = unsafe { ask(&mut emission, processors, scope, context) };
+    // SAFETY: attached.
+    unsafe { follow(emission, asked, processors) }
+}
+
+/// Takes what processors answer, until none is left. What one of them changed is captured and redacted before the
+/// next one sees it.
+///
+/// # Safety
+/// Attached.
+unsafe fn follow<'a, 'py>(
+    mut emission: Emission<'a, 'py>,
+    mut asked: PyResult<Bound<'py, PyAny>>,
+    processors: &Processors,
+) -> Option<Emission<'a, 'py>> {
+    loop {
+        let answer = match asked {
+            Ok(answer) if answer.is_none() => return Some(emission),
+            Ok(answer) => answer.extract::<Answer<'py>>(),
+            Err(error) => Err(error),
+        };
+        let (fields, interrupt, resume) = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                emission.remember(error);
+                return Some(emission);
+            }
+        };
+        if let Some(fields) = fields {
+            // SAFETY: attached.
+            emission = unsafe { capture(emission, &fields) };
         }
+        if let Some(interrupt) = interrupt {
+            emission.interrupt = Some(PyErr::from_value(interrupt));
+        }
+        let Some(resume) = resume else { return Some(emission) };
+        asked = clean_record(&mut emission, processors).and_then(|record| resume.call1((record,)));
     }
 }
 
-/// Calls Python with the record's fields, and returns those that came back.
+/// Calls Python with the record.
 ///
 /// # Safety
 /// Attached.
 unsafe fn ask<'py>(
-    emission: &Emission<'_, 'py>,
+    emission: &mut Emission<'_, 'py>,
     processors: &Processors,
     scope: u32,
     context: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyTuple>> {
+) -> PyResult<Bound<'py, PyAny>> {
     let py = emission.py;
-    let fields = decode_record(py, emission.writer.record())?;
+    let record = clean_record(emission, processors)?;
     // SAFETY: attached.
     let scope = unsafe { scope_of(py, emission.active, processors, scope) }?;
-    let answer = processors.process.bind(py).call1((fields, scope, context))?;
-    Ok(answer.cast_into::<PyTuple>()?)
+    processors.process.bind(py).call1((record, scope, context))
+}
+
+/// The record as processors see it: limited, and without secrets.
+fn clean_record<'py>(
+    emission: &mut Emission<'_, 'py>,
+    processors: &Processors,
+) -> PyResult<Bound<'py, PyAny>> {
+    emission.active.pipeline.clean(&mut emission.writer);
+    processors.records.get().single(emission.py, emission.writer.record())
 }
 
 /// The scope as Python has it, made once.
@@ -110,10 +147,14 @@ unsafe fn scope_of(py: Python<'_>, active: &Active, processors: &Processors, id:
     Ok(made)
 }
 
-/// What came back from the processors, by its place in the tuple; see the stub of `set_processors`.
-struct Answer<'a, 'py>(&'a Bound<'py, PyTuple>);
+/// What came back from processors: the fields if they changed, an exception for the application, and what to call
+/// with the record to go on; see the stub of `set_processors`.
+type Answer<'py> = (Option<Bound<'py, PyTuple>>, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>);
 
-impl<'py> Answer<'_, 'py> {
+/// The fields of a record, by their place in the tuple of `decode_record`.
+struct Fields<'a, 'py>(&'a Bound<'py, PyTuple>);
+
+impl<'py> Fields<'_, 'py> {
     fn get(&self, index: usize) -> Option<Bound<'py, PyAny>> {
         self.0.get_item(index).ok().filter(|item| !item.is_none())
     }
@@ -132,40 +173,37 @@ impl<'py> Answer<'_, 'py> {
 /// # Safety
 /// Attached.
 unsafe fn capture<'a, 'py>(mut first: Emission<'a, 'py>, fields: &Bound<'py, PyTuple>) -> Emission<'a, 'py> {
-    let (py, active, answer) = (first.py, first.active, Answer(fields));
-    let severity = answer.read::<u8>(2).filter(|number| *number <= 24).unwrap_or(0);
-    let text = answer.get(3).map(|text| first.name_of(&text)).unwrap_or_default();
+    let (py, active, found) = (first.py, first.active, Fields(fields));
+    let severity = found.read::<u8>(2).filter(|number| *number <= 24).unwrap_or(0);
+    let text = found.get(3).map(|text| first.name_of(&text)).unwrap_or_default();
     let long = text.len() > SeverityField::TEXT_BYTES;
     let protected = first.meta.protected || severity >= 17;
     let level = Level::new(severity, if long { "" } else { &text }, protected);
-    let observed = answer.read(1).unwrap_or_else(|| active.pipeline.clock().now_nanos());
+    let observed = found.read(1).unwrap_or_else(|| active.pipeline.clock().now_nanos());
     // SAFETY: attached.
     let mut second =
-        unsafe { Emission::begin_at(py, active, &level, (answer.read(0).unwrap_or(0), observed), None) };
-    let flags = answer.read::<u8>(9).unwrap_or(0);
-    let (trace_id, span_id) = (answer.read(7).unwrap_or(0), answer.read(8).unwrap_or(0));
+        unsafe { Emission::begin_at(py, active, &level, (found.read(0).unwrap_or(0), observed), None) };
+    let flags = found.read::<u8>(9).unwrap_or(0);
+    let (trace_id, span_id) = (found.read(7).unwrap_or(0), found.read(8).unwrap_or(0));
     // A span without its trace says nothing (data model: SpanId needs TraceId).
     let span_id = if trace_id == 0 { 0 } else { span_id };
     second.writer.trace_context(trace_id, span_id, u32::from(flags));
     if long {
         second.writer.severity_text(text.as_bytes());
     }
-    if let Some(body) = answer.get(4) {
+    if let Some(body) = found.get(4) {
         // SAFETY: attached; a live object.
         unsafe { second.body(body.as_ptr()) };
     }
-    if let Some(attributes) = answer.get(5) {
+    if let Some(attributes) = found.get(5) {
         attributes_again(&mut second, &attributes);
     }
-    let name = answer.get(10).map(|name| second.name_of(&name)).unwrap_or_default();
+    let name = found.get(10).map(|name| second.name_of(&name)).unwrap_or_default();
     second.event_name(&name);
-    let dropped = second.dropped.saturating_add(answer.read(6).unwrap_or(0));
+    let dropped = second.dropped.saturating_add(found.read(6).unwrap_or(0));
     second.writer.dropped_attributes(dropped);
     second.passage = first.passage;
     second.interrupt = second.interrupt.take().or(first.interrupt.take());
-    if let Some(interrupt) = answer.get(11) {
-        second.interrupt = Some(PyErr::from_value(interrupt));
-    }
     // SAFETY: attached.
     unsafe { active.put_writer(std::mem::take(&mut first.writer)) };
     second

@@ -107,6 +107,11 @@ impl RecordBuilder {
         Ok(())
     }
 
+    /// One record, for who has no others.
+    pub fn single<'py>(&self, py: Python<'py>, record: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        self.record(py, record, &mut Known::default())
+    }
+
     fn record<'a, 'py>(
         &self,
         py: Python<'py>,
