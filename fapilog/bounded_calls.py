@@ -6,6 +6,7 @@ collector they take ten seconds and more. Threads: those that end or flush.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -19,8 +20,20 @@ from fapilog.diagnostics import say, shown_error
 _SPARE_THREADS = 2
 # A deadline that has passed leaves this much: a thread needs it to find out that there is nothing to do.
 _GRACE_SECONDS = 0.05
+# What waits longer waits for ever; clocks of the platform end at about 300 years.
+_LONGEST_SECONDS = 24 * 3600.0
 _jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
 _spare_threads: list[threading.Thread] = []
+
+
+def bounded(timeout_millis: float) -> int:
+    """Return a timeout that every clock can count: whole milliseconds, at most a day.
+
+    Example:
+        >>> bounded(1.5), bounded(float("inf")), bounded(float("nan"))
+        (2, 86400000, 86400000)
+    """
+    return math.ceil(min(_LONGEST_SECONDS * 1_000, timeout_millis))
 
 
 class BoundedCalls:
@@ -47,7 +60,7 @@ class BoundedCalls:
     def wait(self, deadline: float) -> bool:
         """Wait until all returned; False if one failed or still runs at `deadline` (monotonic seconds)."""
         with self._changed:
-            left = max(_GRACE_SECONDS, deadline - time.monotonic())
+            left = min(_LONGEST_SECONDS, max(_GRACE_SECONDS, deadline - time.monotonic()))
             return self._changed.wait_for(lambda: self._waiting == 0, left) and self._succeeded
 
     def _run(self, call: Callable[[], object]) -> None:

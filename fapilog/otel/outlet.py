@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import _native, ledger, pipeline
+from fapilog.bounded_calls import bounded
 from fapilog.diagnostics import is_delivering, say
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters import registry
@@ -113,7 +114,7 @@ class Outlet:
         """
         if is_delivering():
             return False
-        deadline = time.monotonic() + timeout_millis / 1_000
+        deadline = time.monotonic() + bounded(timeout_millis) / 1_000
         if self._delivery is not None:
             self._delivery.hurry()
         flushed = _all(each.force_flush(_left(deadline)) for each in self.pipelines)
@@ -129,6 +130,7 @@ class Outlet:
             if self._closed:
                 return True
             self._closed = True
+        timeout_millis = bounded(timeout_millis)
         deadline = time.monotonic() + timeout_millis / 1_000
         if self._delivery is None:
             return _all(each.shutdown(_left(deadline)) for each in self.pipelines)
@@ -143,6 +145,7 @@ class Outlet:
         """Flush at the end of the process and shut the exporters down; records are still taken."""
         if self._closed:
             return True
+        timeout_millis = bounded(timeout_millis)
         deadline = time.monotonic() + timeout_millis / 1_000
         share = 0.0 if self._delivery is None else _ENDING_SHARE
         flushed = self.force_flush(int(timeout_millis * (1.0 - share)))

@@ -201,3 +201,17 @@ def test_a_forked_child_keeps_the_processors_with_the_scopes_and_the_resource_of
             os._exit(0 if scopes == ["second", "first"] and own else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(processor.seen) == 1
+
+
+@pytest.mark.parametrize("timeout_millis", [10**18, float("inf"), float("nan"), 1_500.5])
+def test_a_timeout_beyond_all_clocks_is_a_long_one(timeout_millis, capsys):
+    exporter = InMemoryLogRecordExporter()
+    settings = Settings.load(environ={})
+    with LoggerProvider(settings=settings, exporters=[exporter]) as provider:
+        provider.add_log_record_processor(Processor())
+        for number in range(2):
+            provider.get_logger("shop").emit(body=number)
+            assert provider.force_flush(timeout_millis)
+        assert provider.shutdown(timeout_millis)
+    assert [record.log_record.body for record in exporter.get_finished_logs()] == [0, 1]
+    assert capsys.readouterr().err == ""
