@@ -19,7 +19,7 @@ sys.path.insert(
     0, str(Path(__file__).resolve().parents[1])
 )  # the tree next to this script, not an installed one
 
-from fapilog import errors
+from fapilog import error_codes, errors
 from fapilog.cli.main import app
 from fapilog.diagnostics import NOTICES
 from fapilog.event import CONTEXT_NAMES
@@ -108,7 +108,7 @@ def codes() -> str:
     """One heading for each code."""
     return "\n\n".join(
         f"### {code}\n\n`{entry.exception}`. {entry.meaning} What to do: {entry.remedy}"
-        for code, entry in errors.CODES.items()
+        for code, entry in error_codes.CODES.items()
     )
 
 

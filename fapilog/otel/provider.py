@@ -6,8 +6,7 @@ One provider is one isolated pipeline: its own buffer, threads, ledger and logge
 from __future__ import annotations
 
 import time
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -17,29 +16,22 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
 from opentelemetry.sdk._logs import LogRecordLimits, LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog import _native, ledger, lifecycle, otel_private, self_observability
 from fapilog.batch import record_builder
 from fapilog.bounded_calls import BoundedCalls
-from fapilog.diagnostics import say
 from fapilog.enrichers.base import Enricher
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters.auth import AnyAuth
 from fapilog.exporters.base import AnyExporter
 from fapilog.otel import limits, rules
-from fapilog.otel.logger import OtelLogger
+from fapilog.otel.loggers import Configurator, Loggers
 from fapilog.otel.outlet import Outlet
 from fapilog.otel.processors import ProcessorChain
 from fapilog.otel.resource import build_resource, described_in_children
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 from fapilog.timings import Timings
-from fapilog.values import valid_text
-
-# Loggers kept for the next `get_logger`; a program that makes scopes without end gets new ones beyond it.
-_LOGGERS_LIMIT = 65_536
-_PLAIN = {str, int, float, bool}
 
 
 class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
@@ -92,7 +84,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         **private: Any,
     ) -> None:
         self.timings = Timings()
-        self._configurator = otel_private.logger_configurator(private)
+        configurator = otel_private.logger_configurator(private)
         self.settings = limits.applied(settings if settings is not None else Settings(), log_record_limits)
         chosen = exporters if exporters is not None else self.settings.exporters
         chosen = chosen if chosen is not None else ("otlp",)
@@ -106,10 +98,8 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self._pipeline = self._outlet.open(resource, described_in_children(self))
         self.handle = _native.PipelineHandle()
         self.handle.attach(None if self.settings.disabled else self._pipeline)
-        self._loggers: dict[Any, OtelLogger] = {}
-        # Those that are made anew for each call, as long as somebody has them.
-        self._unshared: weakref.WeakValueDictionary[int, OtelLogger] = weakref.WeakValueDictionary()
         self._chain = ProcessorChain(resource, sdk_limits)
+        self._loggers = Loggers(self.handle, self._chain, self._outlet, configurator)
         self._flushing: BoundedCalls | None = None
         self._shut_down = False
         if multi_log_record_processor is not None:
@@ -158,26 +148,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         """
         if self._shut_down or self.settings.disabled:
             return NoOpLogger(name, version, schema_url, attributes)
-        key = _key(name, version, schema_url, attributes)
-        logger = self._loggers.get(key) if key is not None else None
-        if logger is not None:
-            return logger
-        if not isinstance(name, str) or not name:
-            shown = repr(name) if isinstance(name, (str, type(None))) else valid_text(name)
-            say("scope-without-name", f"a logger was asked for with the name {shown}; it works")
-        scope = _scope(name, version, schema_url, attributes)
-        logger = OtelLogger(self.handle, scope, self._chain, self._outlet)
-        configurator = self._configurator
-        if configurator is not None:
-            self._configure(logger, configurator)
-        if key is None or len(self._loggers) >= _LOGGERS_LIMIT:
-            self._unshared[id(logger)] = logger
-        else:
-            logger = self._loggers.setdefault(key, logger)
-        if self._configurator is not None and self._configurator is not configurator:
-            # A new one came before the logger was known.
-            self._configure(logger, self._configurator)
-        return logger
+        return self._loggers.get(name, version, schema_url, attributes)
 
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         """Run a processor of the SDK on every record, on the caller, after the ones added before it.
@@ -301,24 +272,13 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         """Return what became of every record so far."""
         return self._outlet.ledger()
 
-    def configure_loggers(self, configurator: Callable[[InstrumentationScope], Any]) -> None:
+    def configure_loggers(self, configurator: Configurator) -> None:
         """Let a `LoggerConfigurator` of the SDK decide about each logger, beside the rules."""
-        self._configurator = configurator
-        unshared = (known() for known in self._unshared.valuerefs())
-        for logger in (*self._loggers.values(), *unshared):
-            if logger is not None:
-                self._configure(logger, configurator)
+        self._loggers.configure(configurator)
 
     def resource_changed(self) -> None:
         """Let processors find the resource that the SDK changed, in a forked child for one."""
         self._chain.resource = self.resource
-
-    def _configure(self, logger: OtelLogger, configurator: Callable[[InstrumentationScope], Any]) -> None:
-        try:
-            logger.configure(*otel_private.logger_config(configurator(logger.instrumentation_scope)))
-        except Exception as error:
-            what = f"the logger configurator failed for {logger.instrumentation_scope.name!r}"
-            say("configurator-failed", f"{what}: {valid_text(error)}; its logger stays as it is", "")
 
     def __enter__(self) -> LoggerProvider:
         return self
@@ -335,29 +295,3 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.shutdown()
-
-
-def _key(name: object, version: object, schema_url: object, attributes: Mapping[str, Any] | None) -> Any:
-    """What makes two scopes one; None where that cannot be told."""
-    try:
-        items = [(key, type(value), value) for key, value in attributes.items()] if attributes else []
-        key = (name, version, schema_url, frozenset(items))
-        hash(key)
-    except Exception:
-        return None
-    return key if all(kind in _PLAIN for _, kind, _ in items) else None
-
-
-def _scope(
-    name: object, version: object, schema_url: object, attributes: Mapping[str, Any] | None
-) -> InstrumentationScope:
-    """The scope; what cannot be used becomes text, attributes that cannot be read are left out."""
-    texts = (
-        valid_text(name),
-        None if version is None else valid_text(version),
-        None if schema_url is None else valid_text(schema_url),
-    )
-    try:
-        return InstrumentationScope(*texts, attributes)
-    except Exception:
-        return InstrumentationScope(*texts)

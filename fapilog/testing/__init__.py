@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     )
     from fapilog.testing.capture import CapturedLogs, capture_logs
     from fapilog.testing.clock import FakeClock
-    from fapilog.testing.conformance import ExporterConformance, ProcessorConformance
     from fapilog.testing.decoding import ReceivedLogRecord
     from fapilog.testing.enricher_conformance import EnricherConformance
+    from fapilog.testing.exporter_conformance import ExporterConformance
     from fapilog.testing.ids import SequentialIds
+    from fapilog.testing.processor_conformance import ProcessorConformance
     from fapilog.testing.receiver import OtlpReceiver
 
 __all__ = [
@@ -63,10 +64,10 @@ __all__ = [
 _HOMES = {
     "CapturedLogs": "capture",
     "EnricherConformance": "enricher_conformance",
-    "ExporterConformance": "conformance",
+    "ExporterConformance": "exporter_conformance",
     "FakeClock": "clock",
     "OtlpReceiver": "receiver",
-    "ProcessorConformance": "conformance",
+    "ProcessorConformance": "processor_conformance",
     "ReceivedLogRecord": "decoding",
     "SequentialIds": "ids",
     "capture_logs": "capture",

@@ -11,7 +11,8 @@ import pytest
 
 from fapilog.cli.main import app
 from fapilog.diagnostics import NOTICES
-from fapilog.errors import CODES, ConfigurationError
+from fapilog.error_codes import CODES
+from fapilog.errors import ConfigurationError
 from fapilog.event import CONTEXT_NAMES
 from fapilog.settings import Settings
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES

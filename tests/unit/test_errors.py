@@ -6,8 +6,8 @@ import pickle
 import pytest
 
 from fapilog import errors
+from fapilog.error_codes import CODES
 from fapilog.errors import (
-    CODES,
     ConfigurationError,
     ExportError,
     FapilogError,

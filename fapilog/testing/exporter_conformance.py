@@ -1,4 +1,4 @@
-"""What fapilog expects of exporters and batch processors, as pytest classes: inherit, name your object, run.
+"""What fapilog expects of an exporter, as a pytest class: inherit, name your object, run.
 
     class TestMyExporter(ExporterConformance):
         def make_exporter(self):
@@ -11,75 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
-from opentelemetry import trace
-from opentelemetry._logs import LogRecord, SeverityNumber
-from opentelemetry.context import Context
-from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog.batch import LogBatch
 from fapilog.delivery.calls import Called, Calls
 from fapilog.delivery.outcomes import Verdict, judge
-from fapilog.delivery.processing import function_of
 from fapilog.exporters.base import is_exporter, is_otel_exporter
 from fapilog.exporters.otel_adapter import OtelExporterAdapter
-from fapilog.ledger import Ledger
 from fapilog.otel.provider import LoggerProvider
-from fapilog.settings import Settings
+from fapilog.testing.samples import sample_batch, through
 
 _Result = TypeVar("_Result")
 _SHORT_MILLIS = 200
 # Ample on a slow machine: a deadline that is kept is kept well before.
 _SLACK_SECONDS = 5.0
-
-
-def sample_records(count: int = 3) -> list[ReadableLogRecord]:
-    """Return records of every shape: all kinds of values, with and without span, severity, event name."""
-    span = trace.NonRecordingSpan(trace.SpanContext(2**127 + 1, 2**63 + 1, False, trace.TraceFlags(1)))
-    in_span = trace.set_span_in_context(span, Context())
-    shapes: list[LogRecord] = [
-        LogRecord(
-            timestamp=1_700_000_000_123_456_789,
-            observed_timestamp=1_700_000_000_123_456_790,
-            context=in_span,
-            severity_number=SeverityNumber.WARN,
-            severity_text="WARN",
-            body="stock is low: \u00fc \u4e2d \U0001f600 \x00 line\nbreak",
-            attributes={"item": "tea", "left": 3, "ratio": 0.5, "ordered": False, "tags": ["a", "b"]},
-        ),
-        LogRecord(
-            observed_timestamp=1_700_000_000_000_000_001,
-            context=trace.set_span_in_context(trace.INVALID_SPAN, Context()),
-            severity_number=SeverityNumber.INFO,
-            body={"nested": {"bytes": b"\x00\xff", "list": [1, None, {"deep": True}]}, "empty": ""},
-            event_name="orders.placed",
-        ),
-        LogRecord(
-            observed_timestamp=1_700_000_000_000_000_002,
-            context=trace.set_span_in_context(trace.INVALID_SPAN, Context()),
-            attributes={"long": "x" * 10_000, "": "empty key", "big": 2**62},
-        ),
-    ]
-    resource = Resource({"service.name": "conformance", "host.id": "1"})
-    scopes = [
-        InstrumentationScope("orders", "1.0"),
-        InstrumentationScope("stock", None, None, {"kind": "db"}),
-    ]
-    return [
-        ReadableLogRecord(shapes[number % len(shapes)], resource, scopes[number % len(scopes)])
-        for number in range(count)
-    ]
-
-
-def sample_batch(count: int = 3) -> LogBatch:
-    """Return a batch of `sample_records`, as an exporter gets it."""
-    with LoggerProvider(settings=Settings.load(environ={}), exporters=["none"]) as provider:
-        return LogBatch.from_records(sample_records(count), provider.pipeline)
 
 
 class ExporterConformance:
@@ -192,7 +140,7 @@ class ExporterConformance:
     def test_behind_a_provider_the_ledger_adds_up(self) -> None:
         """From the log call to its shutdown, no record is lost or counted twice."""
         exporter = self.make_exporter()
-        ledger = _through(exporter, lambda _: None)
+        ledger = through(exporter, lambda _: None)
         (side,) = ledger.exporters.values()
         assert ledger.balanced, str(ledger)
         assert (side.delivered, side.pending) == (ledger.accepted, 0), str(ledger)
@@ -207,7 +155,7 @@ class ExporterConformance:
             self.break_destination()
 
         begun = time.monotonic()
-        ledger = _through(exporter, break_it, flush=False)
+        ledger = through(exporter, break_it, flush=False)
         assert ledger.balanced, str(ledger)
         assert time.monotonic() - begun < 10.0 + 2 * _SLACK_SECONDS
 
@@ -251,118 +199,3 @@ def _run(exporter: Any, main: Callable[[_Calls], Coroutine[Any, Any, _Result]]) 
             await calls.call("shutdown", 1_000)
 
     return asyncio.run(all_of_it())
-
-
-def _settings(**changes: Any) -> Settings:
-    buffer = {"schedule_delay_millis": 10, "shutdown_timeout_millis": 2_000}
-    return Settings.load(environ={}, level="trace", buffer=buffer, **changes)
-
-
-def _through(
-    exporter: Any, between: Callable[[LoggerProvider], object], *, flush: bool = True, **arguments: Any
-) -> Ledger:
-    """Log through a provider; after the first half of the records call `between`."""
-    provider = LoggerProvider(settings=_settings(), exporters=[exporter], **arguments)
-    try:
-        logger = provider.get_logger("conformance")
-        for number in range(10):
-            logger.emit(body=f"record {number}", attributes={"number": number})
-            if number == 4:
-                between(provider)
-        if flush:
-            assert provider.force_flush(10_000), str(provider.ledger())
-    finally:
-        provider.shutdown()
-    return provider.ledger()
-
-
-class ProcessorConformance:
-    """Behaviour that delivery relies on of an async batch processor. Override `make_processor`.
-
-    Example:
-        >>> class TestNothing(ProcessorConformance):
-        ...     def make_processor(self):
-        ...         async def nothing(batch):
-        ...             return None
-        ...         return nothing
-        >>> TestNothing().test_it_takes_records_of_every_shape()
-    """
-
-    timeout_seconds = 5.0
-    """Time for one call, as `delivery.processor_timeout_millis`."""
-
-    def make_processor(self) -> Any:
-        """Return a new processor; called once per test."""
-        raise NotImplementedError("make_processor() returns the processor under test")
-
-    def test_it_takes_records_of_every_shape(self) -> None:
-        """It returns records or None, never raises, and adds no record."""
-        for count in (1, 2, 3, 50):
-            result = self._process(self.make_processor(), sample_batch(count))
-            if result is not None:
-                assert isinstance(result, Sequence), type(result)
-                assert len(result) <= count, "a processor cannot add records"
-                assert all(isinstance(each, ReadableLogRecord) for each in result)
-
-    def test_what_it_returns_can_be_encoded(self) -> None:
-        """Each record that it returns becomes a record for the exporters."""
-        result = self._process(self.make_processor(), sample_batch(6))
-        if result is not None:
-            with LoggerProvider(settings=Settings.load(environ={}), exporters=["none"]) as provider:
-                encoded = LogBatch.from_records(result, provider.pipeline)
-            assert len(encoded) == len(result)
-
-    def test_the_same_batch_gives_the_same_count_again(self) -> None:
-        """Calls do not disturb each other, also at the same time."""
-        processor = function_of(self.make_processor())
-
-        async def main() -> list[Any]:
-            batches = [sample_batch(5) for _ in range(4)]
-            return await asyncio.gather(*(processor(batch) for batch in batches))
-
-        results = asyncio.run(main())
-        assert all(result is None or len(result) <= 5 for result in results)
-
-    def test_a_cancelled_call_leaves_it_usable(self) -> None:
-        """Delivery cancels calls that take too long, and calls again."""
-        processor = function_of(self.make_processor())
-
-        async def main() -> Called:
-            calls = Calls()
-            first = asyncio.ensure_future(calls.call(lambda: processor(sample_batch(3)), None))
-            await asyncio.sleep(0)
-            first.cancel()
-            await asyncio.wait([first])
-            return await calls.call(lambda: processor(sample_batch(3)), self.timeout_seconds)
-
-        called = asyncio.run(main())
-        assert called.error is None, called.error
-        assert not called.timed_out
-
-    def test_behind_a_provider_the_ledger_adds_up(self) -> None:
-        """Every record is delivered, or dropped as `processed`; the processor is never skipped."""
-        delivered: list[int] = []
-
-        class Counting:
-            name = "counting"
-
-            async def export_batch(self, batch: LogBatch) -> Any:
-                from fapilog.exporters.base import ExportOutcome  # noqa: PLC0415
-
-                delivered.append(len(batch))
-                return ExportOutcome(delivered=len(batch))
-
-        ledger = _through(Counting(), lambda _: None, batch_processors=[self.make_processor()])
-        side = ledger.exporters["counting"]
-        assert ledger.balanced, str(ledger)
-        assert side.delivered + side.dropped.get("processed", 0) == ledger.accepted, str(ledger)
-        assert sum(delivered) == side.delivered
-
-    def _process(self, processor: Any, batch: LogBatch) -> Any:
-        async def main() -> Called:
-            return await Calls().call(lambda: function_of(processor)(batch), self.timeout_seconds)
-
-        called = asyncio.run(main())
-        assert called.error is None, called.error
-        assert not called.timed_out, f"no answer within {self.timeout_seconds} s"
-        return called.value

@@ -1,0 +1,220 @@
+"""The one table of error codes; `docs/reference/errors.md` is generated from it. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class CodeEntry(NamedTuple):
+    """One row of the table of codes."""
+
+    exception: str
+    meaning: str
+    remedy: str
+
+
+# A code is never reused or renamed.
+CODES: Mapping[str, CodeEntry] = MappingProxyType(
+    {
+        "settings-wrong": CodeEntry(
+            "ConfigurationError",
+            "Several settings are wrong; the message lists each with its own code.",
+            "Work through the list: every entry has its own `do:` line.",
+        ),
+        "setting-invalid": CodeEntry(
+            "ConfigurationError",
+            "A value has the wrong type, is out of range or is not one of the allowed words.",
+            "Change the value where the message says it came from.",
+        ),
+        "setting-unknown": CodeEntry(
+            "ConfigurationError",
+            "An argument or a key in the settings file is not the name of a setting.",
+            "Use the name that the message suggests, or look it up in the settings reference.",
+        ),
+        "file-unreadable": CodeEntry(
+            "ConfigurationError",
+            "The settings file is missing or may not be read.",
+            "Check the path and the permissions.",
+        ),
+        "file-invalid": CodeEntry(
+            "ConfigurationError",
+            "The settings file is not YAML or JSON, or its top level is not a mapping.",
+            "Correct the file; its name must end in .yaml, .yml or .json.",
+        ),
+        "queue-smaller-than-batch": CodeEntry(
+            "ConfigurationError",
+            "The buffer may hold fewer records than one block may.",
+            "Raise the queue or lower the batch.",
+        ),
+        "sampling-incomplete": CodeEntry(
+            "ConfigurationError",
+            "Sampling by the sampled flag says nothing about records outside of spans.",
+            "Set `sampling.ratio` too.",
+        ),
+        "enricher-unknown": CodeEntry(
+            "ConfigurationError",
+            "An enricher that is neither built in nor a plugin of an installed package.",
+            "Correct the name, or install the package; the error lists the known ones.",
+        ),
+        "enricher-invalid": CodeEntry(
+            "ConfigurationError",
+            "An object given as an enricher is neither a mapping nor a function.",
+            "Pass a name, a mapping, or a function without arguments.",
+        ),
+        "buffer-smaller-than-chunk": CodeEntry(
+            "ConfigurationError",
+            "The buffer may hold fewer bytes than one chunk.",
+            "Raise the buffer or lower the chunk.",
+        ),
+        "chunk-smaller-than-record": CodeEntry(
+            "ConfigurationError",
+            "One record may be larger than the chunk that has to hold it.",
+            "Raise the chunk or lower the record.",
+        ),
+        "backoff-out-of-order": CodeEntry(
+            "ConfigurationError",
+            "The first pause between attempts is longer than the longest pause.",
+            "Raise the longest pause or lower the first.",
+        ),
+        "client-key-incomplete": CodeEntry(
+            "ConfigurationError",
+            "Of the client certificate and its key, only one is given.",
+            "Give both, or neither.",
+        ),
+        "preset-incomplete": CodeEntry(
+            "ConfigurationError",
+            "A vendor's preset needs a key, a parameter or an auth function that was not given.",
+            "Give what the message names; `docs/how-to/send_to_vendors.md` lists all.",
+        ),
+        "protocol-conflict": CodeEntry(
+            "ConfigurationError",
+            "A setting of the OTLP exporter does not fit its protocol.",
+            "Change one of the two; the message names both.",
+        ),
+        "auth-invalid": CodeEntry(
+            "ConfigurationError",
+            "`auth` is no function, or names an exporter that takes none.",
+            "Pass a function without arguments that returns headers (`docs/how-to/send_to_vendors.md`).",
+        ),
+        "webhook-not-private": CodeEntry(
+            "ConfigurationError",
+            "The URL of the webhook is plain HTTP to another machine.",
+            "Use https://, or allow it with `webhook.allow_http` (FAPILOG_WEBHOOK_ALLOW_HTTP).",
+        ),
+        "webhook-secret-missing": CodeEntry(
+            "ConfigurationError",
+            "The webhook has an old secret, but no current one.",
+            "Set `webhook.secret` (FAPILOG_WEBHOOK_SECRET).",
+        ),
+        "webhook-url-missing": CodeEntry(
+            "ConfigurationError",
+            "The exporter `webhook` was chosen, and no URL was given.",
+            "Set `webhook.url` (FAPILOG_WEBHOOK_URL).",
+        ),
+        "exporters-conflict": CodeEntry(
+            "ConfigurationError",
+            "The exporter `none` stands next to other exporters.",
+            "Use `none` alone, or remove it.",
+        ),
+        "callback-invalid": CodeEntry(
+            "ConfigurationError",
+            "`on_error` is not an ordinary function.",
+            "Pass a callable that takes one error and returns at once.",
+        ),
+        "file-path-missing": CodeEntry(
+            "ConfigurationError",
+            "The exporter `file` is chosen, and nobody said where it writes.",
+            "Set `file.path` (FAPILOG_FILE_PATH).",
+        ),
+        "exporter-unknown": CodeEntry(
+            "UnknownExporterError",
+            "An exporter is named that is neither built in nor installed.",
+            "Correct the name, or install the package that provides it.",
+        ),
+        "plugin-unknown": CodeEntry(
+            "ConfigurationError",
+            "A setting names a plugin that no installed package provides.",
+            "Correct the name, or install the package; `fapilog plugins list` shows what is there.",
+        ),
+        "exporter-invalid": CodeEntry(
+            "ConfigurationError",
+            "An object that was passed as an exporter is none, or an installed exporter cannot be made.",
+            "Pass a name, an object with `async def export_batch(self, batch)`, or an OpenTelemetry"
+            " LogRecordExporter.",
+        ),
+        "not-in-this-version": CodeEntry(
+            "UnsupportedSettingError",
+            "The setting has a name, but the work behind it comes with a later version.",
+            "Remove the setting, or use the value that the message names.",
+        ),
+        "dependency-missing": CodeEntry(
+            "MissingDependencyError",
+            "A feature was called whose package is not installed.",
+            "Run the pip line in the message.",
+        ),
+        "endpoint-unreachable": CodeEntry(
+            "ExportError",
+            "No connection to the destination; records stay in the buffer and are tried again.",
+            "Check the endpoint and that the collector runs.",
+        ),
+        "export-timeout": CodeEntry(
+            "ExportError",
+            "The destination did not answer in time; the request is tried again.",
+            "Check the load of the collector, or raise the timeout.",
+        ),
+        "export-rejected": CodeEntry(
+            "ExportError",
+            "The destination refused records for good; they are counted as rejected.",
+            "Read the answer in the message; credentials and sizes are the usual causes.",
+        ),
+        "exporter-failed": CodeEntry(
+            "ExportError",
+            "An exporter written in Python raised something else than a connection error, or broke its"
+            " contract; the records of that batch are counted as rejected.",
+            "Read the exception in the message; docs/how-to/write_an_exporter.md lists what is expected.",
+        ),
+        "capture-failed": CodeEntry(
+            "FapilogError",
+            "A record given as an object could not be read; it is counted as refused.",
+            "Look at the message; the object's own methods raised.",
+        ),
+        "processor-failed": CodeEntry(
+            "FapilogError",
+            "A log record processor raised; the record goes on as the processor left it.",
+            "Look at the message; correct the processor, or take it off the provider.",
+        ),
+        "thread-not-started": CodeEntry(
+            "FapilogError",
+            "The operating system refused a native thread; records wait in memory.",
+            "Raise the process's thread limit.",
+        ),
+        "start-failed": CodeEntry(
+            "FapilogError",
+            "With the first record of a process, Python exporters and processors, or an exporter of a forked"
+            " process, could not be started.",
+            "Look at the message; all other exporters deliver meanwhile.",
+        ),
+        "records-lost": CodeEntry(
+            "FapilogError",
+            "Records were still waiting for an exporter when nobody could deliver them any more.",
+            "Call `shutdown()` on the provider, and raise its timeout if it ran out.",
+        ),
+        "already-configured": CodeEntry(
+            "LifecycleError",
+            "`configure_otel()` was called again with other arguments.",
+            "Call `shutdown()` on the first Telemetry before, or use the same arguments.",
+        ),
+        "memory-exporter-missing": CodeEntry(
+            "LifecycleError",
+            "`fapilog.exporters.memory.newest()` was called, and no exporter was made by the name `memory`.",
+            "Set `FAPILOG_EXPORTERS=memory` or pass `exporters=['memory']`, before the first record.",
+        ),
+        "provider-shut-down": CodeEntry(
+            "LifecycleError",
+            "The provider was used after `shutdown()`.",
+            "Create a new provider.",
+        ),
+    }
+)
