@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import Resource
 
 from fapilog import in_force
 from fapilog.enrichers.base import Enricher
-from fapilog.errors import FapilogError
+from fapilog.errors import ConfigurationError, FapilogError, OffendingSetting, Problem
 from fapilog.exporters.auth import AnyAuth
 from fapilog.exporters.base import AnyExporter
 from fapilog.providers import Health, Telemetry
@@ -74,21 +74,23 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
         "service.name": service_name,
         "exporters": names,
         "enrichers": enricher_names,
-        "compliance": _tuple(compliance),
+        "compliance": _tuple("compliance", compliance),
     }
     given = {name: value for name, value in named.items() if value is not None} | overrides
     loaded = _load(settings, given)
-    objects = in_force.GivenObjects(instances, tuple(batch_processors), auth, mixed, on_error)
-    return in_force.configure(loaded, resource, objects, by="call")
+    objects = in_force.GivenObjects(
+        instances, _tuple("batch_processors", batch_processors) or (), auth, mixed, on_error
+    )
+    return in_force.configure(loaded, _checked(resource), objects, by="call")
 
 
 def _sorted_out(
     exporters: Iterable[AnyExporter] | None,
 ) -> tuple[tuple[str, ...] | None, tuple[AnyExporter, ...]]:
     """The names, which are settings, and the objects, which are not."""
-    if exporters is None or isinstance(exporters, str):
-        return _tuple(exporters), ()
-    given = tuple(exporters)
+    given = _tuple("exporters", exporters)
+    if given is None:
+        return None, ()
     names = tuple(each for each in given if isinstance(each, str))
     objects = tuple(each for each in given if not isinstance(each, str))
     return names or (("none",) if objects else ()), objects
@@ -98,20 +100,41 @@ def _sorted_enrichers(
     enrichers: Iterable[str | Enricher] | None,
 ) -> tuple[tuple[str, ...] | None, tuple[str | Enricher, ...] | None]:
     """The names, which are settings; and all, where there are objects among them: the order counts."""
-    if enrichers is None or isinstance(enrichers, str):
-        return _tuple(enrichers), None
-    given = tuple(enrichers)
+    given = _tuple("enrichers", enrichers)
+    if given is None:
+        return None, None
     names = tuple(each for each in given if isinstance(each, str))
     return names, None if len(names) == len(given) else given
 
 
-def _tuple(values: Iterable[str] | None) -> tuple[str, ...] | None:
+def _tuple(name: str, values: Iterable[Any] | None) -> tuple[Any, ...] | None:
     if values is None:
         return None
-    return (values,) if isinstance(values, str) else tuple(values)
+    if isinstance(values, str):
+        return (values,)
+    if not isinstance(values, Iterable):
+        raise _wrong(name, values, "is no list", f"put it into brackets: {name}=[...]")
+    return tuple(values)
+
+
+def _checked(resource: Any) -> Resource | Mapping[str, object] | None:
+    if resource is None or isinstance(resource, (Resource, Mapping)):
+        return resource
+    raise _wrong(
+        "resource", resource, "holds no attributes", "pass a mapping, or a Resource of OpenTelemetry"
+    )
+
+
+def _wrong(name: str, value: object, what: str, remedy: str) -> ConfigurationError:
+    setting = OffendingSetting(name, f"a {type(value).__name__}", "argument", remedy)
+    return ConfigurationError([Problem("setting-invalid", f"{name} {what}", (setting,), remedy)])
 
 
 def _load(settings: Settings | None, given: Mapping[str, Any]) -> Settings:
     if settings is None:
         return Settings.load(**given)
+    if not isinstance(settings, Settings):
+        raise _wrong(
+            "settings", settings, "are no settings", "pass what Settings() or Settings.load() returns"
+        )
     return settings.with_changes(**given) if given else settings

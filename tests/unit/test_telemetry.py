@@ -10,6 +10,7 @@ import threading
 import pytest
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -86,6 +87,32 @@ def test_wrong_settings_raise_and_change_nothing(configure):
         configure(on_error="not callable")
     assert default_handle.pipeline is before
     assert otel_private.installed_tracer_provider() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first_lines"),
+    [
+        (
+            {"exporters": InMemoryLogRecordExporter()},
+            ["exporters is no list", "exporters = a InMemoryLogRecordExporter   from argument"],
+        ),
+        ({"batch_processors": print}, ["batch_processors is no list", "batch_processors = a builtin"]),
+        ({"enrichers": 5}, ["enrichers is no list", "enrichers = a int   from argument"]),
+        (
+            {"resource": [("team", "a")]},
+            ["resource holds no attributes", "resource = a list   from argument"],
+        ),
+        ({"settings": {"level": "debug"}}, ["settings are no settings", "settings = a dict   from argument"]),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_a_configuration_error(arguments, first_lines):
+    with pytest.raises(ConfigurationError) as caught:
+        fapilog.configure_otel("orders", **arguments)
+    lines = str(caught.value).splitlines()
+    assert caught.value.code == "setting-invalid"
+    assert [line.strip().startswith(first) for line, first in zip(lines, first_lines, strict=False)] == [
+        True
+    ] * 2
 
 
 def test_a_step_that_fails_takes_the_earlier_ones_out_again(configure, monkeypatch):
