@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from time import perf_counter
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
@@ -130,23 +129,27 @@ class _PerRecord:
     """Asks enrichers for each record, on the caller. Raises nothing but interrupts."""
 
     def __init__(self, sources: Iterable[Source], tell: Tell, timings: Timings) -> None:
-        self._asks = [(source.name, source.ask) for source in sources if source.ask is not None]
+        self._asks = [
+            (source.name, source.ask, timings.meter("enricher", source.name))
+            for source in sources
+            if source.ask is not None
+        ]
         self._tell = tell
-        self._timings = timings
 
-    def __call__(self) -> dict[str, Any] | None:
+    def __call__(self) -> Mapping[str, Any] | None:
         found: dict[str, Any] = {}
-        for name, ask in self._asks:
-            begun, problem = perf_counter(), ""
+        for name, ask, meter in self._asks:
+            begun, problem = meter.begin(), ""
             try:
                 answer = ask()
-                if isinstance(answer, Mapping):
+                if type(answer) is dict or isinstance(answer, Mapping):
                     found |= answer
                 elif answer is not None:
                     problem = f"it returned {type(answer).__name__}, not a mapping"
             except Exception as error:
                 problem = shown_error(error)
-            self._timings.add("enricher", name, perf_counter() - begun, failed=bool(problem))
+            if begun is not None or problem:
+                meter.end(begun, failed=bool(problem))
             if problem:
                 self._tell("enricher-failed", f"enricher {name}: {problem}; the record goes without it", name)
-        return found
+        return found or None

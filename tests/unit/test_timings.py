@@ -49,3 +49,38 @@ def test_threads_lose_no_call():
     for thread in threads:
         thread.join()
     assert timings.snapshot() == {("exporter", "x"): Spent(2_000, 0, 2_000.0)}
+
+
+def test_of_calls_for_each_record_every_sixteenth_is_timed_and_stands_for_those_since_the_last():
+    timings = Timings(ticking())
+    meter = timings.meter("enricher", "user")
+    spent = []
+    for _ in range(33):
+        meter.end(meter.begin())
+        spent.append(timings.snapshot()["enricher", "user"].seconds)
+    assert spent == [1.0] * 16 + [17.0] * 16 + [33.0]
+    assert timings.meter("enricher", "user") is meter
+    assert timings.snapshot() == {("enricher", "user"): Spent(33, 0, 33.0)}
+
+
+def test_a_failure_counts_whether_its_call_is_timed_or_not():
+    timings = Timings(ticking())
+    meter = timings.meter("enricher", "user")
+    for _ in range(3):
+        meter.end(meter.begin(), failed=True)
+    timings.add("enricher", "user", 2.0, failed=True)
+    timings.meter("enricher", "never asked")
+    assert timings.snapshot() == {("enricher", "user"): Spent(4, 4, 3.0)}
+
+
+def test_threads_lose_no_call_of_a_meter():
+    meter = Timings().meter("enricher", "x")
+    threads = [
+        threading.Thread(target=lambda: [meter.end(meter.begin(), failed=True) for _ in range(500)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert meter.spent[:2] == (2_000, 2_000)

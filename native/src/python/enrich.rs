@@ -42,8 +42,10 @@ thread_local! {
 struct Asking;
 
 impl Asking {
+    /// `None`: one runs already. Only who got a value ends it.
     fn begin() -> Option<Self> {
-        (!ASKING.replace(true)).then_some(Self)
+        let free = !ASKING.replace(true);
+        free.then(|| Self)
     }
 }
 

@@ -149,6 +149,28 @@ def test_what_an_enricher_logs_itself_is_not_enriched_by_asking_it_again():
         ]
 
 
+def test_enrichers_of_two_providers_that_log_into_each_other_end():
+    def talks(name):
+        def talk():
+            there.logger().info(f"{name} there")
+            here.logger().info(f"{name} here")
+            return {name: 1}
+
+        return talk
+
+    with Recorder(enrichers=[talks("a"), talks("b")]) as here, Recorder(enrichers=[talks("c")]) as there:
+        here.logger().info("x")
+        assert [(record.body, record.attributes) for record in here.records] == [
+            ("a here", {}),
+            ("b here", {}),
+            ("x", {"a": 1, "b": 1}),
+        ]
+        assert [(record.body, record.attributes) for record in there.records] == [
+            ("a there", {}),
+            ("b there", {}),
+        ]
+
+
 def test_a_mapping_that_changes_later_changes_nothing():
     mapping = {"team": "shop"}
     with Recorder(enrichers=[mapping]) as recorder:
