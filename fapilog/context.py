@@ -9,14 +9,54 @@ from __future__ import annotations
 
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from fapilog import _native, otel_private
 
 _bound: ContextVar[_native.BoundAttributes | None] = ContextVar("fapilog_bound", default=None)
 
 
-class bind_context:  # noqa: N801 - used as a function
+_Value = TypeVar("_Value")
+
+
+class Binding(Generic[_Value]):
+    """A block, sync or async, inside of which a context variable has another value.
+
+    One object may be entered by several tasks and threads at a time, and again while it is entered.
+    """
+
+    __slots__ = ("_tokens", "_variable")
+
+    def __init__(self, variable: ContextVar[_Value]) -> None:
+        self._variable = variable
+        self._tokens: list[Token[_Value]] = []
+
+    def __enter__(self) -> None:
+        """Set the variable, and keep the token."""
+        raise NotImplementedError
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for token in reversed(self._tokens):
+            try:
+                self._variable.reset(token)
+            except ValueError:
+                # Another task entered later. Or a generator was finalised elsewhere: nothing to undo here.
+                continue
+            self._tokens.remove(token)
+            return
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+class bind_context(Binding[_native.BoundAttributes | None]):  # noqa: N801 - used as a function
     """Bind attributes to every record logged inside, in this task or thread and in copies of its context.
 
     Attributes of the call win over those of `Logger.bind`, these over bound context; an inner `bind_context`
@@ -32,33 +72,16 @@ class bind_context:  # noqa: N801 - used as a function
         {'request_id': 'r-1'}
     """
 
-    __slots__ = ("_attributes", "_tokens")
+    __slots__ = ("_attributes",)
 
     def __init__(self, **attributes: Any) -> None:
+        super().__init__(_bound)
         _native.watch_bound_context()
         self._attributes = attributes
-        self._tokens: list[Token[_native.BoundAttributes | None]] = []
 
     def __enter__(self) -> None:
         merged = _native.BoundAttributes(self._attributes, _bound.get())
         self._tokens.append(_bound.set(merged))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            _bound.reset(self._tokens.pop())
-        except ValueError:
-            # Left in another context than entered (a generator finalised elsewhere): nothing to undo here.
-            return
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, trace)
 
 
 def current_context() -> dict[str, Any]:

@@ -10,17 +10,17 @@ import os
 import pwd
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from contextvars import ContextVar, Token
-from types import TracebackType
+from contextvars import ContextVar
 from typing import Any
 
+from fapilog.context import Binding
 from fapilog.enrichers.base import Source
 from fapilog.settings import Settings
 
 _user: ContextVar[Mapping[str, Any] | None] = ContextVar("fapilog_user", default=None)
 
 
-class bind_user:  # noqa: N801 - used as a function
+class bind_user(Binding[Mapping[str, Any] | None]):  # noqa: N801 - used as a function
     """Say on whose behalf everything inside acts, in this task or thread and in copies of its context.
 
     Records carry it where the enricher `user` is on. An inner `bind_user` takes the place of an outer one as
@@ -40,7 +40,7 @@ class bind_user:  # noqa: N801 - used as a function
         {'user.id': 'u-7', 'user.roles': ('admin',)}
     """
 
-    __slots__ = ("_attributes", "_tokens")
+    __slots__ = ("_attributes",)
 
     def __init__(  # noqa: PLR0913 - the attributes that there are
         self,
@@ -52,29 +52,14 @@ class bind_user:  # noqa: N801 - used as a function
         hash: str | None = None,  # noqa: A002
         roles: Sequence[str] = (),
     ) -> None:
+        super().__init__(_user)
         given = {"id": id, "name": name, "email": email, "full_name": full_name, "hash": hash}
         self._attributes = {f"user.{key}": value for key, value in given.items() if value is not None}
         if roles:
             self._attributes["user.roles"] = tuple(roles)
-        self._tokens: list[Token[Mapping[str, Any] | None]] = []
 
     def __enter__(self) -> None:
         self._tokens.append(_user.set(self._attributes))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Left in another context than entered (a generator finalised elsewhere): nothing to undo here.
-        with suppress(ValueError):
-            _user.reset(self._tokens.pop())
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, trace)
 
 
 def source(_settings: Settings) -> Source:

@@ -132,3 +132,25 @@ def test_contexts_can_be_forgotten_at_any_time():
         _native.forget_contexts()
         recorder.logger().info("b")
         assert {record.span_id for record in recorder.records} == {f"{0xB:016x}"}
+
+
+def test_one_binding_may_be_shared_by_tasks_that_leave_it_in_any_order():
+    binding, seen = bind_context(tenant="acme"), []
+
+    async def request(before: asyncio.Event, after: asyncio.Event) -> None:
+        async with binding:
+            after.set()
+            await before.wait()
+        seen.append(current_context())
+
+    async def main() -> None:
+        first_in, second_in, second_out = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        first = asyncio.create_task(request(second_in, first_in))
+        await first_in.wait()
+        second = asyncio.create_task(request(second_out, second_in))
+        await first
+        second_out.set()
+        await second
+
+    asyncio.run(main())
+    assert seen == [{}, {}]
