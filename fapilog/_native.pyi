@@ -38,8 +38,10 @@ __all__ = [
     "encode_resource",
     "forget_contexts",
     "give_up_at_exit",
+    "goes_on_to_logging",
     "hook_handlers",
     "mute_thread",
+    "record_on_its_way",
     "split_request",
     "watch_bound_context",
     "watch_delivering",
@@ -524,6 +526,12 @@ def hook_handlers(handlers: Sequence[RecordHandler]) -> None:
 
 def watch_delivering(marked: Callable[[], bool]) -> None:
     """Let bridges drop what is logged where `marked` says that an exporter is at work."""
+
+def goes_on_to_logging(handle: PipelineHandle | None, /) -> None:
+    """Say that this pipeline took an event that its library hands on to `logging` next, on this thread."""
+
+def record_on_its_way(handle: PipelineHandle, /) -> Any:
+    """Return the record that handlers of `logging` look at on this thread, if this pipeline took it."""
 
 def forget_contexts() -> None:
     """Let go of the last few contexts that the span cache keeps alive."""

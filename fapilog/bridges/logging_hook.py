@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fapilog import _native
+from fapilog.bridges import shown_warnings
 
 # Makes its records only if `hasHandlers()` says that somebody listens.
 _ASKS_FOR_HANDLERS = "uvicorn.access"
@@ -98,13 +99,19 @@ def _lower_root_level() -> Callable[[], None]:
 
 def capture_warnings() -> Callable[[], None]:
     """Let `warnings` speak through `logging`; return a function that undoes it, unless it was so before."""
-    if getattr(warnings.showwarning, "__module__", "") == logging.__name__:
+    if isinstance(warnings.showwarning, shown_warnings.Remembering):
         return lambda: None
+    captured = getattr(warnings.showwarning, "__module__", "") == logging.__name__
     logger = logging.getLogger("py.warnings")
     before = list(logger.handlers)
     logging.captureWarnings(True)
+    ours = warnings.showwarning = shown_warnings.Remembering(warnings.showwarning)
 
     def restore() -> None:
+        if warnings.showwarning is ours:
+            warnings.showwarning = ours.show
+        if captured:
+            return
         logging.captureWarnings(False)
         for handler in list(logger.handlers):
             # `logging` adds one with the first warning.

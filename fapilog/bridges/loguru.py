@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from fapilog import _native
+from fapilog.bridges.passing_on import was_intercepted
 from fapilog.bridges.shared import EVENT_NAMES, Loggers, event_name
 from fapilog.diagnostics import say
 from fapilog.errors import MissingDependencyError
@@ -23,6 +24,8 @@ class Sink:
     """A sink of loguru that sends records to a pipeline. Never raises.
 
     It reads the record that loguru attaches to the message, so format, colours and `serialize` do not matter.
+    A record of `logging` that an `InterceptHandler` passes on is left out where the bridge for `logging` took
+    it.
     Mapping: docs/reference/bridges.md.
 
     Args:
@@ -36,6 +39,8 @@ class Sink:
         """Send one record."""
         try:
             record = message.record
+            if was_intercepted(self._loggers.handle, record["message"]):
+                return
             self._loggers[record["name"]].emit_record(**_fields(record))
         except Exception as error:
             say("loguru-record-lost", f"a record of loguru could not be read: {type(error).__name__}")

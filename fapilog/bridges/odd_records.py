@@ -1,7 +1,8 @@
 """Stage 1 of 7, emit: a record of `logging` that holds something odd, field by field. Thread: caller.
 
 The native path (`native/src/python/stdlib_capture.rs`) leaves these to us: a level that is no number, a time
-before 1970, arguments of a type of their own, a formatter, an event of structlog. Nothing changes the record.
+before 1970, arguments of a type of their own, a formatter, an event of structlog, a warning. Nothing changes
+the record.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from fapilog.bridges import shared, structlog
+from fapilog.bridges import shared, shown_warnings, structlog
 from fapilog.severity import Severity
 from fapilog.values import valid_text
 
@@ -36,7 +37,7 @@ def cheap_fields(record: logging.LogRecord) -> dict[str, Any]:
         "severity_number": int(Severity.from_stdlib(record.levelno)),
         "level_name": valid_text(record.levelname),
         "time_unix_nano": round(record.created * 1e6) * 1_000,
-        "location": partial(_location, record),
+        "location": partial(_location, record, _warned(record)),
         "thread": (record.thread, record.threadName),
         "template": record.msg if shared.is_true(record.args) else None,
     }
@@ -58,6 +59,9 @@ def costly_fields(
         body, attributes = record.msg, {"fapilog.format_arguments": record.args}
     values = vars(record)  # after the formatter, which may add attributes
     attributes |= {key: value for key, value in values.items() if key not in _NO_ATTRIBUTES}
+    warned = _warned(record)
+    if warned is not None:
+        attributes.setdefault(shown_warnings.CATEGORY, warned.category)
     exception = _exception(values.get("exc_info"))
     for key, name in _TEXTS.items():
         if shared.is_given(values.get(key)) and not (key == "exc_text" and exception is not None):
@@ -103,7 +107,14 @@ def _exception(info: Any) -> BaseException | None:
     return raised if isinstance(raised, BaseException) else None
 
 
-def _location(record: logging.LogRecord) -> tuple[str, str, int] | None:
+def _warned(record: logging.LogRecord) -> shown_warnings.Warned | None:
+    """The warning that this record is about, if `logging` made it for one."""
+    return shown_warnings.shown_now() if record.name == shown_warnings.LOGGER else None
+
+
+def _location(record: logging.LogRecord, warned: shown_warnings.Warned | None) -> tuple[str, str, int] | None:
+    if warned is not None and type(warned.line) is int:
+        return valid_text(warned.path), "", warned.line  # which function that is, nobody knows
     path, function, line = record.pathname, record.funcName, record.lineno
     known = isinstance(path, str) and isinstance(function, str) and type(line) is int
     return (valid_text(path), valid_text(function), line) if known else None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fapilog import _native, otel_private
-from fapilog.bridges import logging_hook, odd_records
+from fapilog.bridges import logging_hook, odd_records, passing_on
 from fapilog.bridges.shared import Loggers
 from fapilog.diagnostics import say
 from fapilog.exceptions import recorded
@@ -57,6 +57,10 @@ class FapilogHandler(_native.RecordHandler, logging.Handler):
     def _ignores(self, record: logging.LogRecord) -> bool:
         """Whether `fapilog.hooks` took this record of `asyncio`, or a library made it while it delivers."""
         return recorded.get() if record.name == "asyncio" else otel_private.instrumentation_suppressed()
+
+    def _was_taken(self, record: logging.LogRecord) -> bool:
+        """Whether this record is an event that a processor of structlog took."""
+        return passing_on.was_taken(record)
 
     def _take_carefully(self, record: logging.LogRecord, floor: int | None) -> None:
         """Pass an odd record on. A field that cannot be used gets its default, and the record is kept."""

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from fapilog import _native
+from fapilog.bridges.passing_on import event_goes_on
 from fapilog.bridges.shared import EVENT_NAMES, Loggers, event_name, is_true
 from fapilog.diagnostics import say
 from fapilog.errors import MissingDependencyError
@@ -41,7 +42,8 @@ class FapilogProcessor:
     """A processor of structlog that sends events to a pipeline. Never raises anything but `DropEvent`.
 
     As the last processor it ends the event, as a renderer would. In the middle, with `pass_through=True`, it
-    leaves the event unchanged for those after it. What `structlog.contextvars` bound is added in both places.
+    leaves the event unchanged for those after it; when it then goes to `logging`, the bridge for that leaves
+    it out. What `structlog.contextvars` bound is added in both places.
 
     Mapping: docs/reference/bridges.md.
 
@@ -76,6 +78,8 @@ class FapilogProcessor:
             fields = record_fields(event_dict, method_name, self._context_variables())
             name = event_dict.get("logger", getattr(logger, "name", None))
             self._loggers[name if isinstance(name, str) else "structlog"].emit_record(**fields)
+            if self._pass_through:
+                event_goes_on(self._loggers.handle, logger)
         except Exception as error:
             say("structlog-record-lost", f"an event of structlog could not be read: {type(error).__name__}")
         if self._pass_through:

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 use fapilog_native::export::answer::{classify, Answer};
+use fapilog_native::export::echo::Echo;
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use proptest::prelude::*;
 use prost::Message;
@@ -31,7 +32,7 @@ fn status_message(message: &str) -> Vec<u8> {
 }
 
 fn after(value: &str) -> Option<Duration> {
-    match classify(503, Some(value), None, b"", now()) {
+    match classify(503, Some(value), None, b"", now(), &Echo::default()) {
         Answer::Retry { after, .. } => after,
         other => panic!("503 must be retried, not {other:?}"),
     }
@@ -39,7 +40,7 @@ fn after(value: &str) -> Option<Duration> {
 
 #[test]
 fn a_success_is_full_unless_its_protobuf_body_says_otherwise() {
-    let answer = |content_type, body: &[u8]| classify(200, None, content_type, body, now());
+    let answer = |content_type, body: &[u8]| classify(200, None, content_type, body, now(), &Echo::default());
     assert_eq!(answer(PROTOBUF, b""), delivered(0, None));
     assert_eq!(answer(PROTOBUF, &partial(3, "too old")), delivered(3, Some("too old")));
     assert_eq!(answer(Some("Application/X-Protobuf; v=1"), &partial(3, "")), delivered(3, None));
@@ -49,13 +50,14 @@ fn a_success_is_full_unless_its_protobuf_body_says_otherwise() {
     assert_eq!(answer(PROTOBUF, b"<html>garbage"), delivered(0, None));
     assert_eq!(answer(PROTOBUF, &partial(3, "cut off")[..5]), delivered(0, None));
     assert_eq!(answer(None, &partial(3, "")), delivered(0, None));
-    assert_eq!(classify(204, None, None, b"", now()), delivered(0, None));
+    assert_eq!(classify(204, None, None, b"", now(), &Echo::default()), delivered(0, None));
 }
 
 #[test]
 fn a_partial_success_is_read_from_json_too_with_counts_as_text_or_numbers() {
-    let answer =
-        |body: &str| classify(200, None, Some("application/json; charset=utf-8"), body.as_bytes(), now());
+    let answer = |body: &str| {
+        classify(200, None, Some("application/json; charset=utf-8"), body.as_bytes(), now(), &Echo::default())
+    };
     for count in [r#""3""#, "3"] {
         let body =
             format!(r#"{{"partialSuccess":{{"rejectedLogRecords":{count},"errorMessage":"too\nold"}}}}"#);
@@ -82,7 +84,7 @@ fn a_partial_success_is_read_from_json_too_with_counts_as_text_or_numbers() {
 #[test]
 fn exactly_429_502_503_and_504_are_retried_and_only_413_is_too_large() {
     for status in 200..600 {
-        let answer = classify(status, None, None, b"", now());
+        let answer = classify(status, None, None, b"", now(), &Echo::default());
         let fits = match status {
             200..=299 => matches!(answer, Answer::Delivered { .. }),
             429 | 502 | 503 | 504 => matches!(answer, Answer::Retry { after: None, .. }),
@@ -107,7 +109,14 @@ fn retry_after_is_read_as_seconds_or_as_an_http_date_and_garbage_is_ignored() {
 
 #[test]
 fn the_cause_names_the_status_what_the_server_says_and_what_to_do() {
-    let cause = |status, content_type, body: &[u8]| match classify(status, None, content_type, body, now()) {
+    let cause = |status, content_type, body: &[u8]| match classify(
+        status,
+        None,
+        content_type,
+        body,
+        now(),
+        &Echo::default(),
+    ) {
         Answer::Rejected { cause } | Answer::Retry { cause, .. } | Answer::TooLarge { cause } => cause,
         Answer::Delivered { .. } => panic!("{status} is no success"),
     };
@@ -150,9 +159,48 @@ proptest! {
         content_type in prop::sample::select(vec!["application/x-protobuf", "application/json", "text/plain"]),
     ) {
         let content_type = Some(content_type);
-        let answer = classify(status, retry_after.as_deref(), content_type, &body, now());
+        let answer = classify(status, retry_after.as_deref(), content_type, &body, now(), &Echo::default());
         if let Answer::Rejected { cause } | Answer::Retry { cause, .. } | Answer::TooLarge { cause } = answer {
             prop_assert!(!cause.chars().any(char::is_control));
         }
+    }
+}
+
+#[test]
+fn what_a_server_repeats_of_the_request_is_hidden_before_the_text_is_cut() {
+    let headers: [&[u8]; 3] = [b"Bearer SECRETTOKEN", b"SECRETHEADER", b"1"];
+    let echo =
+        Echo::of("/otlp/SECRETPATH/v1/logs?key=SECRET%2FQUERY", "user:SECRETPASS", headers.into_iter());
+    let said = "No /otlp/SECRETPATH/v1/logs?key=SECRET/QUERY, SECRET%2FQUERY, SECRETTOKEN, SECRETHEADER, SECRETPASS 1";
+    let shown = "No /otlp/***/v1/logs?key=***, ***, ***, ***, *** 1";
+    let rejected =
+        |status, content_type, body: &[u8]| classify(status, None, content_type, body, now(), &echo);
+    for (content_type, body) in [
+        (Some("text/plain"), said.as_bytes().to_vec()),
+        (Some("application/json"), format!(r#"{{"message": "{said}"}}"#).into_bytes()),
+        (PROTOBUF, status_message(said)),
+    ] {
+        let cause = format!("HTTP 400 Bad Request: {shown}");
+        assert_eq!(rejected(400, content_type, &body), Answer::Rejected { cause });
+    }
+    assert_eq!(rejected(200, PROTOBUF, &partial(1, said)), delivered(1, Some(shown)));
+    let json = format!(r#"{{"partialSuccess": {{"rejectedLogRecords": "1", "errorMessage": "{said}"}}}}"#);
+    assert_eq!(rejected(200, Some("application/json"), json.as_bytes()), delivered(1, Some(shown)));
+    let cut = format!("{}SECRETTOKEN", "x".repeat(195));
+    let Answer::Rejected { cause } = rejected(400, Some("text/plain"), cut.as_bytes()) else { panic!() };
+    assert!(cause.ends_with("x***"), "{cause}");
+}
+
+proptest! {
+    #[test]
+    fn no_secret_of_a_request_is_left_in_an_answer(
+        around in "[a-c *%]{0,20}",
+        secrets in proptest::collection::vec("[A-Z0-9]{6,20}", 1..4),
+    ) {
+        let headers = secrets.iter().map(String::as_bytes);
+        let said = secrets.join(&around) + &around;
+        let hidden = Echo::of("", "", headers).hide(said.as_bytes()).into_owned();
+        let hidden = String::from_utf8(hidden).unwrap();
+        prop_assert!(secrets.iter().all(|secret| !hidden.contains(secret.as_str())), "{hidden}");
     }
 }

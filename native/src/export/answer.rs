@@ -3,6 +3,7 @@
 //! The rules are OTLP's ("OTLP/HTTP Response"): 429, 502, 503 and 504 are retried and nothing else is, a
 //! partial success is never retried, and 413 alone is worth a smaller request.
 
+use super::echo::Echo;
 use crate::wire::{Fields, Value};
 use serde_json::Value as Json;
 use std::fmt::Write as _;
@@ -40,7 +41,7 @@ pub enum Answer {
     },
 }
 
-/// Classifies one HTTP response. `now` is what an HTTP date in `Retry-After` is compared with.
+/// Classifies one HTTP response. `now` is what an HTTP date in `Retry-After` is compared with; `echo` is not quoted.
 #[must_use]
 pub fn classify(
     status: u16,
@@ -48,18 +49,19 @@ pub fn classify(
     content_type: Option<&str>,
     body: &[u8],
     now: SystemTime,
+    echo: &Echo,
 ) -> Answer {
     match status {
         200..=299 => {
-            let (rejected_records, warning) = partial_success(content_type, body);
+            let (rejected_records, warning) = partial_success(content_type, body, echo);
             Answer::Delivered { rejected_records, warning }
         }
         429 | 502 | 503 | 504 => Answer::Retry {
             after: retry_after.and_then(|value| parse_retry_after(value, now)),
-            cause: describe(status, content_type, body),
+            cause: describe(status, content_type, body, echo),
         },
-        413 => Answer::TooLarge { cause: describe(status, content_type, body) },
-        _ => Answer::Rejected { cause: describe(status, content_type, body) },
+        413 => Answer::TooLarge { cause: describe(status, content_type, body, echo) },
+        _ => Answer::Rejected { cause: describe(status, content_type, body, echo) },
     }
 }
 
@@ -75,17 +77,17 @@ fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// `ExportLogsServiceResponse.partial_success`, or a full success when the body is not one.
-fn partial_success(content_type: Option<&str>, body: &[u8]) -> (u64, Option<String>) {
+fn partial_success(content_type: Option<&str>, body: &[u8], echo: &Echo) -> (u64, Option<String>) {
     if is_type(content_type, "application/x-protobuf") {
-        read_partial_success(body).unwrap_or_default()
+        read_partial_success(body, echo).unwrap_or_default()
     } else if is_type(content_type, "application/json") {
-        read_json_partial_success(body).unwrap_or_default()
+        read_json_partial_success(body, echo).unwrap_or_default()
     } else {
         (0, None)
     }
 }
 
-fn read_json_partial_success(body: &[u8]) -> Option<(u64, Option<String>)> {
+fn read_json_partial_success(body: &[u8], echo: &Echo) -> Option<(u64, Option<String>)> {
     let response: Json = serde_json::from_slice(body).ok()?;
     let partial = response.get("partialSuccess")?;
     // An int64 is a string in OTLP/JSON; numbers are understood too, as readers of it should.
@@ -95,10 +97,10 @@ fn read_json_partial_success(body: &[u8]) -> Option<(u64, Option<String>)> {
         None => 0,
     };
     let warning = partial.get("errorMessage").and_then(Json::as_str);
-    Some((rejected, warning.and_then(|text| clean(text.as_bytes()))))
+    Some((rejected, warning.and_then(|text| quote(text.as_bytes(), echo))))
 }
 
-fn read_partial_success(body: &[u8]) -> Option<(u64, Option<String>)> {
+fn read_partial_success(body: &[u8], echo: &Echo) -> Option<(u64, Option<String>)> {
     let mut rejected_records = 0;
     let mut warning = None;
     let mut response = Fields::new(body);
@@ -109,7 +111,7 @@ fn read_partial_success(body: &[u8]) -> Option<(u64, Option<String>)> {
             match field {
                 // An int64 on the wire; a negative count is nonsense and counts as none.
                 (1, Value::Varint(count)) => rejected_records = i64::try_from(count).map_or(0, |_| count),
-                (2, Value::Bytes(text)) => warning = clean(text),
+                (2, Value::Bytes(text)) => warning = quote(text, echo),
                 _ => {}
             }
         }
@@ -121,13 +123,13 @@ fn read_partial_success(body: &[u8]) -> Option<(u64, Option<String>)> {
 }
 
 /// "HTTP 401 Unauthorized: <what the server says> (<what to do>)".
-fn describe(status: u16, content_type: Option<&str>, body: &[u8]) -> String {
+fn describe(status: u16, content_type: Option<&str>, body: &[u8], echo: &Echo) -> String {
     let reason = ureq::http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
     let mut cause = format!("HTTP {status}");
     if let Some(reason) = reason {
         let _ = write!(cause, " {reason}");
     }
-    if let Some(text) = server_text(content_type, body) {
+    if let Some(text) = server_text(content_type, body, echo) {
         let _ = write!(cause, ": {text}");
     }
     if let Some(hint) = hint(status) {
@@ -137,14 +139,14 @@ fn describe(status: u16, content_type: Option<&str>, body: &[u8]) -> String {
 }
 
 /// The message of a `google.rpc.Status`, as protobuf or JSON; of other bodies only plain text and JSON, as they are.
-fn server_text(content_type: Option<&str>, body: &[u8]) -> Option<String> {
+fn server_text(content_type: Option<&str>, body: &[u8], echo: &Echo) -> Option<String> {
     if is_type(content_type, "application/json") {
         let status = serde_json::from_slice::<Json>(body).ok();
         let message = status.as_ref().and_then(|status| status.get("message")).and_then(Json::as_str);
-        return clean(message.map_or(body, str::as_bytes));
+        return quote(message.map_or(body, str::as_bytes), echo);
     }
     if is_type(content_type, "text/plain") {
-        return clean(body);
+        return quote(body, echo);
     }
     let mut message = None;
     let mut fields = Fields::new(body);
@@ -153,7 +155,7 @@ fn server_text(content_type: Option<&str>, body: &[u8]) -> Option<String> {
             message = Some(std::str::from_utf8(text).ok()?);
         }
     }
-    (!fields.malformed()).then_some(message?).and_then(|text| clean(text.as_bytes()))
+    (!fields.malformed()).then_some(message?).and_then(|text| quote(text.as_bytes(), echo))
 }
 
 const fn hint(status: u16) -> Option<&'static str> {
@@ -170,6 +172,11 @@ const fn hint(status: u16) -> Option<&'static str> {
 fn is_type(content_type: Option<&str>, wanted: &str) -> bool {
     let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or("");
     media_type.trim().eq_ignore_ascii_case(wanted)
+}
+
+/// What a server says, fit to be shown. Secrets go first: of one that is cut nobody would know that it was one.
+fn quote(text: &[u8], echo: &Echo) -> Option<String> {
+    clean(&echo.hide(text))
 }
 
 /// The first 200 characters with control characters escaped; `None` when nothing is left.

@@ -5,6 +5,7 @@
 
 use super::answer::{classify, clean, Answer};
 use super::connect::{CachingResolver, EarlyAnswerConnector};
+use super::echo::{shown_segment, Echo};
 use super::headers::Headers;
 use super::json_block::json_block;
 use super::{proxy, tls};
@@ -17,7 +18,8 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use ureq::config::AutoHeaderValue;
-use ureq::http::header::{HeaderName, HeaderValue, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use ureq::http::header::{HeaderMap, HeaderName, HeaderValue, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use ureq::http::uri::PathAndQuery;
 use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::TlsConfig;
 use ureq::unversioned::transport::{Connector, DefaultConnector};
@@ -181,7 +183,7 @@ impl HttpTransport {
         }
         let response = self.agent.run(request)?;
         let status = response.status().as_u16();
-        let mut answer = self.read(response);
+        let mut answer = self.read(response, &headers);
         let headers_refused = self.headers.refused_by(status, &headers);
         if let (true, Answer::Rejected { cause }) = (headers_refused, &mut answer) {
             answer = Answer::Retry { after: None, cause: std::mem::take(cause) };
@@ -191,8 +193,16 @@ impl HttpTransport {
         Ok(Reply { answer, status, error, headers_refused })
     }
 
+    /// What a server may have from us that people must not see.
+    fn echo(&self, sent: &HeaderMap) -> Echo {
+        let target = self.endpoint.path_and_query().map_or("", PathAndQuery::as_str);
+        let user = self.endpoint.authority().and_then(|authority| authority.as_str().rsplit_once('@'));
+        let values = sent.values().filter(|value| value.is_sensitive()).map(HeaderValue::as_bytes);
+        Echo::of(target, user.map_or("", |(user, _)| user), values)
+    }
+
     /// The status line is the server's word: a body that breaks off behind it cannot take it back.
-    fn read(&self, response: Response<Body>) -> Answer {
+    fn read(&self, response: Response<Body>, sent: &HeaderMap) -> Answer {
         let (parts, body) = response.into_parts();
         let (bytes, broken) = match body.into_with_config().limit(self.max_response_bytes).read_to_vec() {
             Ok(bytes) => (bytes, None),
@@ -200,7 +210,9 @@ impl HttpTransport {
         };
         let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let status = parts.status.as_u16();
-        let answer = classify(status, header(RETRY_AFTER), header(CONTENT_TYPE), &bytes, SystemTime::now());
+        let echo = if bytes.is_empty() { Echo::default() } else { self.echo(sent) };
+        let (after, content) = (header(RETRY_AFTER), header(CONTENT_TYPE));
+        let answer = classify(status, after, content, &bytes, SystemTime::now(), &echo);
         match (answer, broken) {
             (Answer::Delivered { rejected_records, warning: None }, Some(error)) => {
                 let warning = Some(format!("the answer could not be read: {}", describe(&error)));
@@ -355,6 +367,7 @@ pub(super) fn shown_url(text: &str) -> String {
 pub(super) fn without_credentials(endpoint: &Uri) -> String {
     let authority = endpoint.authority().map_or("", ureq::http::uri::Authority::as_str);
     let host = authority.rsplit('@').next().unwrap_or(authority);
-    // A query can carry a token, so it is not shown either.
-    format!("{}://{host}{}", endpoint.scheme_str().unwrap_or("http"), endpoint.path())
+    // A query can carry a token, so it is not shown either; nor can a part of the path that looks like one.
+    let path: Vec<_> = endpoint.path().split('/').map(shown_segment).collect();
+    format!("{}://{host}{}", endpoint.scheme_str().unwrap_or("http"), path.join("/"))
 }

@@ -330,6 +330,12 @@ impl<'a, 'py> Emission<'a, 'py> {
         }
     }
 
+    /// As `place`, for fewer attributes than usual.
+    pub fn place_partly(&mut self, write: impl FnOnce(&mut RecordWriter)) {
+        let room = self.active.capture().max_attributes.saturating_sub(self.attributes);
+        self.unique(&location::fields(write), room);
+    }
+
     /// Copies encoded attributes whose keys are not there yet, as far as there is room.
     fn unique(&mut self, fields: &[u8], room: usize) {
         let written = append_unique(&mut self.writer, fields, room);

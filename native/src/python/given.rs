@@ -9,6 +9,7 @@ use super::logger::Logger;
 use super::trace;
 use crate::decode::severity_short_name;
 use crate::fields::{SeverityField, TraceFields};
+use crate::record::RecordWriter;
 use pyo3::prelude::*;
 
 /// A record from another API, field by field.
@@ -104,6 +105,11 @@ impl Logger {
             emission.bound_context();
             if let Some(ask) = foreign.location.filter(|_| emission.wants_location() && may_call_python()) {
                 match ask.call0().and_then(|place| place.extract::<Option<(String, String, i64)>>()) {
+                    Ok(Some((path, function, line))) if function.is_empty() => {
+                        let write =
+                            |writer: &mut RecordWriter| location::write_given(writer, &path, "", line);
+                        emission.place_partly(write);
+                    }
                     Ok(Some((path, function, line))) => {
                         emission.place(|writer| location::write_given(writer, &path, &function, line));
                     }

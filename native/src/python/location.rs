@@ -49,7 +49,7 @@ pub fn fields(write: impl FnOnce(&mut RecordWriter)) -> Vec<u8> {
     writer.record()[head..].to_vec()
 }
 
-/// A place given as text: by a record that was made elsewhere.
+/// A place given as text: by a record that was made elsewhere. Without a function where none is known.
 pub fn write_given(writer: &mut RecordWriter, path: &str, function: &str, line: i64) {
     writer.encoded_attributes(&place_fields(path, function));
     writer.attribute_int(&LINE_FIELD, line);
@@ -140,7 +140,9 @@ unsafe fn remember(
 fn place_fields(path: &str, function: &str) -> Vec<u8> {
     fields(|writer| {
         writer.attribute_str(&KeyField::new(b"code.file.path"), path.as_bytes());
-        writer.attribute_str(&KeyField::new(b"code.function.name"), function.as_bytes());
+        if !function.is_empty() {
+            writer.attribute_str(&KeyField::new(b"code.function.name"), function.as_bytes());
+        }
     })
 }
 

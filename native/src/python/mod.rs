@@ -82,6 +82,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_hook::call_handlers, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib::watch_delivering, module)?)?;
+    module.add_function(wrap_pyfunction!(stdlib_once::goes_on_to_logging, module)?)?;
+    module.add_function(wrap_pyfunction!(stdlib_once::record_on_its_way, module)?)?;
     stdlib::install(py)?;
     http_client::init(module)?;
     level_methods::install(py)

@@ -13,7 +13,7 @@ use super::level_methods::{install_methods, slice_of};
 use super::logger::Logger;
 use super::record_parts::{Part, Parts};
 use super::stdlib_capture::Plain;
-use super::stdlib_once::first_time;
+use super::stdlib_once::{address_of, first_time, may_be_taken};
 use super::text::borrowed_utf8;
 use super::trace;
 use crate::ledger::Refusal;
@@ -37,6 +37,8 @@ const OURS: [&str; 3] = ["fapilog", "opentelemetry.exporter", "opentelemetry.sdk
 /// Libraries that deliver, for us and for everybody else; and `asyncio`, whose record may be one of `fapilog.hooks` already.
 const DOUBTFUL: [&str; 8] =
     ["opentelemetry", "urllib3", "requests", "grpc", "httpx", "httpcore", "h2", "asyncio"];
+/// The logger of `logging.captureWarnings`.
+const WARNINGS: &str = "py.warnings";
 /// Names of threads that do nothing but deliver: ours, and those of the stock SDK.
 const THREADS: [&str; 3] = ["fapilog-", "OtelBatch", "OtelPeriodic"];
 
@@ -46,6 +48,8 @@ enum Source {
     Application,
     Doubtful,
     Ours,
+    /// `logging` itself, for `warnings`: the record's place is inside the library, and the careful path knows better.
+    Warnings,
 }
 
 impl Source {
@@ -56,6 +60,7 @@ impl Source {
         match (OURS.iter().any(below), DOUBTFUL.iter().any(below)) {
             (true, _) => Self::Ours,
             (_, true) => Self::Doubtful,
+            _ if name == WARNINGS => Self::Warnings,
             _ => Self::Application,
         }
     }
@@ -167,8 +172,7 @@ impl RecordHandler {
     fn pipeline(&self, py: Python<'_>) -> usize {
         // SAFETY: attached; cloned before anything runs.
         let handle = unsafe { self.state.get().handle.as_ref().map(|handle| handle.clone_ref(py)) };
-        let Some(handle) = handle else { return 0 };
-        handle.get().pipeline(py).map_or(handle.as_ptr() as usize, |pipeline| pipeline.as_ptr() as usize)
+        handle.map_or(0, |handle| address_of(handle.bind(py)))
     }
 
     /// Counts a record that is not read.
@@ -206,6 +210,9 @@ impl RecordHandler {
             let (Some((logger, _)), Some(plain)) = (found, Plain::of(record, &parts)) else {
                 return Ok(Fate::Odd);
             };
+            if source == Some(Source::Warnings) {
+                return Ok(Fate::Odd);
+            }
             let decided = Ok(Fate::Decided(Some(plain.level)));
             if plain.level < floor {
                 return decided;
@@ -228,7 +235,11 @@ impl RecordHandler {
         floor: Option<i64>,
         goes_on: bool,
     ) -> PyResult<Fate> {
-        if !first_time(record, goes_on, || slf.get().pipeline(slf.py())) {
+        let pipeline = || slf.get().pipeline(slf.py());
+        if !first_time(record, goes_on, pipeline) {
+            return Ok(Fate::Decided(None));
+        }
+        if may_be_taken(pipeline) && yes(ask(slf, "_was_taken", (record,))?) {
             return Ok(Fate::Decided(None));
         }
         // A formatter wants the whole record in its hands.
@@ -285,9 +296,7 @@ fn ignores(
         {
             Ok(true)
         }
-        Some(Source::Doubtful) => {
-            Ok(ask(handler, "_ignores", (record,))?.is_some_and(|yes| yes.is_truthy().unwrap_or(false)))
-        }
+        Some(Source::Doubtful) => Ok(yes(ask(handler, "_ignores", (record,))?)),
         _ => Ok(false),
     }
 }
@@ -306,6 +315,10 @@ fn is_delivering(py: Python<'_>) -> bool {
     // SAFETY: attached; cloned before the call.
     let marked = unsafe { DELIVERING.get().as_ref().map(|marked| marked.clone_ref(py)) };
     marked.is_some_and(|marked| marked.call0(py).is_ok_and(|marked| marked.is_truthy(py).unwrap_or(false)))
+}
+
+fn yes(answer: Option<Bound<'_, PyAny>>) -> bool {
+    answer.is_some_and(|answer| answer.is_truthy().unwrap_or(false))
 }
 
 /// Calls a method of the Python half. Its errors end here; an interrupt does not.

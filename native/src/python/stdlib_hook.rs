@@ -49,6 +49,11 @@ impl OnItsWay {
     }
 }
 
+/// Whether this thread passes a record on.
+pub fn is_on_its_way() -> bool {
+    DEPTH.get() > 0
+}
+
 impl Drop for OnItsWay {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get().saturating_sub(1));

@@ -4,9 +4,12 @@
 //! the last record it passed on, and which pipelines took it.
 
 use super::gil::GilCell;
+use super::handle::PipelineHandle;
+use super::stdlib_hook::is_on_its_way;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Threads remembered at a time; two that share a place may forget, never confuse.
 const SLOTS: usize = 64;
@@ -20,7 +23,12 @@ struct Last {
 static LAST: GilCell<[Option<Last>; SLOTS]> = GilCell::new([const { None }; SLOTS]);
 static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
 
+/// Set with the first event that goes on to `logging`, for good: a process without one pays one load per record.
+static ANY_GOES_ON: AtomicBool = AtomicBool::new(false);
+
 thread_local! {
+    /// The pipeline that took the event which another library now hands to `logging` on this thread; 0: none.
+    static GOES_ON: Cell<usize> = const { Cell::new(0) };
     static SLOT: usize = NEXT_THREAD.fetch_add(1, Ordering::Relaxed) % SLOTS;
 }
 
@@ -51,4 +59,40 @@ pub fn first_time(record: &Bound<'_, PyAny>, goes_on: bool, pipeline: impl FnOnc
         drop(unsafe { LAST.get()[slot].replace(last) });
     }
     true
+}
+
+/// What tells the pipelines of handles apart.
+pub fn address_of(handle: &Bound<'_, PipelineHandle>) -> usize {
+    let pipeline = handle.get().pipeline(handle.py());
+    pipeline.map_or(handle.as_ptr() as usize, |pipeline| pipeline.as_ptr() as usize)
+}
+
+/// Says that the pipeline of `handle` took an event that its library hands on to `logging` next, on this thread; `None`:
+/// nothing of the kind any more.
+#[pyfunction]
+#[pyo3(signature = (handle, /))]
+pub fn goes_on_to_logging(handle: Option<&Bound<'_, PipelineHandle>>) {
+    GOES_ON.set(handle.map_or(0, address_of));
+    ANY_GOES_ON.store(true, Ordering::Relaxed);
+}
+
+/// Whether the next record of this thread may be an event that this pipeline took already.
+#[inline]
+pub fn may_be_taken(pipeline: impl FnOnce() -> usize) -> bool {
+    ANY_GOES_ON.load(Ordering::Relaxed) && GOES_ON.get() != 0 && GOES_ON.get() == pipeline()
+}
+
+/// The record that the handlers of `logging` are looking at on this thread, if the pipeline of `handle` took it through
+/// the hook.
+#[pyfunction]
+#[pyo3(signature = (handle, /))]
+pub fn record_on_its_way<'py>(handle: &Bound<'py, PipelineHandle>) -> Option<Bound<'py, PyAny>> {
+    if !is_on_its_way() {
+        return None;
+    }
+    let slot = SLOT.with(|slot| *slot);
+    let pipeline = address_of(handle);
+    // SAFETY: attached; the borrow ends before Python code may run.
+    let last = unsafe { LAST.get()[slot].as_ref() }.filter(|last| last.pipelines.contains(&pipeline))?;
+    last.record.bind(handle.py()).upgrade()
 }

@@ -5,7 +5,6 @@ import logging.config
 import logging.handlers
 import queue
 import sys
-import warnings
 
 import pytest
 
@@ -358,29 +357,6 @@ def test_opentelemetry_s_own_handler_on_root_keeps_the_records_and_that_is_said_
         " keeps the records of logging; take it off to have ours [stock-handler]\n"
     )
     assert capsys.readouterr().err == said
-
-
-def test_warnings_of_a_program_that_captured_them_before_stay_captured():
-    with bare_logging(), Recorder() as recorder, warnings.catch_warnings():
-        logging.captureWarnings(True)
-        try:
-            stdlib.install(recorder.provider.handle, capture_warnings=True)()
-            assert warnings.showwarning.__module__ == "logging"
-        finally:
-            logging.captureWarnings(False)
-
-
-def test_captured_warnings_leave_nothing_behind():
-    logger = logging.getLogger("py.warnings")
-    before = list(logger.handlers)
-    with bare_logging(), Recorder() as recorder, warnings.catch_warnings():
-        warnings.simplefilter("always")
-        show = warnings.showwarning
-        remove = stdlib.install(recorder.provider.handle, capture_warnings=True)
-        warnings.warn("old thing", DeprecationWarning, stacklevel=1)
-        remove()
-        assert (warnings.showwarning is show, logger.handlers) == (True, before)
-    assert [record.scope_name for record in recorder.records] == ["py.warnings"]
 
 
 def test_a_configured_process_takes_records_and_gives_logging_back(capsys):

@@ -1,5 +1,6 @@
 """Records of loguru come through whole; the real library makes them."""
 
+import inspect
 import logging
 import sys
 
@@ -10,7 +11,9 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from fapilog import bind_context, diagnostics
 from fapilog.bridges import loguru as bridge
+from fapilog.bridges import stdlib
 from fapilog.errors import MissingDependencyError
+from tests.unit.bridges.logging_state import bare_logging
 from tests.unit.recording import Recorder
 
 NAME = __name__
@@ -211,3 +214,75 @@ def test_without_loguru_installing_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "loguru", None)
     with pytest.raises(MissingDependencyError, match=r"fapilog\.bridges\.loguru needs the package loguru"):
         bridge.install()
+
+
+class InterceptHandler(logging.Handler):
+    """As in loguru's documentation, "Entirely compatible with standard logging"."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Get corresponding Loguru level if it exists.
+        try:
+            level: str | int = logger.level(record.levelname).name
+        except ValueError:
+            level = record.levelno
+
+        # Find caller from where originated the logged message.
+        frame, depth = inspect.currentframe(), 0
+        while frame:
+            filename = frame.f_code.co_filename
+            is_logging = filename == logging.__file__
+            is_frozen = "importlib" in filename and "_bootstrap" in filename
+            if depth > 0 and not (is_logging or is_frozen):
+                break
+            frame = frame.f_back
+            depth += 1
+
+        logger.opt(depth=depth, exception=record.exc_info).log(level, record.getMessage())
+
+
+def test_a_record_of_logging_that_is_intercepted_arrives_once(recorder):
+    written = []
+    logger.add(written.append, format="{message}")
+    with bare_logging(logging.INFO) as root:
+        remove = stdlib.install(recorder.provider.handle)
+        root.addHandler(InterceptHandler())
+        log = logging.getLogger("shop")
+        for number in range(2):
+            log.info("order %d", number, extra={"k": number})
+        logger.info("of loguru")
+        remove()
+    assert [(one.scope_name, one.body, one.attributes) for one in recorder.records] == [
+        ("shop", "order 0", {"k": 0}),
+        ("shop", "order 1", {"k": 1}),
+        (NAME, "of loguru", {}),
+    ]
+    assert [str(one) for one in written] == ["order 0\n", "order 1\n", "of loguru\n"]
+
+
+def test_without_the_bridge_of_logging_an_intercepted_record_comes_from_loguru(recorder):
+    with bare_logging(logging.INFO) as root:
+        root.addHandler(InterceptHandler())
+        logging.getLogger("shop").info("order")
+    assert found(recorder, "scope_name", "body") == (NAME, "order")
+
+
+def test_what_a_handler_says_of_its_own_is_recorded_beside_the_record(recorder):
+    class Talkative(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            logger.warning("of the handler")
+
+    with bare_logging(logging.INFO) as root:
+        remove = stdlib.install(recorder.provider.handle)
+        root.addHandler(Talkative())
+        logging.getLogger("shop").info("order")
+        remove()
+    assert [one.body for one in recorder.records] == ["order", "of the handler"]
+
+
+def test_an_intercepted_record_that_went_to_another_pipeline_is_taken(recorder):
+    with bare_logging(logging.INFO) as root, Recorder() as other:
+        remove = stdlib.install(other.provider.handle)
+        root.addHandler(InterceptHandler())
+        logging.getLogger("shop").info("order")
+        remove()
+        assert (other.only.scope_name, recorder.only.body) == ("shop", "order")

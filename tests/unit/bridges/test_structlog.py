@@ -1,8 +1,10 @@
 """Events of structlog come through whole; the real library makes them."""
 
+import io
 import logging
 import sys
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -256,6 +258,101 @@ def test_structlog_over_logging_is_taken_as_an_event_by_the_bridge():
         remove()
         found = recorder.only
     assert (found.scope_name, found.body, found.attributes) == ("shop", "order placed", {"order_id": 42})
+
+
+# As in structlog's documentation, "Standard Library Logging": rendering within structlog, within logging, and
+# through a `ProcessorFormatter`; our processor stands before the last one.
+OVER_LOGGING = {
+    "rendered by structlog": structlog.processors.JSONRenderer(),
+    "key-value": structlog.processors.KeyValueRenderer(key_order=["event"]),
+    "rendered by logging": structlog.stdlib.render_to_log_kwargs,
+    "formatter": structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+}
+
+
+def over_logging(recorder, last, *more, wrapper_class=structlog.stdlib.BoundLogger, between=()):
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.UnicodeDecoder(),
+            FapilogProcessor(recorder.provider.handle, pass_through=True),
+            *between,
+            last,
+        ],
+        wrapper_class=wrapper_class,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    return structlog.get_logger("shop")
+
+
+@pytest.fixture
+def over(recorder):
+    """The bridge of `logging` to the same pipeline, with a handler of the application's own on root."""
+    written = io.StringIO()
+    with bare_logging(logging.INFO) as root:
+        root.addHandler(logging.StreamHandler(written))
+        remove = stdlib.install(recorder.provider.handle)
+        yield SimpleNamespace(recorder=recorder, written=written)
+        remove()
+
+
+WRAPPERS = {
+    "stdlib": structlog.stdlib.BoundLogger,
+    "filtering": structlog.make_filtering_bound_logger(logging.INFO),
+    "plain": structlog.BoundLogger,
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("last", OVER_LOGGING)
+def test_an_event_that_passes_through_to_logging_arrives_once_and_is_written_once(over, last, wrapper):
+    log = over_logging(over.recorder, OVER_LOGGING[last], wrapper_class=WRAPPERS[wrapper])
+    for number in range(3):
+        log.info("order placed", number=number)
+    expected_records = [("shop", "order placed", {"number": number}) for number in range(3)]
+    found = [(one.scope_name, one.body, one.attributes) for one in over.recorder.records]
+    assert (found, over.written.getvalue().count("order placed")) == (expected_records, 3)
+
+
+async def test_an_asynchronous_event_that_passes_through_arrives_once(over):
+    log = over_logging(over.recorder, OVER_LOGGING["rendered by structlog"])
+    await log.ainfo("order placed")
+    assert (len(over.recorder.records), over.written.getvalue().count("order placed")) == (1, 1)
+
+
+def test_what_others_log_is_not_taken_for_an_event_that_passed_through(over):
+    def talkative(_logger, _method, event_dict):
+        logging.getLogger("shop").warning("from a processor")
+        return event_dict
+
+    log = over_logging(over.recorder, OVER_LOGGING["rendered by structlog"], between=[talkative])
+    log.info("event")
+    logging.getLogger("shop").info("plain")
+    assert [one.body for one in over.recorder.records] == ["event", "from a processor", "plain"]
+
+
+def test_an_event_that_a_later_processor_drops_does_not_cost_the_next_record(over):
+    def dropping(_logger, _method, _event_dict):
+        raise structlog.DropEvent
+
+    log = over_logging(over.recorder, OVER_LOGGING["rendered by structlog"], between=[dropping])
+    for number in range(3):
+        log.info("event")
+        logging.getLogger("shop").info("plain %d", number)
+    bodies = [one.body for one in over.recorder.records]
+    assert bodies == ["event", "plain 0", "event", "plain 1", "event", "plain 2"]
+
+
+def test_an_event_that_goes_to_another_pipeline_is_recorded_by_both(over):
+    with Recorder() as other:
+        over_logging(other, OVER_LOGGING["rendered by structlog"]).info("x")
+        assert (len(other.records), len(over.recorder.records)) == (1, 1)
 
 
 def test_without_a_handle_events_go_to_the_pipeline_of_the_process(configure):
