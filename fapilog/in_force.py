@@ -36,7 +36,7 @@ class GivenObjects:
     """What `configure_otel()` was given as objects, which no setting can hold."""
 
     exporters: tuple[AnyExporter, ...] = ()
-    batch_processors: tuple[Any, ...] = ()
+    batch_processors: tuple[Any, ...] | None = None
     auth: AnyAuth = None
     enrichers: tuple[str | Enricher, ...] | None = None
     on_error: Callable[[FapilogError], object] | None = None

@@ -27,7 +27,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     *,
     settings: Settings | None = None,
     exporters: Iterable[AnyExporter] | None = None,
-    batch_processors: Iterable[Any] = (),
+    batch_processors: Iterable[Any] | None = None,
     auth: AnyAuth = None,
     enrichers: Iterable[str | Enricher] | None = None,
     compliance: Iterable[str] | None = None,
@@ -47,8 +47,8 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
         exporters: Names (FAPILOG_EXPORTERS, OTEL_LOGS_EXPORTER), exporters of fapilog and
             `LogRecordExporter`s of OpenTelemetry, mixed. Default: `otlp`, and `console` when its stream is a
             terminal.
-        batch_processors: Async functions, or objects with `async def process(batch)`, that see every block
-            before the exporters do.
+        batch_processors: Names of plugins (FAPILOG_BATCH_PROCESSORS), async functions, or objects with
+            `async def process(batch)`, mixed, that see every block before the exporters do.
         auth: A function that returns request headers for `otlp`, or headers and the seconds for which they
             are good; called again before they end and when they are refused. Or such functions by exporter.
         enrichers: Names (FAPILOG_ENRICHERS), mappings, functions and async functions, mixed, that give every
@@ -69,18 +69,18 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
         True
     """
     names, instances = _sorted_out(exporters)
-    enricher_names, mixed = _sorted_enrichers(enrichers)
+    enricher_names, mixed_enrichers = _in_order("enrichers", enrichers)
+    processor_names, mixed_processors = _in_order("batch_processors", batch_processors)
     named = {
         "service.name": service_name,
         "exporters": names,
         "enrichers": enricher_names,
+        "batch_processors": processor_names,
         "compliance": _tuple("compliance", compliance),
     }
     given = {name: value for name, value in named.items() if value is not None} | overrides
     loaded = _load(settings, given)
-    objects = in_force.GivenObjects(
-        instances, _tuple("batch_processors", batch_processors) or (), auth, mixed, on_error
-    )
+    objects = in_force.GivenObjects(instances, mixed_processors, auth, mixed_enrichers, on_error)
     return in_force.configure(loaded, _checked(resource), objects, by="call")
 
 
@@ -96,11 +96,11 @@ def _sorted_out(
     return names or (("none",) if objects else ()), objects
 
 
-def _sorted_enrichers(
-    enrichers: Iterable[str | Enricher] | None,
-) -> tuple[tuple[str, ...] | None, tuple[str | Enricher, ...] | None]:
+def _in_order(
+    name: str, values: Iterable[Any] | None
+) -> tuple[tuple[str, ...] | None, tuple[Any, ...] | None]:
     """The names, which are settings; and all, where there are objects among them: the order counts."""
-    given = _tuple("enrichers", enrichers)
+    given = _tuple(name, values)
     if given is None:
         return None, None
     names = tuple(each for each in given if isinstance(each, str))

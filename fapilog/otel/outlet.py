@@ -43,7 +43,7 @@ class Outlet:
         settings: Validated settings.
         exporters: Names and objects, mixed.
         batch_processors: Async functions, objects with `async def process(batch)`, or names of plugins of
-            the group `fapilog.processors`, run in this order.
+            the group `fapilog.processors`, run in this order. Default: `settings.batch_processors`.
         timings: Where the calls of exporters, batch processors and enrichers are added up.
         auth: Functions that return request headers, by exporter; a single one is for `otlp`.
         enrichers: Names, mappings and functions, mixed. Default: `settings.enrichers`.
@@ -56,7 +56,7 @@ class Outlet:
         self,
         settings: Settings,
         exporters: Iterable[object],
-        batch_processors: Sequence[Any] = (),
+        batch_processors: Iterable[Any] | None = None,
         *,
         timings: Timings | None = None,
         auth: AnyAuth = None,
@@ -68,9 +68,10 @@ class Outlet:
         self._lock = threading.Lock()
         self._closed = False
         self.enrichment = Enrichment(enrichers, settings, _tell, self._timings)
-        batch_processors = _named(batch_processors, settings)
-        self._gated = bool(batch_processors)
-        self._delivery = self._make_delivery(batch_processors)
+        chosen = settings.batch_processors if batch_processors is None else batch_processors
+        processors = _made(chosen, settings)
+        self._gated = bool(processors)
+        self._delivery = self._make_delivery(processors)
         self.pipelines: list[_native.Pipeline] = []
 
     @property
@@ -188,7 +189,7 @@ class Outlet:
         return made
 
 
-def _named(batch_processors: Sequence[Any], settings: Settings) -> list[Any]:
+def _made(batch_processors: Iterable[Any], settings: Settings) -> list[Any]:
     """The processors, those given by name made by their plugins; a broken plugin is said and left out."""
     plugins = Plugins(settings.disabled_plugins)
     made = [

@@ -49,7 +49,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
             `settings.exporters`, else `otlp`.
         batch_processors: Names of plugins (`fapilog.processors`), async functions, or objects with
             `async def process(batch)`, that see every block before the exporters do
-            (`docs/how-to/process_batches.md`).
+            (`docs/how-to/process_batches.md`). Default: `settings.batch_processors`, else none.
         auth: A function that returns request headers for `otlp` (`docs/how-to/send_to_vendors.md`).
         enrichers: Names, mappings, functions and async functions, mixed, that give every record further
             attributes (`docs/how-to/enrich_records.md`). Default: `settings.enrichers`, else none.
@@ -76,7 +76,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         *,
         settings: Settings | None = None,
         exporters: Sequence[AnyExporter] | None = None,
-        batch_processors: Sequence[Any] = (),
+        batch_processors: Iterable[Any] | None = None,
         auth: AnyAuth = None,
         enrichers: Iterable[str | Enricher] | None = None,
         meter_provider: MeterProvider | None = None,

@@ -27,6 +27,7 @@ from fapilog.settings.groups import (
 from fapilog.settings.nesting import leaves, nest
 from fapilog.settings.otel_config_translation import Declared
 from fapilog.settings.processing import (
+    BATCH_PROCESSORS_FIELD,
     ENRICHERS_FIELD,
     RULES_FIELD,
     DedupeSettings,
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     )
     rules: LoggerRules = RULES_FIELD
     enrichers: types.Names = ENRICHERS_FIELD
+    batch_processors: types.Names = BATCH_PROCESSORS_FIELD
     exporters: types.Exporters | None = Field(
         None,
         description="Where records go: otlp, otlp/stdout, file, webhook, memory, console, none, and installed"

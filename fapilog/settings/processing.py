@@ -60,6 +60,13 @@ ENRICHERS_FIELD: Any = Field(
 )
 
 
+BATCH_PROCESSORS_FIELD: Any = Field(
+    (),
+    description="Batch processors that see every block before the exporters do, by the names of plugins"
+    " (`fapilog.processors`), in this order.",
+)
+
+
 class EnrichmentSettings(Group):
     """Stage 2: how enrichers are asked."""
 

@@ -81,14 +81,28 @@ def test_what_one_batch_processor_changed_stays_when_the_next_fails(error, capsy
     assert [record.log_record.body for record in exporter.get_finished_logs()] == ["scrubbed"]
 
 
-def test_a_batch_processor_is_named_by_an_entry_point(tmp_path, monkeypatch):
+@pytest.fixture
+def plugins(tmp_path, monkeypatch):
+    """Two batch processors in an installed package: `drop`, and `name`, which writes its name into bodies."""
     code = """
         class Drop:
             async def process(self, batch):
                 return []
+
+        class Name:
+            async def process(self, batch):
+                for record in batch:
+                    record.log_record.body += " named"
+                return batch
     """
-    install(tmp_path, "odd-drop", {"fapilog.processors": {"drop": "odd_drop:Drop"}}, code)
+    found = {"drop": "odd_drop:Drop", "name": "odd_drop:Name"}
+    install(tmp_path, "odd-drop", {"fapilog.processors": found}, code)
     monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_batch_processor_is_named_by_an_entry_point():
     exporter = InMemoryLogRecordExporter()
     with fapilog.LoggerProvider(
         settings=settings(), exporters=[exporter], batch_processors=["drop"]
@@ -96,6 +110,60 @@ def test_a_batch_processor_is_named_by_an_entry_point(tmp_path, monkeypatch):
         provider.get_logger("shop").emit(body="dropped")
         assert provider.force_flush(5_000)
         assert sum(provider.ledger().exporters["InMemoryLogRecordExporter"].dropped.values()) == 1
+
+
+def bodies(provider, exporter):
+    """Answer what reaches the exporter of one record."""
+    provider.get_logger("shop").emit(body="one")
+    assert provider.force_flush(5_000)
+    return [record.log_record.body for record in exporter.get_finished_logs()]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(None, ["one named"]), ((), ["one"]), (("drop",), []), (("name", "name"), ["one named named"])],
+)
+@pytest.mark.usefixtures("plugins")
+def test_batch_processors_are_named_by_a_setting_and_an_argument_wins(given, expected):
+    named = fapilog.Settings.load(environ={"FAPILOG_BATCH_PROCESSORS": "name"})
+    exporter = InMemoryLogRecordExporter()
+    with fapilog.LoggerProvider(settings=named, exporters=[exporter], batch_processors=given) as provider:
+        assert bodies(provider, exporter) == expected
+
+
+@pytest.mark.usefixtures("plugins")
+def test_configure_otel_takes_names_of_batch_processors_as_the_setting_and_mixes_them_with_functions():
+    async def shout(batch):
+        for record in batch:
+            record.log_record.body = record.log_record.body.upper()
+        return batch
+
+    for given, names, expected in (
+        (["name"], ("name",), ["one named"]),
+        (["name", shout], ("name",), ["ONE NAMED"]),
+        ([shout, "name"], ("name",), ["ONE named"]),
+        ([shout], (), ["ONE"]),
+    ):
+        exporter = InMemoryLogRecordExporter()
+        with fapilog.configure_otel("shop", exporters=[exporter], batch_processors=given) as telemetry:
+            assert telemetry.settings.batch_processors == names
+            assert bodies(telemetry.logger_provider, exporter) == expected
+
+
+def test_a_configuration_file_names_batch_processors(plugins):
+    file = plugins / "otel.yaml"
+    file.write_text('file_format: "1.0"\ndistribution:\n  fapilog:\n    batch_processors: [name]\n')
+    exporter = InMemoryLogRecordExporter()
+    loaded = fapilog.Settings.load(file, environ={})
+    with fapilog.LoggerProvider(settings=loaded, exporters=[exporter]) as provider:
+        assert bodies(provider, exporter) == ["one named"]
+
+
+def test_an_unknown_name_of_a_batch_processor_is_an_error_that_says_where_it_is_from():
+    unknown = fapilog.Settings.load(environ={"FAPILOG_BATCH_PROCESSORS": "nobody"})
+    with pytest.raises(fapilog.ConfigurationError) as caught:
+        fapilog.LoggerProvider(settings=unknown, exporters=["none"])
+    assert (caught.value.code, caught.value.settings[0].name) == ("plugin-unknown", "batch_processors")
 
 
 def test_the_thread_of_a_refreshed_enricher_ends_with_its_provider():
