@@ -376,3 +376,70 @@ fn a_block_that_is_damaged_is_rejected_and_not_tried_again() {
     );
     assert_eq!(read(&path), Vec::<String>::new());
 }
+
+#[test]
+fn a_renamed_file_that_somebody_else_holds_locked_delays_no_block() {
+    use std::os::fd::AsRawFd;
+    let folder = folder("renamed-and-locked");
+    let path = folder.join("app.jsonl");
+    let transport = FileTransport::new(settings(path.clone())).unwrap();
+    // Another process has rotated, and compresses the complete file under its lock.
+    fs::rename(&path, folder.join("app-2026-11-21T12-00-00.000.jsonl")).unwrap();
+    let other = fs::File::open(folder.join("app-2026-11-21T12-00-00.000.jsonl")).unwrap();
+    // SAFETY: a system call on an open descriptor.
+    assert_eq!(unsafe { libc::flock(other.as_raw_fd(), libc::LOCK_EX) }, 0);
+    send(&transport, "one");
+    assert_eq!(read(&path), ["one"]);
+}
+
+#[test]
+fn one_file_that_cannot_be_compressed_or_deleted_keeps_no_other_from_it() {
+    let folder = folder("bad-one");
+    let path = folder.join("app.jsonl");
+    // Something of that name that is no file.
+    let bad = "app-2001-01-01T00-00-00.000.jsonl";
+    fs::create_dir(folder.join(bad)).unwrap();
+    let old = "app-2002-01-01T00-00-00.000.jsonl";
+    fs::write(folder.join(old), "old\n").unwrap();
+    let limits = FileSettings { max_bytes: Some(1), compress_rotated: true, ..settings(path) };
+    let rotate = |limits: FileSettings, clock: fn() -> SystemTime| {
+        let transport = FileTransport::with_clock(limits, clock).unwrap();
+        let block = || block_of(&request(&[("scope".into(), vec![("x".into(), 9)])]), Codec::Gzip);
+        transport.send(&block());
+        match transport.send(&block()).answer {
+            Answer::Delivered { warning: Some(warning), .. } => warning,
+            other => panic!("a warning was expected: {other:?}"),
+        }
+    };
+    let warning = rotate(limits.clone(), || at(0));
+    assert!(warning.ends_with("could not be compressed: it is not a regular file"), "{warning}");
+    let packed = "app-2026-11-21T12-00-00.000.jsonl.gz";
+    assert_eq!(names(&folder), [bad, &format!("{old}.gz"), packed, "app.jsonl"]);
+    let day = Some(Duration::from_secs(86_400));
+    let warning = rotate(FileSettings { compress_rotated: false, keep_age: day, ..limits }, || at(60));
+    assert!(warning.contains("could not be deleted"), "{warning}");
+    assert!(!folder.join(format!("{old}.gz")).exists());
+}
+
+#[test]
+fn complete_files_are_known_whatever_the_log_file_is_called() {
+    for (name, complete) in [
+        ("app.gz", "app-2026-11-21T12-00-00.000.gz"),
+        ("app", "app-2026-11-21T12-00-00.000"),
+        (".app", ".app-2026-11-21T12-00-00.000"),
+    ] {
+        let folder = folder(&format!("called-{name}"));
+        let limits =
+            FileSettings { max_bytes: Some(1), compress_rotated: true, ..settings(folder.join(name)) };
+        let transport = FileTransport::with_clock(limits.clone(), || at(0)).unwrap();
+        send(&transport, "one");
+        send(&transport, "two");
+        let mut expected = vec![format!("{complete}.gz"), name.to_owned()];
+        expected.sort();
+        assert_eq!(names(&folder), expected);
+        let limits = FileSettings { keep_files: Some(0), ..limits };
+        let transport = FileTransport::with_clock(limits, || at(60)).unwrap();
+        send(&transport, "three");
+        assert_eq!(names(&folder), [name]);
+    }
+}

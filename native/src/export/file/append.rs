@@ -48,6 +48,10 @@ impl Appender {
                 Some(file) => file,
                 None => open(&settings.path)?,
             };
+            // Whoever compresses a complete file holds its lock for seconds: that one is not worth waiting for.
+            if !is_named(&file, &settings.path)? {
+                continue;
+            }
             let lock = Lock::take(&file)?;
             if !is_named(&file, &settings.path)? {
                 continue;

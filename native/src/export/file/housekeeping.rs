@@ -5,7 +5,7 @@
 //! next rotation. Two processes may be at it at once; each file is compressed under its lock.
 
 use super::lock::Lock;
-use super::opening::{create_beside, is_named, open_complete};
+use super::opening::{create_beside, is_named, open_complete, sync_folder};
 use super::rotate::{with_suffix, Complete, Names, GZIP};
 use super::{FileSettings, Fsync};
 use flate2::write::GzEncoder;
@@ -32,7 +32,13 @@ pub(super) fn run(settings: &FileSettings, now: SystemTime) -> Option<String> {
 
 fn pack_all(settings: &FileSettings) -> Result<()> {
     let complete = Names::of(&settings.path)?.existing()?;
-    complete.iter().filter(|file| !file.packed).try_for_each(|file| pack(&file.path, settings.fsync))
+    let results = complete.iter().filter(|file| !file.packed).map(|file| pack(&file.path, settings.fsync));
+    first_error(results)
+}
+
+/// Does all of it, whatever fails: one bad file must not keep the others.
+fn first_error(results: impl Iterator<Item = Result<()>>) -> Result<()> {
+    results.fold(Ok(()), Result::and)
 }
 
 fn pack(path: &Path, fsync: Fsync) -> Result<()> {
@@ -61,7 +67,19 @@ fn pack(path: &Path, fsync: Fsync) -> Result<()> {
         return Err(error);
     }
     rename(&unfinished, &target)?;
-    remove_file(path)
+    if fsync != Fsync::Never {
+        // The new name first: a crash must not leave neither.
+        sync_folder(path)?;
+    }
+    remove(path)
+}
+
+/// Removes a file, unless another process was faster.
+fn remove(path: &Path) -> Result<()> {
+    match remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Deletes the oldest files beyond `keep_files`, and those older than `keep_age`.
@@ -74,8 +92,5 @@ fn delete(settings: &FileSettings, now: SystemTime) -> Result<()> {
     let oldest = settings.keep_age.and_then(|age| now.checked_sub(age));
     let is_too_old = |file: &Complete| oldest.is_some_and(|oldest| file.is_before(oldest));
     let unwanted = complete.iter().enumerate().filter(|(index, file)| *index < too_many || is_too_old(file));
-    unwanted.map(|(_, file)| &file.path).try_for_each(|path| match remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    })
+    first_error(unwanted.map(|(_, file)| remove(&file.path)))
 }

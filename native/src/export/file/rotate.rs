@@ -80,8 +80,12 @@ impl Names {
     /// What `name` says, if it is one that [`rename`] gives.
     fn read(&self, name: &str) -> Option<Complete> {
         let rest = name.strip_prefix(&self.prefix)?;
-        let (rest, packed) = rest.strip_suffix(GZIP).map_or((rest, false), |rest| (rest, true));
-        let stamp = rest.strip_suffix(&self.suffix).filter(|stamp| is_stamp(stamp))?.to_owned();
+        let stamp_of = |rest: &str| {
+            rest.strip_suffix(self.suffix.as_str()).filter(|stamp| is_stamp(stamp)).map(str::to_owned)
+        };
+        // As it is first: the log file itself may be called `.gz`.
+        let plain = stamp_of(rest).map(|stamp| (stamp, false));
+        let (stamp, packed) = plain.or_else(|| Some((stamp_of(rest.strip_suffix(GZIP)?)?, true)))?;
         Some(Complete { path: self.folder.join(name), stamp, packed })
     }
 }
