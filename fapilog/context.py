@@ -7,6 +7,7 @@ bound attributes must outlive that (ADR 0004).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -38,14 +39,21 @@ class Binding(Generic[_Value]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for token in reversed(self._tokens):
-            try:
-                self._variable.reset(token)
-            except ValueError:
-                # Another task entered later. Or a generator was finalised elsewhere: nothing to undo here.
-                continue
+        token = self._tokens[-1]
+        try:
+            self._variable.reset(token)
+        except ValueError:
+            self._leave_before_another()
+        else:
             self._tokens.remove(token)
-            return
+
+    def _leave_before_another(self) -> None:
+        """The last token is another task's; or a generator was finalised elsewhere, and none is of here."""
+        for token in reversed(self._tokens):
+            with suppress(ValueError):
+                self._variable.reset(token)
+                self._tokens.remove(token)
+                return
 
     async def __aenter__(self) -> None:
         self.__enter__()
