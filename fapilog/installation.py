@@ -34,7 +34,7 @@ def install(
     The next record configures defaults then, as if nobody had tried.
     """
     settings, undo = provider.settings, list[Callable[[], object]]()
-    signals.quiet_exporters()
+    loud_again = signals.quiet_exporters()
     ours: list[Any] = []
     try:
         tracers, meters = place(provider, undo, ours)
@@ -51,6 +51,7 @@ def install(
         take_back(undo)
         default_handle.attach(None)
         BoundedCalls(provider.shutdown for provider in ours)
+        loud_again()
         raise
     if settings.exit_report:
         lifecycle.report_at_exit(provider)
@@ -62,6 +63,7 @@ def install(
         let_go=let_go,
         on_error=on_error,
         ours=ours,
+        at_end=loud_again,
     )
 
 

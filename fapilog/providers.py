@@ -63,6 +63,7 @@ class Telemetry:
         let_go: Callable[[Telemetry], bool],
         on_error: OnError | None,
         ours: Sequence[Any] = (),
+        at_end: Callable[[], object] = lambda: None,
     ) -> None:
         self.logger_provider = logger_provider
         self.tracer_provider = tracer_provider
@@ -72,6 +73,7 @@ class Telemetry:
         self._undo = list(undo)
         self._let_go = let_go
         self._ours = tuple(ours)
+        self._at_end = at_end
         self._flushing: BoundedCalls | None = None
 
     @property
@@ -122,7 +124,10 @@ class Telemetry:
         deadline = time.monotonic() + limit / 1_000
         others = BoundedCalls(provider.shutdown for provider in self._ours)
         drained = self.logger_provider.shutdown(limit)
-        if not others.wait(deadline):
+        if others.wait(deadline):
+            self._at_end()
+        else:
+            # They are still at it, and may complain.
             say("stock-exporter", f"spans or metrics were not delivered within {limit} ms", "shutdown")
         return drained
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Which variable names the exporters of a signal.
 VARIABLES = {"trace": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"}
 _NOISY_LOGGERS = ("opentelemetry.exporter", "opentelemetry.sdk")
+_quiet_for: set[object] = set()
 
 
 def exporters(variable: str, *, otlp: bool) -> Sequence[str]:
@@ -83,16 +84,42 @@ def meter_provider(resource: Resource, names: Sequence[str]) -> tuple[metrics.Me
     return provider, True
 
 
-def quiet_exporters() -> None:
-    """Let the stock exporters say the same thing once a minute, on stderr, and nowhere else."""
+def quiet_exporters() -> Callable[[], None]:
+    """Let the stock exporters say the same thing once a minute, on stderr, and nowhere else.
+
+    Returns:
+        What puts their loggers back, once nobody wants them quiet any more.
+    """
+    wish = object()
+    _quiet_for.add(wish)
     for name in _NOISY_LOGGERS:
         logger = logging.getLogger(name)
-        if not any(isinstance(handler, _OncePerMinute) for handler in logger.handlers):
-            logger.addHandler(_OncePerMinute(logging.WARNING))
+        if not _ours(logger):
+            logger.addHandler(_OncePerMinute(propagated=logger.propagate))
             logger.propagate = False
+
+    def put_back() -> None:
+        _quiet_for.discard(wish)
+        if _quiet_for:
+            return
+        for name in _NOISY_LOGGERS:
+            logger = logging.getLogger(name)
+            for handler in _ours(logger):
+                logger.removeHandler(handler)
+                logger.propagate = handler.propagated
+
+    return put_back
+
+
+def _ours(logger: logging.Logger) -> list[_OncePerMinute]:
+    return [handler for handler in logger.handlers if isinstance(handler, _OncePerMinute)]
 
 
 class _OncePerMinute(logging.Handler):
+    def __init__(self, *, propagated: bool) -> None:
+        super().__init__(logging.WARNING)
+        self.propagated = propagated
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()

@@ -159,8 +159,7 @@ class Kept(logging.Handler):
 
 def test_stock_exporters_speak_once_a_minute_in_one_line_and_nowhere_else(capsys, monkeypatch):
     diagnostics._voice.forget()
-    signals.quiet_exporters()
-    signals.quiet_exporters()
+    put_back = [signals.quiet_exporters(), signals.quiet_exporters()]
     for name in signals._NOISY_LOGGERS:  # pytest adds its own handlers to loggers that do not propagate
         noisy = logging.getLogger(name)
         ours = [handler for handler in noisy.handlers if isinstance(handler, signals._OncePerMinute)]
@@ -180,6 +179,9 @@ def test_stock_exporters_speak_once_a_minute_in_one_line_and_nowhere_else(capsys
         "fapilog: metrics: %d [stock-exporter]\n"
         "fapilog: trace: opentelemetry.sdk.trace [stock-exporter]\n"
     )
+    monkeypatch.undo()
+    for step in put_back:
+        step()
 
 
 def test_an_unreachable_collector_is_said_in_one_line(configure, monkeypatch, capsys):

@@ -169,6 +169,17 @@ def test_providers_that_somebody_installed_are_reused_said_once_and_left_running
     )
 
 
+def test_loggers_of_the_stock_exporters_are_quiet_until_the_last_shutdown(configure):
+    noisy = [logging.getLogger(name) for name in ("opentelemetry.sdk", "opentelemetry.exporter")]
+    before = [(logger.propagate, list(logger.handlers)) for logger in noisy]
+    first = configure("orders")
+    assert [logger.propagate for logger in noisy] == [False, False]
+    first.shutdown()
+    assert [(logger.propagate, list(logger.handlers)) for logger in noisy] == before
+    configure("billing")
+    assert [logger.propagate for logger in noisy] == [False, False]
+
+
 def test_records_of_all_three_apis_go_through_the_pipeline(configure):
     configured, bodies = configure(level="info"), []
     configured.logger_provider.pipeline.add_tap(lambda record, scope: bodies.append(scope))
