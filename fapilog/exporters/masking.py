@@ -15,7 +15,7 @@ SHORTEST_SECRET = 6
 # Of a URL the place is shown, nothing behind it. What follows such a name is hidden whatever it is, and so is
 # what looks made by a machine: long, or with digits among letters.
 _SUSPECT = re.compile(
-    r"(?P<place>\b[a-z][a-z0-9+.-]*://)[^\s'\"<>]+"
+    r"(?P<place>\b[a-z][a-z0-9+.-]*://)[^\s'\"<>]*[^\s'\"<>:;,]"
     r"|(?P<name>\b(?:\w*(?:passw\w*|passphrase|secret|token|api_?key|credential|authorization|cookie|session)\w*"
     r"['\"]?\s*[:=]\s*|bearer\s+|basic\s+))(?:(?:bearer|basic)\s+)?[^\s,;]+"
     r"|(?P<word>[\w+/.~%-]{6,}=*)",
@@ -29,7 +29,7 @@ def without_secrets(text: str) -> str:
 
     Example:
         >>> without_secrets("401 for https://u:p@auth.example/t?k=v: token='abc' is Bearer x")
-        "401 for https://auth.example/***: token=*** is Bearer ***"
+        '401 for https://auth.example/***: token=*** is Bearer ***'
     """
     return _SUSPECT.sub(_shown, text)
 
