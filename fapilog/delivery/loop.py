@@ -9,7 +9,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -100,12 +100,21 @@ class LoopThread:
         self._loop.set_exception_handler(_on_loop_error)
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._stop.wait())
-            self._loop.run_until_complete(self._end_tasks())
+            stopped = self._loop.create_task(self._stop.wait())
+            while not stopped.done() and not self._loop.is_closed():
+                self._go_on(stopped)
+            self._go_on(self._end_tasks())
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
             asyncio.set_event_loop(None)
             self._loop.close()
+
+    def _go_on(self, until: Awaitable[object]) -> None:
+        """Run the loop. What would end it, as `SystemExit` in a task of an exporter, is said and no more."""
+        try:
+            self._loop.run_until_complete(until)
+        except BaseException as error:
+            say("exporter-failed", f"it would have ended the delivery loop: {shown_error(error)}", "loop")
 
     async def _end_tasks(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

@@ -76,8 +76,11 @@ class _Step:
         ticket = self._breaker.enter(loop.time())
         if ticket is None:
             return None
-        called = await self.calls.call(lambda: self._function(batch), self._timeout_seconds)
-        after, problem = _result(called, batch, pipeline)
+        if self.calls.running:
+            called, after, problem = Called(), None, "its call before has not ended"
+        else:
+            called = await self.calls.call(lambda: self._function(batch), self._timeout_seconds)
+            after, problem = _result(called, batch, pipeline)
         self._timings.add("batch_processor", self.name, called.seconds, failed=bool(problem))
         if problem:
             self._breaker.failed(ticket, loop.time())
@@ -174,8 +177,9 @@ def _result(called: Called, batch: LogBatch, pipeline: _native.Pipeline) -> tupl
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         return None, f"it returned {type(value).__name__}, not records"
     try:
-        if len(value) > len(batch):
-            return None, f"it returned {len(value)} records for {len(batch)}; it may not add any"
-        return LogBatch.from_records(value, pipeline), ""
+        records = list(value)
+        if len(records) > len(batch):
+            return None, f"it returned {len(records)} records for {len(batch)}; it may not add any"
+        return LogBatch.from_records(records, pipeline), ""
     except Exception as error:
         return None, f"it returned something else than records: {shown_error(error)}"

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from fapilog import _native
 from fapilog.batch import LogBatch
@@ -21,6 +21,7 @@ from fapilog.delivery.breaker import Breaker, BreakerState
 from fapilog.delivery.calls import Calls
 from fapilog.delivery.outcomes import Verdict, judge
 from fapilog.diagnostics import shown_error
+from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog.exporters.base import Exporter
 from fapilog.settings import DeliverySettings, RetrySettings
 from fapilog.timings import Timings
@@ -28,6 +29,7 @@ from fapilog.timings import Timings
 # OTEL_BLRP_EXPORT_TIMEOUT, for whoever leaves it open.
 _TIMEOUT_MILLIS = 30_000
 
+_T = TypeVar("_T")
 # Code, message, and whom it is about.
 Tell = Callable[[str, str, str], object]
 
@@ -92,9 +94,8 @@ class Runner:
         self.breaker = Breaker(settings.breaker_failures, settings.breaker_pause_millis / 1_000)
         self._exporter: Any = exporter
         self._retries_itself = bool(getattr(exporter, "retries_itself", False))
-        self._limit = max(1, getattr(exporter, "max_in_flight", None) or settings.max_in_flight)
-        self._settings = settings
-        self._retry: RetrySettings = getattr(exporter, "retry", None) or settings.retry
+        self._limit = max(1, _member(exporter, name, "max_in_flight", int) or settings.max_in_flight)
+        self._retry = _member(exporter, name, "retry", RetrySettings) or settings.retry
         self._timeout_seconds = (settings.timeout_millis or _TIMEOUT_MILLIS) / 1_000
         self._tell = tell
         self._timings = timings
@@ -281,6 +282,17 @@ class Runner:
             self._timer.cancel()
         if seconds != math.inf:
             self._timer = asyncio.get_running_loop().call_later(seconds, self.wake)
+
+
+def _member(exporter: Exporter, name: str, member: str, kind: type[_T]) -> _T | None:
+    """An optional member; of the wrong type it would show with the first block, and hold it for ever."""
+    value = getattr(exporter, member, None)
+    if value is None or isinstance(value, kind):
+        return value
+    remedy = f"set it to {kind.__name__}, or leave it out"
+    setting = OffendingSetting(f"{name}.{member}", f"a {type(value).__name__}", "argument", remedy)
+    what = f"{member} of an exporter is of the wrong type"
+    raise ConfigurationError([Problem("setting-invalid", what, (setting,), remedy)])
 
 
 def _now() -> float:

@@ -164,7 +164,9 @@ class Auth:
                 answer = await _answer(self._function)
         except TimeoutError:
             raise AuthError(f"the auth function did not answer within {self._timeout_seconds:g} s") from None
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # SystemExit would end the loop
             # Not as the cause: a traceback would show what is hidden here.
             raise AuthError(f"the auth function raised {one_line(_described(error))}") from None
         try:
@@ -192,7 +194,7 @@ async def _answer(function: AuthFunction) -> Any:
     return await answer if inspect.isawaitable(answer) else answer
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     """Type and text: who asks for a token often quotes one, or the password that it was asked with."""
     kind, _, text = shown_error(error).partition(": ")
     return f"{kind}: {without_secrets(text)}" if text else kind

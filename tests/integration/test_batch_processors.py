@@ -1,7 +1,9 @@
 """Async batch processors: before every exporter, native ones included; what they return is redacted again."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -246,3 +248,42 @@ def test_a_shutdown_while_a_processor_hangs_keeps_its_time_and_counts(world):
     ledger = there.provider.ledger()
     assert ledger.balanced
     assert [side.dropped["shutdown"] for side in ledger.exporters.values()] == [1, 1]
+
+
+def test_a_processor_that_does_not_end_is_not_called_a_second_time(world):
+    running, most = 0, 0
+
+    async def deaf(batch: LogBatch) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        while not over.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+        running -= 1
+
+    over = threading.Event()
+    there = world(deaf, processor_timeout_millis=50, breaker_failures=100)
+    there.log("one")
+    there.log("two")
+    assert most == 1
+    over.set()
+    assert there.records == [("one", {}), ("two", {})]
+
+
+def test_records_are_counted_not_believed(world):
+    class Lying(list[ReadableLogRecord]):
+        def __len__(self) -> int:
+            return 1
+
+    async def changes(batch: LogBatch) -> list[ReadableLogRecord]:
+        for record in batch:
+            record.log_record.body = "changed"
+        return list(batch)
+
+    async def lies(batch: LogBatch) -> list[ReadableLogRecord]:
+        return Lying([*batch, *batch])
+
+    there = world(changes, lies)
+    there.log("one")
+    assert there.records == [("changed", {})]

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 import pytest
 from opentelemetry import context as otel_context
 
+from fapilog import diagnostics
 from fapilog.delivery.loop import LoopThread
 from fapilog.diagnostics import is_delivering
 
@@ -91,3 +92,31 @@ def test_what_a_callback_raises_is_said_and_the_loop_goes_on(thread, capsys):
 
     assert answer(thread, fine) == "fine"
     assert "LookupError: broken callback" in capsys.readouterr().err
+
+
+def exits():
+    raise SystemExit(3)
+
+
+def stops():
+    asyncio.get_running_loop().stop()
+
+
+@pytest.mark.parametrize(("end", "said"), [(exits, "SystemExit: 3"), (stops, "RuntimeError")])
+def test_a_task_or_a_callback_that_would_end_the_loop_does_not(thread, end, said, capfd):
+    diagnostics._voice.forget()
+
+    async def leave_behind():
+        async def task():
+            end()
+
+        asyncio.get_running_loop().call_soon(end)
+        return asyncio.create_task(task())
+
+    async def later():
+        await asyncio.sleep(0.01)
+        return "there"
+
+    thread.submit(leave_behind).result(PATIENCE_SECONDS)
+    assert answer(thread, later) == "there"
+    assert said in capfd.readouterr().err

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fapilog.delivery.breaker import BreakerState
 from fapilog.delivery.runner import Runner
-from fapilog.errors import ExportError
+from fapilog.errors import ConfigurationError, ExportError
 from fapilog.exporters.base import ExportOutcome
 from fapilog.settings import DeliverySettings, RetrySettings
 from fapilog.timings import Timings
@@ -413,3 +413,13 @@ def test_whenever_it_is_stopped_each_block_is_settled_or_given_back(
 
     run(main())
     assert (pipeline.in_flight, exporter.running) == ({}, 0)
+
+
+@pytest.mark.parametrize(("name", "value"), [("retry", {"max_elapsed_millis": 5}), ("max_in_flight", "4")])
+def test_an_exporter_with_a_member_of_the_wrong_type_is_refused_before_it_has_a_block(name: str, value: Any):
+    exporter = ScriptedExporter()
+    setattr(exporter, name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        Scene(exporter)
+    [setting] = caught.value.settings
+    assert (caught.value.code, setting.name) == ("setting-invalid", f"scripted.{name}")

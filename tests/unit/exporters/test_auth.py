@@ -213,3 +213,15 @@ def _fork_while_asking(auth):
         loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
     loop.close()
     return pid
+
+
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_a_function_that_would_end_the_program_has_failed(clock, end):
+    async def function():
+        raise end("no")
+
+    async def main():
+        with pytest.raises(AuthError, match=end.__name__):
+            await Auth(function, clock).renewed()
+
+    asyncio.run(main())
