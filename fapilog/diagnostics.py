@@ -19,6 +19,9 @@ from typing import TextIO
 from fapilog import _native
 from fapilog.errors import ConfigurationError, FapilogError, OffendingSetting, Problem
 
+# How parts of the pipeline are told whom to tell: code, message, and whom it is about; `say` is one.
+Tell = Callable[[str, str, str], object]
+
 INTERVAL_SECONDS = 60.0
 # Subjects remembered before the memory is cleared: names come from outside, so memory needs a bound.
 _SUBJECTS_LIMIT = 1_024

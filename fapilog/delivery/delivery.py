@@ -21,8 +21,8 @@ from fapilog.delivery.headers import HeaderKeeper
 from fapilog.delivery.loop import LoopThread
 from fapilog.delivery.processing import Processing
 from fapilog.delivery.refreshing import Refreshing
-from fapilog.delivery.runner import Runner, Tell
-from fapilog.diagnostics import say, shown_error
+from fapilog.delivery.runner import Runner
+from fapilog.diagnostics import Tell, say, shown_error
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters.auth import Auth
 from fapilog.exporters.base import Exporter

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from fapilog.delivery.backoff import pause_seconds
-from fapilog.delivery.runner import Tell
+from fapilog.diagnostics import Tell
 from fapilog.exporters.auth import Auth, AuthError, Credentials
 from fapilog.settings import RetrySettings
 

@@ -17,8 +17,7 @@ from fapilog import _native
 from fapilog.batch import LogBatch
 from fapilog.delivery.breaker import Breaker
 from fapilog.delivery.calls import Called, Calls
-from fapilog.delivery.runner import Tell
-from fapilog.diagnostics import shown_error
+from fapilog.diagnostics import Tell, shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog.settings import DeliverySettings
 from fapilog.timings import Timings

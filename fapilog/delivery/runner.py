@@ -20,7 +20,7 @@ from fapilog.delivery.backoff import asked_seconds, pause_seconds
 from fapilog.delivery.breaker import Breaker, BreakerState
 from fapilog.delivery.calls import Calls
 from fapilog.delivery.outcomes import Verdict, judge
-from fapilog.diagnostics import shown_error
+from fapilog.diagnostics import Tell, shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog.exporters.base import Exporter
 from fapilog.settings import DeliverySettings, RetrySettings
@@ -30,8 +30,6 @@ from fapilog.timings import Timings
 _TIMEOUT_MILLIS = 30_000
 
 _T = TypeVar("_T")
-# Code, message, and whom it is about.
-Tell = Callable[[str, str, str], object]
 
 
 class Cursor(Protocol):

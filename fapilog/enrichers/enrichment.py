@@ -8,20 +8,17 @@ returns, the record goes on; it is said once a minute.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import _native
-from fapilog.diagnostics import shown_error
+from fapilog.diagnostics import Tell, shown_error
 from fapilog.enrichers.base import Attributes, Source
 from fapilog.enrichers.choice import choose
 from fapilog.settings import Settings
 from fapilog.timings import Timings
-
-# Code, message, and whom it is about.
-Tell = Callable[[str, str, str], object]
 
 
 class Enrichment:
