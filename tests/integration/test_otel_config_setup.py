@@ -1,5 +1,6 @@
 """`OTEL_CONFIG_FILE` with the distribution `fapilog`: one file for all three signals, logs natively."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -111,6 +112,23 @@ def test_further_exporters_are_built_with_their_options_and_served_by_our_pipeli
         names = [request.headers.get("x-name") for request in second.requests]
         assert sorted(names, key=str) == [None, "second"]
         assert sorted(record.body for record in second.log_records) == sorted(expected * 2)
+
+
+def test_otlp_lines_go_to_the_file_that_the_configuration_names(
+    receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    file = f"batch: {{exporter: {{otlp_file/development: {{output_stream: 'file://{tmp_path}/app.jsonl'}}}}}}"
+    status, _, err = declared(receiver, tmp_path, FILE.replace("PROCESSOR", file))
+    assert (status, err, receiver.log_records) == (0, LAST_RESORT, [])
+    lines = [json.loads(line) for line in (tmp_path / "app.jsonl").read_text().splitlines()]
+    written = [
+        record["body"]["stringValue"]
+        for line in lines
+        for resource in line["resourceLogs"]
+        for scope in resource["scopeLogs"]
+        for record in scope["logRecords"]
+    ]
+    assert sorted(written) == sorted(["ours", "careful error", "sampled", "legacy", "ours", "api"])
 
 
 def test_an_exporter_that_cannot_be_built_is_named_with_its_place(
