@@ -12,15 +12,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from types import MappingProxyType
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from fapilog import _native
 from fapilog.errors import ConfigurationError, FapilogError, OffendingSetting, Problem
 
 # How parts of the pipeline are told whom to tell: code, message, and whom it is about; `say` is one.
 Tell = Callable[[str, str, str], object]
+Made = TypeVar("Made")
 
 INTERVAL_SECONDS = 60.0
 # Subjects remembered before the memory is cleared: names come from outside, so memory needs a bound.
@@ -179,6 +180,22 @@ def mark_delivering() -> None:
     _native.watch_delivering(_delivering_context.get)
     _delivering_thread.marked = True
     _delivering_context.set(True)
+
+
+def while_delivering(make: Callable[[], Made]) -> Made:
+    """Make something for a delivering thread on another one, and drop what is logged meanwhile.
+
+    Example:
+        >>> while_delivering(is_delivering), is_delivering()
+        (True, False)
+    """
+    _native.watch_delivering(_delivering_context.get)
+
+    def marked() -> Made:
+        _delivering_context.set(True)
+        return make()
+
+    return copy_context().run(marked)
 
 
 def is_delivering() -> bool:

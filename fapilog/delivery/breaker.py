@@ -7,6 +7,9 @@
    │                            └──────────────── it failed ─────────┘ │
    └───────────────────────────────────────────── it succeeded ────────┘
 ```
+
+A destination that says when to come back is alive: its pause is kept and the call is no failure, as natively
+(`native/src/export/pace.rs`), where no answer stops the senders for longer than the backoff.
 """
 
 from __future__ import annotations
@@ -58,7 +61,7 @@ class Breaker:
         return max(0.0, self._not_before - now)
 
     def enter(self, now: float) -> int | None:
-        """Ask for one call; None: not now. The ticket goes back through one of the next three methods."""
+        """Ask for one call; None: not now. The ticket goes back through one of the next four methods."""
         if self.closed_for(now) > 0.0:
             return None
         if self.state is BreakerState.OPEN:
@@ -72,10 +75,14 @@ class Breaker:
             if self.state is BreakerState.HALF_OPEN:
                 self._change(BreakerState.CLOSED)
 
-    def failed(self, ticket: int | None, now: float, after_seconds: float = 0.0) -> None:
-        """The call got nowhere; `after_seconds`: the pause that the destination asked for."""
-        self._never_before = max(self._never_before, now + after_seconds)
+    def put_off(self, ticket: int | None, now: float, seconds: float) -> None:
+        """The destination asked to come back after so many seconds: it is alive, and nobody comes sooner."""
+        self._never_before = max(self._never_before, now + seconds)
         self._not_before = max(self._not_before, self._never_before)
+        self.succeeded(ticket)
+
+    def failed(self, ticket: int | None, now: float) -> None:
+        """The call got nowhere."""
         if ticket != self._generation:
             return
         self._failures += 1

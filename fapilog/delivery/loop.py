@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from fapilog import otel_private
-from fapilog.diagnostics import mark_delivering, say, shown_error
+from fapilog.diagnostics import mark_delivering, say, shown_error, while_delivering
 
 # Time for tasks to end when the loop does; those that do not are let go of.
 _GRACE_SECONDS = 0.2
@@ -30,7 +30,8 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         # Not the policy's: a loop of the application's choice need not know descriptors or fork.
-        self._loop = asyncio.SelectorEventLoop()
+        # asyncio logs which selector it uses.
+        self._loop = while_delivering(asyncio.SelectorEventLoop)
         self._stop = asyncio.Event()
         self._context = contextvars.Context()  # until the thread has made its own
         run = contextvars.Context().run  # nothing of the caller's context: it may be a request's

@@ -89,11 +89,15 @@ class Runner:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
-        self.breaker = Breaker(settings.breaker_failures, settings.breaker_pause_millis / 1_000)
         self._exporter: Any = exporter
         self._retries_itself = bool(getattr(exporter, "retries_itself", False))
         self._limit = max(1, _member(exporter, name, "max_in_flight", int) or settings.max_in_flight)
-        self._retry = _member(exporter, name, "retry", RetrySettings) or settings.retry
+        own = _member(exporter, name, "retry", RetrySettings)
+        self._retry = own or settings.retry
+        # Who sets pauses for one exporter finds no longer ones; natively there are none.
+        longest = own.max_backoff_millis if own is not None else math.inf
+        pause_millis = min(settings.breaker_pause_millis, longest)
+        self.breaker = Breaker(settings.breaker_failures, pause_millis / 1_000)
         self._timeout_seconds = (settings.timeout_millis or _TIMEOUT_MILLIS) / 1_000
         self._tell = tell
         self._timings = timings
@@ -228,9 +232,11 @@ class Runner:
                 self.name, delivery.block.sequence, delivered=verdict.delivered, rejected=verdict.rejected
             )
         ticket, delivery.ticket = delivery.ticket, None
-        if verdict.failed:
+        if verdict.retry and verdict.retry_after_millis is not None:
             asked = asked_seconds(verdict.retry_after_millis, self._retry)
-            self.breaker.failed(ticket, _now(), asked)
+            self.breaker.put_off(ticket, _now(), asked)
+        elif verdict.failed:
+            self.breaker.failed(ticket, _now())
         else:
             self.breaker.succeeded(ticket)
         self._say(verdict)

@@ -20,10 +20,14 @@ class DeliverySettings(Group):
         1, description="Calls of one exporter under way at once, where the exporter does not say how many."
     )
     breaker_failures: Positive = Field(
-        5, description="Failed calls in a row after which an exporter is left alone for a while."
+        5,
+        description="Failed calls in a row after which an exporter is left alone for a while. One that the"
+        " destination asked to repeat after a pause does not count.",
     )
     breaker_pause_millis: Positive = Field(
-        30_000, description="How long it is left alone before one call is tried. Records wait in the buffer."
+        30_000,
+        description="How long it is left alone before one call is tried; records wait in the buffer. OTLP"
+        " over gRPC, the webhook, and what else has a `retry` of its own: at most its `max_backoff_millis`.",
     )
     processor_timeout_millis: Positive = Field(
         5_000, description="Time for one call of a batch processor; then the block passes on as it was."

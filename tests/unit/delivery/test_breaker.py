@@ -67,15 +67,31 @@ def test_a_result_from_before_the_last_change_says_nothing_about_now():
 
 def test_hurry_ends_our_pause_but_not_the_one_that_was_asked_for():
     breaker = Breaker(1, PAUSE)
-    breaker.failed(breaker.enter(0.0), 0.0, after_seconds=10.0)
+    first, second = breaker.enter(0.0), breaker.enter(0.0)
+    breaker.put_off(first, 0.0, 10.0)
+    breaker.failed(second, 0.0)
+    assert breaker.closed_for(0.0) == PAUSE
     breaker.hurry()
     assert breaker.closed_for(0.0) == 10.0
 
 
 def test_a_pause_that_was_asked_for_holds_while_closed_too():
     breaker = Breaker(5, PAUSE)
-    breaker.failed(breaker.enter(0.0), 0.0, after_seconds=7.0)
+    breaker.put_off(breaker.enter(0.0), 0.0, 7.0)
     assert (breaker.state, breaker.closed_for(2.0), breaker.enter(6.9)) == (BreakerState.CLOSED, 5.0, None)
+
+
+def test_a_destination_that_asks_for_pauses_is_alive_however_often_it_does():
+    breaker = Breaker(2, PAUSE)
+    for second in range(10):
+        breaker.put_off(breaker.enter(float(second)), float(second), 1.0)
+    assert (breaker.state, breaker.closed_for(9.5)) == (BreakerState.CLOSED, 0.5)
+
+
+def test_a_probe_that_is_put_off_closes_after_what_was_asked_for():
+    breaker = opened()
+    breaker.put_off(breaker.enter(PAUSE), PAUSE, 2.0)
+    assert (breaker.state, breaker.closed_for(PAUSE)) == (BreakerState.CLOSED, 2.0)
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -110,12 +126,20 @@ class AnyHistory(RuleBasedStateMachine):
         self.tickets.append((ticket, self.breaker.state))
 
     @precondition(lambda self: self.tickets)
-    @rule(data=st.data(), after=st.sampled_from([0.0, 5.0]))
-    def a_call_fails(self, data: st.DataObject, after: float) -> None:
+    @rule(data=st.data(), seconds=st.sampled_from([0.0, 5.0]))
+    def a_call_is_put_off(self, data: st.DataObject, seconds: float) -> None:
         ticket, _ = self.tickets.pop(data.draw(st.integers(0, len(self.tickets) - 1)))
         before = self.breaker.state
-        self.breaker.failed(ticket, self.now, after)
-        self.asked_until = max(self.asked_until, self.now + after)
+        self.breaker.put_off(ticket, self.now, seconds)
+        self.asked_until = max(self.asked_until, self.now + seconds)
+        assert self.breaker.state in {before, BreakerState.CLOSED}
+
+    @precondition(lambda self: self.tickets)
+    @rule(data=st.data())
+    def a_call_fails(self, data: st.DataObject) -> None:
+        ticket, _ = self.tickets.pop(data.draw(st.integers(0, len(self.tickets) - 1)))
+        before = self.breaker.state
+        self.breaker.failed(ticket, self.now)
         if self.breaker.state is BreakerState.OPEN and before is not BreakerState.OPEN:
             self.opened_at, self.hurried = self.now, False
 

@@ -1,6 +1,7 @@
 """The thread with the event loop."""
 
 import asyncio
+import logging
 import threading
 from contextvars import ContextVar
 
@@ -10,6 +11,7 @@ from opentelemetry import context as otel_context
 from fapilog import diagnostics
 from fapilog.delivery.loop import LoopThread
 from fapilog.diagnostics import is_delivering
+from fapilog.testing import capture_logs
 
 PATIENCE_SECONDS = 10.0
 request_id: ContextVar[str] = ContextVar("request_id", default="none")
@@ -92,6 +94,18 @@ def test_what_a_callback_raises_is_said_and_the_loop_goes_on(thread, capsys):
 
     assert answer(thread, fine) == "fine"
     assert "LookupError: broken callback" in capsys.readouterr().err
+
+
+def test_a_loop_that_is_made_adds_no_record_of_asyncio():
+    log = logging.getLogger("asyncio")
+    with capture_logs() as records:
+        log.setLevel(logging.DEBUG)
+        try:
+            LoopThread("fapilog-test").loop.close()
+            log.debug("of the application")
+        finally:
+            log.setLevel(logging.NOTSET)
+    assert [record.body for record in records] == ["of the application"]
 
 
 def exits():

@@ -1,6 +1,7 @@
 """One exporter's cursor: what is claimed, called, tried again and settled, in virtual time."""
 
 import asyncio
+import itertools
 from contextlib import suppress
 from typing import Any
 
@@ -241,6 +242,29 @@ def test_a_flush_ends_our_own_pauses():
         assert (pipeline.delivered, exporter.times[-1]) == (1, pytest.approx(10.0))
 
     run(main())
+
+
+def test_a_destination_that_names_its_pauses_is_called_at_its_pace_however_often_it_does():
+    exporter = ScriptedExporter(*[ExportOutcome(retry=True, retry_after_millis=500)] * 10)
+    retry = {"initial_backoff_millis": 100, "max_backoff_millis": 200}
+    scene = Scene(exporter, pipeline := FakePipeline(blocks(1)), breaker_failures=3, retry=retry)
+    scene.run()
+    gaps = [after - before for before, after in itertools.pairwise(exporter.times)]
+    assert gaps == pytest.approx([0.6] + [0.7] * 9)
+    assert pipeline.delivered == 1
+
+
+def test_the_longest_backoff_of_an_exporter_bounds_how_long_it_is_left_alone():
+    exporter = ScriptedExporter(always=ConnectionRefusedError("down"))
+    exporter.retry = RetrySettings(initial_backoff_millis=1_000, max_backoff_millis=2_000)
+    scene = Scene(exporter, pipeline := FakePipeline(blocks(1)), breaker_failures=3)
+
+    async def main() -> None:
+        scene.runner.serve(pipeline)
+        await asyncio.sleep(9.5)
+
+    run(main())
+    assert exporter.times == pytest.approx([0.0, 1.0, 3.0, 5.0, 7.0, 9.0])
 
 
 def test_a_flush_does_not_end_a_pause_that_the_destination_asked_for():
