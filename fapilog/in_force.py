@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Literal
 
+from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import installation
@@ -37,6 +38,7 @@ class GivenObjects:
 
     exporters: tuple[AnyExporter, ...] = ()
     batch_processors: tuple[Any, ...] | None = None
+    processors: tuple[str | LogRecordProcessor, ...] | None = None
     auth: AnyAuth = None
     enrichers: tuple[str | Enricher, ...] | None = None
     on_error: Callable[[FapilogError], object] | None = None
@@ -108,6 +110,7 @@ def configure(
             settings=settings,
             exporters=(*chosen_exporters(settings), *given.exporters),
             batch_processors=given.batch_processors,
+            processors=given.processors,
             auth=given.auth,
             enrichers=given.enrichers,
         )
@@ -212,7 +215,7 @@ def _as_distributed(
         if known.get(key) != value:
             changes.append(f"resource {key}: {known.get(key, 'unset')} before, {value} now")
     if replace(given, on_error=None) != _NOTHING:
-        changes.append("exporters, batch processors and enrichers that are objects cannot be added now")
+        changes.append("exporters, processors and enrichers that are objects cannot be added now")
     if changes:
         raise LifecycleError(
             "already-configured",

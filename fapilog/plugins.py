@@ -21,19 +21,21 @@ from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 CONTRACT_VERSION = 1
 CONTRACT_ATTRIBUTE = "fapilog_contract"
 PREFIX = "fapilog."
+PROCESSORS, COMMANDS = "fapilog.processors", "fapilog.commands"
 
 # Group, and what its objects are. `docs/reference/plugins.md` is generated from it.
 GROUPS: Mapping[str, str] = MappingProxyType(
     {
-        "fapilog.processors": "A processor, or a class or function without arguments that makes one: it has"
-        " `async def process(batch)`, or is an OpenTelemetry `LogRecordProcessor`.",
+        PROCESSORS: "A processor, or a class or function without arguments that makes one: it has"
+        " `async def process(batch)` and is named in `batch_processors`, or is an OpenTelemetry"
+        " `LogRecordProcessor` and is named in `processors`.",
         "fapilog.enrichers": "A mapping of attributes, a function (also `async`) that returns one, or a class"
         " without arguments that makes either.",
         "fapilog.detectors": "A detector of sensitive values, or a class or function without arguments that"
         " makes one. Nothing asks for detectors before value redaction is here.",
         "fapilog.profiles": "A compliance profile, or a class or function without arguments that makes one."
         " Nothing asks for profiles before value redaction is here.",
-        "fapilog.commands": "A `typer.Typer` or a function: a command of `fapilog` with the plugin's name.",
+        COMMANDS: "A `typer.Typer` or a function: a command of `fapilog` with the plugin's name.",
     }
 )
 
@@ -99,12 +101,13 @@ class Plugins:
         """Return every plugin, by group and name.
 
         Args:
-            check: Load each, so that broken ones show.
+            check: Make each, as its use does, so that broken ones show. Commands are loaded only: what can be
+                wrong with one besides is for the command line (`fapilog.cli`) to say.
         """
         entries = [entry for group in GROUPS for entry in self._entries(group).values()]
         if check:
             for entry in entries:
-                self.load(entry.plugin.group, entry.plugin.name)
+                self._check(entry)
         plugins = [entry.plugin for entry in entries] + self._taken
         return tuple(sorted(plugins, key=lambda plugin: (plugin.group, plugin.name, plugin.problem)))
 
@@ -124,13 +127,14 @@ class Plugins:
             self._guarded(entry, lambda: _imported(entry.point))
         return entry.loaded if entry.plugin.status == "loaded" else None
 
-    def make(self, group: str, name: str, setting: str) -> Any:
+    def make(self, group: str, name: str, setting: str, origin: str = "settings") -> Any:
         """Return the object a plugin is for: a new one where it points at a class or at a maker.
 
         Args:
             group: One of `GROUPS`.
             name: As the setting gives it.
             setting: The setting that names it, for the error.
+            origin: Where the setting comes from, for the error.
 
         Returns:
             None when the plugin is disabled or broken.
@@ -140,13 +144,19 @@ class Plugins:
         """
         entry = self._entries(group).get(name)
         if entry is None:
-            raise ConfigurationError([self._unknown(group, name, setting)])
+            raise ConfigurationError([self._unknown(group, name, setting, origin)])
         target = self.load(group, name)
         if target is None:
             return None
         made: list[Any] = []
         self._guarded(entry, lambda: made.append(_made(group, target)))
         return made[0] if made else None
+
+    def _check(self, entry: _Entry) -> None:
+        group = entry.plugin.group
+        target = self.load(group, entry.plugin.name)
+        if target is not None and group != COMMANDS:
+            self._guarded(entry, lambda: _made(group, target))
 
     def refuse(self, group: str, name: str, problem: str) -> None:
         """Mark a plugin as broken for a reason that its user found, and say so once."""
@@ -187,10 +197,10 @@ class Plugins:
             plugin = replace(plugin, status="disabled", problem=f"disabled_plugins names {min(by)}")
         found[point.name] = _Entry(plugin, point)
 
-    def _unknown(self, group: str, name: str, setting: str) -> Problem:
+    def _unknown(self, group: str, name: str, setting: str, origin: str) -> Problem:
         known = ", ".join(self.names(group)) or "none is installed"
         remedy = f"correct the name, or install the package that provides it; known: {known}"
-        offender = OffendingSetting(setting, repr(name), "settings", remedy)
+        offender = OffendingSetting(setting, repr(name), origin, remedy)
         return Problem(
             "plugin-unknown", f"{setting} names a plugin that is not installed", (offender,), remedy
         )
@@ -245,9 +255,30 @@ def _made(group: str, target: Any) -> Any:
 
 
 def _is_right(group: str, value: Any) -> bool:
-    if group == "fapilog.processors":
-        return any(callable(getattr(value, method, None)) for method in ("process", "on_emit"))
+    if group == PROCESSORS:
+        return is_log_record_processor(value) or batch_function(value) is not None
     if group == "fapilog.enrichers":
         return isinstance(value, Mapping) or callable(value)
     # What finished detectors and profiles look like is for those who take them; here a function makes one.
     return value is not None and not inspect.isroutine(value)
+
+
+def is_log_record_processor(value: object) -> bool:
+    """Tell whether it has what a `LogRecordProcessor` of OpenTelemetry has."""
+    methods = ("on_emit", "shutdown", "force_flush")
+    return not inspect.isclass(value) and all(callable(getattr(value, name, None)) for name in methods)
+
+
+def batch_function(value: Any) -> Callable[[Any], Any] | None:
+    """Return the async function of a batch processor, which may be that function itself; None: it is none."""
+    function = getattr(value, "process", value)
+    return function if is_async(function) and not inspect.isclass(value) else None
+
+
+def is_async(function: Any) -> bool:
+    """Tell whether calling it gives a coroutine."""
+    while hasattr(function, "func"):  # functools.partial
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - of an object whose class defines it async
+    )

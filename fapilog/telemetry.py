@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import in_force
 from fapilog.enrichers.base import Enricher
-from fapilog.errors import ConfigurationError, FapilogError, OffendingSetting, Problem
+from fapilog.errors import FapilogError
 from fapilog.exporters.auth import AnyAuth
 from fapilog.exporters.base import AnyExporter
+from fapilog.otel.given import as_tuple, wrong
 from fapilog.providers import Health, Telemetry
 from fapilog.settings import Settings
 
@@ -28,6 +30,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     settings: Settings | None = None,
     exporters: Iterable[AnyExporter] | None = None,
     batch_processors: Iterable[Any] | None = None,
+    processors: Iterable[str | LogRecordProcessor] | None = None,
     auth: AnyAuth = None,
     enrichers: Iterable[str | Enricher] | None = None,
     compliance: Iterable[str] | None = None,
@@ -49,6 +52,8 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
             terminal.
         batch_processors: Names of plugins (FAPILOG_BATCH_PROCESSORS), async functions, or objects with
             `async def process(batch)`, mixed, that see every block before the exporters do.
+        processors: Names of plugins (FAPILOG_PROCESSORS) and `LogRecordProcessor`s of OpenTelemetry, mixed,
+            that see every record within the call.
         auth: A function that returns request headers for `otlp`, or headers and the seconds for which they
             are good; called again before they end and when they are refused. Or such functions by exporter.
         enrichers: Names (FAPILOG_ENRICHERS), mappings, functions and async functions, mixed, that give every
@@ -69,18 +74,15 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
         True
     """
     names, instances = _sorted_out(exporters)
-    enricher_names, mixed_enrichers = _in_order("enrichers", enrichers)
-    processor_names, mixed_processors = _in_order("batch_processors", batch_processors)
-    named = {
-        "service.name": service_name,
-        "exporters": names,
-        "enrichers": enricher_names,
-        "batch_processors": processor_names,
-        "compliance": _tuple("compliance", compliance),
-    }
+    lists = {"enrichers": enrichers, "batch_processors": batch_processors, "processors": processors}
+    ordered = {name: _in_order(name, values) for name, values in lists.items()}
+    named: dict[str, Any] = {name: chosen for name, (chosen, _) in ordered.items()}
+    named |= {"service.name": service_name, "exporters": names}
+    named |= {"compliance": _tuple("compliance", compliance)}
     given = {name: value for name, value in named.items() if value is not None} | overrides
     loaded = _load(settings, given)
-    objects = in_force.GivenObjects(instances, mixed_processors, auth, mixed_enrichers, on_error)
+    mixed: dict[str, Any] = {name: values for name, (_, values) in ordered.items()}
+    objects = in_force.GivenObjects(instances, auth=auth, on_error=on_error, **mixed)
     return in_force.configure(loaded, _checked(resource), objects, by="call")
 
 
@@ -110,31 +112,20 @@ def _in_order(
 def _tuple(name: str, values: Iterable[Any] | None) -> tuple[Any, ...] | None:
     if values is None:
         return None
-    if isinstance(values, str):
-        return (values,)
-    if not isinstance(values, Iterable):
-        raise _wrong(name, values, "is no list", f"put it into brackets: {name}=[...]")
-    return tuple(values)
+    return as_tuple(name, values)
 
 
 def _checked(resource: Any) -> Resource | Mapping[str, object] | None:
     if resource is None or isinstance(resource, (Resource, Mapping)):
         return resource
-    raise _wrong(
-        "resource", resource, "holds no attributes", "pass a mapping, or a Resource of OpenTelemetry"
-    )
-
-
-def _wrong(name: str, value: object, what: str, remedy: str) -> ConfigurationError:
-    setting = OffendingSetting(name, f"a {type(value).__name__}", "argument", remedy)
-    return ConfigurationError([Problem("setting-invalid", f"{name} {what}", (setting,), remedy)])
+    raise wrong("resource", resource, "holds no attributes", "pass a mapping, or a Resource of OpenTelemetry")
 
 
 def _load(settings: Settings | None, given: Mapping[str, Any]) -> Settings:
     if settings is None:
         return Settings.load(**given)
     if not isinstance(settings, Settings):
-        raise _wrong(
+        raise wrong(
             "settings", settings, "are no settings", "pass what Settings() or Settings.load() returns"
         )
     return settings.with_changes(**given) if given else settings

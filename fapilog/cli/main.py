@@ -8,18 +8,16 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import typer.main
 
 from fapilog.cli import bench, config, demo, plugins
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
-from fapilog.plugins import Plugins
+from fapilog.plugins import COMMANDS, Plugins
 from fapilog.settings import parse
 
-COMMANDS_GROUP = "fapilog.commands"
 FAILED = 1
 WRONG_CONFIGURATION = 2
 
@@ -66,35 +64,16 @@ def add_plugin_commands(target: typer.Typer, found: Plugins | None = None) -> No
     taken |= {command.name for command in target.registered_commands}
     if found is None:
         found = Plugins(parse.names(os.environ.get("FAPILOG_DISABLED_PLUGINS", "")))
-    for name in found.names(COMMANDS_GROUP):
-        command = found.load(COMMANDS_GROUP, name)
+    for name in found.names(COMMANDS):
+        command = found.load(COMMANDS, name)
         if command is None:
             continue
-        problem = "a command of this name exists already" if name in taken else _problem(name, command)
+        exists = "a command of this name exists already" if name in taken else ""
+        problem = exists or plugins.command_problem(name, command)
         if problem:
-            found.refuse(COMMANDS_GROUP, name, problem)
+            found.refuse(COMMANDS, name, problem)
         else:
-            _add(target, name, command)
-
-
-def _add(target: typer.Typer, name: str, command: Any) -> None:
-    if isinstance(command, typer.Typer):
-        target.add_typer(command, name=name)
-    else:
-        target.command(name)(command)
-
-
-def _problem(name: str, command: object) -> str:
-    """Why typer cannot make a command of it; tried alone, as a failure later takes all commands away."""
-    if not callable(command):
-        return "it is neither a typer.Typer nor a function"
-    alone = typer.Typer()
-    try:
-        _add(alone, name, command)
-        typer.main.get_command(alone)
-    except Exception as error:
-        return shown_error(error)
-    return ""
+            plugins.add_command(target, name, command)
 
 
 def main() -> None:

@@ -6,11 +6,13 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
 
-from fapilog.plugins import Plugin, Plugins
+from fapilog.diagnostics import shown_error
+from fapilog.plugins import COMMANDS, Plugin, Plugins
 from fapilog.settings import parse
 
 app = typer.Typer(help="Look at what installed packages add to fapilog.", no_args_is_help=True)
@@ -25,15 +27,46 @@ def _plugins() -> None:
 
 @app.command("list")
 def list_plugins(
-    check: Annotated[bool, typer.Option("--check", help="Load each; exit code 1 if one is broken.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Make each; exit code 1 if one is broken.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print every plugin with its package, version, status and problem."""
     disabled = parse.names(os.environ.get("FAPILOG_DISABLED_PLUGINS", ""))
-    found = Plugins(disabled).listed(check=check)
+    installed = Plugins(disabled)
+    if check:
+        _check_commands(installed)
+    found = installed.listed(check=check)
     typer.echo(json.dumps([asdict(plugin) for plugin in found], indent=2) if as_json else _table(found))
     if check and any(plugin.status == "broken" for plugin in found):
         sys.exit(1)
+
+
+def _check_commands(installed: Plugins) -> None:
+    for name in installed.names(COMMANDS):
+        command = installed.load(COMMANDS, name)
+        if command is not None and (problem := command_problem(name, command)):
+            installed.refuse(COMMANDS, name, problem)
+
+
+def add_command(target: typer.Typer, name: str, command: Any) -> None:
+    """Add a plugin's command: a `typer.Typer` or a function."""
+    if isinstance(command, typer.Typer):
+        target.add_typer(command, name=name)
+    else:
+        target.command(name)(command)
+
+
+def command_problem(name: str, command: object) -> str:
+    """Return why typer cannot make a command of it, tried alone: a failure later takes all commands away."""
+    if not callable(command):
+        return "it is neither a typer.Typer nor a function"
+    alone = typer.Typer()
+    try:
+        add_command(alone, name, command)
+        typer.main.get_command(alone)
+    except Exception as error:
+        return shown_error(error)
+    return ""
 
 
 def _table(found: tuple[Plugin, ...]) -> str:

@@ -18,7 +18,6 @@ from fapilog.batch import LogBatch
 from fapilog.delivery.breaker import Breaker
 from fapilog.delivery.calls import Called, Calls
 from fapilog.diagnostics import Tell, shown_error
-from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog.settings import DeliverySettings
 from fapilog.timings import Timings
 
@@ -41,21 +40,6 @@ class BatchProcessor(Protocol):
         """
 
 
-def function_of(processor: Any) -> Callable[[LogBatch], Awaitable[BatchResult]]:
-    """Return what is called with each batch.
-
-    Raises:
-        ConfigurationError: `setting-invalid`, if the object is no batch processor.
-    """
-    method = getattr(processor, "process", None)
-    function: Any = method if method is not None else processor
-    if callable(function) and not isinstance(processor, type):
-        return function  # type: ignore[no-any-return]
-    remedy = "pass an object with `async def process(self, batch)`, or an async function that takes a batch"
-    setting = OffendingSetting("batch_processors", repr(processor), "argument", remedy)
-    raise ConfigurationError([Problem("setting-invalid", "this is no batch processor", (setting,), remedy)])
-
-
 class _Step:
     """One processor with its breaker."""
 
@@ -63,7 +47,10 @@ class _Step:
         named = getattr(processor, "name", None) or getattr(processor, "__name__", None)
         self.name = str(named or type(processor).__name__)
         self.calls = Calls()
-        self._function = function_of(processor)
+        # `otel.given` let nothing else through.
+        self._function: Callable[[LogBatch], Awaitable[BatchResult]] = getattr(
+            processor, "process", processor
+        )
         self._breaker = Breaker(settings.breaker_failures, settings.breaker_pause_millis / 1_000)
         self._timeout_seconds = settings.processor_timeout_millis / 1_000
         self._tell = tell
@@ -98,9 +85,6 @@ class Processing:
         settings: Timeout and breaker.
         tell: Told what people should hear of.
         timings: Where the calls are added up.
-
-    Raises:
-        ConfigurationError: `setting-invalid`, if an object is no batch processor.
     """
 
     def __init__(

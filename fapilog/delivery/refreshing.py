@@ -14,9 +14,10 @@ from typing import Any
 from fapilog import _native
 from fapilog.delivery.calls import Called, Calls
 from fapilog.diagnostics import shown_error
-from fapilog.enrichers.base import Source, is_async
+from fapilog.enrichers.base import Source
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters.worker import Worker
+from fapilog.plugins import is_async
 from fapilog.timings import Timings
 
 

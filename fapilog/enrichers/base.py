@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -82,15 +81,6 @@ def timing_of(function: Any) -> Timing:
     """Return what `enricher` marked a function with."""
     timing = getattr(function, _MARK, None)
     return timing if isinstance(timing, Timing) else Timing()
-
-
-def is_async(function: Any) -> bool:
-    """Tell whether calling it gives a coroutine."""
-    while hasattr(function, "func"):  # functools.partial
-        function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - of an object whose class defines it async
-    )
 
 
 def _time(name: str, value: float | None) -> float | None:

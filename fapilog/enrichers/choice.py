@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fapilog.enrichers.base import Source, is_async, timing_of
+from fapilog.enrichers.base import Source, timing_of
 from fapilog.enrichers.built_in import BUILT_IN, built_in
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem, configuration_error
-from fapilog.plugins import Plugins
+from fapilog.plugins import Plugins, is_async
 from fapilog.settings import Settings
 
 GROUP = "fapilog.enrichers"

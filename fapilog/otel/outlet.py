@@ -23,7 +23,7 @@ from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters import registry
 from fapilog.exporters.auth import AnyAuth
 from fapilog.logger import on_notice
-from fapilog.plugins import Plugins
+from fapilog.otel import given
 from fapilog.settings import Settings
 from fapilog.timings import Timings
 
@@ -64,12 +64,11 @@ class Outlet:
     ) -> None:
         self._settings = settings
         self._timings = timings if timings is not None else Timings()
-        self._chosen = registry.choose(exporters, settings, auth)
+        self._chosen = registry.choose(given.as_tuple("exporters", exporters), settings, auth)
         self._lock = threading.Lock()
         self._closed = False
         self.enrichment = Enrichment(enrichers, settings, _tell, self._timings)
-        chosen = settings.batch_processors if batch_processors is None else batch_processors
-        processors = _made(chosen, settings)
+        processors = given.batch_processors(batch_processors, settings)
         self._gated = bool(processors)
         self._delivery = self._make_delivery(processors)
         self.pipelines: list[_native.Pipeline] = []
@@ -187,16 +186,6 @@ class Outlet:
         limit = self._settings.buffer.shutdown_timeout_millis
         weakref.finalize(self, made.let_go, limit).atexit = False
         return made
-
-
-def _made(batch_processors: Iterable[Any], settings: Settings) -> list[Any]:
-    """The processors, those given by name made by their plugins; a broken plugin is said and left out."""
-    plugins = Plugins(settings.disabled_plugins)
-    made = [
-        plugins.make("fapilog.processors", each, "batch_processors") if isinstance(each, str) else each
-        for each in batch_processors
-    ]
-    return [each for each in made if each is not None]
 
 
 def _start(outlet: weakref.ref[Outlet], index: int, on_start: Callable[[], object]) -> None:

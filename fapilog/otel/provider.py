@@ -24,7 +24,7 @@ from fapilog.enrichers.base import Enricher
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters.auth import AnyAuth
 from fapilog.exporters.base import AnyExporter
-from fapilog.otel import limits, rules
+from fapilog.otel import given, limits, rules
 from fapilog.otel.loggers import Configurator, Loggers
 from fapilog.otel.outlet import Outlet
 from fapilog.otel.processors import ProcessorChain
@@ -50,6 +50,8 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         batch_processors: Names of plugins (`fapilog.processors`), async functions, or objects with
             `async def process(batch)`, that see every block before the exporters do
             (`docs/how-to/process_batches.md`). Default: `settings.batch_processors`, else none.
+        processors: Names of plugins (`fapilog.processors`) and `LogRecordProcessor`s of OpenTelemetry, mixed,
+            as `add_log_record_processor` takes them. Default: `settings.processors`, else none.
         auth: A function that returns request headers for `otlp` (`docs/how-to/send_to_vendors.md`).
         enrichers: Names, mappings, functions and async functions, mixed, that give every record further
             attributes (`docs/how-to/enrich_records.md`). Default: `settings.enrichers`, else none.
@@ -77,6 +79,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         settings: Settings | None = None,
         exporters: Sequence[AnyExporter] | None = None,
         batch_processors: Iterable[Any] | None = None,
+        processors: Iterable[str | LogRecordProcessor] | None = None,
         auth: AnyAuth = None,
         enrichers: Iterable[str | Enricher] | None = None,
         meter_provider: MeterProvider | None = None,
@@ -86,6 +89,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self.timings = Timings()
         configurator = otel_private.logger_configurator(private)
         self.settings = limits.applied(settings if settings is not None else Settings(), log_record_limits)
+        named = given.log_record_processors(processors, self.settings)
         chosen = exporters if exporters is not None else self.settings.exporters
         chosen = chosen if chosen is not None else ("otlp",)
         self._outlet = Outlet(
@@ -102,8 +106,9 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self._loggers = Loggers(self.handle, self._chain, self._outlet, configurator)
         self._flushing: BoundedCalls | None = None
         self._shut_down = False
-        if multi_log_record_processor is not None:
-            self.add_log_record_processor(multi_log_record_processor)
+        for processor in [multi_log_record_processor, *named]:
+            if processor is not None:
+                self.add_log_record_processor(processor)
         if shutdown_on_exit:
             lifecycle.register(self)
         if meter_provider is not None and self.settings.self_observability:

@@ -29,6 +29,7 @@ from fapilog.settings.otel_config_translation import Declared
 from fapilog.settings.processing import (
     BATCH_PROCESSORS_FIELD,
     ENRICHERS_FIELD,
+    PROCESSORS_FIELD,
     RULES_FIELD,
     DedupeSettings,
     EnrichmentSettings,
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     )
     rules: LoggerRules = RULES_FIELD
     enrichers: types.Names = ENRICHERS_FIELD
+    processors: types.Names = PROCESSORS_FIELD
     batch_processors: types.Names = BATCH_PROCESSORS_FIELD
     exporters: types.Exporters | None = Field(
         None,

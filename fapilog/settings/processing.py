@@ -60,6 +60,11 @@ ENRICHERS_FIELD: Any = Field(
 )
 
 
+PROCESSORS_FIELD: Any = Field(
+    (),
+    description="Log record processors of OpenTelemetry that see every record within the call, by the names"
+    " of plugins (`fapilog.processors`), in this order.",
+)
 BATCH_PROCESSORS_FIELD: Any = Field(
     (),
     description="Batch processors that see every block before the exporters do, by the names of plugins"

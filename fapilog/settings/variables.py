@@ -84,6 +84,7 @@ _TOP = (
     Row("levels", (_ours("LEVELS", parse.text),), "prefix=level list", _FAPILOG),
     Row("rules", (_ours("RULES", parse.text),), "pattern=word+word list", _FAPILOG),
     Row("enrichers", (_ours("ENRICHERS", parse.names),), "list of names", _FAPILOG),
+    Row("processors", (_ours("PROCESSORS", parse.names),), "list of names", _FAPILOG),
     Row("batch_processors", (_ours("BATCH_PROCESSORS", parse.names),), "list of names", _FAPILOG),
     Row(
         "exporters",

@@ -9,9 +9,9 @@ from typing import Any
 
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 
-from fapilog.enrichers.base import is_async
 from fapilog.ledger import Ledger
 from fapilog.otel.provider import LoggerProvider
+from fapilog.plugins import is_async
 from fapilog.settings import Settings
 
 

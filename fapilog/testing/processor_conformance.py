@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 
 from fapilog.batch import LogBatch
 from fapilog.delivery.calls import Called, Calls
-from fapilog.delivery.processing import function_of
 from fapilog.exporters.base import ExportOutcome
 from fapilog.otel.provider import LoggerProvider
+from fapilog.plugins import batch_function
 from fapilog.settings import Settings
 from fapilog.testing.samples import sample_batch, through
 
@@ -55,7 +55,7 @@ class ProcessorConformance:
 
     def test_the_same_batch_gives_the_same_count_again(self) -> None:
         """Calls do not disturb each other, also at the same time."""
-        processor = function_of(self.make_processor())
+        processor = self._function(self.make_processor())
 
         async def main() -> list[Any]:
             batches = [sample_batch(5) for _ in range(4)]
@@ -66,7 +66,7 @@ class ProcessorConformance:
 
     def test_a_cancelled_call_leaves_it_usable(self) -> None:
         """Delivery cancels calls that take too long, and calls again."""
-        processor = function_of(self.make_processor())
+        processor = self._function(self.make_processor())
 
         async def main() -> Called:
             calls = Calls()
@@ -97,9 +97,14 @@ class ProcessorConformance:
         assert side.delivered + side.dropped.get("processed", 0) == ledger.accepted, str(ledger)
         assert sum(delivered) == side.delivered
 
+    def _function(self, processor: Any) -> Callable[[LogBatch], Any]:
+        function = batch_function(processor)
+        assert function is not None, "a batch processor is an async function, or has `async def process`"
+        return function
+
     def _process(self, processor: Any, batch: LogBatch) -> Any:
         async def main() -> Called:
-            return await Calls().call(lambda: function_of(processor)(batch), self.timeout_seconds)
+            return await Calls().call(lambda: self._function(processor)(batch), self.timeout_seconds)
 
         called = asyncio.run(main())
         assert called.error is None, called.error

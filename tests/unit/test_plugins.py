@@ -114,7 +114,7 @@ BROKEN = {
     ),
     "other contract": (
         "acme:x",
-        "class x:\n    fapilog_contract = 2\n    def on_emit(self, record): pass",
+        "class x:\n    fapilog_contract = 2",
         "TypeError: it is made for plugin contract 2, this fapilog has 1",
     ),
 }
@@ -132,6 +132,35 @@ def test_a_broken_plugin_is_named_once_and_the_others_go_on(site, said, target, 
     assert {
         found.name: (found.status, found.problem) for found in plugins.listed() if found.name == "bad"
     } == {"bad": ("broken", problem)}
+
+
+@pytest.mark.parametrize(("target", "code", "problem"), BROKEN.values(), ids=BROKEN)
+def test_a_check_makes_plugins_as_their_use_does(site, said, target, code, problem):
+    (site / "acme.py").write_text(code)
+    install(site, "acme-broken", {"fapilog.processors": {"bad": target}}, version="0.3")
+    (plugin,) = [found for found in Plugins().listed(check=True) if found.name == "bad"]
+    assert (plugin.status, plugin.problem) == ("broken", problem)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("async def x(batch): return batch", "loaded"),
+        ("class x:\n    async def process(self, batch): return batch", "loaded"),
+        ("class x:\n    def process(self, batch): return batch", "broken"),
+        ("class x:\n    def on_emit(self, record): pass", "broken"),
+        (
+            "class x:\n    def on_emit(self, record): pass\n    def shutdown(self): pass\n"
+            "    def force_flush(self, timeout_millis): pass",
+            "loaded",
+        ),
+    ],
+)
+def test_a_processor_is_async_or_has_what_one_of_opentelemetry_has(site, said, code, status):
+    (site / "acme.py").write_text(code)
+    install(site, "acme", {"fapilog.processors": {"mine": "acme:x"}})
+    (plugin,) = [found for found in Plugins().listed(check=True) if found.name == "mine"]
+    assert plugin.status == status
 
 
 @pytest.mark.parametrize("by", ["bad", "processors:bad", "fapilog.processors:bad"])

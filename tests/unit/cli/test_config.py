@@ -265,6 +265,12 @@ def test_plugins_are_listed_with_what_is_wrong_with_them(installed):
     ]
 
 
+def test_a_command_that_typer_cannot_make_is_broken(installed, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "spool", 5)
+    checked = CliRunner().invoke(cli.app, ["plugins", "list", "--check", "--json"])
+    assert [plugin["status"] for plugin in json.loads(checked.stdout)] == ["broken", "broken"]
+
+
 def test_without_plugins_the_list_says_so():
     listed = CliRunner().invoke(cli.app, ["plugins", "list", "--check"])
     assert (listed.exit_code, listed.output) == (0, "no plugins are installed\n")

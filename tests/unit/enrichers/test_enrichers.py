@@ -13,10 +13,11 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import LoggerProvider, Settings, bind_context
 from fapilog._native import BoundAttributes
 from fapilog.enrichers import enricher
-from fapilog.enrichers.base import is_async, timing_of
+from fapilog.enrichers.base import timing_of
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.enrichers.user import bind_user, current_user
 from fapilog.errors import ConfigurationError
+from fapilog.plugins import is_async
 from fapilog.timings import Timings
 from tests.unit.distributions import install
 from tests.unit.recording import Recorder

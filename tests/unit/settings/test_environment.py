@@ -122,6 +122,7 @@ EXAMPLES = {
     "FAPILOG_DEDUPE_ATTRIBUTES": ("false", False),
     "FAPILOG_DEDUPE_MAX_WINDOWS": ("8", 8),
     "FAPILOG_ENRICHERS": ("host, process", ["host", "process"]),
+    "FAPILOG_PROCESSORS": ("region, tenant", ["region", "tenant"]),
     "FAPILOG_BATCH_PROCESSORS": ("scrub, audit", ["scrub", "audit"]),
     "FAPILOG_ENRICHMENT_REFRESH_MILLIS": ("1000", 1_000),
     "FAPILOG_ENRICHMENT_TIMEOUT_MILLIS": ("10", 10),
