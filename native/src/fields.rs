@@ -133,6 +133,44 @@ impl Key for ShortKey {
     }
 }
 
+/// A set of keys that may err to one side: what it says is not inside, is not.
+///
+/// Each key is one bit in either half, by two parts of its hash (FNV-1a). Five keys and three others share both halves
+/// once in twenty times; one bit of 64 would be shared once in five.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyBits(u64, u64);
+
+impl KeyBits {
+    /// No key.
+    pub const NONE: Self = Self(0, 0);
+
+    /// One key.
+    #[must_use]
+    pub const fn of(key: &[u8]) -> Self {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut index = 0;
+        while index < key.len() {
+            hash = (hash ^ key[index] as u64).wrapping_mul(0x0100_0000_01b3);
+            index += 1;
+        }
+        Self(1 << ((hash ^ (hash >> 32)) & 63), 1 << ((hash >> 16 ^ hash >> 48) & 63))
+    }
+
+    /// The keys of both.
+    #[inline]
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0, self.1 | other.1)
+    }
+
+    /// True when no key is in both; false says nothing.
+    #[inline]
+    #[must_use]
+    pub const fn is_disjoint(self, other: Self) -> bool {
+        self.0 & other.0 == 0 || self.1 & other.1 == 0
+    }
+}
+
 /// The severity fields of a record, number and text, encoded once per level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeverityField {

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod settings;
 pub mod wire;
 
+pub mod encoded_attributes;
 pub mod fields;
 pub mod record;
 pub mod rules;

@@ -105,6 +105,13 @@ impl Pipeline {
         self.buffer.append(record, scope)
     }
 
+    /// Whether a caller has something to tell that happened elsewhere: a notice, or a record for the console.
+    #[inline]
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.notices.waiting() || self.summaries.waiting()
+    }
+
     /// Starts the native threads. True the first time. A thread that cannot start is a notice, not an error.
     pub fn start(self: &Arc<Self>) -> bool {
         if self.started.swap(true, Ordering::AcqRel) {

@@ -72,6 +72,10 @@ const SEQUENCE_ATTRIBUTE: &[u8; SEQUENCE_ATTRIBUTE_BYTES] =
 const HEADROOM: usize = 10;
 /// A tag and the longest varint.
 const PREFIX_BYTES: usize = 11;
+/// Texts up to this many bytes take the short way: with a [`crate::fields::ShortKey`] their lengths are one byte each.
+const SHORT_TEXT: usize = 64;
+/// Room for any attribute or body on the short way, blocks that are copied whole included.
+const SHORT_ROOM: usize = 256;
 /// Scratch memory above this is given back after the record, so that one huge record does not stay resident.
 const KEEP_BYTES: usize = 64 * 1024;
 
@@ -163,6 +167,19 @@ impl RecordWriter {
     /// Body as a string.
     #[inline]
     pub fn body_str(&mut self, text: &[u8]) {
+        if !(1..=SHORT_TEXT).contains(&text.len()) || self.room() < SHORT_ROOM {
+            return self.long_body(text);
+        }
+        // Every length is one byte, and nothing here is a call.
+        let mut out = Appender::new(&mut self.bytes, SHORT_ROOM);
+        let length = text.len() as u8;
+        out.block(&[tag::BODY, length + 2, tag::STRING, length], 4);
+        out.slice(text);
+        out.finish();
+    }
+
+    #[inline(never)]
+    fn long_body(&mut self, text: &[u8]) {
         let mut out = Appender::new(&mut self.bytes, text.len() + 2 * PREFIX_BYTES);
         out.byte(tag::BODY);
         out.varint((1 + varint_len(text.len() as u64) + text.len()) as u64);
@@ -209,6 +226,22 @@ impl RecordWriter {
     /// String attribute.
     #[inline]
     pub fn attribute_str(&mut self, key: &(impl Key + ?Sized), text: &[u8]) {
+        let length = key.len() + 4 + text.len();
+        if !(4..=SHORT_TEXT).contains(&text.len()) || length >= 0x80 || self.room() < SHORT_ROOM {
+            return self.long_attribute(key, text);
+        }
+        // Every length is one byte, and nothing here is a call.
+        let mut out = Appender::new(&mut self.bytes, SHORT_ROOM);
+        out.block(&[tag::ATTRIBUTE, length as u8], 2);
+        key.put(&mut out);
+        let short = text.len() as u8;
+        out.block(&[tag::VALUE, short + 2, tag::STRING, short], 4);
+        out.slice(text);
+        out.finish();
+    }
+
+    #[inline(never)]
+    fn long_attribute(&mut self, key: &(impl Key + ?Sized), text: &[u8]) {
         let inner = 1 + varint_len(text.len() as u64) + text.len();
         let mut out = self.attribute_of(key, 1 + varint_len(inner as u64) + inner);
         out.byte(tag::VALUE);
@@ -357,8 +390,14 @@ impl RecordWriter {
         let length = (self.bytes.len() - HEADROOM) as u64;
         let prefix = 1 + varint_len(length);
         let start = HEADROOM - prefix;
-        self.bytes[start] = tag::FRAME;
-        write_varint(&mut self.bytes[start + 1..], length);
+        match self.bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+            // Most records.
+            Some(place) if prefix == 3 => *place = [tag::FRAME, length as u8 | 0x80, (length >> 7) as u8],
+            _ => {
+                self.bytes[start] = tag::FRAME;
+                write_varint(&mut self.bytes[start + 1..], length);
+            }
+        }
         &mut self.bytes[start..]
     }
 
@@ -368,6 +407,11 @@ impl RecordWriter {
         if self.bytes.capacity() > KEEP_BYTES {
             self.bytes = Vec::with_capacity(4096);
         }
+    }
+
+    #[inline]
+    fn room(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
     }
 
     /// Opens an attribute whose value field, tag and length included, takes `value_bytes`.

@@ -7,7 +7,7 @@
 //! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one.
 
 use crate::fields::{KeyField, SeverityField};
-use crate::record::{Meta, RecordWriter, SEQUENCE_ATTRIBUTE_BYTES};
+use crate::record::{tag, Meta, RecordWriter, SEQUENCE_ATTRIBUTE_BYTES};
 use crate::rewrite::rewrite;
 use crate::truncate;
 
@@ -208,13 +208,22 @@ pub fn redact(writer: &mut RecordWriter, meta: Meta, settings: FrameSettings) ->
 /// Takes the secrets out of the record in `writer` and fits it into its cap: what processors may see.
 #[inline]
 pub fn clean(writer: &mut RecordWriter, settings: FrameSettings) {
-    if holds_url(writer.record()) {
+    if holds_url(behind_times(writer.record())) {
         hide_url_credentials(writer);
     }
     if writer.len() + 128 > settings.record_bytes {
         if let Some(shorter) = truncate::fit(writer.record(), settings.record_bytes) {
             writer.replace(&shorter);
         }
+    }
+}
+
+/// A record without the two times that it begins with: they hold no text, and a colon now and then.
+#[inline]
+fn behind_times(record: &[u8]) -> &[u8] {
+    match (record.first(), record.get(9), record.get(18..)) {
+        (Some(&tag::TIME), Some(&tag::OBSERVED_TIME), Some(rest)) => rest,
+        _ => record,
     }
 }
 

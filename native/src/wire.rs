@@ -69,6 +69,8 @@ impl<'a> Appender<'a> {
         match bytes.len() {
             8..=16 => self.overlapping::<8>(bytes),
             17..=32 => self.overlapping::<16>(bytes),
+            4..=7 => self.overlapping::<4>(bytes),
+            33..=64 => self.overlapping::<32>(bytes),
             _ => self.copy(bytes, bytes.len()),
         }
     }

@@ -93,6 +93,12 @@ impl Extras {
         self.0 & 1 != 0
     }
 
+    /// Whether anything is done to records before append.
+    #[inline]
+    pub const fn before(self) -> bool {
+        self.0 & 6 != 0
+    }
+
     /// Whether enrichers add attributes.
     #[inline]
     pub const fn enriches(self) -> bool {
@@ -216,7 +222,8 @@ impl Active {
     ///
     /// # Safety
     /// Attached.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Moving the memory through a call costs more than the rest of it.
     pub unsafe fn put_writer(&self, mut writer: RecordWriter) {
         writer.relax();
         // SAFETY: attached; pushing runs no Python code.

@@ -10,11 +10,11 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 /// True when a call says `category="security"`; asked only while the buffer sheds.
 ///
 /// # Safety
-/// Attached; `arguments` and `names` belong to the running call.
+/// Attached; `values` and `names` belong to the running call.
 #[cold]
 pub unsafe fn names_security(
     py: Python<'_>,
-    arguments: &[*mut ffi::PyObject],
+    values: &[*mut ffi::PyObject],
     names: *mut ffi::PyObject,
 ) -> bool {
     if names.is_null() {
@@ -28,8 +28,7 @@ pub unsafe fn names_security(
         else {
             return false;
         };
-        let first = arguments.len() - names.len().unwrap_or(0);
-        is_security(&Bound::from_borrowed_ptr(py, arguments[first + index]))
+        values.get(index).is_some_and(|value| is_security(&Bound::from_borrowed_ptr(py, *value)))
     }
 }
 

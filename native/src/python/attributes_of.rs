@@ -48,8 +48,7 @@ impl<'py> Emission<'_, 'py> {
     }
 
     fn dict(&mut self, dict: &Bound<'py, PyDict>) {
-        // With attributes there already, a name may be one of theirs.
-        let read = if self.attributes == 0 { self.simple_items(dict) } else { 0 };
+        let read = self.simple_items(dict);
         if read == dict.len() {
             return;
         }
@@ -63,6 +62,8 @@ impl<'py> Emission<'_, 'py> {
     fn simple_items(&mut self, dict: &Bound<'py, PyDict>) -> usize {
         let (mut position, mut read) = (0, 0);
         let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
+        // With attributes there already, a name may be one of theirs.
+        let alone = self.attributes == 0;
         // SAFETY: attached; `PyDict_Next` lends key and value. They are held while they are read, because a string that
         // is no UTF-8 makes an exception, which may start the collector and so a finaliser that changes the dict.
         unsafe {
@@ -72,7 +73,9 @@ impl<'py> Emission<'_, 'py> {
                 }
                 ffi::Py_INCREF(key);
                 ffi::Py_INCREF(value);
-                self.extra(key, value);
+                if alone || !self.has_name(key) {
+                    self.extra(key, value);
+                }
                 ffi::Py_DECREF(value);
                 ffi::Py_DECREF(key);
                 read += 1;

@@ -2,26 +2,20 @@
 
 use super::active::Active;
 use super::gil::GilCell;
-use super::keys::bit_of;
 use super::nested::Nested;
 use super::values::ValueReader;
+use crate::encoded_attributes::EncodedAttributes;
 use crate::fields::SeverityField;
 use crate::record::RecordWriter;
-use crate::wire::{Fields, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 
 /// What a pipeline makes of bound attributes.
-pub struct Encoded {
+struct Encoded {
     /// The pipeline whose policy decided; another one encodes anew.
     active_id: u64,
-    /// `LogRecord.attributes` fields, ready to copy.
-    pub bytes: Vec<u8>,
-    /// Bit set of the keys inside.
-    pub bits: u64,
-    /// Number of attributes.
-    pub count: usize,
+    attributes: EncodedAttributes,
 }
 
 /// Immutable attributes that `bind` and `bind_context` carry.
@@ -78,9 +72,9 @@ impl BoundAttributes {
     /// # Safety
     /// Attached; the borrow ends before Python code may run.
     #[inline]
-    pub unsafe fn encoded(&self) -> Option<&Encoded> {
+    pub unsafe fn encoded(&self) -> Option<&EncodedAttributes> {
         // SAFETY: as the caller's.
-        unsafe { self.encoded.get().as_ref() }
+        unsafe { self.encoded.get().as_ref() }.map(|encoded| &encoded.attributes)
     }
 
     /// Encodes the attributes for `active`, unless that was done. Returns an interrupt that a value's method raised.
@@ -90,7 +84,8 @@ impl BoundAttributes {
     #[inline]
     pub unsafe fn prepare(&self, py: Python<'_>, active: &Active) -> Option<PyErr> {
         // SAFETY: as the caller's; only a number is read.
-        let ready = unsafe { self.encoded().is_some_and(|encoded| encoded.active_id == active.id) };
+        let ready =
+            unsafe { self.encoded.get().as_ref() }.is_some_and(|encoded| encoded.active_id == active.id);
         // SAFETY: as the caller's.
         if ready {
             None
@@ -106,66 +101,16 @@ impl BoundAttributes {
         let mut writer = RecordWriter::new();
         writer.begin(0, 0, &SeverityField::NONE, None);
         let head = writer.len();
-        let mut count = 0;
         let policy = &active.pipeline.settings().policy;
         let mut reader = ValueReader::new(py, &mut writer, policy, active.capture().values);
         for (key, value) in self.attributes.bind(py).iter() {
             let name = reader.name_of(&key);
             reader.named_attribute(&name, &value);
-            count += 1;
         }
         let interrupt = reader.interrupt;
-        let bytes = writer.record()[head..].to_vec();
-        let bits = keys(&bytes).fold(0, |bits, key| bits | bit_of(key));
+        let attributes = EncodedAttributes::new(writer.record()[head..].to_vec());
         // SAFETY: attached; the old value holds no Python object.
-        unsafe { self.encoded.replace(Some(Encoded { active_id: active.id, bytes, bits, count })) };
+        unsafe { self.encoded.replace(Some(Encoded { active_id: active.id, attributes })) };
         interrupt
     }
-}
-
-/// What [`append_unique`] did.
-pub struct Written {
-    pub added: usize,
-    /// Over the attribute limit.
-    pub left_out: u32,
-}
-
-/// Copies those of `fields` (encoded attributes) whose key is not in the record yet, at most `room`.
-pub fn append_unique(writer: &mut RecordWriter, fields: &[u8], room: usize) -> Written {
-    let present: Vec<Vec<u8>> = keys(writer.record()).map(<[u8]>::to_vec).collect();
-    let mut walk = Fields::new(fields);
-    let mut written = Written { added: 0, left_out: 0 };
-    loop {
-        let start = walk.offset();
-        let Some((_, Value::Bytes(attribute))) = walk.next() else { return written };
-        if key_of(attribute).is_some_and(|key| present.iter().any(|other| other == key)) {
-            continue;
-        }
-        if written.added == room {
-            written.left_out += 1;
-            continue;
-        }
-        writer.encoded_attributes(&fields[start..walk.offset()]);
-        written.added += 1;
-    }
-}
-
-/// True when `record` has an attribute called `name`.
-pub fn has_key(record: &[u8], name: &str) -> bool {
-    keys(record).any(|key| key == name.as_bytes())
-}
-
-/// The keys of the attributes in `fields`, a record or a run of attribute fields.
-fn keys(fields: &[u8]) -> impl Iterator<Item = &[u8]> {
-    Fields::new(fields).filter_map(|field| match field {
-        (6, Value::Bytes(attribute)) => key_of(attribute),
-        _ => None,
-    })
-}
-
-fn key_of(attribute: &[u8]) -> Option<&[u8]> {
-    Fields::new(attribute).find_map(|field| match field {
-        (1, Value::Bytes(key)) => Some(key),
-        _ => None,
-    })
 }

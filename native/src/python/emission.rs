@@ -1,22 +1,20 @@
-//! Stages 2 to 4 of one record, in order: capture, redact, append; then console and taps. Thread: caller.
+//! Stage 2 of 7, capture: one record on its way from the call to its bytes. Thread: caller.
 //!
 //! An [`Emission`] is one record on its way. It owns its scratch memory, so a value's method that logs while it is
 //! read starts another one and disturbs nothing.
 
 use super::active::Active;
-use super::bound::{append_unique, BoundAttributes};
+use super::bound::BoundAttributes;
 use super::ending::may_call_python;
-use super::keys::{KeyKind, Looked};
+use super::keys::{KeyKind, KeyPlan, Looked};
 use super::level::Level;
 use super::nested::Nested;
-use super::outputs::{after_append, show};
 use super::passage::Passage;
-use super::processing::process;
-use super::text::{borrowed_utf8, owned_utf8};
+use super::text::{borrowed_utf8, owned_utf8, with_utf8};
 use super::values::ValueReader;
-use super::{helpers, location, trace};
-use crate::buffer::Appended;
-use crate::fields::{KeyField, TraceFields};
+use super::{location, trace};
+use crate::encoded_attributes::{has_key, EncodedAttributes};
+use crate::fields::{KeyBits, KeyField, TraceFields};
 use crate::record::{Meta, RecordWriter};
 use crate::redact::SECRET_MARKER;
 use pyo3::ffi;
@@ -31,8 +29,8 @@ pub struct Emission<'a, 'py> {
     pub attributes: usize,
     /// Attributes that a limit left out.
     pub dropped: u32,
-    /// Bit set of the attribute keys so far.
-    bits: u64,
+    /// The attribute keys so far.
+    keys: KeyBits,
     pub meta: Meta,
     pub passage: Passage,
     reserved: bool,
@@ -57,7 +55,8 @@ impl<'a, 'py> Emission<'a, 'py> {
     ///
     /// # Safety
     /// Attached.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // What it makes is moved twice otherwise.
     pub unsafe fn begin_at(
         py: Python<'py>,
         active: &'a Active,
@@ -72,15 +71,16 @@ impl<'a, 'py> Emission<'a, 'py> {
         Self::with(py, active, writer, meta)
     }
 
+    /// A record of which nothing but this is known.
     #[inline]
-    fn with(py: Python<'py>, active: &'a Active, writer: RecordWriter, meta: Meta) -> Self {
+    pub fn with(py: Python<'py>, active: &'a Active, writer: RecordWriter, meta: Meta) -> Self {
         Self {
             py,
             active,
             writer,
             attributes: 0,
             dropped: 0,
-            bits: 0,
+            keys: KeyBits::NONE,
             meta,
             passage: Passage::FREE,
             reserved: false,
@@ -97,11 +97,22 @@ impl<'a, 'py> Emission<'a, 'py> {
         // SAFETY: as the caller's; nothing between borrow and copy runs Python code.
         unsafe {
             if ptr::eq(ffi::Py_TYPE(value), &raw mut ffi::PyUnicode_Type) {
-                match borrowed_utf8(value) {
-                    Some(text) => self.writer.body_str(text),
-                    None => self.writer.body_str(owned_utf8(value).as_bytes()),
+                if let Some(text) = borrowed_utf8(value) {
+                    return self.writer.body_str(text);
                 }
-                return;
+            }
+            self.other_body(value);
+        }
+    }
+
+    /// A body that is no short string.
+    #[cold]
+    #[inline(never)]
+    unsafe fn other_body(&mut self, value: *mut ffi::PyObject) {
+        // SAFETY: as the caller's.
+        unsafe {
+            if ptr::eq(ffi::Py_TYPE(value), &raw mut ffi::PyUnicode_Type) {
+                return self.writer.body_str(owned_utf8(value).as_bytes());
             }
             let value = Bound::from_borrowed_ptr(self.py, value);
             self.read(|reader| reader.body(&value));
@@ -131,20 +142,22 @@ impl<'a, 'py> Emission<'a, 'py> {
     #[inline]
     unsafe fn attribute<const WORDS: bool>(&mut self, name: *mut ffi::PyObject, value: *mut ffi::PyObject) {
         // SAFETY: the plan borrows the key cache only until the first call that could run Python code, for which
-        // the key is copied first.
+        // the key is looked up again and copied.
         unsafe {
             let active = self.active;
-            let plan = match active.keys.get().look_up(name, &active.pipeline.settings().policy) {
-                Looked::Plan(plan) if plan.kind.is_plain(WORDS) => plan,
-                Looked::Plan(plan) => return self.special(plan.kind, &plan.key.to_field(), plan.bit, value),
-                Looked::Long(field, kind, bit) => return self.special(kind, &field, bit, value),
+            let plan = match active.keys.get().known(name) {
+                Some(plan) if plan.kind.is_plain(WORDS) => plan,
+                _ => match self.special::<WORDS>(name, value) {
+                    Some(plan) => plan,
+                    None => return,
+                },
             };
             if self.attributes >= active.capture().max_attributes {
                 self.dropped += 1;
                 return;
             }
             self.attributes += 1;
-            self.bits |= plan.bit;
+            self.keys = self.keys.with(plan.bits);
             let kind = ffi::Py_TYPE(value);
             if ptr::eq(kind, &raw mut ffi::PyUnicode_Type) {
                 if let Some(text) = borrowed_utf8(value) {
@@ -165,8 +178,19 @@ impl<'a, 'py> Emission<'a, 'py> {
             } else if ptr::eq(value, ffi::Py_None()) {
                 return self.writer.attribute_none(&plan.key);
             }
-            // Looked up again: a conversion that failed may have run the collector, and a finaliser that logs.
-            let field = match active.keys.get().look_up(name, &active.pipeline.settings().policy) {
+            self.other(name, value);
+        }
+    }
+
+    /// A value that is not plain. Its key is looked up again: a conversion that failed may have run the collector, and
+    /// a finaliser that logs.
+    #[cold]
+    #[inline(never)]
+    unsafe fn other(&mut self, name: *mut ffi::PyObject, value: *mut ffi::PyObject) {
+        // SAFETY: as the caller's; the key is copied before the value is looked at.
+        unsafe {
+            let policy = &self.active.pipeline.settings().policy;
+            let field = match self.active.keys.get().look_up(name, policy) {
                 Looked::Plan(plan) => plan.key.to_field(),
                 Looked::Long(field, ..) => field,
             };
@@ -174,25 +198,42 @@ impl<'a, 'py> Emission<'a, 'py> {
         }
     }
 
-    /// A secret, a reserved or a very long name.
+    /// A secret, a reserved or a very long name. Returns the plan of one that is plain, and was met for the first time.
+    ///
+    /// # Safety
+    /// As [`Self::keyword`]; the plan as [`super::keys::KeyCache::look_up`] says.
     #[cold]
-    unsafe fn special(&mut self, kind: KeyKind, field: &KeyField, bit: u64, value: *mut ffi::PyObject) {
-        if matches!(kind, KeyKind::Reserved(_)) {
+    #[inline(never)]
+    unsafe fn special<const WORDS: bool>(
+        &mut self,
+        name: *mut ffi::PyObject,
+        value: *mut ffi::PyObject,
+    ) -> Option<&'a KeyPlan> {
+        let active = self.active;
+        // SAFETY: as the caller's; what is needed of the cache is copied before a value is read.
+        let (field, kind, bits) =
+            match unsafe { active.keys.get().look_up(name, &active.pipeline.settings().policy) } {
+                Looked::Plan(plan) if plan.kind.is_plain(WORDS) => return Some(plan),
+                Looked::Plan(plan) => (plan.key.to_field(), plan.kind, plan.bits),
+                Looked::Long(field, kind, bits) => (field, kind, bits),
+            };
+        if !kind.is_plain(WORDS) && kind != KeyKind::Secret {
             self.reserved = true;
-            return;
+            return None;
         }
-        if self.attributes >= self.active.capture().max_attributes {
+        if self.attributes >= active.capture().max_attributes {
             self.dropped += 1;
-            return;
+            return None;
         }
         self.attributes += 1;
-        self.bits |= bit;
+        self.keys = self.keys.with(bits);
         if kind == KeyKind::Secret {
-            self.writer.attribute_str(field, SECRET_MARKER.as_bytes());
+            self.writer.attribute_str(&field, SECRET_MARKER.as_bytes());
         } else {
             // SAFETY: as the caller's.
-            unsafe { self.any(field, value) };
+            unsafe { self.any(&field, value) };
         }
+        None
     }
 
     #[cold]
@@ -220,8 +261,22 @@ impl<'a, 'py> Emission<'a, 'py> {
     }
 
     pub fn has_key(&self, name: &str) -> bool {
-        self.bits & super::keys::bit_of(name.as_bytes()) != 0
-            && super::bound::has_key(self.writer.record(), name)
+        !self.keys.is_disjoint(KeyBits::of(name.as_bytes())) && has_key(self.writer.record(), name.as_bytes())
+    }
+
+    /// As [`Self::has_key`], for a name that the cache may know.
+    ///
+    /// # Safety
+    /// Attached; `name` is a live `str`.
+    pub unsafe fn has_name(&self, name: *mut ffi::PyObject) -> bool {
+        // SAFETY: as the caller's; the cache is let go of at once.
+        unsafe {
+            let bits = match self.active.keys.get().look_up(name, &self.active.pipeline.settings().policy) {
+                Looked::Plan(plan) => plan.bits,
+                Looked::Long(_, _, bits) => bits,
+            };
+            !self.keys.is_disjoint(bits) && with_utf8(name, |name| has_key(self.writer.record(), name))
+        }
     }
 
     /// An attribute under a name of ours or of a mapping; the first one under a name stays.
@@ -234,7 +289,7 @@ impl<'a, 'py> Emission<'a, 'py> {
             return;
         }
         self.attributes += 1;
-        self.bits |= super::keys::bit_of(name.as_bytes());
+        self.keys = self.keys.with(KeyBits::of(name.as_bytes()));
         self.read(|reader| reader.named_attribute(name, value));
     }
 
@@ -271,14 +326,7 @@ impl<'a, 'py> Emission<'a, 'py> {
         }
         // SAFETY: as above.
         let Some(encoded) = (unsafe { bound.encoded() }) else { return };
-        let room = self.active.capture().max_attributes.saturating_sub(self.attributes);
-        if encoded.bits & self.bits == 0 && encoded.count <= room {
-            self.writer.encoded_attributes(&encoded.bytes);
-            self.attributes += encoded.count;
-        } else {
-            self.unique(&encoded.bytes, room);
-        }
-        self.bits |= encoded.bits;
+        self.encoded(encoded);
     }
 
     /// The attributes that `bind_context` bound.
@@ -322,85 +370,27 @@ impl<'a, 'py> Emission<'a, 'py> {
     /// The location attributes as `write` writes them; those of the call win.
     pub fn place(&mut self, write: impl FnOnce(&mut RecordWriter)) {
         let room = self.active.capture().max_attributes.saturating_sub(self.attributes);
-        if room >= location::ATTRIBUTES && self.bits & location::BITS == 0 {
+        if room >= location::ATTRIBUTES && self.keys.is_disjoint(location::BITS) {
             write(&mut self.writer);
             self.attributes += location::ATTRIBUTES;
         } else {
-            self.unique(&location::fields(write), room);
+            self.encoded(&EncodedAttributes::new(location::fields(write)));
         }
     }
 
     /// As `place`, for fewer attributes than usual.
     pub fn place_partly(&mut self, write: impl FnOnce(&mut RecordWriter)) {
-        let room = self.active.capture().max_attributes.saturating_sub(self.attributes);
-        self.unique(&location::fields(write), room);
+        self.encoded(&EncodedAttributes::new(location::fields(write)));
     }
 
-    /// Copies encoded attributes whose keys are not there yet, as far as there is room.
-    fn unique(&mut self, fields: &[u8], room: usize) {
-        let written = append_unique(&mut self.writer, fields, room);
+    /// Encoded attributes whose keys are not there yet, as far as there is room.
+    #[inline]
+    fn encoded(&mut self, attributes: &EncodedAttributes) {
+        let room = self.active.capture().max_attributes.saturating_sub(self.attributes);
+        let written = attributes.append(&mut self.writer, self.keys, room);
         self.attributes += written.added;
         self.dropped += written.left_out;
-    }
-
-    /// Stages 3 and 4, then what runs on the caller after append. Returns what the log call returns. `context`: what
-    /// processors find in the record; `None`: the current one.
-    ///
-    /// # Safety
-    /// Attached.
-    #[inline]
-    pub unsafe fn finish(mut self, scope: u32, context: Option<&Bound<'py, PyAny>>) -> *mut ffi::PyObject {
-        let active = self.active;
-        // SAFETY: attached.
-        let extras = unsafe { active.extras() };
-        self.identify(scope);
-        if extras.before_append() {
-            self.thread();
-        }
-        if extras.enriches() {
-            // SAFETY: attached.
-            unsafe { self.enrich() };
-        }
-        self.weigh();
-        if self.dropped > 0 {
-            self.note_dropped(scope);
-        }
-        if extras.before_append() {
-            // SAFETY: attached.
-            match unsafe { process(self, scope, context) } {
-                Some(processed) => self = processed,
-                None => return helpers::done(),
-            }
-        }
-        let mut redacted = active.pipeline.redact(&mut self.writer, self.meta);
-        let kept = self.passage.goes_on(active, &redacted, scope);
-        let appended = if kept { active.pipeline.append(&mut redacted, scope) } else { Appended::Refused };
-        // SAFETY: attached.
-        let (result, interrupt) = unsafe {
-            if appended == Appended::Full || extras.after_append() {
-                after_append(self.py, active, redacted, scope, appended)
-            } else {
-                (helpers::done(), None)
-            }
-        };
-        // SAFETY: attached.
-        unsafe { active.put_writer(std::mem::take(&mut self.writer)) };
-        let mut interrupt = self.interrupt.or(interrupt);
-        if active.pipeline.notices().waiting() {
-            interrupt = interrupt.or(helpers::tell_notices(self.py, active));
-        }
-        if active.pipeline.summaries().waiting() {
-            interrupt = interrupt.or(show(self.py, active));
-        }
-        match interrupt {
-            None => result,
-            Some(interrupt) => {
-                interrupt.restore(self.py);
-                // SAFETY: the reference that would have been returned.
-                unsafe { ffi::Py_XDECREF(result) };
-                ptr::null_mut()
-            }
-        }
+        self.keys = self.keys.with(attributes.keys());
     }
 }
 

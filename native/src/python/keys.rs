@@ -5,7 +5,7 @@
 //! Names that were not interned (`log.info(**json)`) only churn it: entries hold no heap memory.
 
 use super::record_parts::{part_named, Part};
-use crate::fields::{KeyField, ShortKey};
+use crate::fields::{KeyBits, KeyField, ShortKey};
 use crate::redact::{KeyDecision, Policy};
 use pyo3::ffi;
 use std::ptr;
@@ -72,19 +72,20 @@ pub struct KeyPlan {
     pub key: ShortKey,
     pub kind: KeyKind,
     pub role: Role,
-    /// One bit of a 64-bit set, for "may this name be bound already?".
-    pub bit: u64,
+    /// For "may this name be bound already?".
+    pub bits: KeyBits,
 }
 
 impl KeyPlan {
-    const EMPTY: Self = Self { key: ShortKey::EMPTY, kind: KeyKind::Plain, role: Role::Attribute, bit: 0 };
+    const EMPTY: Self =
+        Self { key: ShortKey::EMPTY, kind: KeyKind::Plain, role: Role::Attribute, bits: KeyBits::NONE };
 }
 
 /// What the cache knows of a name.
 pub enum Looked<'a> {
     Plan(&'a KeyPlan),
     /// Too long for a slot; worked out anew each time.
-    Long(KeyField, KeyKind, u64),
+    Long(KeyField, KeyKind, KeyBits),
 }
 
 struct Slot {
@@ -104,14 +105,20 @@ impl KeyCache {
         Self { slots: Box::new([const { Slot { pointer: ptr::null_mut(), plan: KeyPlan::EMPTY } }; SLOTS]) }
     }
 
+    /// The plan for a keyword name that was looked up before. The borrow ends before Python code may run.
+    #[inline]
+    pub fn known(&self, name: *mut ffi::PyObject) -> Option<&KeyPlan> {
+        let slot = &self.slots[slot_of(name)];
+        ptr::eq(slot.pointer, name).then_some(&slot.plan)
+    }
+
     /// The plan for a keyword name. The borrow ends before Python code may run.
     ///
     /// # Safety
     /// Attached; `name` is a live `str`.
     #[inline]
     pub unsafe fn look_up(&mut self, name: *mut ffi::PyObject, policy: &Policy) -> Looked<'_> {
-        let address = name as usize >> 4;
-        let index = (address ^ (address >> 10)) & (SLOTS - 1);
+        let index = slot_of(name);
         if self.slots[index].pointer != name {
             // SAFETY: as the caller's.
             if let Some(long) = unsafe { self.learn(index, name, policy) } {
@@ -156,15 +163,15 @@ impl KeyCache {
         // SAFETY: `name` is a str.
         let text = unsafe { super::text::owned_utf8(name) };
         let field = KeyField::new(text.as_bytes());
-        let (kind, bit) = (kind_of(&text, policy), bit_of(text.as_bytes()));
+        let (kind, bits) = (kind_of(&text, policy), KeyBits::of(text.as_bytes()));
         // SAFETY: type pointers of live objects.
         let exact = unsafe { ffi::Py_TYPE(name) == &raw mut ffi::PyUnicode_Type };
         let Some(key) = ShortKey::new(&field).filter(|_| exact) else {
-            return Some(Looked::Long(field, kind, bit));
+            return Some(Looked::Long(field, kind, bits));
         };
         let slot = &mut self.slots[index];
         let old = std::mem::replace(&mut slot.pointer, name);
-        slot.plan = KeyPlan { key, kind, role: role_of(&text), bit };
+        slot.plan = KeyPlan { key, kind, role: role_of(&text), bits };
         // SAFETY: both are exact str objects: taking and dropping references runs no Python code.
         unsafe {
             ffi::Py_INCREF(name);
@@ -172,6 +179,12 @@ impl KeyCache {
         }
         None
     }
+}
+
+#[inline]
+fn slot_of(name: *mut ffi::PyObject) -> usize {
+    let address = name as usize >> 4;
+    (address ^ (address >> 10)) & (SLOTS - 1)
 }
 
 fn kind_of(name: &str, policy: &Policy) -> KeyKind {
@@ -187,15 +200,4 @@ fn kind_of(name: &str, policy: &Policy) -> KeyKind {
 fn role_of(name: &str) -> Role {
     let event_name = ROLES.iter().find(|(known, _)| *known == name).map(|(_, role)| *role);
     event_name.or_else(|| part_named(name).map(Role::Known)).unwrap_or(Role::Attribute)
-}
-
-/// A stable bit for a key (FNV-1a, folded).
-pub const fn bit_of(key: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut index = 0;
-    while index < key.len() {
-        hash = (hash ^ key[index] as u64).wrapping_mul(0x0100_0000_01b3);
-        index += 1;
-    }
-    1 << ((hash ^ (hash >> 32)) & 63)
 }

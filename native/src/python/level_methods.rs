@@ -10,6 +10,7 @@ use super::logger::Logger;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use pyo3::Borrowed;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 
@@ -49,7 +50,40 @@ pub unsafe fn slice_of<'a>(
     }
 }
 
-/// A level method: `info(message, *args, **attributes)`.
+/// The arguments of a call of a level method, borrowed from it.
+#[derive(Clone, Copy)]
+pub struct Arguments<'a> {
+    /// The message and what is formatted into it.
+    pub positional: &'a [*mut ffi::PyObject],
+    /// Keywords: their values.
+    pub values: &'a [*mut ffi::PyObject],
+    /// Their names, a tuple; null without keywords.
+    pub names: *mut ffi::PyObject,
+}
+
+impl Arguments<'_> {
+    /// # Safety
+    /// As [`slice_of`].
+    #[inline]
+    unsafe fn of(
+        arguments: *const *mut ffi::PyObject,
+        count: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> Self {
+        if arguments.is_null() {
+            return Self { positional: &[], values: &[], names: ptr::null_mut() };
+        }
+        // SAFETY: positional arguments, then one value for each name.
+        unsafe {
+            let keywords = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) };
+            let positional = std::slice::from_raw_parts(arguments, count as usize);
+            let values = std::slice::from_raw_parts(arguments.add(count as usize), keywords as usize);
+            Self { positional, values, names }
+        }
+    }
+}
+
+/// A level method: `info(message, *args, **attributes)`. A call below the level ends here.
 unsafe extern "C" fn level_method<const INDEX: usize>(
     slf: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
@@ -57,12 +91,33 @@ unsafe extern "C" fn level_method<const INDEX: usize>(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter on an instance of Logger (the method descriptor checked its type), attached.
+    // Whoever calls a method holds its object. Nothing here panics.
+    unsafe {
+        let logger = Borrowed::from_ptr(Python::assume_attached(), slf);
+        if logger.cast_unchecked::<Logger>().get().filters(LEVELS[INDEX].severity) {
+            return helpers::done();
+        }
+        log(slf, &LEVELS[INDEX], INDEX == EXCEPTION, (arguments, count, names))
+    }
+}
+
+/// What a level method does with a call that its level does not filter.
+///
+/// # Safety
+/// As `level_method`.
+#[inline(never)]
+unsafe fn log(
+    slf: *mut ffi::PyObject,
+    level: &Level,
+    with_exception: bool,
+    (arguments, count, names): (*const *mut ffi::PyObject, ffi::Py_ssize_t, *mut ffi::PyObject),
+) -> *mut ffi::PyObject {
+    // SAFETY: as the caller's.
     let run = || unsafe {
         let py = Python::assume_attached();
-        let logger = Bound::from_borrowed_ptr(py, slf);
-        let logger = logger.cast_unchecked::<Logger>().get();
-        let arguments = slice_of(arguments, count, names);
-        logger.log(py, &LEVELS[INDEX], INDEX == EXCEPTION, arguments, names)
+        let logger = Borrowed::from_ptr(py, slf);
+        let logger = logger.cast_unchecked::<Logger>();
+        logger.get().log(py, level, with_exception, Arguments::of(arguments, count, names))
     };
     let answer = catch_unwind(AssertUnwindSafe(run));
     // A panic is a defect of ours; it must not cross into the application.
@@ -76,20 +131,13 @@ unsafe extern "C" fn log_method(
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: as in `level_method`.
+    // SAFETY: as in `level_method`; a first positional argument is left out of what goes on.
     let run = || unsafe {
-        let py = Python::assume_attached();
-        let logger = Bound::from_borrowed_ptr(py, slf);
-        let logger = logger.cast_unchecked::<Logger>().get();
-        let arguments = slice_of(arguments, count, names);
-        match arguments {
-            [severity, rest @ ..] if count > 0 => {
-                let severity = Bound::from_borrowed_ptr(py, *severity);
-                let level = helpers::level_of(&severity);
-                logger.log(py, &level, false, rest, names)
-            }
-            _ => logger.log(py, &LEVELS[INFO], false, arguments, names),
+        if count == 0 || arguments.is_null() {
+            return log(slf, &LEVELS[INFO], false, (arguments, count, names));
         }
+        let level = helpers::level_of(&Bound::from_borrowed_ptr(Python::assume_attached(), *arguments));
+        log(slf, &level, false, (arguments.add(1), count - 1, names))
     };
     let answer = catch_unwind(AssertUnwindSafe(run));
     answer.unwrap_or_else(|_| helpers::done())

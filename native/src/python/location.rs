@@ -4,8 +4,7 @@
 //! function are encoded once per code object; what is left per call is the frame and its line.
 
 use super::gil::GilCell;
-use super::keys::bit_of;
-use crate::fields::{EncodedKey, KeyField, SeverityField};
+use crate::fields::{EncodedKey, KeyBits, KeyField, SeverityField};
 use crate::record::RecordWriter;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -36,8 +35,10 @@ const FRAMES: usize = 32;
 
 /// Number of attributes that [`write`] adds.
 pub const ATTRIBUTES: usize = 3;
-/// Their keys as bits of a set.
-pub const BITS: u64 = bit_of(b"code.file.path") | bit_of(b"code.function.name") | bit_of(b"code.line.number");
+/// Their keys as a set.
+pub const BITS: KeyBits = KeyBits::of(b"code.file.path")
+    .with(KeyBits::of(b"code.function.name"))
+    .with(KeyBits::of(b"code.line.number"));
 
 /// What `write` writes, as encoded fields: for a record that has some of them or little room.
 #[cold]

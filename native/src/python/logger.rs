@@ -11,6 +11,7 @@ use super::gil::GilCell;
 use super::given::Foreign;
 use super::handle::PipelineHandle;
 use super::level::Level;
+use super::level_methods::Arguments;
 use super::muted::is_muted;
 use super::passage::says_security;
 use super::{helpers, surroundings, trace};
@@ -32,6 +33,8 @@ struct Resolved {
     generation: u64,
     /// The severity floor; [`CLOSER`]: more than a comparison decides, see [`Logger::look_closer`].
     threshold: u8,
+    /// The same where a comparison decides all there is to decide and there is a pipeline; else 0, which filters nothing.
+    plain: u8,
     scope: u32,
     active: Option<Arc<Active>>,
     verdict: Verdict,
@@ -209,6 +212,7 @@ impl Logger {
         let resolved = Resolved {
             generation: 0,
             threshold: 0,
+            plain: 0,
             scope: 0,
             active: None,
             verdict: Verdict::OPEN,
@@ -249,7 +253,8 @@ impl Logger {
             let policy = &active.pipeline.settings().policy;
             active.pipeline.scopes().id(&without_secrets(&self.scope, policy))
         });
-        let resolved = Resolved { generation, threshold, scope, active, verdict, until };
+        let plain = if threshold == CLOSER || active.is_none() { 0 } else { threshold };
+        let resolved = Resolved { generation, threshold, plain, scope, active, verdict, until };
         // SAFETY: attached. A call on this thread or another may still use the old pipeline.
         unsafe { retire(self.resolved.replace(resolved).active) };
     }
@@ -315,6 +320,27 @@ impl Logger {
         &self.scope.name
     }
 
+    /// True when a plain comparison filters a call, which is counted then: what most calls below the level end with.
+    /// False: ask [`Self::admit`].
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn filters(&self, severity: u8) -> bool {
+        // SAFETY: attached; no Python code runs here.
+        let resolved = unsafe { self.resolved.get() };
+        if severity >= resolved.plain
+            || severity == 0
+            || resolved.generation != GENERATION.load(Ordering::Acquire)
+            || is_muted()
+        {
+            return false;
+        }
+        let Some(active) = &resolved.active else { return false };
+        active.pipeline.emit_counts().filtered();
+        true
+    }
+
     /// The gate every record passes. `None`: filtered or shed, and counted; nowhere to go; of a muted thread.
     ///
     /// # Safety
@@ -371,26 +397,23 @@ impl Logger {
     /// Stages 1 to 4 of one level method call.
     ///
     /// # Safety
-    /// Attached; `arguments` and `names` as the fastcall convention gives them.
+    /// Attached; the arguments belong to the running call.
     #[inline]
     pub unsafe fn log(
         &self,
         py: Python<'_>,
         level: &Level,
         with_exception: bool,
-        arguments: &[*mut ffi::PyObject],
-        names: *mut ffi::PyObject,
+        Arguments { positional, values, names }: Arguments<'_>,
     ) -> *mut ffi::PyObject {
         // SAFETY: as the caller's, for every call below.
         unsafe {
             let _call = Call::begin();
-            let protected = || level.protected || names_security(py, arguments, names);
+            let protected = || level.protected || names_security(py, values, names);
             let Some((active, scope)) = self.admit(py, level.severity, protected, || trace::current(py))
             else {
                 return helpers::done();
             };
-            let keywords = if names.is_null() { 0 } else { ffi::PyTuple_Size(names) as usize };
-            let (positional, values) = arguments.split_at(arguments.len() - keywords);
             let mut emission = Emission::begin(py, active, level);
             let spared = || level.spared() || says_security(py, active, names, values);
             if !emission.passes(scope, positional.first().copied(), spared) {

@@ -14,6 +14,7 @@ mod emission;
 mod encoded;
 mod ending;
 mod enrich;
+mod finish;
 mod foreign;
 mod gil;
 mod given;

@@ -32,11 +32,18 @@ pub struct Passage {
     /// The hash of what makes it equal to others; `None`: dedupe leaves it alone.
     identity: Option<u64>,
     dedupes: bool,
+    met: bool,
 }
 
 impl Passage {
     /// Of a record that met no processor.
-    pub const FREE: Self = Self { weight: 1.0, head: 0, identity: None, dedupes: false };
+    pub const FREE: Self = Self { weight: 1.0, head: 0, identity: None, dedupes: false, met: false };
+
+    /// Whether the record met a processor.
+    #[inline]
+    pub const fn has_met(&self) -> bool {
+        self.met
+    }
 }
 
 impl Emission<'_, '_> {
@@ -78,7 +85,8 @@ impl Emission<'_, '_> {
         match processors.admit(&call, monotonic_nanos) {
             Ok(weight) => {
                 let dedupes = processors.dedupe().is_some();
-                self.passage = Passage { weight, head: self.writer.len(), identity: None, dedupes };
+                self.passage =
+                    Passage { weight, head: self.writer.len(), identity: None, dedupes, met: true };
                 true
             }
             Err(reason) => {
@@ -122,9 +130,10 @@ impl Passage {
     /// Behind stage 3: whether the record goes on, or is held back as the repeat of another one, and counted.
     #[inline]
     pub fn goes_on(&self, active: &Active, record: &Redacted<'_>, scope: u32) -> bool {
-        match (self.identity, active.pipeline.processors().and_then(Processors::dedupe)) {
-            (Some(identity), Some(dedupe)) => Self::hold(active, dedupe, identity, record, scope),
-            _ => true,
+        let Some(identity) = self.identity else { return true };
+        match active.pipeline.processors().and_then(Processors::dedupe) {
+            Some(dedupe) => Self::hold(active, dedupe, identity, record, scope),
+            None => true,
         }
     }
 

@@ -1,0 +1,109 @@
+//! Stages 3 and 4 of 7, redact and append: the end of one record; then console and taps. Thread: caller.
+//!
+//! Most records meet nothing here but redaction and the buffer. What the others need is in functions of its own.
+
+use super::active::Extras;
+use super::emission::Emission;
+use super::helpers;
+use super::outputs::{after_append, show};
+use super::processing::process;
+use crate::buffer::Appended;
+use crate::record::RecordWriter;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use std::ptr;
+
+impl<'py> Emission<'_, 'py> {
+    /// Stages 3 and 4, then what runs on the caller after append. Returns what the log call returns; the record is spent
+    /// then. `context`: what processors find in the record; `None`: the current one.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub unsafe fn finish(&mut self, scope: u32, context: Option<&Bound<'py, PyAny>>) -> *mut ffi::PyObject {
+        let active = self.active;
+        // SAFETY: attached.
+        let extras = unsafe { active.extras() };
+        if extras.before() || self.passage.has_met() || self.dropped > 0 {
+            // SAFETY: attached.
+            let goes_on = unsafe { self.complete(extras, scope, context) };
+            if !goes_on {
+                return helpers::done();
+            }
+        }
+        let mut redacted = active.pipeline.redact(&mut self.writer, self.meta);
+        let kept = self.passage.goes_on(active, &redacted, scope);
+        let appended = if kept { active.pipeline.append(&mut redacted, scope) } else { Appended::Refused };
+        // SAFETY: attached.
+        unsafe {
+            if appended == Appended::Full || extras.after_append() {
+                let told = after_append(self.py, active, redacted, scope, appended);
+                return self.end(told);
+            }
+            if self.interrupt.is_some() || active.pipeline.is_waiting() {
+                return self.end((helpers::done(), None));
+            }
+            active.put_writer(std::mem::take(&mut self.writer));
+        }
+        helpers::done()
+    }
+
+    /// What some records need before stage 3: enrichers, their weight, what was left out, processors. False: a processor
+    /// refused the record.
+    ///
+    /// # Safety
+    /// Attached.
+    #[cold]
+    #[inline(never)]
+    unsafe fn complete(&mut self, extras: Extras, scope: u32, context: Option<&Bound<'py, PyAny>>) -> bool {
+        self.identify(scope);
+        if extras.before_append() {
+            self.thread();
+        }
+        if extras.enriches() {
+            // SAFETY: attached.
+            unsafe { self.enrich() };
+        }
+        self.weigh();
+        if self.dropped > 0 {
+            self.note_dropped(scope);
+        }
+        if extras.before_append() {
+            let spent = Self::with(self.py, self.active, RecordWriter::default(), self.meta);
+            // SAFETY: attached.
+            match unsafe { process(std::mem::replace(self, spent), scope, context) } {
+                Some(processed) => *self = processed,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// The end of a record that has something to tell.
+    ///
+    /// # Safety
+    /// Attached.
+    #[cold]
+    #[inline(never)]
+    unsafe fn end(&mut self, (result, interrupt): (*mut ffi::PyObject, Option<PyErr>)) -> *mut ffi::PyObject {
+        let active = self.active;
+        // SAFETY: attached.
+        unsafe { active.put_writer(std::mem::take(&mut self.writer)) };
+        let mut interrupt = self.interrupt.take().or(interrupt);
+        if active.pipeline.notices().waiting() {
+            interrupt = interrupt.or(helpers::tell_notices(self.py, active));
+        }
+        if active.pipeline.summaries().waiting() {
+            interrupt = interrupt.or(show(self.py, active));
+        }
+        match interrupt {
+            None => result,
+            Some(interrupt) => {
+                interrupt.restore(self.py);
+                // SAFETY: the reference that would have been returned.
+                unsafe { ffi::Py_XDECREF(result) };
+                ptr::null_mut()
+            }
+        }
+    }
+}
