@@ -17,6 +17,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     ConsoleMetricExporter,
     MetricExporter,
+    MetricReader,
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.resources import Resource
@@ -24,29 +25,37 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import otel_private
 from fapilog.diagnostics import say
 from fapilog.errors import MissingDependencyError
+from fapilog.otel import installed_exporters
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
 # Which variable names the exporters of a signal.
 VARIABLES = {"trace": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"}
+_OURS = ("otlp", "console", "none")
 _NOISY_LOGGERS = ("opentelemetry.exporter", "opentelemetry.sdk")
 _quiet_for: set[object] = set()
 
 
 def exporters(variable: str, *, otlp: bool) -> Sequence[str]:
-    """Return which of `otlp` and `console` a variable names; an unknown name is said and ignored.
+    """Return the exporters that a variable names; an unknown name is said and ignored.
+
+    Besides `otlp` and `console` these are the ones that installed packages register for the SDK.
 
     Args:
         variable: `OTEL_TRACES_EXPORTER` or `OTEL_METRICS_EXPORTER`.
         otlp: Whether OTLP is meant when the variable says nothing.
     """
-    names = [name.strip().lower() for name in os.environ.get(variable, "").split(",") if name.strip()]
-    known = [name for name in names if name in ("otlp", "console", "none")]
+    names = [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()]
+    names = [name.lower() if name.lower() in _OURS else name for name in names]
+    known = list(_OURS)
+    if not set(names) <= set(_OURS):
+        known += [name for name in sorted(installed_exporters.points(variable)) if name not in _OURS]
     for name in names:
         if name not in known:
-            say("variable-ignored", f"{variable} names {name!r}; known are otlp, console and none", variable)
-    chosen = known or (["otlp"] if otlp else [])
+            say("variable-ignored", f"{variable} names {name!r}; known are {', '.join(known)}", variable)
+    found = [name for name in dict.fromkeys(names) if name in known]
+    chosen = found or (["otlp"] if otlp else [])
     return [] if "none" in chosen else chosen
 
 
@@ -78,7 +87,10 @@ def meter_provider(resource: Resource, names: Sequence[str]) -> tuple[metrics.Me
     if installed is not None:
         say("provider-reused", "a meter provider is installed already and is used as it is", "metrics")
         return installed, False
-    readers = [PeriodicExportingMetricReader(_metric_exporter(name)) for name in names]
+    made = [_metric_exporter(name) for name in names]
+    readers = [
+        each if isinstance(each, MetricReader) else PeriodicExportingMetricReader(each) for each in made
+    ]
     provider = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
     otel_private.install_meter_provider(provider)
     return provider, True
@@ -140,14 +152,22 @@ def _span_exporter(name: str) -> SpanExporter:
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # noqa: PLC0415 - as above
 
         return ConsoleSpanExporter()
-    exporter: SpanExporter = _otlp_exporter("TRACES", "trace_exporter", "OTLPSpanExporter")
+    exporter: SpanExporter = (
+        _otlp_exporter("TRACES", "trace_exporter", "OTLPSpanExporter")
+        if name == "otlp"
+        else installed_exporters.make("OTEL_TRACES_EXPORTER", name)
+    )
     return exporter
 
 
-def _metric_exporter(name: str) -> MetricExporter:
+def _metric_exporter(name: str) -> MetricExporter | MetricReader:
     if name == "console":
         return ConsoleMetricExporter()
-    exporter: MetricExporter = _otlp_exporter("METRICS", "metric_exporter", "OTLPMetricExporter")
+    exporter: MetricExporter | MetricReader = (
+        _otlp_exporter("METRICS", "metric_exporter", "OTLPMetricExporter")
+        if name == "otlp"
+        else installed_exporters.make("OTEL_METRICS_EXPORTER", name)
+    )
     return exporter
 
 

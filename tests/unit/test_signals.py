@@ -4,6 +4,8 @@ import logging
 import os
 import subprocess
 import sys
+from importlib import import_module
+from urllib.request import urlopen
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -11,10 +13,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import diagnostics
-from fapilog.errors import MissingDependencyError
+from fapilog.errors import ConfigurationError, MissingDependencyError
 from fapilog.otel import signals
 from fapilog.testing import OtlpReceiver
 from fapilog.testing.decoding import decompress
+from tests.servers.ports import free_ports
+from tests.unit.distributions import install
 
 
 def received(receiver: OtlpReceiver, path: str, message):
@@ -112,9 +116,66 @@ def test_an_unknown_exporter_is_said_and_ignored(monkeypatch, capsys):
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
     assert signals.exporters("OTEL_TRACES_EXPORTER", otlp=False) == []
     said = (
-        "fapilog: OTEL_TRACES_EXPORTER names 'zipkin'; known are otlp, console and none [variable-ignored]\n"
+        "fapilog: OTEL_TRACES_EXPORTER names 'zipkin'; known are otlp, console, none, otlp_proto_grpc,"
+        " otlp_proto_http [variable-ignored]\n"
     )
     assert capsys.readouterr().err == said
+
+
+CODE = """
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    class Spans(InMemorySpanExporter):
+        made = []
+
+        def __init__(self):
+            super().__init__()
+            self.made.append(self)
+
+    def broken():
+        raise OSError("port taken")
+"""
+
+
+@pytest.fixture
+def acme(tmp_path, monkeypatch):
+    """A package with exporters of spans for OpenTelemetry's SDK; its module."""
+    points = {"acme": "acme_spans:Spans", "acme_broken": "acme_spans:broken"}
+    install(tmp_path, "acme-spans", {"opentelemetry_traces_exporter": points}, CODE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
+    yield import_module("acme_spans")
+    del sys.modules["acme_spans"]
+
+
+def test_exporters_that_packages_register_for_the_sdk_work_by_name(configure, acme, monkeypatch):
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "acme,acme")
+    configured = configure()
+    record_one_of_each(configured)
+    [exporter] = acme.Spans.made
+    assert [span.name for span in exporter.get_finished_spans()] == ["place order"]
+
+
+def test_an_installed_exporter_that_cannot_be_made_is_an_error_that_names_it(configure, acme, monkeypatch):
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "acme_broken")
+    with pytest.raises(ConfigurationError) as caught:
+        configure()
+    what = "the exporter acme_broken (acme_spans:broken) cannot be made: OSError: port taken"
+    assert (caught.value.code, caught.value.what) == ("exporter-invalid", what)
+    assert caught.value.settings[0].origin == "OTEL_TRACES_EXPORTER"
+
+
+def test_prometheus_scrapes_measurements_also_of_a_second_provider(configure, monkeypatch):
+    [port] = free_ports(1)
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "prometheus")
+    monkeypatch.setenv("OTEL_EXPORTER_PROMETHEUS_PORT", str(port))
+    for name in ("first", "second"):
+        configured = configure()
+        configured.meter_provider.get_meter("m").create_counter(name).add(1)
+        with urlopen(f"http://localhost:{port}/metrics", timeout=30) as answer:
+            scraped = answer.read().decode()
+        assert [line for line in scraped.splitlines() if line.startswith(f"{name}_total")], scraped
+        configured.shutdown()
 
 
 @pytest.mark.parametrize(
