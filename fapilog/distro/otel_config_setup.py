@@ -19,7 +19,7 @@ from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, Resource, ServiceIn
 
 from fapilog import in_force, otel_private, resource_detector, telemetry
 from fapilog.diagnostics import shown_error
-from fapilog.errors import ConfigurationError, MissingDependencyError, OffendingSetting, Problem
+from fapilog.errors import MASK, ConfigurationError, MissingDependencyError, OffendingSetting, Problem
 from fapilog.otel.provider import LoggerProvider
 from fapilog.otel.span_events import EventToSpanEventBridge
 from fapilog.settings import Settings
@@ -73,7 +73,11 @@ def _load(path: str) -> Any:
         return configuration.load_config_file(path)
     except configuration.ConfigurationError as error:
         remedy = "correct the file"
+        keys = tuple(getattr(error.__cause__, "absolute_path", ()))  # of jsonschema
         offender = OffendingSetting("path", repr(path), _VARIABLE, remedy)
+        if keys:
+            place = read(Path(path), os.environ).origin(*keys)
+            offender = OffendingSetting(str(keys[-1]), MASK, place, remedy)
         raise ConfigurationError([Problem("file-invalid", str(error), (offender,), remedy)]) from error
 
 

@@ -81,10 +81,13 @@ def choose(
             are chosen by name.
 
     Raises:
-        ConfigurationError: `auth-invalid`, `exporter-unknown`, `exporter-invalid`, or what is wrong with an
-            exporter's own settings; all problems at once.
+        ConfigurationError: `setting-invalid`, if there is none; `auth-invalid`, `exporter-unknown`,
+            `exporter-invalid`, or what is wrong with an exporter's own settings; all problems at once.
     """
     given, functions = list(exporters), checked_functions(auth)
+    if not given:
+        remedy = "pass ['none'] to export nothing"
+        raise _problem("setting-invalid", "exporters names no exporter", "[]", remedy)
     problems: list[Problem] = []
     found: list[Exporter | NativeExporter] = []
     names = list(dict.fromkeys(each for each in given if isinstance(each, str)))

@@ -95,6 +95,9 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self._outlet = Outlet(
             self.settings, chosen, batch_processors, timings=self.timings, auth=auth, enrichers=enrichers
         )
+        if resource is not None and not isinstance(resource, Resource):
+            remedy = "pass a Resource of OpenTelemetry: Resource.create({...})"
+            raise given.wrong("resource", resource, "is no resource", remedy)
         resource = resource if resource is not None else build_resource(self.settings)
         resource = self.enrichment.describe(resource)
         sdk_limits = limits.of(self.settings)

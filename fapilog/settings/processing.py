@@ -9,13 +9,19 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fapilog.settings import parse, types
 from fapilog.settings.types import Group, Positive, conflict, refuse
 from fapilog.severity import LEVEL_NAMES, Severity
 
 _HINT = "pattern=word+word,pattern=word with the words off, on, trace_based and the names of levels"
+
+
+def _pattern(value: str) -> str:
+    if not value.strip():
+        raise refuse("holds a rule without a pattern", _HINT + "; * matches every name")
+    return value
 
 
 class LoggerRule(Group):
@@ -32,7 +38,7 @@ class LoggerRule(Group):
         'urllib3.*=warn'
     """
 
-    pattern: str
+    pattern: Annotated[str, AfterValidator(_pattern)]
     enabled: types.Flag = True
     minimum_severity: types.Level | None = None
     trace_based: types.Flag = False
@@ -42,7 +48,7 @@ class LoggerRule(Group):
         severity = self.minimum_severity
         words = (
             "" if self.enabled else "off",
-            severity.text.lower() if severity is not None else "",
+            severity.text.lower() if severity is not None and self.enabled else "",
             "trace_based" if self.trace_based else "",
         )
         return f"{self.pattern}={'+'.join(word for word in words if word) or 'on'}"
@@ -106,20 +112,28 @@ def _rule(pattern: object, given: object) -> object:
         return {"pattern": pattern, **given}
     if isinstance(given, Severity):
         return {"pattern": pattern, "minimum_severity": given}
-    return given
+    if isinstance(given, LoggerRule):
+        return given
+    what = f"holds a rule that is neither words, nor a severity, nor a mapping: {given!r:.40}"
+    raise refuse(what, _HINT)
 
 
 def _fields(words: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for word in (word.strip().lower() for word in words.split("+")):
+        value: object = True
         if word in {"off", "on"}:
-            fields["enabled"] = word == "on"
+            name, value = "enabled", word == "on"
         elif word == "trace_based":
-            fields["trace_based"] = True
+            name = "trace_based"
         elif word in LEVEL_NAMES:
-            fields["minimum_severity"] = word
+            name, value = "minimum_severity", word
         else:
             raise refuse(f"holds a word that no rule knows: {word!r}", _HINT)
+        if fields.setdefault(name, value) != value:
+            raise refuse(f"holds words that contradict each other: {words!r:.40}", _HINT)
+    if fields.get("enabled") is False and "minimum_severity" in fields:
+        raise refuse(f"holds a level beside off, which drops all: {words!r:.40}", _HINT)
     return fields
 
 

@@ -109,6 +109,13 @@ class EnvironmentSource(_Source):
             found[row.name] = _adapter(self.settings_cls, row.name).validate_python(value)
         except ValidationError as error:
             problem = problems.value_problem(error.errors()[0], row.name, raw, variable.name)
+            known = self._known_names(row, value) if variable.lenient else ()
+            if known and problem.code == "exporter-unknown":
+                found[row.name] = known
+                clause = problem.what.partition(" ")[2]
+                message = f"{variable.name} {clause}: that name is ignored; {problem.remedy}"
+                diagnostics.say("variable-ignored", message, variable.name)
+                return True
         except ValueError as error:
             problem = problems.parse_problem(row.name, raw, variable.name, str(error))
         if problem is None:
@@ -117,6 +124,19 @@ class EnvironmentSource(_Source):
             _say_ignored(problem, variable)
             return False
         self.load.problems.append(problem)
+        return True
+
+    def _known_names(self, row: Row, value: object) -> tuple[str, ...]:
+        """Those names of a list that can be used; none if they contradict each other."""
+        names = value if isinstance(value, (tuple, list)) else ()
+        usable = tuple(name for name in names if self._is_usable(row, [name]))
+        return usable if self._is_usable(row, usable) else ()
+
+    def _is_usable(self, row: Row, value: object) -> bool:
+        try:
+            _adapter(self.settings_cls, row.name).validate_python(value)
+        except ValidationError:
+            return False
         return True
 
     def _name_unknown(self) -> None:

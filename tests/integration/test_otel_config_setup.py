@@ -159,7 +159,9 @@ def test_a_file_without_logs_sends_spans_only(receiver: OtlpReceiver, tmp_path: 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ('file_format: "1.0"\nlogger_provider: {}\n', "Configuration does not match schema"),
+        ('file_format: "1.0"\nlogger_provider: {}\n', "otel.yaml:2 (logger_provider)"),
+        ('file_format: "1.0"\nno_such_section: 1\nlogger_provider: []\n', "otel.yaml:3 (logger_provider)"),
+        ("logger_provider: null\n", "Configuration does not match schema"),
         (
             'file_format: "1.0"\ndistribution: {fapilog: {buffer: {overflow: drop}}}\n',
             "otel.yaml:2 (distribution.fapilog.buffer.overflow)",

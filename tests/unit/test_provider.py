@@ -356,3 +356,17 @@ def test_a_certificate_that_is_none_is_a_configuration_error(tmp_path):
     otlp = {"certificate": str(path), "endpoint": "https://127.0.0.1:1/v1/logs"}
     with pytest.raises(ConfigurationError, match=r"garbage\.pem"):
         LoggerProvider(settings=Settings.load(environ={}, otlp=otlp))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ({"resource": "x"}, "resource is no resource"),
+        ({"exporters": []}, "exporters names no exporter"),
+        ({"exporters": 5}, "exporters is no list"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_a_configuration_error(wrong, what):
+    with pytest.raises(ConfigurationError) as caught:
+        LoggerProvider(**wrong)
+    assert (caught.value.code, caught.value.what) == ("setting-invalid", what)

@@ -231,7 +231,7 @@ IGNORED = {
     "OTEL_EXPORTER_OTLP_TIMEOUT": ["-1", "ten", "nan"],
     "OTEL_EXPORTER_OTLP_COMPRESSION": ["deflate"],
     "OTEL_EXPORTER_OTLP_PROTOCOL": ["carrier-pigeon"],
-    "OTEL_LOGS_EXPORTER": ["zipkin", "otlp,zipkin", "none,otlp", ","],
+    "OTEL_LOGS_EXPORTER": ["zipkin", "otlp,none,zipkin", "none,otlp", ","],
     "OTEL_SDK_DISABLED": ["1", "yes"],
     "OTEL_RESOURCE_ATTRIBUTES": ["novalue", "a=%ff"],
 }
@@ -244,6 +244,13 @@ def test_a_wrong_number_word_or_boolean_of_opentelemetry_is_named_and_ignored(va
     assert code == "variable-ignored"
     assert message.startswith(f"{variable} = {raw!r} ") or len(raw) > 30
     assert ": it is ignored; set " in message
+
+
+def test_of_several_exporters_the_unknown_one_alone_is_ignored(load, notices):
+    assert load({"OTEL_LOGS_EXPORTER": "console, zipkin"}).exporters == ("console",)
+    ((code, message),) = notices
+    ignored = "OTEL_LOGS_EXPORTER names an exporter that does not exist: zipkin: that name is ignored; set "
+    assert (code, message.startswith(ignored)) == ("variable-ignored", True)
 
 
 def test_an_empty_variable_of_opentelemetry_is_unset_and_nothing_is_said(load, notices):
