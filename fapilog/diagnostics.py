@@ -34,6 +34,10 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " specification demands a warning and the default, not an error.",
         "variable-unknown": "A FAPILOG_ variable has the name of no setting: it has no effect. Values are not"
         " shown.",
+        "config-file-unread": "OTEL_CONFIG_FILE is set, and `configure_otel()` does not read it: that is for"
+        " `opentelemetry-instrument` (docs/how-to/declarative_configuration.md).",
+        "batches-share": "Batch processors of a configuration file name different numbers. One buffer serves"
+        " all exporters, and the smaller number keeps what both promise.",
         "timeout-unit": "OTEL_EXPORTER_OTLP_TIMEOUT is 1000 or more. OpenTelemetry for Python reads seconds,"
         " the specification says milliseconds; a number this large is taken as milliseconds.",
         "configuration-failed": "A record came before `configure_otel()`, and the settings in the environment"

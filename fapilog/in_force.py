@@ -31,6 +31,8 @@ from fapilog.settings.variables import VARIABLE_NAMES
 
 _EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected", "exporter-failed")
 
+_CONFIG_FILE = "OTEL_CONFIG_FILE"
+
 
 @dataclass(frozen=True)
 class GivenObjects:
@@ -103,6 +105,7 @@ def configure(
                 "configure_otel() was called before with other arguments",
                 _changes(settings),
             )
+        _name_config_file(settings)
         # What is wrong with the arguments shows here, while the defaults that log until now are still in
         # force.
         provider = LoggerProvider(
@@ -172,6 +175,18 @@ def on_notice(code: str, message: str) -> None:
     if current is not None and current.telemetry.on_error is not None:
         kind = ExportError if code in _EXPORT_CODES else FapilogError
         current.telemetry.on_error(kind(code, message))
+
+
+def _name_config_file(settings: Settings) -> None:
+    """Say that a configuration file is set which nobody here reads; its own door is the distribution."""
+    path = os.environ.get(_CONFIG_FILE, "").strip()
+    if path and not any(row.origin.startswith(path) for row in settings.explain()):
+        say(
+            "config-file-unread",
+            f"{_CONFIG_FILE} is set, but configure_otel() takes arguments and other variables. Start the"
+            " program with opentelemetry-instrument and OTEL_PYTHON_DISTRO=fapilog, or pass"
+            f" settings=Settings.load({path!r}) for what the file says about logs",
+        )
 
 
 def chosen_exporters(settings: Settings) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel
 
+from fapilog.diagnostics import say
 from fapilog.errors import MASK, OffendingSetting, Problem
 from fapilog.settings import parse
 from fapilog.settings.nesting import leaves
@@ -55,6 +56,7 @@ class Declared:
         origins: Where each stands.
         problems: What cannot be used.
         plugins: Exporters that are built by name, with their options and where they stand.
+        batched: Numbers of batch processors by setting, with where each stands.
         bridges_events: Whether events become span events too.
         has_otlp: Whether the native OTLP exporter has its settings.
         file_path: Where `otlp_file/development` writes.
@@ -65,6 +67,7 @@ class Declared:
     origins: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     plugins: list[tuple[str, Mapping[str, Any], Keys]] = field(default_factory=list)
+    batched: dict[str, tuple[Any, str]] = field(default_factory=dict)
     bridges_events: bool = False
     has_otlp: bool = False
     file_path: str | None = None
@@ -168,11 +171,32 @@ def _processor(
         limited = {
             key: value for key, value in given.items() if value != _NO_LIMIT or key == "schedule_delay"
         }
-        declared.put_known(_BATCH, limited, keys)
+        _batch(declared, limited, keys)
     names: list[str] = []
     for name, options in _mapping(given.get("exporter")).items():
         names += _exporter(declared, settings, str(name), _mapping(options), (*keys, "exporter", str(name)))
     return names
+
+
+def _batch(declared: Declared, given: Mapping[str, Any], keys: Keys) -> None:
+    """Take the numbers of a processor; of two that differ the smaller: all are upper bounds."""
+    for key, name in _BATCH.items():
+        value, place = given.get(key), declared.document.origin(*keys, key)
+        if value is None:
+            continue
+        known, elsewhere = declared.batched.setdefault(name, (value, place))
+        if type(known) is type(value) is int and known != value:
+            least = min(known, value)
+            say(
+                "batches-share",
+                f"{key} is {known} in {elsewhere} and {value} in {place}; one buffer serves all batch"
+                f" processors: {least} counts",
+                name,
+            )
+            if least == known:
+                continue
+            declared.batched[name] = (value, place)
+        declared.put(name, value, (*keys, key))
 
 
 def _exporter(

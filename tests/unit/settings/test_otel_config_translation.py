@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fapilog import ConfigurationError, Settings, Severity
+from fapilog import ConfigurationError, Settings, Severity, diagnostics
 from fapilog.settings import LoggerRule
 from fapilog.settings.otel_config_document import read, substitute
 
@@ -343,3 +343,33 @@ def paths(value, keys=()):
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in pairs:
         yield from paths(inner, (*keys, key))
+
+
+def batches(*processors):
+    lines = [f"    - batch: {{{each}, exporter: {{console: {{}}}}}}" for each in processors]
+    return "\n".join(['file_format: "1.0"', "logger_provider:", "  processors:", *lines, ""])
+
+
+@pytest.mark.parametrize(("first", "second"), [(10, 20), (20, 10)])
+def test_of_two_batch_processors_the_smaller_number_counts_and_that_is_said_with_both_places(
+    load, capsys, tmp_path, first, second
+):
+    diagnostics._voice.forget()
+    settings = load(batches(f"max_export_batch_size: {first}", f"max_export_batch_size: {second}"))
+    key = "batch.max_export_batch_size)"
+    places = [
+        f"{tmp_path}/otel.yaml:{number + 4} (logger_provider.processors[{number}].{key}" for number in (0, 1)
+    ]
+    assert settings.buffer.max_block_records == 10
+    assert settings.origin("buffer.max_block_records") == places[first > second]
+    assert capsys.readouterr().err == (
+        f"fapilog: max_export_batch_size is {first} in {places[0]} and {second} in {places[1]};"
+        " one buffer serves all batch processors: 10 counts [batches-share]\n"
+    )
+    diagnostics._voice.forget()
+
+
+def test_equal_numbers_and_one_number_alone_say_nothing(load, capsys):
+    settings = load(batches("schedule_delay: 7, max_queue_size: 100", "schedule_delay: 7, export_timeout: 0"))
+    assert (settings.buffer.schedule_delay_millis, settings.buffer.max_queue_records) == (7, 100)
+    assert capsys.readouterr().err == ""
