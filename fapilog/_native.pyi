@@ -40,11 +40,14 @@ __all__ = [
     "give_up_at_exit",
     "goes_on_to_logging",
     "hook_handlers",
+    "is_offered",
+    "levels_differ",
     "mute_thread",
     "record_on_its_way",
     "split_request",
     "watch_bound_context",
     "watch_delivering",
+    "watch_levels",
 ]
 
 @final
@@ -74,6 +77,7 @@ class Logger:
         schema_url: str = "",
         scope_attributes: dict[str, Any] | None = None,
         bound: BoundAttributes | None = None,
+        api: bool = False,
     ) -> Logger: ...
     @property
     def name(self) -> str:
@@ -469,6 +473,13 @@ class RecordHandler:
     def connect(self, handle: PipelineHandle) -> None:
         """Send records to the pipeline of `handle` from now on."""
 
+    def floor(self, name: str) -> tuple[int, int] | None:
+        """Return the severity below which no record of a logger is kept now, and who chose it.
+
+        0: nobody; 1: a level or a rule for all; 2: one for this name. 25: the logger is off. None: no
+        pipeline.
+        """
+
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record if the filters let it pass; tell whether they did."""
 
@@ -526,6 +537,15 @@ def hook_handlers(handlers: Sequence[RecordHandler]) -> None:
 
 def watch_delivering(marked: Callable[[], bool]) -> None:
     """Let bridges drop what is logged where `marked` says that an exporter is at work."""
+
+def watch_levels(watcher: Callable[[], object] | None, /) -> None:
+    """Call `watcher` whenever levels or rules of any pipeline have changed."""
+
+def levels_differ(was_logged: Callable[[Any], bool] | None, /) -> None:
+    """Keep records of log calls from other handlers that ask for a higher level; None: there are none."""
+
+def is_offered(logger: Any, /) -> bool:
+    """Tell whether the hook of the bridge takes records of a logger, as its place in the tree is now."""
 
 def goes_on_to_logging(handle: PipelineHandle | None, /) -> None:
     """Say that this pipeline took an event that its library hands on to `logging` next, on this thread."""

@@ -94,6 +94,7 @@ def _capture(settings: Settings) -> dict[str, object]:
         "source_level_names": settings.severity_text == "source",
         "threads": settings.capture_thread,
         "level": level,
+        "level_chosen": settings.origin("level") != "default",
         "levels": rules,
         "rules": [rule.native() for rule in settings.rules],
     }

@@ -16,11 +16,13 @@ from typing import Any
 
 from fapilog import _native
 from fapilog.bridges import shown_warnings
+from fapilog.bridges.stdlib_levels import Levels, forget
 
 # Makes its records only if `hasHandlers()` says that somebody listens.
 _ASKS_FOR_HANDLERS = "uvicorn.access"
 _lock = threading.RLock()
 _served: list[_native.RecordHandler] = []
+_levels = Levels(_served)
 # The class as anything: what follows is the one place that changes it.
 _logger_class: Any = logging.Logger
 _original: Any = None
@@ -41,7 +43,7 @@ if hasattr(os, "register_at_fork"):
 def hook(handler: _native.RecordHandler) -> Callable[[], None]:
     """Offer records to `handler`: those that a handler on the root logger or on a server's logger would get.
 
-    Where nobody has configured `logging`, the root level becomes INFO.
+    Loggers of `logging` make the records that levels and rules want from then on: `stdlib_levels`.
 
     Returns:
         A function that ends it; the last one takes the hook out. When somebody else has wrapped the hook
@@ -56,12 +58,14 @@ def hook(handler: _native.RecordHandler) -> Callable[[], None]:
             _restore = _make_heard()
         _served.append(handler)
         _native.hook_handlers(_served)
+        forget()
 
     def remove() -> None:
         global _in_place
         with _lock:
             _served.remove(handler)
             _native.hook_handlers(_served)
+            forget()
             if not _served:
                 _restore()
             if not _served and _logger_class.callHandlers is _in_place:
@@ -72,27 +76,13 @@ def hook(handler: _native.RecordHandler) -> Callable[[], None]:
 
 def _make_heard() -> Callable[[], None]:
     """Let records be made that nobody would make without a handler; return what undoes it."""
-    restore_level = _lower_root_level()
+    _levels.install()
     logger, listener = logging.getLogger(_ASKS_FOR_HANDLERS), logging.NullHandler()
     logger.addHandler(listener)
 
     def restore() -> None:
         logger.removeHandler(listener)
-        restore_level()
-
-    return restore
-
-
-def _lower_root_level() -> Callable[[], None]:
-    """Lower the root level to INFO where nobody has configured `logging`; return what undoes it."""
-    root = logging.getLogger()
-    if root.handlers or root.level != logging.WARNING:
-        return lambda: None
-    root.setLevel(logging.INFO)
-
-    def restore() -> None:
-        if root.level == logging.INFO:
-            root.setLevel(logging.WARNING)
+        _levels.remove()
 
     return restore
 

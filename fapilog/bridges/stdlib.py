@@ -97,8 +97,9 @@ def install(
     pipeline has a console of its own. Records are taken that a handler on the root logger would get, or one
     on a logger of uvicorn, gunicorn or celery, whatever `propagate` says at that moment.
 
-    When nobody has configured `logging` yet, the root level is lowered to INFO: its default, WARNING, would
-    keep every INFO record from us.
+    Levels and rules of the pipeline decide which records `logging` makes, also when they change later; other
+    handlers get what they would get without us. When nobody has configured `logging` yet, that is INFO and
+    above: the default of the root logger, WARNING, would keep every INFO record from us.
 
     When OpenTelemetry's own `LoggingHandler` is on the root logger, nothing is installed, and that is said on
     stderr: each record would be exported twice.

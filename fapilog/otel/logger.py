@@ -37,6 +37,7 @@ class OtelLogger(ApiLogger):
             version=scope.version or "",
             schema_url=scope.schema_url or "",
             scope_attributes=dict(scope.attributes) if scope.attributes else None,
+            api=True,
         )
         # Found before the method of the class: Python code between the call and native capture costs more
         # than the whole record does.

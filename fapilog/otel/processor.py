@@ -121,7 +121,9 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
     ) -> bool:
         """Tell whether a record of this severity would be kept."""
         number = getattr(severity_number, "value", None) or 0
-        return not self._shut_down and (number == 0 or number >= int(self.settings.level))
+        chosen = self.settings.origin("level") != "default"
+        floor = int(self.settings.level) if chosen else 0
+        return not self._shut_down and (number == 0 or number >= floor)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until everything emitted before is exported, then call the exporter's `force_flush`.
@@ -206,13 +208,14 @@ class _Lane:
 
     def _make(self, scope: InstrumentationScope | None) -> _native.Logger:
         if scope is None:
-            return _native.Logger(self.handle, "")
+            return _native.Logger(self.handle, "", api=True)
         return _native.Logger(
             self.handle,
             valid_text(scope.name),
             version=valid_text(scope.version),
             schema_url=valid_text(scope.schema_url),
             scope_attributes=dict(scope.attributes) if scope.attributes else None,
+            api=True,
         )
 
 
@@ -220,9 +223,8 @@ def _settings(settings: Settings, given: dict[str, int | None], *, native: bool)
     """The settings of a processor: the SDK filtered, limited and counted already."""
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     changes |= {"limits.attribute_count": _UNLIMITED, "limits.attribute_value_length": None}
-    for name, neutral in (("level", "trace"), ("sequence", False)):
-        if settings.origin(name) == "default":
-            changes[name] = neutral
+    if settings.origin("sequence") == "default":
+        changes["sequence"] = False
     if not native and settings.buffer.max_block_records is None:
         queue = changes.get("buffer.max_queue_records", settings.buffer.max_queue_records)
         changes.setdefault("buffer.max_block_records", min(_EXPORT_BATCH_RECORDS, queue or _UNLIMITED))

@@ -13,17 +13,30 @@ pub struct Levels {
     pub default: u8,
     /// The logger's name or a dotted prefix of it; the longest wins.
     pub by_name: Vec<(String, u8)>,
+    /// Whether somebody chose the default, at the start or at run time.
+    pub chosen: bool,
 }
 
 impl Levels {
-    /// The severity floor of a logger.
+    /// The severity floor of a logger of ours, or of another library's.
     #[must_use]
     pub fn threshold(&self, name: &str) -> u8 {
+        self.entry(name).unwrap_or(self.default)
+    }
+
+    /// The severity floor of a scope of the OpenTelemetry API: none where nobody chose one (OTel logs SDK,
+    /// `minimum_severity` is 0 by default).
+    #[must_use]
+    pub fn api_threshold(&self, name: &str) -> u8 {
+        self.entry(name).unwrap_or(if self.chosen { self.default } else { 0 })
+    }
+
+    fn entry(&self, name: &str) -> Option<u8> {
         let applies = |prefix: &str| {
             name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         let entries = self.by_name.iter().filter(|(prefix, _)| applies(prefix));
-        entries.max_by_key(|(prefix, _)| prefix.len()).map_or(self.default, |(_, level)| *level)
+        entries.max_by_key(|(prefix, _)| prefix.len()).map(|(_, level)| *level)
     }
 }
 
@@ -38,6 +51,17 @@ pub struct Rule {
     pub minimum_severity: Option<u8>,
     /// True: records of spans that are not sampled are dropped.
     pub trace_based: bool,
+}
+
+/// Who decided about the severity floor of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// Nobody: it is the product's default.
+    Default,
+    /// The level, or a rule, for every name.
+    ForAll,
+    /// A level or a rule for this name.
+    ByName,
 }
 
 /// What the rules say about one scope.
@@ -136,9 +160,39 @@ impl Rules {
     /// What applies to a scope now.
     #[must_use]
     pub fn verdict(&self, name: &str) -> Verdict {
-        let level = self.levels.now().threshold(name);
-        let rule = self.rules.now().iter().find(|rule| matches(&rule.pattern, name));
-        rule.map_or(Verdict { threshold: level, ..Verdict::OPEN }, |rule| Verdict {
+        self.judge(name, self.levels.now().threshold(name))
+    }
+
+    /// What applies to a scope of the OpenTelemetry API now.
+    #[must_use]
+    pub fn api_verdict(&self, name: &str) -> Verdict {
+        self.judge(name, self.levels.now().api_threshold(name))
+    }
+
+    /// The severity below which no record of a scope is kept now, and who says so; [`Self::NOTHING`]: disabled.
+    #[must_use]
+    pub fn floor(&self, name: &str) -> (u8, Chosen) {
+        let levels = self.levels.now();
+        match self.rule(name) {
+            Some(rule) if !rule.enabled => (Self::NOTHING, Chosen::ByName),
+            Some(Rule { minimum_severity: Some(severity), pattern, .. }) => {
+                let general = pattern.chars().all(|c| c == '*');
+                (*severity, if general { Chosen::ForAll } else { Chosen::ByName })
+            }
+            _ if levels.entry(name).is_some() => (levels.threshold(name), Chosen::ByName),
+            _ => (levels.default, if levels.chosen { Chosen::ForAll } else { Chosen::Default }),
+        }
+    }
+
+    /// A severity that no record reaches.
+    pub const NOTHING: u8 = 25;
+
+    fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules.now().iter().find(|rule| matches(&rule.pattern, name))
+    }
+
+    fn judge(&self, name: &str, level: u8) -> Verdict {
+        self.rule(name).map_or(Verdict { threshold: level, ..Verdict::OPEN }, |rule| Verdict {
             enabled: rule.enabled,
             threshold: rule.minimum_severity.unwrap_or(level),
             trace_based: rule.trace_based,

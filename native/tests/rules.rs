@@ -1,6 +1,6 @@
 //! Levels, rules and time boxes, against a slow reference.
 
-use fapilog_native::rules::{matches, Levels, Rule, Rules, Verdict};
+use fapilog_native::rules::{matches, Chosen, Levels, Rule, Rules, Verdict};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ fn rule(pattern: &str, enabled: bool, minimum_severity: Option<u8>, trace_based:
 }
 
 fn levels(default: u8) -> Levels {
-    Levels { default, by_name: vec![("shop.orders".to_owned(), 5)] }
+    Levels { default, by_name: vec![("shop.orders".to_owned(), 5)], chosen: true }
 }
 
 /// `*` and `?` by recursion: slow, and right by inspection.
@@ -82,4 +82,29 @@ fn a_change_for_good_ends_the_time_box_of_its_kind() {
     rules.set_levels(levels(1), Some(Instant::now() + Duration::from_secs(600)));
     rules.set_levels(levels(13), None);
     assert_eq!((rules.verdict("a").threshold, rules.until()), (13, None));
+}
+
+#[test]
+fn the_floor_of_a_scope_names_who_chose_it() {
+    let rules = |chosen, rules| Rules::new(Levels { chosen, ..levels(9) }, rules);
+    assert_eq!(rules(false, vec![]).floor("shop"), (9, Chosen::Default));
+    assert_eq!(rules(true, vec![]).floor("shop"), (9, Chosen::ForAll));
+    assert_eq!(rules(false, vec![]).floor("shop.orders.a"), (5, Chosen::ByName));
+    assert_eq!(rules(true, vec![rule("*", true, Some(1), false)]).floor("shop.orders"), (1, Chosen::ForAll));
+    assert_eq!(rules(true, vec![rule("s*", true, Some(1), false)]).floor("shop.orders"), (1, Chosen::ByName));
+    assert_eq!(rules(true, vec![rule("s*", true, None, true)]).floor("shop"), (9, Chosen::ForAll));
+    let off = rules(true, vec![rule("s*", false, Some(1), false)]).floor("shop");
+    assert_eq!(off, (Rules::NOTHING, Chosen::ByName));
+}
+
+#[test]
+fn a_scope_of_the_api_has_no_minimum_where_nobody_chose_one() {
+    let threshold =
+        |chosen, rules, name| Rules::new(Levels { chosen, ..levels(9) }, rules).api_verdict(name).threshold;
+    assert_eq!(threshold(false, vec![], "shop"), 0);
+    assert_eq!(threshold(true, vec![], "shop"), 9);
+    assert_eq!(threshold(false, vec![], "shop.orders"), 5);
+    assert_eq!(threshold(false, vec![rule("shop", true, Some(13), false)], "shop"), 13);
+    let own = Rules::new(Levels { chosen: false, ..levels(9) }, vec![]).verdict("shop");
+    assert_eq!(own.threshold, 9);
 }

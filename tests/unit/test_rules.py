@@ -277,3 +277,28 @@ def test_a_rule_in_a_file_is_read(tmp_path):
     path.write_text("rules:\n  'urllib3.*': off+trace_based\n  shop: {minimum_severity: warn}\n")
     settings = Settings.load(path, environ={})
     assert [rule.compact() for rule in settings.rules] == ["urllib3.*=off+trace_based", "shop=warn"]
+
+
+def test_without_a_level_the_api_has_no_minimum_severity_and_loggers_of_ours_begin_at_info():
+    with fapilog.LoggerProvider(settings=Settings.load(environ={}), exporters=["memory"]) as provider:
+        api, ours = provider.get_logger("shop"), fapilog.Logger(provider.handle, "shop")
+        api.emit(body="x", severity_number=SeverityNumber.TRACE)
+        ours.debug("y")
+        enabled = api.enabled(severity_number=SeverityNumber.DEBUG), ours.is_enabled_for(Severity.DEBUG)
+        assert (provider.ledger().accepted, provider.ledger().filtered, enabled) == (1, 1, (True, False))
+        provider.set_level("info")
+        assert not api.enabled(severity_number=SeverityNumber.DEBUG)
+
+
+def test_a_level_that_was_chosen_counts_for_the_api_too():
+    settings = Settings.load(environ={}, level="info")
+    with fapilog.LoggerProvider(settings=settings, exporters=["memory"]) as provider:
+        assert not provider.get_logger("shop").enabled(severity_number=SeverityNumber.DEBUG)
+
+
+@pytest.mark.parametrize(("chosen", "wants"), [({}, True), ({"level": "info"}, False)])
+def test_the_processor_of_a_stock_provider_filters_by_a_level_that_was_chosen_only(chosen, wants):
+    settings = Settings.load(environ={}, **chosen)
+    processor = fapilog.FapilogLogRecordProcessor(settings=settings, exporters=["none"])
+    assert processor.enabled(severity_number=SeverityNumber.DEBUG) is wants
+    processor.shutdown()

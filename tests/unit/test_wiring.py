@@ -33,6 +33,7 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
             "source_level_names": False,
             "threads": False,
             "level": 5,
+            "level_chosen": True,
             "levels": [("noisy", 17)],
             "rules": [("a.*", False, None, False)],
         },

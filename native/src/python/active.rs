@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 /// Counts every change that a logger must notice: a pipeline attached or shut, a level changed, a fork.
 pub static GENERATION: AtomicU64 = AtomicU64::new(1);
@@ -206,6 +207,13 @@ impl Active {
         // SAFETY: as the caller's.
         unsafe { self.set_capture(capture) };
         GENERATION.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Levels and rules as they are now: time boxes that are over have ended.
+    pub fn rules_now(&self) -> Rules {
+        let mut rules = self.capture().rules.clone();
+        rules.expire(Instant::now());
+        rules
     }
 
     /// Scratch memory for one record.

@@ -14,6 +14,7 @@ use super::level::Level;
 use super::level_methods::Arguments;
 use super::muted::is_muted;
 use super::passage::says_security;
+use super::stdlib_levels;
 use super::{helpers, surroundings, trace};
 use crate::fields::TraceFields;
 use crate::ledger::Refusal;
@@ -53,13 +54,18 @@ pub struct Logger {
     bound: Option<Py<BoundAttributes>>,
     /// What a `LoggerConfigurator` said, beside the rules of the pipeline.
     config: GilCell<Verdict>,
+    /// Whether it serves the OpenTelemetry API, where the default of the specification counts.
+    api: bool,
     resolved: GilCell<Resolved>,
 }
 
 #[pymethods]
 impl Logger {
     #[new]
-    #[pyo3(signature = (handle, name="", *, version="", schema_url="", scope_attributes=None, bound=None))]
+    #[pyo3(signature = (
+        handle, name="", *, version="", schema_url="", scope_attributes=None, bound=None, api=false
+    ))]
+    #[allow(clippy::too_many_arguments)] // Keywords of Python.
     fn new(
         py: Python<'_>,
         handle: Py<PipelineHandle>,
@@ -68,16 +74,16 @@ impl Logger {
         schema_url: &str,
         scope_attributes: Option<&Bound<'_, PyDict>>,
         bound: Option<Py<BoundAttributes>>,
+        api: bool,
     ) -> Self {
+        let attributes = scope_attributes.map(|dict| surroundings::scope_attributes(py, dict));
         let scope = Scope {
             name: name.to_owned(),
             version: version.to_owned(),
             schema_url: schema_url.to_owned(),
-            attributes: scope_attributes
-                .map(|dict| surroundings::scope_attributes(py, dict))
-                .unwrap_or_default(),
+            attributes: attributes.unwrap_or_default(),
         };
-        Self::with(handle, scope, bound)
+        Self { api, ..Self::with(handle, scope, bound) }
     }
 
     /// The instrumentation scope's name.
@@ -100,7 +106,7 @@ impl Logger {
             (Some(more), Some(bound)) => Some(Py::new(py, bound.get().with(py, more)?)?),
             (Some(more), None) => Some(Py::new(py, BoundAttributes::of(more.copy()?.unbind()))?),
         };
-        Ok(Self::with(self.handle.clone_ref(py), self.scope.clone(), bound))
+        Ok(Self { api: self.api, ..Self::with(self.handle.clone_ref(py), self.scope.clone(), bound) })
     }
 
     #[pyo3(signature = (severity, context=None))]
@@ -218,8 +224,8 @@ impl Logger {
             verdict: Verdict::OPEN,
             until: None,
         };
-        let config = GilCell::new(Verdict::OPEN);
-        Self { handle, scope, bound, config, resolved: GilCell::new(resolved) }
+        let (config, resolved) = (GilCell::new(Verdict::OPEN), GilCell::new(resolved));
+        Self { handle, scope, bound, config, api: false, resolved }
     }
 
     /// What the logger knows of its pipeline, looked up anew when something changed.
@@ -244,7 +250,8 @@ impl Logger {
         // Configuring on the first record changes the generation; then the newer one is what was looked up.
         let generation = if active.is_some() { GENERATION.load(Ordering::Acquire) } else { generation };
         let rules = active.as_ref().map(|active| &active.capture().rules);
-        let verdict = rules.map_or(Verdict::OPEN, |rules| rules.verdict(&self.scope.name));
+        let judge = if self.api { Rules::api_verdict } else { Rules::verdict };
+        let verdict = rules.map_or(Verdict::OPEN, |rules| judge(rules, &self.scope.name));
         // SAFETY: attached; copied out.
         let verdict = verdict.and(unsafe { *self.config.get() });
         let until = rules.and_then(Rules::until);
@@ -279,6 +286,7 @@ impl Logger {
             unsafe {
                 if let Some(active) = self.resolved.get().active.clone() {
                     active.change_rules(|rules| rules.expire(now));
+                    stdlib_levels::reverted();
                 }
                 verdict = self.resolve(py).verdict;
             }

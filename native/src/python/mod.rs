@@ -44,6 +44,7 @@ mod split;
 mod stdlib;
 mod stdlib_capture;
 mod stdlib_hook;
+mod stdlib_levels;
 mod stdlib_once;
 mod surroundings;
 mod text;
@@ -83,6 +84,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_hook::call_handlers, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib::watch_delivering, module)?)?;
+    module.add_function(wrap_pyfunction!(stdlib_levels::watch_levels, module)?)?;
+    module.add_function(wrap_pyfunction!(stdlib_levels::levels_differ, module)?)?;
+    module.add_function(wrap_pyfunction!(stdlib_hook::is_offered, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_once::goes_on_to_logging, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_once::record_on_its_way, module)?)?;
     stdlib::install(py)?;

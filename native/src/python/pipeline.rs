@@ -7,6 +7,7 @@ use super::gil::GilCell;
 use super::outputs::show;
 use super::readable::RecordBuilder;
 use super::settings::{self, Read};
+use super::stdlib_levels;
 use super::{counts, delivery, foreign, helpers, lifecycle, trace};
 use crate::rules::Levels;
 use pyo3::exceptions::PyValueError;
@@ -144,11 +145,18 @@ impl Pipeline {
 
     /// Replaces the levels at run time, for good or for some seconds.
     #[pyo3(signature = (level, levels, for_seconds=None))]
-    fn set_levels(&self, level: u8, levels: Vec<(String, u8)>, for_seconds: Option<f64>) -> PyResult<()> {
+    fn set_levels(
+        &self,
+        py: Python<'_>,
+        level: u8,
+        levels: Vec<(String, u8)>,
+        for_seconds: Option<f64>,
+    ) -> PyResult<()> {
         let until = deadline(for_seconds)?;
-        let levels = Levels { default: level, by_name: levels };
+        let levels = Levels { default: level, by_name: levels, chosen: true };
         // SAFETY: attached.
         unsafe { self.active().change_rules(|all| all.set_levels(levels, until)) };
+        stdlib_levels::changed(py);
         Ok(())
     }
 
@@ -156,6 +164,7 @@ impl Pipeline {
     #[pyo3(signature = (rules, for_seconds=None))]
     fn set_rules(
         &self,
+        py: Python<'_>,
         rules: Vec<(String, bool, Option<u8>, bool)>,
         for_seconds: Option<f64>,
     ) -> PyResult<()> {
@@ -163,6 +172,7 @@ impl Pipeline {
         let rules = settings::rules(rules);
         // SAFETY: attached.
         unsafe { self.active().change_rules(|all| all.set_rules(rules, until)) };
+        stdlib_levels::changed(py);
         Ok(())
     }
 

@@ -170,7 +170,11 @@ fn capture_settings(dict: &Bound<'_, PyDict>) -> PyResult<CaptureSettings> {
         source_level_names: required(dict, "source_level_names")?,
         threads: required(dict, "threads")?,
         rules: Rules::new(
-            Levels { default: required(dict, "level")?, by_name: required(dict, "levels")? },
+            Levels {
+                default: required(dict, "level")?,
+                by_name: required(dict, "levels")?,
+                chosen: required(dict, "level_chosen")?,
+            },
             rules(required(dict, "rules")?),
         ),
     })

@@ -114,6 +114,16 @@ impl RecordHandler {
         drop(unsafe { self.state.replace(fresh) });
     }
 
+    /// The severity below which the pipeline keeps no record of a logger now, and who chose it: 0 nobody, 1 the level
+    /// or a rule for all, 2 a level or a rule for this name. `None`: there is no pipeline.
+    fn floor(&self, py: Python<'_>, name: &str) -> Option<(u8, u8)> {
+        // SAFETY: attached; cloned before anything runs.
+        let handle = unsafe { self.state.get().handle.as_ref().map(|handle| handle.clone_ref(py)) };
+        let active = handle?.get().pipeline(py)?.get().active();
+        let (severity, chosen) = active.rules_now().floor(name);
+        Some((severity, chosen as u8))
+    }
+
     #[allow(clippy::needless_pass_by_value)] // PyO3 passes it so.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // SAFETY: the collector runs attached.

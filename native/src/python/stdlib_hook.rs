@@ -8,6 +8,7 @@
 use super::gil::GilCell;
 use super::level_methods::{new_method, slice_of};
 use super::stdlib::{method, Fate, RecordHandler};
+use super::stdlib_levels;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -160,7 +161,16 @@ fn offer(logger: &Bound<'_, PyAny>, record: &Bound<'_, PyAny>) -> PyResult<bool>
         }
         index += 1;
     }
-    Ok(others || ignored || reaches_last_resort(py, level) && !has_console(py))
+    stdlib_levels::follow(py);
+    let wanted = others || ignored || reaches_last_resort(py, level) && !has_console(py);
+    Ok(wanted && stdlib_levels::is_for_others(logger, record, level))
+}
+
+/// Whether the hook takes the records of a logger as its place in the tree is now.
+#[pyfunction]
+#[pyo3(signature = (logger, /))]
+pub fn is_offered(logger: &Bound<'_, PyAny>) -> bool {
+    path(logger).is_ok_and(|(ours, _)| ours)
 }
 
 /// Whether a handler on root or on a known logger would get the record, and whether there is any handler on its way.
@@ -184,6 +194,11 @@ fn path(logger: &Bound<'_, PyAny>) -> PyResult<(bool, bool)> {
             return Ok((false, others));
         }
     }
+}
+
+/// The root logger.
+pub fn root(py: Python<'_>) -> PyResult<&Py<PyAny>> {
+    logging(py).map(|(_, root)| root)
 }
 
 fn logging(py: Python<'_>) -> PyResult<&(Py<PyDict>, Py<PyAny>)> {

@@ -173,7 +173,7 @@ def test_with_a_console_of_ours_a_warning_is_shown_once(capsys):
 def test_without_last_resort_logging_complains_as_ever(bare_bridge, capsys, monkeypatch):
     monkeypatch.setattr(logging, "lastResort", None)
     monkeypatch.setattr(logging.root.manager, "emittedNoHandlerWarning", False)
-    logging.getLogger("shop").info("x")
+    logging.getLogger("shop").warning("x")
     assert capsys.readouterr().err == 'No handlers could be found for logger "shop"\n'
 
 

@@ -151,13 +151,13 @@ def test_other_handlers_see_what_they_saw_before(bridged, caplog):
     assert bridged.only.attributes == {"a": 1}
 
 
-def test_an_untouched_root_logger_lets_info_through_until_the_bridge_is_removed(recorder):
+def test_an_untouched_root_logger_lets_through_what_the_level_says_until_the_bridge_is_removed(recorder):
     with bare_logging() as root:
         remove = stdlib.install(recorder.provider.handle)
-        level, handlers = root.level, len(root.handlers)
+        heard, level, handlers = root.getEffectiveLevel(), root.level, len(root.handlers)
         remove()
-        assert (level, handlers) == (logging.INFO, 0)
-        assert (root.level, root.handlers) == (logging.WARNING, [])
+        assert (heard, level, handlers) == (Severity.TRACE.to_stdlib(), logging.WARNING, 0)
+        assert (root.getEffectiveLevel(), root.level, root.handlers) == (logging.WARNING, logging.WARNING, [])
 
 
 def test_a_level_set_meanwhile_is_left_alone(recorder):
