@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from fapilog.ledger import ExporterLedger, Ledger
-from fapilog.timings import Timings
+from fapilog.timings import Spent, Timings
 
 _PROCESSOR = "fapilog.FapilogLogRecordProcessor"
 # What of the ledger means that the queue had no room (semconv: `queue_full`).
@@ -24,6 +24,7 @@ _COMPONENT_TYPES = {
     "grpc": "otlp_grpc_log_exporter",
 }
 # semconv: a dropped record's `error.type`; other reasons keep their own name.
+_NOTHING_SPENT = Spent()
 _ERROR_TYPES = {"expired": "timeout", "shutdown": "already_shutdown"}
 
 
@@ -41,6 +42,10 @@ class Observed(Protocol):
     @property
     def timings(self) -> Timings:
         """Time spent in plugins."""
+
+    @property
+    def creates_records(self) -> bool:
+        """Whether its records are made here: those of another provider are counted there."""
 
     def ledger(self) -> Ledger:
         """What became of every record."""
@@ -106,7 +111,7 @@ METRICS = (
     Metric("fapilog.buffer.usage", "updowncounter", "By", "Memory of queued records."),
     Metric("fapilog.buffer.limit", "updowncounter", "By", "Bound of that memory."),
     Metric("fapilog.memory.usage", "updowncounter", "By", "Memory held, by `fapilog.memory.kind`."),
-    Metric("fapilog.stage.time", "counter", "s", "Time spent by native threads, by `fapilog.stage`."),
+    Metric("fapilog.stage.time", "counter", "s", "Time spent behind the caller, by `fapilog.stage`."),
     Metric("fapilog.plugin.time", "counter", "s", "Time spent in plugins, by kind and name."),
     Metric("fapilog.plugin.calls", "counter", "{call}", "Calls of plugins; `error.type` where they raised."),
 )
@@ -129,8 +134,27 @@ class Snapshot:
         self.buffer_bytes: int = provider.outlet.buffer_bytes()
         self.exporters = self.native.get("exporters", {}).items()
         self.timings = provider.timings
+        self.creates_records = provider.creates_records
         self.processor = _named(_PROCESSOR, number)
         self.components = {name: self._component(name, number) for name in self.ledger.exporters}
+
+    def operations(self, name: str) -> Iterator[tuple[float, Mapping[str, Any]]]:
+        """Seconds and attributes of what an exporter finished since somebody asked last."""
+        component = self.components[name]
+        for seconds, status, error_type, _records in self.native["exporters"][name]["operations"]:
+            answered = {"http.response.status_code": status} if status else {}
+            yield seconds, {**component, **_error(error_type), **answered}
+        is_grpc = component["otel.component.type"] == _COMPONENT_TYPES["grpc"]
+        for seconds, error_type in self.timings.operations.take(name):
+            yield (
+                seconds,
+                {**component, **_error(error_type), **(_grpc_status(error_type) if is_grpc else {})},
+            )
+
+    def rejections(self, name: str) -> Mapping[str, int]:
+        """Records that an exporter lost for good, by `error.type`."""
+        native = self.native.get("exporters", {}).get(name, {}).get("rejected_by", {})
+        return {**native, **self.timings.operations.rejections(name)}
 
     def _component(self, name: str, number: int) -> dict[str, Any]:
         """Component and server attributes of an exporter."""
@@ -147,12 +171,23 @@ def _named(kind: str, number: int) -> dict[str, Any]:
     return {"otel.component.type": kind, "otel.component.name": f"{kind}/{number}"}
 
 
+def _error(error_type: str) -> dict[str, str]:
+    return {"error.type": error_type} if error_type else {}
+
+
+def _grpc_status(error_type: str) -> dict[str, str]:
+    """The status of a gRPC call: its failures have it as their type; other types mean that there was none."""
+    status = error_type or "OK"
+    return {"rpc.response.status_code": status} if status.isupper() and status != "_OTHER" else {}
+
+
 def _port(scheme: str) -> int:
     return 443 if scheme == "https" else 80
 
 
 def _created(now: Snapshot) -> Readings:
-    yield now.ledger.accepted + sum(now.ledger.refused.values()), {}
+    if now.creates_records:
+        yield now.ledger.accepted + sum(now.ledger.refused.values()), {}
 
 
 def _queue_size(now: Snapshot) -> Readings:
@@ -191,7 +226,11 @@ def _exported(now: Snapshot) -> Readings:
     for name, side in now.ledger.exporters.items():
         component = now.components[name]
         yield side.delivered, component
-        yield side.rejected, {**component, "error.type": "rejected"}
+        causes = {"rejected": 0, **now.rejections(name)}
+        # What has no cause is the console's; causes are known a moment before the ledger has the records.
+        causes["rejected"] += max(0, side.rejected - sum(causes.values()))
+        for error_type, records in causes.items():
+            yield records, {**component, "error.type": error_type}
         for reason, records in side.dropped.items():
             if reason not in _QUEUE_FULL_DROPS and records:
                 yield records, {**component, "error.type": _ERROR_TYPES.get(reason, reason)}
@@ -231,10 +270,13 @@ def _memory(now: Snapshot) -> Readings:
 
 
 def _stage_time(now: Snapshot) -> Readings:
+    spent = now.timings.snapshot()
     if "seal" in now.native:
         yield now.native["seal"]["nanos"] / 1e9, {"fapilog.stage": "seal"}
     for name, stats in now.exporters:
-        yield stats["send_nanos"] / 1e9, {"fapilog.stage": "export", "fapilog.exporter": name}
+        python = spent.get(("exporter", name), _NOTHING_SPENT)
+        seconds = stats["send_nanos"] / 1e9 + python.seconds
+        yield seconds, {"fapilog.stage": "export", "fapilog.exporter": name}
 
 
 def _plugin_time(now: Snapshot) -> Readings:

@@ -106,13 +106,8 @@ class _Source:
         return readings
 
     def _record(self, snapshot: Snapshot) -> None:
-        for name, stats in snapshot.exporters:
-            for seconds, status, error_type, _records in stats["operations"]:
-                attributes = dict(snapshot.components[name])
-                if error_type:
-                    attributes["error.type"] = error_type
-                if status:
-                    attributes["http.response.status_code"] = status
+        for name, _ in snapshot.exporters:
+            for seconds, attributes in snapshot.operations(name):
                 self._durations.record(seconds, attributes)
 
 

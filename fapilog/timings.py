@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+
+from fapilog.operations import Operations
 
 
 class Spent(NamedTuple):
@@ -67,6 +71,10 @@ class Meter:
                 self._seconds += seconds * self._untimed
                 self._untimed = 0
 
+    def after_fork(self) -> None:
+        """In the child: the lock may have been held by a thread that is not there."""
+        self._lock = threading.Lock()
+
     @property
     def spent(self) -> Spent:
         """The sums so far."""
@@ -77,6 +85,9 @@ class Meter:
 class Timings:
     """Adds up, per plugin, how long its calls took. One per provider.
 
+    Attributes:
+        operations: What Python exporters did with each batch, all attempts together.
+
     Example:
         >>> timings = Timings(clock=iter([1.0, 1.5]).__next__)
         >>> with timings.measure("exporter", "memory"):
@@ -86,10 +97,19 @@ class Timings:
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.operations = Operations()
         self._clock = clock
         self._lock = threading.Lock()
         self._spent: dict[tuple[str, str], Spent] = {}
         self._meters: dict[tuple[str, str], Meter] = {}
+        _all.add(self)
+
+    def after_fork(self) -> None:
+        """In the child: no lock is held by a thread that is not there; operations are the parent's."""
+        self._lock = threading.Lock()
+        for meter in self._meters.values():
+            meter.after_fork()
+        self.operations.begin_process()
 
     def meter(self, kind: str, name: str) -> Meter:
         """Return what counts the calls of a plugin that is asked for each record."""
@@ -125,3 +145,15 @@ class Timings:
                 both = zip(spent.get(key, Spent()), metered, strict=True)
                 spent[key] = Spent(*(one + other for one, other in both))  # type: ignore[arg-type]
         return spent
+
+
+_all: weakref.WeakSet[Timings] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for timings in list(_all):
+        timings.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -87,12 +87,13 @@ class HeaderKeeper:
     async def _keep(self) -> None:
         failures, given_at = 0, -math.inf
         while True:
-            self._wanted.clear()
             credentials, failures = await self._obtained(failures)
             if credentials is not None:
                 self._current, given_at = credentials, _now()
                 for target in self._targets:
                     self._hand_over(target, credentials)
+                # Who was woken meanwhile found the ones before refused.
+                self._wanted.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._until_renewal(credentials)):
                         await self._wanted.wait()

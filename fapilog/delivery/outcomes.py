@@ -17,10 +17,15 @@ from fapilog.delivery.calls import Called
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ExportError
 from fapilog.exporters.base import ExportOutcome
+from fapilog.operations import error_type_of
 from fapilog.values import valid_text
 
 # Longer pauses are cut by the retry settings anyway.
 _LONGEST_MILLIS = 2**53
+_KIND_CHARACTERS = 100
+# semconv: of a failure without a name, and of records that were left out without a reason.
+OTHER = "_OTHER"
+REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Verdict:
         failed: The call got nowhere: counts for the breaker.
         code: Code of what is to be said; empty: nothing.
         cause: For people.
+        error_type: For metrics; empty: nothing was wrong.
     """
 
     delivered: int = 0
@@ -44,6 +50,7 @@ class Verdict:
     failed: bool = False
     code: str = ""
     cause: str = ""
+    error_type: str = ""
 
 
 def judge(called: Called, left: int, *, retries_itself: bool = False) -> Verdict:
@@ -57,31 +64,34 @@ def judge(called: Called, left: int, *, retries_itself: bool = False) -> Verdict
     Example:
         >>> judge(Called(error=ConnectionRefusedError("refused")), 5)
         Verdict(delivered=0, rejected=0, retry=True, retry_after_millis=None, failed=True, \
-code='endpoint-unreachable', cause='ConnectionRefusedError: refused')
+code='endpoint-unreachable', cause='ConnectionRefusedError: refused', error_type='ConnectionRefusedError')
     """
     if called.timed_out:
-        return _failed(left, "export-timeout", f"no answer after {called.seconds:.1f} s", retries_itself)
+        cause = f"no answer after {called.seconds:.1f} s"
+        return _failed(left, "export-timeout", cause, "timeout", retries_itself)
     if called.error is not None:
         return _raised(called.error, left)
     if isinstance(called.value, ExportOutcome):
         return _returned(called.value, left, retries_itself)
     cause = f"export_batch() returned {type(called.value).__name__}, not an ExportOutcome"
-    return _failed(left, "exporter-failed", cause, final=True)
+    return _failed(left, "exporter-failed", cause, OTHER, final=True)
 
 
-def _failed(left: int, code: str, cause: str, final: bool, after_millis: int | None = None) -> Verdict:
+def _failed(  # noqa: PLR0913, PLR0917 - one verdict, by name
+    left: int, code: str, cause: str, error_type: str, final: bool, after_millis: int | None = None
+) -> Verdict:
     rejected = left if final else 0
-    return Verdict(0, rejected, not final, after_millis, failed=True, code=code, cause=cause)
+    return Verdict(0, rejected, not final, after_millis, True, code, cause, error_type)
 
 
 def _raised(error: BaseException, left: int) -> Verdict:
-    cause = shown_error(error)
+    cause, kind = shown_error(error), error_type_of(error)
     if isinstance(error, ExportError):
-        return _failed(left, error.code, error.what, not error.retryable, error.retry_after_millis)
+        return _failed(left, error.code, error.what, kind, not error.retryable, error.retry_after_millis)
     if isinstance(error, OSError):
         code = "export-timeout" if isinstance(error, TimeoutError) else "endpoint-unreachable"
-        return _failed(left, code, cause, final=False)
-    return _failed(left, "exporter-failed", cause, final=True)
+        return _failed(left, code, cause, kind, final=False)
+    return _failed(left, "exporter-failed", cause, kind, final=True)
 
 
 def _returned(outcome: ExportOutcome, left: int, retries_itself: bool) -> Verdict:
@@ -92,11 +102,15 @@ def _returned(outcome: ExportOutcome, left: int, retries_itself: bool) -> Verdic
         after = outcome.retry_after_millis
         after = _millis(after)
         code = "endpoint-unreachable" if rest else "export-rejected" if rejected else ""
-        return Verdict(delivered, rejected, bool(rest), after, bool(rest), code, _text(outcome.cause))
+        kind = _kind(outcome, OTHER if rest else REJECTED if rejected else "")
+        return Verdict(delivered, rejected, bool(rest), after, bool(rest), code, _text(outcome.cause), kind)
     claimed = outcome.delivered, outcome.rejected
     if claimed != (delivered, rejected) or rest:
         cause = f"export_batch() accounted for {sum(map(_number, claimed))} of {left} records"
-        return Verdict(delivered, rejected + rest, failed=not delivered, code="exporter-failed", cause=cause)
+        code = "exporter-failed"
+        return Verdict(
+            delivered, rejected + rest, failed=not delivered, code=code, cause=cause, error_type=OTHER
+        )
     failed = retries_itself and not delivered
     return Verdict(
         delivered,
@@ -104,6 +118,7 @@ def _returned(outcome: ExportOutcome, left: int, retries_itself: bool) -> Verdic
         failed=failed,
         code="export-rejected" if rejected else "",
         cause=_text(outcome.cause),
+        error_type=_kind(outcome, REJECTED if rejected else ""),
     )
 
 
@@ -111,6 +126,11 @@ def _millis(after: object) -> int | None:
     if not isinstance(after, (int, float)) or (isinstance(after, float) and not math.isfinite(after)):
         return None
     return int(min(max(after, 0), _LONGEST_MILLIS))
+
+
+def _kind(outcome: ExportOutcome, unless_given: str) -> str:
+    """What the exporter says, bounded: each is a time series."""
+    return _text(outcome.error_type or unless_given)[:_KIND_CHARACTERS] if unless_given else ""
 
 
 def _text(cause: object) -> str:

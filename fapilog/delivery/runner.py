@@ -63,6 +63,8 @@ class _Delivery:
     expires: float
     left: int
     attempt: int = 0
+    begun: float = math.nan
+    error_type: str = ""
     ticket: int | None = field(default=None)
 
 
@@ -191,6 +193,7 @@ class Runner:
         try:
             while delivery.left:
                 if not await self._admitted(delivery):
+                    self._finished(delivery)
                     expired = {"expired": delivery.left}
                     delivery.cursor.settle(self.name, sequence, dropped=expired)
                     return
@@ -221,11 +224,18 @@ class Runner:
 
     async def _attempt(self, delivery: _Delivery) -> None:
         """One call, and the pause after it if the block comes again."""
+        if math.isnan(delivery.begun):
+            delivery.begun = _now()
         called = await self._calls.call(
             lambda: self._exporter.export_batch(delivery.batch), self._timeout_seconds
         )
         verdict = judge(called, delivery.left, retries_itself=self._retries_itself)
         self._timings.add("exporter", self.name, called.seconds, failed=verdict.failed)
+        delivery.error_type = verdict.error_type if verdict.failed or not verdict.delivered else ""
+        if verdict.rejected:
+            self._timings.operations.rejected(self.name, verdict.error_type, verdict.rejected)
+        if verdict.delivered + verdict.rejected == delivery.left:
+            self._finished(delivery)
         if verdict.delivered or verdict.rejected:
             delivery.left -= verdict.delivered + verdict.rejected
             delivery.cursor.settle(
@@ -243,6 +253,10 @@ class Runner:
         self._change()
         if delivery.left:
             await self._back_off(delivery, verdict)
+
+    def _finished(self, delivery: _Delivery) -> None:
+        if not math.isnan(delivery.begun):  # else it was never tried
+            self._timings.operations.finished(self.name, _now() - delivery.begun, delivery.error_type)
 
     async def _back_off(self, delivery: _Delivery, verdict: Verdict) -> None:
         retry, after = self._retry, verdict.retry_after_millis

@@ -31,6 +31,8 @@ class ExportOutcome:
             delivered a part remembers which.
         retry_after_millis: The pause that the destination asked for; None: exponential backoff alone.
         cause: Why not all were delivered, for people. Never a secret.
+        error_type: The kind of failure for metrics (`error.type`), one of few: a status code, a type of
+            exceptions. Default: `rejected`, or `_OTHER` with `retry`.
 
     Example:
         >>> ExportOutcome(retry=True, retry_after_millis=2_000, cause="503 Service Unavailable").delivered
@@ -42,6 +44,7 @@ class ExportOutcome:
     retry: bool = False
     retry_after_millis: int | None = None
     cause: str = ""
+    error_type: str = ""
 
 
 @runtime_checkable

@@ -15,6 +15,7 @@ from fapilog.batch import LogBatch
 from fapilog.diagnostics import shown_error
 from fapilog.exporters.base import ExportOutcome
 from fapilog.exporters.worker import Worker, run_aside
+from fapilog.operations import error_type_of
 
 
 class OtelExporterAdapter:
@@ -47,11 +48,12 @@ class OtelExporterAdapter:
         try:
             result = await self._worker.run(partial(self.exporter.export, batch))
         except Exception as error:
-            return ExportOutcome(rejected=records, cause=shown_error(error))
+            return ExportOutcome(rejected=records, cause=shown_error(error), error_type=error_type_of(error))
         # By name: the enumeration was called LogExportResult before, and some exporters bring their own.
         if getattr(result, "name", None) == "SUCCESS":
             return ExportOutcome(delivered=records)
-        return ExportOutcome(rejected=records, cause=f"export() returned {getattr(result, 'name', result)!r}")
+        cause = f"export() returned {getattr(result, 'name', result)!r}"
+        return ExportOutcome(rejected=records, cause=cause, error_type="_OTHER")
 
     async def force_flush(self, timeout_millis: int) -> bool:
         """Pass the flush on; an exporter from before OpenTelemetry 1.44 may have none."""

@@ -12,6 +12,7 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ class OtlpGrpcExporter:
         if call.code() not in _CREDENTIALS_REFUSED:
             self._auth.accepted(credentials)
         elif self._auth.refused(credentials):
-            return Answer("retry", cause=f"{answer.cause}; asking for new ones")
+            return replace(answer, kind="retry", cause=f"{answer.cause}; asking for new ones")
         return answer
 
     async def _call(self, part: Part, headers: dict[str, str]) -> Any:
@@ -179,11 +180,11 @@ def answer_of(call: Any, headers: Mapping[str, str]) -> Answer:
     if code in _HINTS:
         cause = f"{cause} ({_HINTS[code]})"
     if code in _TOO_LARGE_CODES and _TOO_LARGE.search(details):
-        return Answer("too_large", cause=cause)
+        return Answer("too_large", cause=cause, error_type=code.name)
     after = retry_delay_millis(call.trailing_metadata())
     if code in RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and after is not None):
-        return Answer("retry", retry_after_millis=after, cause=cause)
-    return Answer("refused", cause=cause)
+        return Answer("retry", retry_after_millis=after, cause=cause, error_type=code.name)
+    return Answer("refused", cause=cause, error_type=code.name)
 
 
 def _taken(response: bytes, secrets: Sequence[str]) -> Answer:

@@ -7,6 +7,7 @@ that ends with the post. Redirects are not followed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Protocol
@@ -15,6 +16,7 @@ from fapilog.exporters.auth import Auth, AuthError
 from fapilog.exporters.masking import sent_secrets, without
 from fapilog.exporters.requests import Answer, shown
 from fapilog.exporters.worker import run_aside
+from fapilog.operations import error_type_of
 
 Response = tuple[int, list[tuple[str, str]], bytes]
 Read = Callable[[Response], Answer]
@@ -82,7 +84,7 @@ class Poster:
         if response[0] not in _CREDENTIALS_REFUSED:
             self._auth.accepted(credentials)
         elif self._auth.refused(credentials):
-            return Answer("retry", cause=f"{answer.cause}; asking for new ones")
+            return replace(answer, kind="retry", cause=f"{answer.cause}; asking for new ones")
         return answer
 
     async def _once(
@@ -102,7 +104,7 @@ class Poster:
         try:
             response: Response = await run_aside(post, self._thread_name)
         except OSError as error:
-            return Answer("retry", cause=shown(str(error)))
+            return Answer("retry", cause=shown(str(error)), error_type=error_type_of(error))
         return response
 
 
@@ -120,10 +122,12 @@ def failure(response: Response, now: float, later: Callable[[int], bool]) -> Ans
         later: Whether a status means that the same request may succeed later.
     """
     status, headers, body = response
-    cause = _cause(status, body)
+    cause, error_type = _cause(status, body), str(status)
     if later(status):
-        return Answer("retry", retry_after_millis=retry_after_millis(headers, now), cause=cause)
-    return Answer("too_large" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "refused", cause=cause)
+        after = retry_after_millis(headers, now)
+        return Answer("retry", retry_after_millis=after, cause=cause, error_type=error_type)
+    too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return Answer("too_large" if too_large else "refused", cause=cause, error_type=error_type)
 
 
 def _cause(status: int, body: bytes) -> str:

@@ -18,6 +18,8 @@ from fapilog.exporters.base import ExportOutcome
 
 # Longest text of a receiver that is repeated to people; the native exporter shows as much.
 _TEXT_CHARACTERS = 200
+# `error.type` of a request that is not sent at all, as natively.
+REQUEST_TOO_LARGE = "request_too_large"
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,14 @@ class Answer:
         rejected: Records of a taken request that the receiver refused all the same.
         retry_after_millis: The pause that the receiver asked for.
         cause: Why not everything was taken, for people.
+        error_type: The kind of failure, for metrics.
     """
 
     kind: Literal["taken", "retry", "too_large", "refused"]
     rejected: int = 0
     retry_after_millis: int | None = None
     cause: str = ""
+    error_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class _Progress:
     delivered: int = 0
     rejected: int = 0
     causes: list[str] = field(default_factory=list)
+    error_type: str = ""
 
 
 Send = Callable[[LogBatch, Part], Awaitable[Answer]]
@@ -109,17 +114,21 @@ class Requests:
             if answer.kind == "retry":
                 self._unfinished[batch] = progress
                 after = answer.retry_after_millis
-                return ExportOutcome(retry=True, retry_after_millis=after, cause=answer.cause)
+                return ExportOutcome(
+                    retry=True, retry_after_millis=after, cause=answer.cause, error_type=answer.error_type
+                )
             progress.todo.pop()
             _settle(progress, part, answer)
         cause = progress.causes[-1] if progress.causes else ""
-        return ExportOutcome(progress.delivered, progress.rejected, cause=cause)
+        return ExportOutcome(
+            progress.delivered, progress.rejected, cause=cause, error_type=progress.error_type
+        )
 
     async def _attempt(self, batch: LogBatch, part: Part) -> Answer:
         size = len(part.request)
         if size > self._limit_bytes:
             cause = f"the request has {size} bytes, the exporter sends {self._limit_bytes} at most"
-            return Answer("too_large", cause=cause)
+            return Answer("too_large", cause=cause, error_type=REQUEST_TOO_LARGE)
         return await self._send(batch, part)
 
 
@@ -133,6 +142,8 @@ def _settle(progress: _Progress, part: Part, answer: Answer) -> None:
     progress.delivered += part.records - refused
     if answer.cause:
         progress.causes.append(answer.cause)
+    if refused and answer.error_type:
+        progress.error_type = answer.error_type
 
 
 def shown(text: str) -> str:

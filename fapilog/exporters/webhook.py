@@ -21,7 +21,7 @@ from fapilog.exporters.auth import Auth
 from fapilog.exporters.base import ExportOutcome
 from fapilog.exporters.otlp import user_agent
 from fapilog.exporters.posting import Client, Poster, Response, failure
-from fapilog.exporters.requests import Answer, Part, Requests
+from fapilog.exporters.requests import REQUEST_TOO_LARGE, Answer, Part, Requests
 from fapilog.exporters.signature import BATCH_HEADER, SIGNATURE_HEADER, sign, verify
 from fapilog.settings import Settings, WebhookSettings
 
@@ -76,7 +76,7 @@ class WebhookExporter:
         body = encode_body(part.request, self._form)
         if len(body) > self._limit_bytes:
             what = f"the body has {len(body)} bytes, the exporter posts {self._limit_bytes} at most"
-            return Answer("too_large", cause=what)
+            return Answer("too_large", cause=what, error_type=REQUEST_TOO_LARGE)
         return await self._poster.post(lambda: body, lambda body: self._headers(part, body), self._read)
 
     def _headers(self, part: Part, body: bytes) -> dict[str, str]:

@@ -100,6 +100,11 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         if meter_provider is not None and self.settings.self_observability:
             self_observability.observe(self, meter_provider)
 
+    @property
+    def creates_records(self) -> bool:
+        """False: the provider that it is added to creates them, and counts them where it is told to."""
+        return False
+
     def on_emit(self, log_record: ReadWriteLogRecord | ReadableLogRecord) -> None:
         """Encode the record and put it into the buffer. Never raises, and never waits but for `overflow`."""
         try:

@@ -21,9 +21,11 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from fapilog import _native, otel_private
 from fapilog.diagnostics import say
 from fapilog.logger import on_notice
+from fapilog.timings import Meter, Timings
 from fapilog.values import valid_text
 
 Fields = tuple[Any, ...]
+_Metered = tuple[LogRecordProcessor, Meter]
 # Changed fields, an exception for the application, what goes on; as `_native.Pipeline.set_processors` says.
 Answer = tuple[Fields | None, BaseException | None, Callable[[LogRecord], Any] | None]
 # What is stored. Anything else that a processor put on the record, and its context, is passed on as it is.
@@ -57,21 +59,24 @@ class ProcessorChain:
     Args:
         resource: What processors find as the record's resource.
         limits: What they find as its limits.
+        timings: Where their calls are added up, as `log_record_processor`. Default: nowhere.
 
     Attributes:
         resource: May be replaced (a forked child has another `service.instance.id`).
         failures: Calls of processors that raised.
     """
 
-    def __init__(self, resource: Resource, limits: LogRecordLimits) -> None:
+    def __init__(self, resource: Resource, limits: LogRecordLimits, timings: Timings | None = None) -> None:
         self.resource = resource
         self.failures = 0
         self._limits = limits
-        self._processors: tuple[LogRecordProcessor, ...] = ()
+        self._timings = timings if timings is not None else Timings()
+        self._processors: tuple[_Metered, ...] = ()
 
     def add(self, processor: LogRecordProcessor) -> None:
         """Append a processor; records under way keep the ones they started with."""
-        self._processors += (processor,)
+        meter = self._timings.meter("log_record_processor", type(processor).__name__)
+        self._processors += ((processor, meter),)
 
     def __len__(self) -> int:
         return len(self._processors)
@@ -99,25 +104,29 @@ class ProcessorChain:
         record.attributes = _bounded(record)
         return self._run(ProcessedRecord(record, self.resource, scope, self._limits), self._processors)
 
-    def _run(self, readable: ProcessedRecord, processors: tuple[LogRecordProcessor, ...]) -> Answer | None:
+    def _run(self, readable: ProcessedRecord, processors: tuple[_Metered, ...]) -> Answer | None:
         """Ask processors until one of them changed the record, or none is left.
 
         Each gets objects of its own: the SDK's processors keep what they get, and what a later one puts there
         would reach their exporters before it is redacted.
         """
         context = readable.log_record.context
-        for asked, processor in enumerate(processors, 1):
+        for asked, (processor, meter) in enumerate(processors, 1):
             record, interrupt = readable.log_record, None
             attributes: Any = record.attributes
             before = _native.Snapshot(vars(record), otel_private.held_attributes(attributes))
             dropped = attributes.dropped
+            begun, failed = meter.begin(), False
             try:
                 processor.on_emit(readable)
             except Exception as error:
+                failed = True
                 self._failed(processor, "on_emit", error)
             except BaseException as error:
                 # KeyboardInterrupt and the like belong to the application, once the record is stored.
                 interrupt = error
+            if begun is not None or failed:
+                meter.end(begun, failed=failed)
             same = readable.log_record is record and getattr(attributes, "dropped", None) == dropped
             changed = not (same and before.holds(vars(record), otel_private.held_attributes(attributes)))
             rest = processors[asked:] if interrupt is None else ()
@@ -131,7 +140,7 @@ class ProcessorChain:
     def _resume(
         self,
         readable: ProcessedRecord,
-        processors: tuple[LogRecordProcessor, ...],
+        processors: tuple[_Metered, ...],
         context: Any,
         clean: LogRecord,
     ) -> Answer | None:
@@ -162,16 +171,16 @@ class ProcessorChain:
         """Tell whether any processor wants such a record; one that cannot tell does."""
         return any(
             self._wants(processor, context, scope, severity_number, event_name)
-            for processor in self._processors
+            for processor, _ in self._processors
         )
 
     def flushes(self, timeout_millis: int) -> list[Callable[[], object]]:
         """Return one call per processor that exports what it holds."""
-        return [partial(processor.force_flush, timeout_millis) for processor in self._processors]
+        return [partial(processor.force_flush, timeout_millis) for processor, _ in self._processors]
 
     def shutdowns(self) -> list[Callable[[], object]]:
         """Return one call per processor that ends it."""
-        return [processor.shutdown for processor in self._processors]
+        return [processor.shutdown for processor, _ in self._processors]
 
     def _wants(
         self,

@@ -105,7 +105,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self._pipeline = self._outlet.open(resource, described_in_children(self))
         self.handle = _native.PipelineHandle()
         self.handle.attach(None if self.settings.disabled else self._pipeline)
-        self._chain = ProcessorChain(resource, sdk_limits)
+        self._chain = ProcessorChain(resource, sdk_limits, self.timings)
         self._loggers = Loggers(self.handle, self._chain, self._outlet, configurator)
         self._flushing: BoundedCalls | None = None
         self._shut_down = False
@@ -121,6 +121,11 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
     def outlet(self) -> Outlet:
         """Stages 5 to 7: pipelines and exporters."""
         return self._outlet
+
+    @property
+    def creates_records(self) -> bool:
+        """True: its loggers make the records (`otel.sdk.log.created`)."""
+        return True
 
     @property
     def pipeline(self) -> _native.Pipeline:

@@ -4,7 +4,7 @@
 //! asks for them; when nobody does, the newest are kept and the others counted.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,6 +36,7 @@ struct Finished {
 pub struct SendMeter {
     nanos: AtomicU64,
     finished: Mutex<Finished>,
+    rejected: Mutex<BTreeMap<Cow<'static, str>, u64>>,
 }
 
 impl SendMeter {
@@ -58,6 +59,18 @@ impl SendMeter {
             finished.left_out += 1;
         }
         finished.operations.push_back(operation);
+    }
+
+    /// Counts records that were refused for good, or that no request could hold, by the kind of failure; `rejected`
+    /// for those that a partial success leaves out.
+    pub fn rejected(&self, error: Cow<'static, str>, records: u64) {
+        *self.rejected.lock().unwrap_or_else(PoisonError::into_inner).entry(error).or_default() += records;
+    }
+
+    /// The counts of [`Self::rejected`] since the start.
+    #[must_use]
+    pub fn rejections(&self) -> BTreeMap<Cow<'static, str>, u64> {
+        self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The operations finished since the last call, oldest first, and how many older ones are not among them.

@@ -79,6 +79,13 @@ impl Notices {
                      {remedy}"
                 ),
             ),
+            SenderEvent::CredentialsRefused { cause } => self.say(
+                "endpoint-unreachable",
+                format!(
+                    "{endpoint} refuses the credentials ({cause}); records wait in memory, and the auth function is \
+                     asked for others. See that what it returns is valid there."
+                ),
+            ),
             SenderEvent::Recovered { attempts } => {
                 print(&format!("{endpoint} answers again after {attempts} failed attempts."));
             }

@@ -1,4 +1,5 @@
 //! Several exporters behind one pipeline: each delivers on its own, and the ledger adds up for every one.
+//! reason: every test builds the same pipelines and receivers.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod core;
@@ -214,6 +215,15 @@ fn refused_headers_are_retried_when_somebody_renews_them() {
         std::thread::yield_now();
     }
     assert_eq!(counts(&pipeline)[0].pending, 1);
+    let told = pipeline.notices().take();
+    let asked =
+        "records wait in memory, and the auth function is asked for others. See that what it returns is";
+    assert!(told[0].message.contains(" refuses the credentials (HTTP 401 Unauthorized"), "{told:?}");
+    assert!(told[0].message.contains(asked), "{told:?}");
+    // Refused headers are not sent again; but a refusal that nobody can cure is not for ever.
+    let ready = |now| pipeline.exporters()[0].native.as_ref().unwrap().transport.is_ready(now);
+    let now = Instant::now();
+    assert_eq!((ready(now), ready(now + Duration::from_secs(30))), (false, true));
     pipeline.set_headers("otlp", &[("authorization".into(), "new".into())]).unwrap();
     assert!(!refused());
     assert!(pipeline.force_flush(PATIENCE));
@@ -224,6 +234,7 @@ fn refused_headers_are_retried_when_somebody_renews_them() {
     assert!(requests
         .iter()
         .all(|request| request.headers.iter().any(|line| line.starts_with("authorization"))));
+    assert_eq!(requests.len(), 2, "one with each");
     let last = requests.last().unwrap();
     assert!(last.headers.iter().any(|line| line.starts_with("user-agent: fapilog/")), "ours stay: {last:?}");
     assert!(last.headers.iter().any(|line| line == "content-type: application/x-protobuf"));

@@ -38,6 +38,7 @@ struct World {
     waiting: Mutex<VecDeque<Block>>,
     answer: Box<dyn Fn(&Block) -> Answer + Send + Sync>,
     deeds: Mutex<Vec<Deed>>,
+    meter: SendMeter,
 }
 
 impl World {
@@ -50,6 +51,7 @@ impl World {
             waiting: Mutex::new(numbered.collect()),
             answer: Box::new(answer),
             deeds: Mutex::default(),
+            meter: SendMeter::default(),
         }
     }
 
@@ -63,8 +65,7 @@ impl World {
     }
 
     fn run(&self, settings: &SenderSettings) -> Vec<Deed> {
-        let meter = SendMeter::default();
-        Sender { transport: self, source: self, pace: &Pace::new(), settings, meter: &meter }.run();
+        Sender { transport: self, source: self, pace: &Pace::new(), settings, meter: &self.meter }.run();
         self.deeds.lock().unwrap().clone()
     }
 }
@@ -311,13 +312,14 @@ proptest! {
         let deeds = world.run(&SenderSettings { max_request_bytes, ..settings(retry) });
 
         let claimed = records.len() - world.waiting.lock().unwrap().len();
-        let mut next = 0;
+        let (mut next, mut rejected) = (0, 0);
         for deed in &deeds {
             match deed {
                 Deed::Settled(sequence, outcome) => {
                     prop_assert_eq!(*sequence, next);
                     prop_assert_eq!(outcome.total(), records[next as usize]);
                     next += 1;
+                    rejected += outcome.rejected;
                 }
                 Deed::Released(sequence) => {
                     prop_assert!(stop_after.is_some());
@@ -328,6 +330,7 @@ proptest! {
             }
         }
         prop_assert_eq!(next as usize, claimed);
+        prop_assert_eq!(world.meter.rejections().values().sum::<u64>(), rejected, "each has a cause");
         prop_assert!(stop_after.is_some() || claimed == records.len());
     }
 }

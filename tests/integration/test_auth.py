@@ -85,6 +85,33 @@ def test_the_first_request_has_headers_and_refused_ones_are_replaced(
     assert tokens.given == ["token 1", "token 2"]
 
 
+@pytest.mark.parametrize("protocol", ["http/protobuf", "http/json", "grpc"])
+def test_a_refused_token_is_not_sent_again_while_the_function_gets_another(
+    configure: Configure, protocol: str
+) -> None:
+    asked, answer, numbers = threading.Event(), threading.Event(), itertools.count(1)
+
+    def token() -> dict[str, str]:
+        number = next(numbers)
+        if number > 1:
+            asked.set()
+            assert answer.wait(20)
+        return {"authorization": f"token {number}"}
+
+    with receiver_of(protocol, refused="token 1") as receiver:
+        telemetry = configure("http://unused/", otlp=otlp(receiver, protocol), auth=token)
+        log = fapilog.get_logger("orders")
+        log.info("first")
+        assert telemetry.force_flush(20_000)
+        log.info("second")
+        assert asked.wait(20)
+        assert not telemetry.force_flush(300)
+        assert sent_tokens(receiver, protocol) == ["token 1", "token 1"]
+        answer.set()
+        assert telemetry.force_flush(20_000)
+        assert sent_tokens(receiver, protocol) == ["token 1", "token 1", "token 2"]
+
+
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_records_wait_while_the_function_fails_and_one_line_says_so(
     configure: Configure, capfd: pytest.CaptureFixture[str], protocol: str

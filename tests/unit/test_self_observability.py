@@ -1,17 +1,25 @@
 """The pipeline's own metrics, as any MeterProvider collects them."""
 
 import gc
+import time
 from typing import Any
 
+import grpc
 import pytest
+from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
+from opentelemetry.sdk._logs import LogRecordProcessor
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import fapilog
+from fapilog.exporters.base import ExportOutcome
 from fapilog.own_metrics import METRICS
 from fapilog.self_observability import observe
 from fapilog.testing import OtlpReceiver
-from fapilog.testing.answers import Status
+from fapilog.testing.answers import Ok, Status
+from tests.servers.grpc_receiver import GrpcReceiver, Reply
+from tests.unit.delivery.fakes import ScriptedExporter
 
 PROCESSOR = {
     "otel.component.type": "fapilog.FapilogLogRecordProcessor",
@@ -83,9 +91,114 @@ def test_records_that_a_receiver_refuses_are_exported_with_an_error_type(reader,
         observe(provider, meters)
         provider.get_logger("shop").emit(body="refused")
         assert provider.force_flush(10_000)
-        assert (1, {**component(receiver), "error.type": "rejected"}) in points(
+        assert (1, {**component(receiver), "error.type": "400"}) in points(
             reader, "otel.sdk.exporter.log.exported"
         )
+
+
+def exported_of(reader: InMemoryMetricReader) -> dict[Any, Any]:
+    """Records whose export ended, by `error.type`; those without any left out."""
+    seen = points(reader, "otel.sdk.exporter.log.exported")
+    return {attributes.get("error.type"): count for count, attributes in seen if count}
+
+
+@pytest.mark.parametrize(
+    ("answer", "exported"),
+    [
+        (Status(400), {"400": 2}),
+        (Status(500), {"500": 2}),
+        (Ok(rejected=1), {None: 1, "rejected": 1}),
+    ],
+    ids=str,
+)
+def test_rejected_is_said_of_a_partial_success_alone_and_else_the_status(reader, meters, answer, exported):
+    with OtlpReceiver() as receiver, provider_to(receiver) as provider:
+        receiver.answer_with(answer)
+        observe(provider, meters)
+        for number in range(2):
+            provider.get_logger("shop").emit(body=number)
+        assert provider.force_flush(10_000)
+        assert exported_of(reader) == exported
+
+
+class Failing:
+    """Does what it was made for."""
+
+    name = "failing"
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
+
+    async def export_batch(self, batch: Any) -> Any:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Refusing(InMemoryLogRecordExporter):
+    """Of OpenTelemetry's interface."""
+
+    def export(self, batch: Any) -> LogRecordExportResult:
+        return LogRecordExportResult.FAILURE
+
+
+@pytest.mark.parametrize(
+    ("exporter", "error_type"),
+    [
+        (Failing(ValueError("a bug")), "ValueError"),
+        (Failing(ExportOutcome(rejected=1)), "rejected"),
+        (Failing(ExportOutcome(rejected=1, error_type="quota")), "quota"),
+        (Failing("nonsense"), "_OTHER"),
+        (Refusing(), "_OTHER"),
+    ],
+    ids=lambda each: getattr(each, "name", type(each).__name__),
+)
+def test_exporters_in_python_name_the_cause_too_and_how_long_they_took(reader, meters, exporter, error_type):
+    loaded = fapilog.Settings.load(environ={})
+    with fapilog.LoggerProvider(settings=loaded, exporters=[exporter]) as provider:
+        observe(provider, meters)
+        provider.get_logger("shop").emit(body="lost")
+        assert provider.force_flush(10_000)
+        assert exported_of(reader) == {error_type: 1}
+        reader.collect()
+        name = getattr(exporter, "name", "Refusing")
+        wanted = {"otel.component.type": name, "otel.component.name": f"{name}/0", "error.type": error_type}
+        assert points(reader, "otel.sdk.exporter.operation.duration") == [(1, wanted)]
+
+
+def test_an_operation_lasts_over_all_its_attempts(reader, meters):
+    retried = [ExportOutcome(retry=True, retry_after_millis=20)] * 2
+    exporter = ScriptedExporter(*retried)
+    exporter.retry = fapilog.settings.RetrySettings(initial_backoff_millis=1, max_backoff_millis=1)
+    with fapilog.LoggerProvider(settings=fapilog.Settings.load(environ={}), exporters=[exporter]) as provider:
+        provider.get_logger("shop").emit(body="kept")
+        assert provider.force_flush(10_000)
+        [operation] = provider.timings.operations.take("scripted")
+        assert (operation.error_type, operation.seconds >= 0.04) == ("", True)
+
+
+def test_operations_over_grpc_carry_the_status(reader, meters):
+    with GrpcReceiver() as receiver:
+        receiver.script(Reply(), Reply(grpc.StatusCode.INVALID_ARGUMENT, "no"))
+        otlp = {"protocol": "grpc", "endpoint": receiver.endpoint}
+        with fapilog.LoggerProvider(settings=fapilog.Settings.load(environ={}, otlp=otlp)) as provider:
+            observe(provider, meters)
+            for number in range(2):
+                provider.get_logger("shop").emit(body=number)
+                assert provider.force_flush(10_000)
+            reader.collect()
+            server = {
+                "otel.component.type": "otlp_grpc_log_exporter",
+                "otel.component.name": "otlp_grpc_log_exporter/0",
+                "server.address": "127.0.0.1",
+                "server.port": receiver.port,
+            }
+            refused = {"error.type": "INVALID_ARGUMENT", "rpc.response.status_code": "INVALID_ARGUMENT"}
+            assert points(reader, "otel.sdk.exporter.operation.duration") == [
+                (1, {**server, "rpc.response.status_code": "OK"}),
+                (1, {**server, **refused}),
+            ]
+            assert exported_of(reader) == {None: 1, "INVALID_ARGUMENT": 1}
 
 
 def test_the_duration_of_an_operation_carries_status_and_error_type(reader, meters):
@@ -113,19 +226,100 @@ def test_a_full_queue_is_an_error_type_of_the_processor(reader, meters):
         provider.shutdown(0)
 
 
+class Slow(LogRecordProcessor):
+    """Takes its time, or raises."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def on_emit(self, log_record: Any) -> None:
+        pause()
+        if self.error is not None:
+            raise self.error
+
+    def shutdown(self) -> None: ...
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
+
+
+PAUSE_SECONDS = 0.002
+
+
+def pause() -> None:
+    """Take some time, of which the least is known."""
+    until = time.perf_counter() + PAUSE_SECONDS
+    while time.perf_counter() < until:
+        pass
+
+
+def slow_user() -> dict[str, str]:
+    pause()
+    return {"user": "x"}
+
+
+async def slow_pass(batch: Any) -> None:
+    pause()
+
+
 def test_plugins_and_stages_show_their_time(reader, meters):
-    with OtlpReceiver() as receiver, provider_to(receiver) as provider:
+    exporter = ScriptedExporter(always=PAUSE_SECONDS)
+    processor, loaded = Slow(), fapilog.Settings.load(environ={})
+    provider = fapilog.LoggerProvider(
+        settings=loaded, exporters=[exporter], enrichers=[slow_user], batch_processors=[slow_pass]
+    )
+    with provider:
         observe(provider, meters)
-        provider.timings.add("enricher", "slow", 0.5)
-        provider.timings.add("enricher", "slow", 0.25, failed=True)
+        provider.add_log_record_processor(processor)
+        provider.get_logger("shop").emit(body="taken")
+        processor.error = ValueError("a bug")
         provider.get_logger("shop").emit(body="taken")
         assert provider.force_flush(10_000)
-        slow = {"fapilog.plugin.kind": "enricher", "fapilog.plugin.name": "slow"}
-        assert points(reader, "fapilog.plugin.time") == [(0.75, slow)]
-        assert points(reader, "fapilog.plugin.calls") == [(1, slow), (1, {**slow, "error.type": "exception"})]
+        named = {
+            "enricher": "slow_user",
+            "log_record_processor": "Slow",
+            "batch_processor": "slow_pass",
+            "exporter": "scripted",
+        }
+        plugins = [{"fapilog.plugin.kind": kind, "fapilog.plugin.name": name} for kind, name in named.items()]
+        took = {point["fapilog.plugin.kind"]: spent for spent, point in points(reader, "fapilog.plugin.time")}
+        assert took.keys() == named.keys()
+        assert min(took.values()) >= PAUSE_SECONDS * 0.9
+        calls = points(reader, "fapilog.plugin.calls")
+        assert [plugin for plugin in plugins if (1, plugin) not in calls and (2, plugin) not in calls] == []
+        failed = {"error.type": "exception"}
+        assert [plugin for count, plugin in calls if "error.type" in plugin] == [plugins[1] | failed]
+        stages = {point["fapilog.stage"]: spent for spent, point in points(reader, "fapilog.stage.time")}
+        assert set(stages) == {"seal", "export"}
+        assert (stages["seal"] > 0, stages["export"]) == (True, took["exporter"])
+
+
+def test_native_stages_show_their_time(reader, meters):
+    with OtlpReceiver() as receiver, provider_to(receiver) as provider:
+        observe(provider, meters)
+        provider.get_logger("shop").emit(body="taken")
+        assert provider.force_flush(10_000)
         spent = {point["fapilog.stage"]: seconds for seconds, point in points(reader, "fapilog.stage.time")}
         assert set(spent) == {"seal", "export"}
         assert all(seconds > 0 for seconds in spent.values())
+
+
+def test_a_processor_leaves_what_the_stock_provider_counts_to_it(monkeypatch, reader, meters):
+    monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
+    stock = SdkLoggerProvider(meter_provider=meters, shutdown_on_exit=False)
+    exporter = InMemoryLogRecordExporter()
+    stock.add_log_record_processor(fapilog.FapilogLogRecordProcessor(exporter, meter_provider=meters))
+    stock.get_logger("shop").emit(body="placed")
+    assert stock.force_flush()
+    data = reader.get_metrics_data()
+    scopes = {
+        scope.scope.name: {metric.name for metric in scope.metrics}
+        for scope in data.resource_metrics[0].scope_metrics
+    }
+    stock.shutdown()
+    assert scopes["opentelemetry-sdk"] == {"otel.sdk.log.created"}
+    assert "otel.sdk.processor.log.processed" in scopes["fapilog"]
+    assert "otel.sdk.log.created" not in scopes["fapilog"]
 
 
 def test_instruments_are_created_with_the_units_that_the_table_lists(reader, meters):

@@ -1,5 +1,6 @@
 """Time spent in plugins, added up."""
 
+import os
 import threading
 
 import pytest
@@ -84,3 +85,17 @@ def test_threads_lose_no_call_of_a_meter():
     for thread in threads:
         thread.join()
     assert meter.spent[:2] == (2_000, 2_000)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_counts_on_whatever_lock_another_thread_held():
+    timings = Timings()
+    meter = timings.meter("enricher", "x")
+    timings.operations.finished("exporter", 1.0, "")
+    with timings._lock, meter._lock, timings.operations._lock:
+        pid = os.fork()
+        if pid == 0:
+            meter.end(meter.begin())
+            counted = timings.snapshot()["enricher", "x"].calls
+            os._exit(0 if (counted, timings.operations.take("exporter")) == (1, []) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

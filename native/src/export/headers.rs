@@ -3,11 +3,16 @@
 use super::http::TransportError;
 use crate::settings::{HttpProtocol, OtlpSettings};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use ureq::http::header::{HeaderMap, HeaderName, HeaderValue, ACCEPT, CONTENT_TYPE, USER_AGENT};
 
 /// Headers that describe the request's framing; a value from the settings would break it.
 const OWN_HEADERS: [&str; 7] =
     ["connection", "content-encoding", "content-length", "content-type", "expect", "te", "transfer-encoding"];
+/// Refused headers are not sent again for so long: a function that gives new ones has failed when it takes longer
+/// (`fapilog/exporters/auth.py`), and the refusal may have been a mistake.
+const REFUSED_AGE: Duration = Duration::from_secs(30);
+
 /// The headers as they are now.
 pub(super) struct Headers {
     media_type: HeaderValue,
@@ -19,7 +24,7 @@ pub(super) struct Headers {
 
 struct Current {
     headers: Arc<HeaderMap>,
-    refused: bool,
+    refused: Option<Instant>,
     /// Somebody who renews headers has not given the first ones yet.
     awaited: bool,
 }
@@ -33,7 +38,7 @@ impl Headers {
             media_type,
             user_agent: settings.user_agent.clone(),
             refreshed: settings.refreshes_headers,
-            current: RwLock::new(Current { headers, refused: false, awaited: settings.refreshes_headers }),
+            current: RwLock::new(Current { headers, refused: None, awaited: settings.refreshes_headers }),
         })
     }
 
@@ -41,7 +46,7 @@ impl Headers {
     pub(super) fn set(&self, given: &[(String, String)]) -> Result<(), TransportError> {
         let headers = Arc::new(build(&self.media_type, &self.user_agent, given)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) =
-            Current { headers, refused: false, awaited: false };
+            Current { headers, refused: None, awaited: false };
         Ok(())
     }
 
@@ -57,19 +62,21 @@ impl Headers {
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&current.headers, sent) {
-            current.refused = true;
+            current.refused = Some(Instant::now());
         }
         true
     }
 
-    /// False until the first headers are there, where somebody renews them.
-    pub(super) fn are_ready(&self) -> bool {
-        !self.current.read().unwrap_or_else(PoisonError::into_inner).awaited
+    /// False where somebody renews headers: until the first ones are there, and a while after these were refused.
+    pub(super) fn are_ready(&self, now: Instant) -> bool {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let rests = |refused| now.saturating_duration_since(refused) < REFUSED_AGE;
+        !current.awaited && !current.refused.is_some_and(rests)
     }
 
     /// True when the headers as they are now were refused.
     pub(super) fn are_refused(&self) -> bool {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).refused
+        self.current.read().unwrap_or_else(PoisonError::into_inner).refused.is_some()
     }
 }
 

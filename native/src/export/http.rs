@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use ureq::config::AutoHeaderValue;
 use ureq::http::header::{HeaderMap, HeaderName, HeaderValue, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::uri::PathAndQuery;
@@ -72,8 +72,8 @@ pub trait Transport: Send + Sync {
         false
     }
 
-    /// False while an attempt makes no sense yet, because the first headers are still to come.
-    fn is_ready(&self) -> bool {
+    /// False while an attempt makes no sense yet, because headers that may pass are still to come.
+    fn is_ready(&self, _now: Instant) -> bool {
         true
     }
 
@@ -283,8 +283,8 @@ impl Transport for HttpTransport {
         self.headers.are_refused()
     }
 
-    fn is_ready(&self) -> bool {
-        self.headers.are_ready()
+    fn is_ready(&self, now: Instant) -> bool {
+        self.headers.are_ready(now)
     }
 }
 

@@ -62,11 +62,16 @@ impl Outcome {
     }
 }
 
-/// News for people. Each kind comes at most once a minute per exporter, `Recovered` only after `Unreachable`.
+/// News for people. Each kind comes at most once a minute per exporter, `Recovered` only after one of the first two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SenderEvent {
     /// The endpoint does not take requests for now; records wait.
     Unreachable {
+        /// Why the latest attempt failed.
+        cause: String,
+    },
+    /// As `Unreachable`: it refuses the credentials, and somebody is asked for new ones.
+    CredentialsRefused {
         /// Why the latest attempt failed.
         cause: String,
     },
@@ -137,6 +142,14 @@ struct Last {
     error: Cow<'static, str>,
 }
 
+/// What becomes of a block, request by request.
+#[derive(Default)]
+struct Tally {
+    outcome: Outcome,
+    /// Rejected records by the kind of failure.
+    rejected: Vec<(Cow<'static, str>, u64)>,
+}
+
 /// How the attempts with one request ended.
 enum Attempts {
     Answered(Answer),
@@ -167,7 +180,7 @@ impl Sender<'_> {
 
     /// While the endpoint fails, blocks stay in the backlog, where shedding can still choose among them.
     fn wait_until_open(&self) -> bool {
-        while !self.transport.is_ready() {
+        while !self.transport.is_ready(self.source.now()) {
             if !self.source.pause(READY_POLL) {
                 return false;
             }
@@ -183,7 +196,7 @@ impl Sender<'_> {
     /// Settles every record of `block`; `None` when told to stop before that.
     fn deliver(&self, block: &Block) -> Option<Outcome> {
         let started = self.source.now();
-        let mut outcome = Outcome::default();
+        let mut tally = Tally::default();
         // A stack whose top is the next request in order; OTLP clients do not send empty ones.
         let mut requests = Vec::new();
         if block.records > 0 {
@@ -191,57 +204,64 @@ impl Sender<'_> {
         }
         while let Some(request) = requests.pop() {
             let records = request.records;
-            match self.operate(&request, started) {
+            let (ended, error) = self.operate(&request, started);
+            match ended {
                 Attempts::Stopped => return None,
-                Attempts::Expired => outcome.dropped_max_elapsed += records,
+                Attempts::Expired => tally.outcome.dropped_max_elapsed += records,
                 Attempts::Answered(Answer::TooLarge { cause }) => {
                     match split::split(&request, self.settings.is_protected) {
                         Some((first, second)) => requests.extend([Cow::Owned(second), Cow::Owned(first)]),
-                        None => self.reject(&mut outcome, records, cause),
+                        None => self.reject(&mut tally, records, error, cause),
                     }
                 }
                 Attempts::Answered(Answer::Delivered { rejected_records, warning }) => {
-                    self.accept(&mut outcome, records, rejected_records, warning);
+                    self.accept(&mut tally, records, rejected_records, warning);
                 }
                 Attempts::Answered(Answer::Rejected { cause } | Answer::Retry { cause, .. }) => {
-                    self.reject(&mut outcome, records, cause);
+                    self.reject(&mut tally, records, error, cause);
                 }
             }
         }
-        Some(outcome)
+        for (error, records) in tally.rejected {
+            self.meter.rejected(error, records);
+        }
+        Some(tally.outcome)
     }
 
-    fn accept(&self, outcome: &mut Outcome, records: u64, rejected: u64, warning: Option<String>) {
+    fn accept(&self, tally: &mut Tally, records: u64, rejected: u64, warning: Option<String>) {
         // A server may claim to have refused more than it was sent.
         let rejected = rejected.min(records);
-        outcome.rejected += rejected;
-        outcome.delivered += records - rejected;
+        tally.outcome.rejected += rejected;
+        tally.outcome.delivered += records - rejected;
         if rejected == 0 && warning.is_none() {
             return;
         }
+        tally.rejected.push((Cow::Borrowed("rejected"), rejected));
         if let Some(rejected) = self.pace.note_partial(self.source.now(), rejected) {
             self.source.note(SenderEvent::PartialSuccess { rejected, warning });
         }
     }
 
-    fn reject(&self, outcome: &mut Outcome, records: u64, cause: String) {
-        outcome.rejected += records;
+    fn reject(&self, tally: &mut Tally, records: u64, error: Cow<'static, str>, cause: String) {
+        tally.outcome.rejected += records;
+        tally.rejected.push((error, records));
         if let Some(records) = self.pace.note_rejected(self.source.now(), records) {
             self.source.note(SenderEvent::Rejected { cause, records });
         }
     }
 
-    /// All attempts with one request, metered.
-    fn operate(&self, request: &Block, started: Instant) -> Attempts {
+    /// All attempts with one request, metered; with the kind of failure that the last one met.
+    fn operate(&self, request: &Block, started: Instant) -> (Attempts, Cow<'static, str>) {
         let begun = self.source.now();
         let mut last = Last { status: 0, error: Cow::Borrowed("") };
         let ended = self.send(request, started, &mut last);
+        let Last { status, error } = last;
         if matches!(ended, Attempts::Answered(_) | Attempts::Expired) {
             let duration = self.source.now().saturating_duration_since(begun);
-            let Last { status, error } = last;
-            self.meter.finished(Operation { duration, status, error, records: request.records });
+            let (error, records) = (error.clone(), request.records);
+            self.meter.finished(Operation { duration, status, error, records });
         }
-        ended
+        (ended, error)
     }
 
     /// Attempts until there is an answer that settles the request.
@@ -255,17 +275,20 @@ impl Sender<'_> {
         }
         let mut attempt = 0;
         loop {
-            let ended = match self.pace.enter(self.source.now()) {
-                Permit::Wait(wait) => self.wait(wait, started),
+            let now = self.source.now();
+            let permit =
+                if self.transport.is_ready(now) { self.pace.enter(now) } else { Permit::Wait(READY_POLL) };
+            let wait = match permit {
+                Permit::Wait(wait) => wait,
                 Permit::Go(ticket) => match self.attempt(request, ticket, attempt, last) {
                     Ok(answer) => return Attempts::Answered(answer),
                     Err((wait, next)) => {
                         attempt = next;
-                        self.wait(wait, started)
+                        wait
                     }
                 },
             };
-            match ended {
+            match self.wait(wait, started) {
                 Waited::Enough => {}
                 Waited::Expired => return Attempts::Expired,
                 Waited::Stopped => return Attempts::Stopped,
@@ -300,7 +323,11 @@ impl Sender<'_> {
         let settings = &self.settings.retry;
         let random = (self.settings.random)();
         if self.pace.failed(ticket, after, self.source.now(), settings, random) {
-            self.source.note(SenderEvent::Unreachable { cause });
+            self.source.note(if headers_refused {
+                SenderEvent::CredentialsRefused { cause }
+            } else {
+                SenderEvent::Unreachable { cause }
+            });
         }
         let wait = retry::pause(attempt, after, settings, random);
         Err((wait, retry::next_attempt(attempt, after, settings)))

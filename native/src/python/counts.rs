@@ -53,6 +53,11 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
         side.set_item("send_nanos", meter.map_or(0, SendMeter::nanos))?;
         side.set_item("operations", operations)?;
         side.set_item("operations_left_out", left_out)?;
+        let rejected_by = PyDict::new(py);
+        for (error, records) in meter.map(SendMeter::rejections).unwrap_or_default() {
+            rejected_by.set_item(error.as_ref(), records)?;
+        }
+        side.set_item("rejected_by", rejected_by)?;
         exporters.set_item(&counts.name, side)?;
     }
     let (nanos, records) = pipeline.sealing().totals();

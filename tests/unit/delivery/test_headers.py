@@ -102,6 +102,33 @@ async def test_refused_headers_are_replaced(said):
     await keeper.stop()
 
 
+async def test_being_woken_while_new_headers_are_on_their_way_asks_for_no_others(said):
+    target, asked, answer = Target(), asyncio.Event(), asyncio.Event()
+    calls = 0
+
+    async def slow():
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            asked.set()
+            await answer.wait()
+        return {"a": f"{calls}"}
+
+    keeper = keeper_of(slow, said)
+    keeper.serve(target)
+    await target.wait_for(1)
+    target.refused = True
+    keeper.wake()
+    async with asyncio.timeout(20):
+        await asked.wait()
+    keeper.wake()
+    answer.set()
+    await target.wait_for(2)
+    await asyncio.sleep(0.05)
+    assert (calls, target.given[1:]) == (2, [("otlp", {"a": "2"})])
+    await keeper.stop()
+
+
 async def test_a_function_that_fails_is_said_and_called_again(said):
     target = Target()
     keeper = keeper_of(Function(OSError("down"), {"a": 1}, {"a": "1"}), said)

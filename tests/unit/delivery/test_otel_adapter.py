@@ -63,12 +63,16 @@ def test_success_delivers_and_everything_else_rejects():
     batch = Batch([1, 2, 3])
     assert exported(lambda: LogRecordExportResult.SUCCESS, batch) == ExportOutcome(delivered=3)
     assert exported(lambda: LogRecordExportResult.FAILURE, batch) == ExportOutcome(
-        rejected=3, cause="export() returned 'FAILURE'"
+        rejected=3, cause="export() returned 'FAILURE'", error_type="_OTHER"
     )
-    assert exported(lambda: None, batch) == ExportOutcome(rejected=3, cause="export() returned None")
-    assert exported(raises(OSError("gone")), batch) == ExportOutcome(rejected=3, cause="OSError: gone")
+    assert exported(lambda: None, batch) == ExportOutcome(
+        rejected=3, cause="export() returned None", error_type="_OTHER"
+    )
+    assert exported(raises(OSError("gone")), batch) == ExportOutcome(
+        rejected=3, cause="OSError: gone", error_type="OSError"
+    )
     assert exported(raises(SystemExit(1)), batch) == ExportOutcome(
-        rejected=3, cause="RuntimeError: SystemExit: 1"
+        rejected=3, cause="RuntimeError: SystemExit: 1", error_type="RuntimeError"
     )
     assert exported(raises(StopIteration()), batch).rejected == 3
 

@@ -96,7 +96,7 @@ def test_a_status_is_retried_or_not_as_otlp_says(receiver, code):
     [outcome] = export(exporter_to(receiver.endpoint), batch_of("a", "b"))
     cause = f"gRPC {code.name}: no luck"
     if code in RETRYABLE:
-        assert outcome == ExportOutcome(retry=True, cause=cause)
+        assert outcome == ExportOutcome(retry=True, cause=cause, error_type=code.name)
     else:
         assert (outcome.retry, outcome.delivered, outcome.rejected) == (False, 0, 2)
         assert outcome.cause.startswith(cause)
@@ -112,14 +112,16 @@ def test_the_retryable_codes_are_those_of_otlp():
 def test_the_pause_that_a_server_asks_for_is_passed_on(receiver, code, seconds, millis):
     receiver.script(Reply(code, "busy", retry_delay_seconds=seconds))
     assert export(exporter_to(receiver.endpoint), batch_of("a")) == [
-        ExportOutcome(retry=True, retry_after_millis=millis, cause=f"gRPC {code.name}: busy")
+        ExportOutcome(
+            retry=True, retry_after_millis=millis, cause=f"gRPC {code.name}: busy", error_type=code.name
+        )
     ]
 
 
 def test_a_pause_does_not_make_a_final_status_retryable(receiver):
     receiver.script(Reply(CODE.INTERNAL, "broken", retry_delay_seconds=1.0))
     assert export(exporter_to(receiver.endpoint), batch_of("a")) == [
-        ExportOutcome(rejected=1, cause="gRPC INTERNAL: broken")
+        ExportOutcome(rejected=1, cause="gRPC INTERNAL: broken", error_type="INTERNAL")
     ]
 
 
@@ -172,6 +174,7 @@ def test_a_record_over_our_limit_is_rejected_alone(receiver):
             delivered=2,
             rejected=1,
             cause="the request has 322 bytes, the exporter sends 200 at most",
+            error_type="request_too_large",
         )
     ]
     assert [body for call in receiver.calls for body in call.bodies] == ["a", "c"]
@@ -204,7 +207,7 @@ def test_a_part_that_was_delivered_is_not_sent_again(receiver):
     exporter = exporter_to(receiver.endpoint, max_request_bytes=400)
     batch = batch_of(*(f"{number}{'x' * 120}" for number in range(4)))
     assert export(exporter, batch, batch) == [
-        ExportOutcome(retry=True, cause="gRPC UNAVAILABLE: busy"),
+        ExportOutcome(retry=True, cause="gRPC UNAVAILABLE: busy", error_type="UNAVAILABLE"),
         ExportOutcome(delivered=3, rejected=1, cause="the receiver refused 1 records of a request: old"),
     ]
     assert [[body[0] for body in call.bodies] for call in receiver.calls] == [
@@ -382,6 +385,7 @@ def test_new_credentials_are_asked_for_when_accepted_ones_are_refused(receiver):
             retry=True,
             cause="gRPC UNAUTHENTICATED: expired (check the credentials in the exporter's headers);"
             " asking for new ones",
+            error_type="UNAUTHENTICATED",
         ),
         ExportOutcome(delivered=1),
     ]

@@ -159,7 +159,12 @@ def test_a_status_means_taken_later_or_never(receiver, status, fate):
 def test_the_pause_that_a_receiver_asks_for_is_passed_on(receiver, value, millis):
     receiver.script(Reply(429, b"slow down", {"Retry-After": value}))
     assert export(webhook_to(receiver.url), batch_of("a")) == [
-        ExportOutcome(retry=True, retry_after_millis=millis, cause="HTTP 429 Too Many Requests: slow down")
+        ExportOutcome(
+            retry=True,
+            retry_after_millis=millis,
+            cause="HTTP 429 Too Many Requests: slow down",
+            error_type="429",
+        )
     ]
 
 
