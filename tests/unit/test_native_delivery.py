@@ -236,7 +236,13 @@ def test_stats_say_what_is_in_flight_and_held(world):
     world.logger.info("hello")
     batch = world.claim("one")
     stats = world.pipeline.exporter_stats()
-    one = {"in_flight_records": 1, "send_nanos": 0, "operations": [], "operations_left_out": 0}
+    one = {
+        "in_flight_records": 1,
+        "send_nanos": 0,
+        "operations": [],
+        "operations_left_out": 0,
+        "rejected_by": {},
+    }
     assert stats["exporters"] == {"one": one}
     assert (stats["seal"]["records"], stats["seal"]["nanos"] > 0) == (1, True)
     assert stats["memory"]["block_bytes"] == len(batch.body)
