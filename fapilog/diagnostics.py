@@ -66,6 +66,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " version does not know.",
         "attributes-dropped": "Records of a logger had more attributes than `limits.attribute_count` allows;"
         " the first ones are kept, and the record says how many were left out.",
+        "delivered-twice": "A processor with an OTLP exporter of OpenTelemetry was added to a provider whose"
+        " own exporter `otlp` is there by default. Leave one of them out.",
         "scope-without-name": "A logger of the OpenTelemetry API was asked for without a name, or with one"
         " that is no text.",
         "configurator-failed": "A logger configurator of the OpenTelemetry SDK raised; the logger is not"

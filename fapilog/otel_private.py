@@ -159,6 +159,13 @@ def held_attributes(attributes: Any) -> dict[str, Any]:
     return dict(attributes.items()) if attributes else {}
 
 
+def sends_otlp(processor: Any) -> str:
+    """Return the class of OpenTelemetry's OTLP exporter behind one of its processors, or an empty text."""
+    exporter = getattr(getattr(processor, "_batch_processor", processor), "_exporter", None)
+    stock = any(base.__module__.startswith("opentelemetry.exporter.otlp.") for base in type(exporter).__mro__)
+    return type(exporter).__name__ if stock else ""
+
+
 class ProviderHooks:
     """Stands before the SDK's `LoggerProvider` in the bases of ours, and hears what it tells itself.
 

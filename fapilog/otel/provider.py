@@ -20,6 +20,7 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import _native, ledger, lifecycle, otel_private, self_observability
 from fapilog.batch import record_builder
 from fapilog.bounded_calls import BoundedCalls
+from fapilog.diagnostics import say
 from fapilog.enrichers.base import Enricher
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters.auth import AnyAuth
@@ -91,6 +92,8 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self.settings = limits.applied(settings if settings is not None else Settings(), log_record_limits)
         named = given.log_record_processors(processors, self.settings)
         chosen = exporters if exporters is not None else self.settings.exporters
+        # What is there without being asked for.
+        self._by_default = chosen is None and not self.settings.disabled
         chosen = chosen if chosen is not None else ("otlp",)
         self._outlet = Outlet(
             self.settings, chosen, batch_processors, timings=self.timings, auth=auth, enrichers=enrichers
@@ -171,10 +174,20 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         said and counted (`processor_failures`), and the record goes on. A record that it logs itself does not
         pass the processors of this provider again.
 
-        `BatchLogRecordProcessor` and `SimpleLogRecordProcessor` work with any exporter.
+        `BatchLogRecordProcessor` and `SimpleLogRecordProcessor` work with any exporter. One that sends OTLP
+        beside the exporter `otlp`, which a provider has unless told otherwise, delivers every record a second
+        time; that is said once.
         """
         if self._shut_down:
             return
+        sender = otel_private.sends_otlp(log_record_processor) if self._by_default else ""
+        if sender:
+            say(
+                "delivered-twice",
+                f"{sender} of a processor sends what the exporter 'otlp' of this LoggerProvider sends by"
+                " default; leave the processor out, or say exporters=['none']",
+                "",
+            )
         self._chain.add(log_record_processor)
         self._pipeline.set_processors(self._chain, self._chain.make_scope, record_builder)
 

@@ -1,5 +1,6 @@
 """`opentelemetry-instrument` with the distribution `fapilog`: what is installed, and each known trap."""
 
+import resource
 import subprocess
 import sys
 import tomllib
@@ -179,6 +180,28 @@ def test_trap_6_the_helpers_of_multiprocessing_are_left_alone(receiver: OtlpRece
     status, found, _ = run("helpers_of_multiprocessing", receiver)
     assert (status, found) == (0, {"status": 0, "the tracker loaded fapilog": False})
     assert sorted(bodies(receiver)) == ["child", "parent"]
+
+
+def test_trap_7_logs_start_no_thread_and_a_process_starts_about_as_fast_as_under_stock(
+    receiver: OtlpReceiver,
+) -> None:
+    started: dict[str, list[str]] = {}
+    seconds: dict[str, float] = {}
+    for distribution in ("fapilog", "distro") * 2:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # Stock knows gRPC only, unless told.
+        told = {"OTEL_PYTHON_DISTRO": distribution, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+        _, started[distribution], _ = run("threads_by_name", receiver, **told)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # Of the processor, not of the clock: other tests run beside this one.
+        took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        seconds[distribution] = min(took, seconds.get(distribution, took))
+    stock_s = ["MainThread", "OtelBatchSpanRecordProcessor", "OtelPeriodicExportingMetricReader"]
+    assert started == {
+        "fapilog": stock_s,
+        "distro": ["MainThread", "OtelBatchLogRecordProcessor", *stock_s[1:]],
+    }
+    assert seconds["fapilog"] < seconds["distro"] * 1.5
 
 
 def test_trap_8_a_provider_that_is_asked_for_by_name_is_the_one_of_the_distribution(

@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from fapilog import LoggerProvider, Settings
+from fapilog import LoggerProvider, Settings, diagnostics
 from tests.unit.processing import Processor, recorder_with
 
 SPAN = trace.SpanContext(0xA, 0xB, is_remote=False, trace_flags=trace.TraceFlags(1))
@@ -215,3 +215,30 @@ def test_a_timeout_beyond_all_clocks_is_a_long_one(timeout_millis, capsys):
         assert provider.shutdown(timeout_millis)
     assert [record.log_record.body for record in exporter.get_finished_logs()] == [0, 1]
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", [BatchLogRecordProcessor, SimpleLogRecordProcessor])
+@pytest.mark.parametrize(
+    ("exporters", "variables", "said"),
+    [
+        (None, {}, True),
+        (["otlp"], {}, False),
+        (["none"], {}, False),
+        (None, {"OTEL_LOGS_EXPORTER": "otlp"}, False),
+    ],
+)
+def test_a_second_otlp_exporter_beside_the_one_by_default_is_said(capsys, kind, exporters, variables, said):
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+
+    diagnostics._voice.forget()
+    settings = Settings.load(environ=variables)
+    provider = LoggerProvider(settings=settings, exporters=exporters, shutdown_on_exit=False)
+    provider.add_log_record_processor(kind(InMemoryLogRecordExporter()))
+    assert capsys.readouterr().err == ""
+    provider.add_log_record_processor(kind(OTLPLogExporter()))
+    line = (
+        "fapilog: OTLPLogExporter of a processor sends what the exporter 'otlp' of this LoggerProvider sends"
+        " by default; leave the processor out, or say exporters=['none'] [delivered-twice]\n"
+    )
+    assert capsys.readouterr().err == (line if said else "")
+    provider.shutdown(0)

@@ -30,6 +30,10 @@ def threads_before_the_first_record() -> dict[str, Any]:
     return {"python": threading.active_count(), "all": sum(1 for _ in Path("/proc/self/task").iterdir())}
 
 
+def threads_by_name() -> list[str]:
+    return sorted(thread.name for thread in threading.enumerate())
+
+
 def helpers_of_multiprocessing() -> dict[str, Any]:
     fapilog.get_logger("ours").info("parent")
     context = multiprocessing.get_context("spawn")
