@@ -7,11 +7,9 @@ takes stages 3 to 7 of ours. The limits are the SDK's: they were applied already
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
@@ -21,20 +19,20 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog import _native, ledger, lifecycle, self_observability
 from fapilog.diagnostics import is_delivering, say, shown_error
+from fapilog.enrichers.base import Enricher
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
+from fapilog.exporters.auth import AnyAuth
 from fapilog.exporters.base import AnyExporter
+from fapilog.otel.lanes import Lanes
 from fapilog.otel.outlet import Outlet
+from fapilog.otel.rules import Rules
 from fapilog.settings import Settings
+from fapilog.severity import Severity
 from fapilog.timings import Timings
-from fapilog.values import valid_text
 
-# Scopes whose loggers are remembered; beyond it, the memory is cleared.
-_SCOPES_LIMIT = 1_024
 # OTel logs SDK, batching processor: what an exporter of OpenTelemetry gets at most, unless told otherwise.
 _EXPORT_BATCH_RECORDS = 512
 _UNLIMITED = 2**31 - 1
-# Not the current one: records are emitted with the span that they carry.
-_NO_SPAN = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 
 
 class FapilogLogRecordProcessor(LogRecordProcessor):
@@ -53,6 +51,9 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         settings: Everything else; its levels, and its `sequence` attribute, count only where they are set.
             Default: the environment.
         exporters: Several of them, by name or as objects, instead of `exporter`.
+        batch_processors: As `LoggerProvider` takes them; log record processors belong to the other provider.
+        auth: As `LoggerProvider` takes it.
+        enrichers: As `LoggerProvider` takes them.
 
     Raises:
         ConfigurationError: If a setting is wrong or `exporter` is no exporter.
@@ -80,7 +81,10 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         *,
         meter_provider: MeterProvider | None = None,
         settings: Settings | None = None,
-        exporters: Sequence[AnyExporter] | None = None,
+        exporters: Iterable[AnyExporter] | None = None,
+        batch_processors: Iterable[Any] | None = None,
+        auth: AnyAuth = None,
+        enrichers: Iterable[str | Enricher] | None = None,
     ) -> None:
         given = {
             "buffer.schedule_delay_millis": _number("schedule_delay_millis", schedule_delay_millis),
@@ -92,9 +96,10 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         if exporters is None:
             exporters = ["otlp"] if exporter is None else [exporter]
         self.timings = Timings()
-        self.outlet = Outlet(self.settings, exporters, timings=self.timings)
-        self._lock = threading.Lock()
-        self._lanes: dict[int, tuple[Resource, _Lane]] = {}
+        self.outlet = Outlet(
+            self.settings, exporters, batch_processors, timings=self.timings, auth=auth, enrichers=enrichers
+        )
+        self._lanes = Lanes(self.outlet, self.settings)
         self._shut_down = False
         lifecycle.register(self)
         if meter_provider is not None and self.settings.self_observability:
@@ -110,8 +115,7 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         try:
             if self._shut_down or is_delivering():
                 return
-            lane = self._lane(log_record.resource)
-            lane.emit(log_record)
+            self._lanes.of(log_record.resource).emit(log_record)
         except Exception as error:
             what = f"a record of an OpenTelemetry provider could not be read: {shown_error(error)}"
             say("otel-record-lost", what, "processor")
@@ -119,16 +123,33 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
     def enabled(
         self,
         *,
-        context: Context | None = None,  # noqa: ARG002 - the SDK's signature
-        instrumentation_scope: InstrumentationScope | None = None,  # noqa: ARG002 - the SDK's signature
+        context: Context | None = None,
+        instrumentation_scope: InstrumentationScope | None = None,
         severity_number: SeverityNumber | None = None,
         event_name: str | None = None,  # noqa: ARG002 - the SDK's signature
     ) -> bool:
-        """Tell whether a record of this severity would be kept."""
-        number = getattr(severity_number, "value", None) or 0
-        chosen = self.settings.origin("level") != "default"
-        floor = int(self.settings.level) if chosen else 0
-        return not self._shut_down and (number == 0 or number >= floor)
+        """Tell whether levels and rules would keep such a record; without a severity, whether they might."""
+        try:
+            number = getattr(severity_number, "value", None) or 0
+            return not self._shut_down and self._lanes.allows(instrumentation_scope, number, context)
+        except Exception as error:
+            what = f"a question about a record could not be read: {shown_error(error)}"
+            say("otel-record-lost", what, "enabled")
+            return True
+
+    def set_level(
+        self,
+        level: Severity | str,
+        levels: Mapping[str, Severity | str] | None = None,
+        *,
+        for_seconds: float | None = None,
+    ) -> None:
+        """Change the levels while the process runs; see `LoggerProvider.set_level`."""
+        self._lanes.set_level(level, levels, for_seconds)
+
+    def set_rules(self, rules_by_pattern: Rules, *, for_seconds: float | None = None) -> None:
+        """Change the rules by scope while the process runs; see `LoggerProvider.set_rules`."""
+        self._lanes.set_rules(rules_by_pattern, for_seconds)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until everything emitted before is exported, then call the exporter's `force_flush`.
@@ -161,67 +182,7 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
 
     def handle(self, resource: Resource) -> _native.PipelineHandle:
         """Return where loggers and bridges can put records of a resource, past the other provider."""
-        return self._lane(resource).handle
-
-    def _lane(self, resource: Resource | None) -> _Lane:
-        """The pipeline of a resource; providers that share this processor have one each."""
-        found = self._lanes.get(id(resource))
-        if found is None:
-            with self._lock:
-                found = self._lanes.get(id(resource)) or self._open(resource or Resource({}), id(resource))
-        return found[1]
-
-    def _open(self, resource: Resource, key: int) -> tuple[Resource, _Lane]:
-        # A provider may make an equal resource anew, as the SDK does after a fork.
-        equal = [entry for entry in self._lanes.values() if entry[0] == resource]
-        lane = equal[0][1] if equal else _Lane(self.outlet.open(resource))
-        # Kept with its resource, so that no other one can get its id.
-        self._lanes[key] = (resource, lane)
-        return self._lanes[key]
-
-
-class _Lane:
-    """The native loggers of one pipeline, by scope."""
-
-    def __init__(self, pipeline: _native.Pipeline) -> None:
-        self.handle = _native.PipelineHandle()
-        self.handle.attach(pipeline)
-        self._loggers: dict[int, tuple[InstrumentationScope | None, _native.Logger]] = {}
-
-    def emit(self, readable: ReadWriteLogRecord | ReadableLogRecord) -> None:
-        record = readable.log_record
-        severity: Any = record.severity_number
-        fields: dict[str, Any] = {
-            "body": record.body,
-            "severity_number": getattr(severity, "value", severity) or 0,
-            "severity_text": record.severity_text or "",
-            "time_unix_nano": record.timestamp,
-            "observed_time_unix_nano": record.observed_timestamp,
-            "attributes": record.attributes,
-            "event_name": record.event_name,
-            "context": _context(record),
-        }
-        self._logger(readable.instrumentation_scope).emit_record(**fields)
-
-    def _logger(self, scope: InstrumentationScope | None) -> _native.Logger:
-        known = self._loggers.get(id(scope))
-        if known is None:
-            if len(self._loggers) >= _SCOPES_LIMIT:
-                self._loggers.clear()
-            known = self._loggers[id(scope)] = (scope, self._make(scope))
-        return known[1]
-
-    def _make(self, scope: InstrumentationScope | None) -> _native.Logger:
-        if scope is None:
-            return _native.Logger(self.handle, "", api=True)
-        return _native.Logger(
-            self.handle,
-            valid_text(scope.name),
-            version=valid_text(scope.version),
-            schema_url=valid_text(scope.schema_url),
-            scope_attributes=dict(scope.attributes) if scope.attributes else None,
-            api=True,
-        )
+        return self._lanes.of(resource).handle
 
 
 def _settings(settings: Settings, given: dict[str, int | None], *, native: bool) -> Settings:
@@ -246,17 +207,3 @@ def _number(name: str, value: Any) -> int | None:
         what = f"{name} is not a number of 1 or more"
         raise ConfigurationError([Problem("setting-invalid", what, (shown,), shown.remedy)])
     return int(value)
-
-
-def _context(record: Any) -> Context | None:
-    """A context with the record's own span: a processor before this one may have changed its ids."""
-    if not record.trace_id:
-        return _NO_SPAN
-    own = (record.trace_id, record.span_id or 0, record.trace_flags or 0)
-    span = trace.get_current_span(record.context).get_span_context()
-    if own == (span.trace_id, span.span_id, span.trace_flags):
-        context: Context | None = record.context
-        return context
-    flags = trace.TraceFlags(own[2])
-    made = trace.SpanContext(own[0], own[1], is_remote=False, trace_flags=flags)
-    return trace.set_span_in_context(trace.NonRecordingSpan(made), Context())
