@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -43,21 +44,18 @@ class Meter:
         Spent(calls=2, failures=1, seconds=0.5)
     """
 
-    __slots__ = ("_calls", "_clock", "_failures", "_lock", "_seconds", "_untimed")
+    __slots__ = ("_clock", "_failures", "_lock", "_numbers", "_seconds", "_weight")
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._calls = self._failures = self._untimed = 0
-        self._seconds = 0.0
+        # Counts without a lock, which would cost more than many a call.
+        self._numbers = itertools.count()
+        self._failures, self._seconds, self._weight = 0, 0.0, 1
 
     def begin(self) -> float | None:
         """Count a call that begins; give the answer to `end`."""
-        with self._lock:
-            self._calls += 1
-            self._untimed += 1
-            timed = self._calls % _TIMED_EVERY == 1
-        return self._clock() if timed else None
+        return None if next(self._numbers) % _TIMED_EVERY else self._clock()
 
     def end(self, begun: float | None, *, failed: bool = False) -> None:
         """Count how the call ended."""
@@ -68,8 +66,8 @@ class Meter:
             self._failures += failed
             if begun is not None:
                 # Never less than before, as a counter of metrics has to be.
-                self._seconds += seconds * self._untimed
-                self._untimed = 0
+                self._seconds += seconds * self._weight
+                self._weight = _TIMED_EVERY
 
     def after_fork(self) -> None:
         """In the child: the lock may have been held by a thread that is not there."""
@@ -78,8 +76,9 @@ class Meter:
     @property
     def spent(self) -> Spent:
         """The sums so far."""
+        calls = int(repr(self._numbers)[len("count(") : -1])  # looking at the number does not take it
         with self._lock:
-            return Spent(self._calls, self._failures, self._seconds)
+            return Spent(calls, self._failures, self._seconds)
 
 
 class Timings:
