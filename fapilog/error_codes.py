@@ -95,7 +95,8 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
         ),
         "auth-invalid": CodeEntry(
             "ConfigurationError",
-            "`auth` is no function, or names an exporter that takes none.",
+            "`auth` is no function or names an exporter that takes none, or the plugin that `otlp.auth` names"
+            " cannot be used.",
             "Pass a function without arguments that returns headers (`docs/how-to/send_to_vendors.md`).",
         ),
         "webhook-not-private": CodeEntry(

@@ -21,7 +21,7 @@ from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 CONTRACT_VERSION = 1
 CONTRACT_ATTRIBUTE = "fapilog_contract"
 PREFIX = "fapilog."
-PROCESSORS, COMMANDS = "fapilog.processors", "fapilog.commands"
+PROCESSORS, AUTH, COMMANDS = "fapilog.processors", "fapilog.auth", "fapilog.commands"
 
 # Group, and what its objects are. `docs/reference/plugins.md` is generated from it.
 GROUPS: Mapping[str, str] = MappingProxyType(
@@ -31,6 +31,8 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         " `LogRecordProcessor` and is named in `processors`.",
         "fapilog.enrichers": "A mapping of attributes, a function (also `async`) that returns one, or a class"
         " without arguments that makes either.",
+        AUTH: "A function (also `async`) without arguments that returns request headers, as the argument"
+        " `auth` takes it, or a class without arguments that makes one. Named in `otlp.auth`.",
         "fapilog.detectors": "A detector of sensitive values, or a class or function without arguments that"
         " makes one. Nothing asks for detectors before value redaction is here.",
         "fapilog.profiles": "A compliance profile, or a class or function without arguments that makes one."
@@ -259,6 +261,8 @@ def _is_right(group: str, value: Any) -> bool:
         return is_log_record_processor(value) or batch_function(value) is not None
     if group == "fapilog.enrichers":
         return isinstance(value, Mapping) or callable(value)
+    if group == AUTH:
+        return callable(value)
     # What finished detectors and profiles look like is for those who take them; here a function makes one.
     return value is not None and not inspect.isroutine(value)
 

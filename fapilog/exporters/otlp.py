@@ -44,7 +44,8 @@ def _check_auth(settings: OtlpSettings, auth: Auth | None) -> None:
     if settings.preset is None or auth is not None or "authorization" in settings.headers:
         return
     if presets.load()[settings.preset].auth == "function":
-        remedy = "pass auth=... to configure_otel(): a function that returns the header authorization"
+        function = "a function that returns the header authorization"
+        remedy = f"pass auth=..., {function}, or set otlp.auth (FAPILOG_OTLP_AUTH) to a plugin that is one"
         what = f"the preset {settings.preset} needs an auth function"
         raise ConfigurationError([Problem("preset-incomplete", what, (), remedy)])
 

@@ -16,9 +16,10 @@ from typing import Any
 
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem, configuration_error
-from fapilog.exporters.auth import AnyAuth, Auth, AuthFunction, checked_functions
+from fapilog.exporters.auth import DEFAULT_EXPORTER, AnyAuth, Auth, AuthFunction, checked_functions
 from fapilog.exporters.base import Exporter, NativeExporter, is_exporter, is_otel_exporter
 from fapilog.exporters.otel_adapter import OtelExporterAdapter
+from fapilog.plugins import AUTH, Plugins
 from fapilog.settings import Settings
 from fapilog.settings.types import BUILT_IN_EXPORTERS, LOGS_EXPORTER_GROUP
 
@@ -143,9 +144,10 @@ def _free_name(name: str, taken: set[str]) -> str:
 def _named(name: str, settings: Settings, functions: Mapping[str, AuthFunction]) -> Exporter | NativeExporter:
     """The exporter of a name: built in, or of an installed package."""
     if name in _MAKERS:
-        module, _, function = _MAKERS[name].partition(":")
-        extra = (Auth(functions[name]),) if name in functions else ()
-        made: Exporter | NativeExporter = getattr(import_module(module), function)(settings, *extra)
+        module, _, maker = _MAKERS[name].partition(":")
+        function = functions.get(name) or (_auth_plugin(settings) if name == DEFAULT_EXPORTER else None)
+        extra = (Auth(function),) if function is not None else ()
+        made: Exporter | NativeExporter = getattr(import_module(module), maker)(settings, *extra)
         return made
     points = {point.name: point for point in entry_points(group=LOGS_EXPORTER_GROUP)}
     if name not in points:
@@ -162,6 +164,21 @@ def _named(name: str, settings: Settings, functions: Mapping[str, AuthFunction])
         remedy = "set what it needs in its own variables, or pass the exporter as an object"
         raise _problem("exporter-invalid", what, repr(name), remedy, settings) from error
     return _adapted(exporter, name)
+
+
+def _auth_plugin(settings: Settings) -> AuthFunction | None:
+    """The function that `otlp.auth` names. Without it records would be refused, so it is never left out."""
+    name = settings.otlp.auth
+    if name is None:
+        return None
+    origin = settings.origin("otlp.auth")
+    made: AuthFunction | None = Plugins(settings.disabled_plugins).make(AUTH, name, "otlp.auth", origin)
+    if made is None:
+        remedy = "correct the plugin; `fapilog plugins list --check` says what is wrong with it"
+        setting = OffendingSetting("otlp.auth", repr(name), origin, remedy)
+        what = f"the auth plugin {name} is broken or disabled"
+        raise ConfigurationError([Problem("auth-invalid", what, (setting,), remedy)])
+    return made
 
 
 def _given(exporter: object, position: int) -> Exporter | NativeExporter:

@@ -130,6 +130,11 @@ class OtlpSettings(Group):
         description="A vendor: its endpoint, headers, compression and limits, where nobody set them.",
     )
     api_key: SecretStr | None = Field(None, description="The vendor's key, for the preset. Secret.")
+    auth: str | None = Field(
+        None,
+        description="Plugin (`fapilog.auth`) that returns request headers which expire, where no function is"
+        " passed as the argument `auth`.",
+    )
     preset_parameters: types.Attributes = Field(
         default_factory=FrozenDict, description="What else the preset asks for, such as `region` or `site`."
     )

@@ -169,6 +169,7 @@ _BUFFER = (
 _OTLP_EXPORTER = (
     Row("otlp.preset", (_ours("OTLP_PRESET", parse.word),), "one word", _FAPILOG),
     Row("otlp.api_key", (_ours("OTLP_API_KEY", parse.text),), "text", _FAPILOG, secret=True),
+    Row("otlp.auth", (_ours("OTLP_AUTH", parse.text),), "name", _FAPILOG),
     Row(
         "otlp.preset_parameters",
         (_ours("OTLP_PRESET_PARAMETERS", parse.baggage),),

@@ -14,9 +14,11 @@ from fapilog import diagnostics
 from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
 from tests.integration.harness import counts
+from tests.integration.zero_code import run
 from tests.servers.grpc_receiver import GrpcReceiver, Reply
 from tests.servers.http_receiver import HttpReceiver
 from tests.servers.http_receiver import Reply as HttpReply
+from tests.unit.distributions import install
 
 Configure = Callable[..., fapilog.Telemetry]
 
@@ -206,6 +208,78 @@ def test_a_vendor_whose_credentials_expire_wants_a_function(configure: Configure
     fapilog.LoggerProvider(settings=fapilog.Settings(otlp=vendor), auth=Tokens()).shutdown()
     own = vendor | {"headers": {"authorization": "Bearer x"}}
     fapilog.LoggerProvider(settings=fapilog.Settings(otlp=own)).shutdown()
+
+
+CODE = """
+    def token():
+        return {"authorization": "Bearer plugin"}, 3_600
+
+    class Slow:
+        async def __call__(self):
+            return {"authorization": "Bearer plugin"}
+
+    class Refused:
+        def __init__(self):
+            raise RuntimeError("no account")
+"""
+PLUGINS = {"token": "acme_auth:token", "slow": "acme_auth:Slow", "refused": "acme_auth:Refused"}
+
+
+@pytest.fixture
+def plugins(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A package with auth functions, one of them broken; the folder it is installed in."""
+    install(tmp_path, "acme-auth", {"fapilog.auth": PLUGINS}, CODE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("plugins")
+@pytest.mark.parametrize("name", ["token", "slow"])
+def test_a_plugin_gives_the_headers_where_no_function_is_passed(name: str) -> None:
+    with OtlpReceiver() as receiver:
+        settings = fapilog.Settings.load(
+            environ={"FAPILOG_OTLP_AUTH": name}, otlp={"endpoint": receiver.endpoint}
+        )
+        with fapilog.LoggerProvider(settings=settings) as provider:
+            provider.get_logger("orders").emit(body="one")
+            assert provider.force_flush(20_000)
+        with fapilog.LoggerProvider(settings=settings, auth=Tokens()) as provider:
+            provider.get_logger("orders").emit(body="two")
+            assert provider.force_flush(20_000)
+        sent = [request.headers["authorization"] for request in receiver.requests]
+        assert sent == ["Bearer plugin", "token 1"]
+
+
+def test_a_vendor_whose_credentials_expire_works_without_code(plugins: Any) -> None:
+    with OtlpReceiver() as receiver:
+        given = {
+            "FAPILOG_OTLP_PRESET": "google",
+            "FAPILOG_OTLP_PRESET_PARAMETERS": "project=p",
+            "FAPILOG_OTLP_AUTH": "token",
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": receiver.logs_endpoint,
+            "PYTHONPATH": str(plugins),
+        }
+        status, _, err = run("log_under_rules", receiver, **given)
+        assert status == 0, err
+        sent = [request for request in receiver.requests if request.path == "/v1/logs"]
+        assert {request.headers["authorization"] for request in sent} == {"Bearer plugin"}
+
+
+@pytest.mark.usefixtures("plugins")
+@pytest.mark.parametrize(
+    ("name", "code", "what"),
+    [
+        ("refused", "auth-invalid", "the auth plugin refused is broken or disabled"),
+        ("nobody", "plugin-unknown", "otlp.auth names a plugin that is not installed"),
+    ],
+)
+def test_an_auth_plugin_that_cannot_be_used_is_an_error_with_its_origin(
+    name: str, code: str, what: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        fapilog.LoggerProvider(settings=fapilog.Settings.load(environ={"FAPILOG_OTLP_AUTH": name}))
+    [setting] = caught.value.settings
+    assert (caught.value.code, caught.value.what, setting.origin) == (code, what, "FAPILOG_OTLP_AUTH")
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ EXAMPLES = {
     "FAPILOG_SHUTDOWN_TIMEOUT_MILLIS": ("1", 1),
     "OTEL_BLRP_EXPORT_TIMEOUT": ("9", 9),
     "FAPILOG_OTLP_API_KEY": ("secret", "***"),
+    "FAPILOG_OTLP_AUTH": ("gcp", "gcp"),
     "FAPILOG_OTLP_PRESET_PARAMETERS": ("region=eu,log_group=a%2Cb", {"region": "eu", "log_group": "a,b"}),
     "FAPILOG_DELIVERY_TIMEOUT_MILLIS": ("9", 9),
     "FAPILOG_DELIVERY_MAX_IN_FLIGHT": ("9", 9),
