@@ -38,6 +38,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " `opentelemetry-instrument` (docs/how-to/declarative_configuration.md).",
         "batches-share": "Batch processors of a configuration file name different numbers. One buffer serves"
         " all exporters, and the smaller number keeps what both promise.",
+        "processors-unused": "The setting `processors` names log record processors, and the provider is not"
+        " fapilog's: it runs those that are added to it.",
         "timeout-unit": "OTEL_EXPORTER_OTLP_TIMEOUT is 1000 or more. OpenTelemetry for Python reads seconds,"
         " the specification says milliseconds; a number this large is taken as milliseconds.",
         "configuration-failed": "A record came before `configure_otel()`, and the settings in the environment"

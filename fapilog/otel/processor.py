@@ -95,6 +95,10 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         self.settings = _settings(settings or Settings(), given, native=exporter is None)
         if exporters is None:
             exporters = ["otlp"] if exporter is None else [exporter]
+        if self.settings.processors:
+            names, origin = ", ".join(self.settings.processors), self.settings.origin("processors")
+            what = f"the processors {names} ({origin}) run on a provider of fapilog alone: add them to yours"
+            say("processors-unused", what)
         self.timings = Timings()
         self.outlet = Outlet(
             self.settings, exporters, batch_processors, timings=self.timings, auth=auth, enrichers=enrichers

@@ -7,7 +7,7 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from fapilog import FapilogLogRecordProcessor, Settings
+from fapilog import FapilogLogRecordProcessor, Settings, diagnostics
 from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
 
@@ -116,3 +116,13 @@ def test_auth_batch_processors_and_enrichers_are_taken_as_a_provider_takes_them(
         assert (record.body, record.attributes) == ("ONE", {"team": "checkout"})
         assert receiver.requests[-1].headers["authorization"] == "Bearer abc"
         provider.shutdown()
+
+
+def test_processors_of_the_setting_belong_to_a_provider_of_ours_and_that_is_said(world, capsys):
+    diagnostics._voice.forget()
+    world(processors=("region",))
+    assert capsys.readouterr().err == (
+        "fapilog: the processors region (argument) run on a provider of fapilog alone: add them to yours"
+        " [processors-unused]\n"
+    )
+    diagnostics._voice.forget()
