@@ -185,6 +185,15 @@ def test_shutdown_without_an_answer_ends_in_time_and_counts_what_is_lost(
     assert telemetry.health().status == "shut_down"
 
 
+def test_shutdown_may_be_told_not_to_wait_for_answers(configure: Configure, receiver: OtlpReceiver) -> None:
+    receiver.answer_always_with(Hold(threading.Event()))
+    telemetry = configure()
+    fapilog.get_logger("orders").info("lost")
+    answer, seconds = elapsed(lambda: telemetry.shutdown(0))
+    assert (answer, seconds < SLACK_SECONDS) == (False, True)
+    assert counts(telemetry.ledger()) == {"offered": 1, "accepted": 1, "dropped.shutdown": 1}
+
+
 def test_shutdown_wakes_a_sender_from_its_pause(configure: Configure, receiver: OtlpReceiver) -> None:
     threads = NativeThreads()
     receiver.refuse_connections()

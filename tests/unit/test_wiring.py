@@ -128,6 +128,7 @@ def test_a_resource_is_encoded_with_its_schema():
         ({}, {}, None, Resource.create({}).attributes["service.name"], None),
         ({"name": "a"}, {"OTEL_SERVICE_NAME": "b"}, None, "a", None),
         ({}, {"OTEL_SERVICE_NAME": "b", "OTEL_RESOURCE_ATTRIBUTES": "team=x"}, None, "b", "x"),
+        ({}, {"OTEL_SERVICE_NAME": "b", "OTEL_RESOURCE_ATTRIBUTES": "service.name=c"}, None, "b", None),
         ({"name": "a", "resource_attributes": {"team": "y", "service.name": "z"}}, {}, None, "a", "y"),
         (
             {"name": "a", "resource_attributes": {"team": "y"}},

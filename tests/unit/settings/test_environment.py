@@ -152,6 +152,14 @@ def test_no_variable_belongs_to_two_settings():
     assert len(everything) == len(VARIABLE_NAMES)
 
 
+def test_no_variable_of_ours_begins_as_those_of_opentelemetry():
+    from opentelemetry import environment_variables as of_api
+    from opentelemetry.sdk import environment_variables as of_sdk
+
+    known = {name for module in (of_api, of_sdk) for name in vars(module)}
+    assert [name for name in VARIABLE_NAMES if name.startswith("OTEL_") and name not in known] == []
+
+
 def test_every_variable_has_an_example_here():
     assert set(EXAMPLES) | ELSEWHERE == VARIABLE_NAMES
 
