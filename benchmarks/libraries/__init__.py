@@ -14,6 +14,7 @@ ADAPTERS: dict[str, tuple[str, str]] = {
     "fapilog stdlib bridge": ("fapilog", "FapilogBridge"),
     "fapilog structlog bridge": ("fapilog", "FapilogStructlog"),
     "fapilog loguru bridge": ("fapilog", "FapilogLoguru"),
+    "fapilog api emit": ("fapilog", "FapilogEmit"),
     "otel emit": ("otel_sdk", "OtelEmit"),
     "otel handler": ("otel_sdk", "OtelHandler"),
     "stdlib null": ("stdlib", "StdlibNull"),

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.call_loops import Loop, Stream, emit_loop, emit_stream
 from benchmarks.libraries.base import Library
 from benchmarks.scenarios import Scenario
 
@@ -88,6 +89,32 @@ class FapilogBridge(Fapilog):
     def method(self, scenario: Scenario) -> Callable[..., Any]:
         """Return the level method of `logging`; bound attributes go into `extra`."""
         return getattr(self._stdlib, scenario.level)
+
+
+class FapilogEmit(Fapilog):
+    """`Logger.emit` of the OpenTelemetry logs API through our provider: the same calls as stock's."""
+
+    name = "fapilog api emit"
+
+    def prepare(self, endpoint: str | None, *, hold: bool = False) -> None:
+        """Configure, and get the logger where instrumented libraries get theirs."""
+        super().prepare(endpoint, hold=hold)
+        from opentelemetry._logs import get_logger
+
+        self._api = get_logger("shop")
+
+    def call(self, scenario: Scenario) -> Loop | None:
+        """Return the emit loop, below the level too: unlike stock's, our provider has one."""
+        from opentelemetry._logs import SeverityNumber
+
+        severity = SeverityNumber.DEBUG if scenario.level == "debug" else SeverityNumber.INFO
+        return emit_loop(self._api.emit, severity, scenario)
+
+    def stream(self) -> Stream:
+        """Return the emit stream."""
+        from opentelemetry._logs import SeverityNumber
+
+        return emit_stream(self._api.emit, SeverityNumber.INFO)
 
 
 class FapilogStructlog(Fapilog):
