@@ -159,8 +159,9 @@ impl Backlog {
     /// As [`Self::abandon`] for one cursor, which nobody reads any more.
     pub fn abandon_cursor(&self, cursor: usize, reason: DropReason) {
         self.change(|cursors| cursors.close(cursor, reason));
-        self.ready.notify_all();
-        self.moved.notify_all();
+        for waiters in [&self.ready, &self.moved, &self.stop] {
+            waiters.notify_all();
+        }
     }
 
     /// Sequence number that the next block will get.
@@ -181,12 +182,12 @@ impl Backlog {
         self.wait_until(deadline, |cursors| some.iter().all(|cursor| cursors.is_settled_by(*cursor, end)))
     }
 
-    /// Sleeps for `duration` unless the log is stopped first. False when it is stopped.
+    /// Sleeps for `duration` unless the log is stopped, or `cursor` abandoned, first. False when it is.
     #[must_use]
-    pub fn pause(&self, duration: Duration) -> bool {
-        let state = self.lock();
-        let waited = self.stop.wait_timeout_while(state, duration, |state| !state.stopped);
-        !waited.unwrap_or_else(PoisonError::into_inner).0.stopped
+    pub fn pause(&self, cursor: usize, duration: Duration) -> bool {
+        let goes_on = |state: &State| !state.stopped && !state.cursors.is_closed(cursor);
+        let waited = self.stop.wait_timeout_while(self.lock(), duration, |state| goes_on(state));
+        goes_on(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     /// Every cursor's drops; unlike [`Self::counts`], no block is looked at.

@@ -42,7 +42,7 @@ impl BlockSource for NativeSource<'_> {
     }
 
     fn pause(&self, duration: Duration) -> bool {
-        self.pipeline.backlog().pause(duration)
+        self.pipeline.backlog().pause(self.cursor, duration)
     }
 
     fn note(&self, event: SenderEvent) {
@@ -125,7 +125,11 @@ impl Pipeline {
 
     /// Drops what only Python could have delivered, and says so: nobody can call us any more.
     pub fn orphan(&self) {
-        let gone = |cursor: &usize| self.is_gated() || self.exporters()[*cursor].native.is_none();
+        // A native one that waits for headers waits for Python.
+        let sends =
+            |native: &NativeExporter| native.transport.is_ready() && !native.transport.headers_refused();
+        let gone =
+            |cursor: &usize| self.is_gated() || !self.exporters()[*cursor].native.as_ref().is_some_and(sends);
         let cursors: Vec<usize> = (0..self.exporters().len()).filter(gone).collect();
         let counts = self.snapshot().exporters;
         let lost = cursors.iter().map(|cursor| counts[*cursor].pending).max().unwrap_or(0);

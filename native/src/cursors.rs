@@ -232,6 +232,12 @@ impl Cursors {
         }
     }
 
+    /// True after [`Self::close`].
+    #[must_use]
+    pub fn is_closed(&self, cursor: usize) -> bool {
+        self.places.get(cursor).is_some_and(|place| place.closed.is_some())
+    }
+
     /// [`Self::close`] for all cursors.
     pub fn close_all(&mut self, reason: DropReason) {
         for cursor in 0..self.places.len() {

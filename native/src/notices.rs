@@ -5,7 +5,9 @@
 
 use crate::export::sender::SenderEvent;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -104,7 +106,10 @@ impl Notices {
     }
 }
 
-fn print(message: &str) {
+/// One line on stderr, in one write. Past std's lock, which a thread that a forked child does not have may hold.
+pub fn print(message: &str) {
     // Nothing can be done about a closed stderr, and nobody must be harmed by it.
-    let _ = writeln!(std::io::stderr(), "fapilog: {message}");
+    if let Ok(stderr) = std::io::stderr().as_fd().try_clone_to_owned() {
+        let _ = File::from(stderr).write_all(format!("fapilog: {message}\n").as_bytes());
+    }
 }

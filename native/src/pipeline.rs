@@ -215,8 +215,9 @@ impl Pipeline {
     /// Refuses new records; what is there is delivered, and then the threads end by themselves.
     pub fn close(&self) {
         self.send_held();
-        self.closing.store(true, Ordering::Release);
+        // In this order: who sees it closing does without processors, because append refuses the record.
         self.buffer.close();
+        self.closing.store(true, Ordering::Release);
         self.wake.wake();
     }
 

@@ -211,9 +211,9 @@ fn flushes_and_a_shutdown_at_once_end_without_a_deadlock() {
 #[test]
 fn a_pause_ends_at_once_when_the_backlog_stops() {
     let backlog = Arc::new(Backlog::new(&["otlp"], false, Arc::default()));
-    assert!(backlog.pause(Duration::ZERO), "a pause of nothing is over and not stopped");
+    assert!(backlog.pause(0, Duration::ZERO), "a pause of nothing is over and not stopped");
     let pausing = Arc::clone(&backlog);
-    let thread = thread::spawn(move || pausing.pause(Duration::from_secs(3_600)));
+    let thread = thread::spawn(move || pausing.pause(0, Duration::from_secs(3_600)));
     // A settled block wakes flushes; it must not end a pause.
     backlog.push(numbered_block(1));
     let block = backlog.claim(0).unwrap();
@@ -221,7 +221,7 @@ fn a_pause_ends_at_once_when_the_backlog_stops() {
     assert!(backlog.wait_settled(1, Instant::now()));
     backlog.stop();
     assert!(!thread.join().unwrap());
-    assert!(!backlog.pause(Duration::MAX), "stopped before it began");
+    assert!(!backlog.pause(0, Duration::MAX), "stopped before it began");
 }
 
 #[test]

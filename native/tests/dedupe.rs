@@ -34,8 +34,8 @@ impl Log {
         Self { dedupe: dedupe(max_windows), writer: RecordWriter::new() }
     }
 
-    /// The verdict about a record with this key, and a window that it ended.
-    fn log(&mut self, key: u64, entry: Entry, now: u64) -> (Verdict, Option<Summary>) {
+    /// The verdict about a record with this key, and the windows that it ended.
+    fn log(&mut self, key: u64, entry: Entry, now: u64) -> (Verdict, Vec<Summary>) {
         let meta = entry.write(&mut self.writer);
         let record = redact(&mut self.writer, meta, SEQUENCED);
         let answer = self.dedupe.admit(key, &record, entry.scope, now);
@@ -92,7 +92,7 @@ fn a_window_that_nobody_ended_ends_with_the_next_equal_record() {
     log.log(1, Entry::info(1), 0);
     log.log(1, Entry::info(2), 1);
     let (verdict, ended) = log.log(1, Entry::info(3), WINDOW);
-    assert_eq!((verdict, ended.as_ref().map(told)), (Verdict::First, Some((0, 2, 1))));
+    assert_eq!((verdict, ended.iter().map(told).collect()), (Verdict::First, vec![(0, 2, 1)]));
     // What is left of the first window must not end the second one.
     log.log(1, Entry::info(4), WINDOW + 1);
     assert!(log.dedupe.take_ended(WINDOW + 1).is_empty());
@@ -109,6 +109,25 @@ fn held_records_that_take_too_much_memory_go_on_early() {
     }
     assert!(early.len() > 100, "{} ended early", early.len());
     assert_eq!(early.len() + log.dedupe.take_ended(WINDOW).len(), 200);
+}
+
+#[test]
+fn windows_that_hold_nothing_make_no_room_for_held_records() {
+    let mut log = Log::new(1000);
+    for key in 0..1000 {
+        log.log(key, Entry::info(key), 0);
+    }
+    // The newest windows hold large records; before each of them are older ones that hold nothing.
+    let (mut repeats, mut early) = (0, 0);
+    for key in (500..1000).rev() {
+        let (verdict, ended) = log.log(key, Entry::info(key).sized(60_000), 0);
+        repeats += usize::from(verdict == Verdict::Held);
+        early += ended.len();
+    }
+    let held = log.dedupe.take_ended(WINDOW);
+    let bytes: usize = held.iter().map(|summary| summary.last.bytes()).sum();
+    assert!(bytes <= 4 * 1024 * 1024, "{bytes} bytes were held");
+    assert_eq!(early + held.len(), repeats);
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -207,7 +226,8 @@ proptest! {
                 Action::Log(key) => {
                     *logged.entry(key as u32).or_insert(0) += 1;
                     let (verdict, ended) = log.log(key, Entry { scope: key as u32, ..Entry::info(id) }, now);
-                    prop_assert_eq!((verdict, ended.as_ref().map(told)), model.log(key, id as i64, now, max));
+                    let (expected, window) = model.log(key, id as i64, now, max);
+                    prop_assert_eq!((verdict, tell(ended)), (expected, window.into_iter().collect()));
                     model.told.extend((verdict == Verdict::First).then_some((key as u32, id as i64, 1)));
                 }
                 Action::Sweep => prop_assert_eq!(tell(log.dedupe.take_ended(now)), model.sweep(now)),

@@ -398,6 +398,26 @@ fn an_orphaned_pipeline_sends_nothing_that_its_processors_have_not_seen() {
 }
 
 #[test]
+fn an_orphaned_exporter_waits_for_no_headers_that_nobody_renews() {
+    let (server, taken) = server(|_| 200);
+    let waiting = OtlpSettings { refreshes_headers: true, ..impatient(&server.url("/v1/logs")) };
+    let pipeline = pipeline(vec![otlp("waiting", waiting), otlp("otlp", impatient(&server.url("/v1/logs")))]);
+    log(&pipeline, 3);
+    pipeline.close();
+    pipeline.orphan();
+    let deadline = Instant::now() + PATIENCE;
+    while Arc::strong_count(&pipeline) > 1 {
+        assert!(Instant::now() < deadline, "a sender waits for ever");
+        std::thread::yield_now();
+    }
+    let sides = counts(&pipeline);
+    assert_eq!((sides[0].dropped.get(DropReason::Shutdown), sides[1].delivered), (3, 3));
+    assert_eq!(taken.lock().unwrap().len(), 3);
+    drop(pipeline);
+    server.close();
+}
+
+#[test]
 fn a_loss_that_every_exporter_shares_is_reported_once() {
     let pipeline = pipeline(vec![python("one"), python("two")]);
     log(&pipeline, 1);

@@ -10,6 +10,7 @@ use crate::core::{buffer_settings, Entry};
 use fapilog_native::block::Codec;
 use fapilog_native::buffer::Appended;
 use fapilog_native::ledger::{DropReason, ExporterCounts, Refusal};
+use fapilog_native::notices::Notices;
 use fapilog_native::pipeline::Pipeline;
 use fapilog_native::settings::{BufferSettings, OtlpSettings, Overflow};
 use serving::{reply, Certificates, Server};
@@ -239,6 +240,41 @@ fn after_shutdown_records_are_refused_and_a_second_shutdown_changes_nothing() {
     assert_eq!(Arc::strong_count(&pipeline), 1, "all threads have ended");
     drop(pipeline);
     server.close();
+}
+
+#[test]
+fn who_sees_a_pipeline_closing_finds_it_closed() {
+    // Processors do not run while a pipeline closes: a record that was stored then would have escaped them.
+    for _ in 0..300 {
+        let pipeline = pipeline_with(buffer_settings(Overflow::DropOldest), None);
+        let until_closing = |act: fn(&Pipeline)| {
+            let pipeline = Arc::clone(&pipeline);
+            thread::spawn(move || {
+                while !pipeline.is_closing() {
+                    act(&pipeline);
+                }
+                Producer::new(&pipeline).log(Entry::info(1))
+            })
+        };
+        // The first one keeps the buffer busy, so that closing it takes a while.
+        let busy = until_closing(|pipeline| pipeline.refuse(Refusal::CaptureFailed));
+        let watching = until_closing(|_| std::hint::spin_loop());
+        pipeline.close();
+        assert_eq!([busy, watching].map(|thread| thread.join().unwrap()), [Appended::Refused; 2]);
+    }
+}
+
+#[test]
+fn a_notice_needs_no_lock_that_a_forked_child_may_find_taken() {
+    let held = std::io::stderr().lock();
+    let (said, hears) = std::sync::mpsc::channel();
+    let speaker = thread::spawn(move || {
+        Notices::default().say("export-rejected", "a notice of a test".to_owned());
+        said.send(()).unwrap();
+    });
+    assert_eq!(hears.recv_timeout(PATIENCE), Ok(()));
+    drop(held);
+    speaker.join().unwrap();
 }
 
 #[test]

@@ -53,6 +53,19 @@ def test_a_record_keeps_its_context_and_its_kind_when_it_comes_back_from_redacti
     assert isinstance(record.attributes, BoundedAttributes)
 
 
+def test_what_a_processor_left_on_the_record_may_hold_itself_many_times():
+    state = {}
+    state.update(one=state, other=state)
+
+    def remember(readable):
+        readable.log_record.state = state
+
+    with recorder_with(Processor(remember), Processor(), last := Processor()) as recorder:
+        recorder.logger().info("m", a=1)
+        assert recorder.only.attributes == {"a": 1}
+    assert last.seen[0].log_record.state is state
+
+
 @pytest.mark.parametrize("stock", [SimpleLogRecordProcessor, BatchLogRecordProcessor])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_stock_exporter_gets_no_secret_from_a_processor_before_or_after_it(stock, first):

@@ -122,6 +122,21 @@ def test_a_resource_is_encoded_with_its_schema():
     assert decoded.schema_url == "https://example.org/schema"
 
 
+def test_a_value_may_change_the_attributes_it_is_read_from():
+    class Adds:
+        def __str__(self):
+            attributes["added"] = 1
+            return "read"
+
+    attributes = {"a": Adds(), "b": 2}
+    encoded = pipeline._native.encode_resource(attributes)
+    decoded = ResourceLogs.FromString(encoded).resource.attributes
+    assert [(pair.key, pair.value.string_value, pair.value.int_value) for pair in decoded] == [
+        ("a", "read", 0),
+        ("b", "", 2),
+    ]
+
+
 @pytest.mark.parametrize(
     ("service", "environ", "more", "name", "team"),
     [

@@ -51,8 +51,8 @@ impl Summary {
 pub struct Answer {
     /// What happens to the record.
     pub verdict: Verdict,
-    /// A window that had to end for it: the caller sends its summary on.
-    pub ended: Option<Summary>,
+    /// Of windows that had to end for it: the caller sends them on.
+    pub ended: Vec<Summary>,
 }
 
 /// What happens to one record.
@@ -123,15 +123,15 @@ impl Dedupe {
         let state = &mut *guard;
         let Some(window) = state.windows.get_mut(&key) else {
             let ended = if state.windows.len() < self.settings.max_windows.max(1) {
-                None
+                Vec::new()
             } else {
-                state.end_oldest()
+                state.end_oldest().into_iter().flatten().collect()
             };
             state.open(key, now_nanos.saturating_add(self.window_nanos));
             return Answer { verdict: Verdict::First, ended };
         };
         if now_nanos >= window.ends_at {
-            let ended = state.end(key);
+            let ended = state.end(key).into_iter().collect();
             state.open(key, now_nanos.saturating_add(self.window_nanos));
             return Answer { verdict: Verdict::First, ended };
         }
@@ -146,8 +146,7 @@ impl Dedupe {
             Verdict::Held
         };
         state.held_bytes += record.frame().len();
-        let ended = if state.held_bytes > HELD_BYTES { state.end_oldest() } else { None };
-        Answer { verdict, ended }
+        Answer { verdict, ended: state.make_room() }
     }
 
     /// The summaries of the windows that have ended; those without a repeat end silently.
@@ -201,12 +200,23 @@ impl State {
         Some(summary)
     }
 
-    fn end_oldest(&mut self) -> Option<Summary> {
+    /// Ends the oldest window. `None`: none is open; an inner one: it held nothing.
+    fn end_oldest(&mut self) -> Option<Option<Summary>> {
         while let Some((key, ends_at)) = self.order.pop_front() {
             if self.is_open(key, ends_at) {
-                return self.end(key);
+                return Some(self.end(key));
             }
         }
         None
+    }
+
+    /// Ends the oldest windows until what is held takes no more memory than it may.
+    fn make_room(&mut self) -> Vec<Summary> {
+        let mut ended = Vec::new();
+        while self.held_bytes > HELD_BYTES {
+            let Some(summary) = self.end_oldest() else { break };
+            ended.extend(summary);
+        }
+        ended
     }
 }

@@ -4,9 +4,9 @@
 //! handler runs after the interpreter is gone; native threads still live then, and deliver what is left.
 
 use super::active::{forget_calls, FORKS, GENERATION};
+use crate::notices::print;
 use crate::pipeline::Pipeline;
 use pyo3::prelude::*;
-use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, Weak};
 use std::time::{Duration, Instant};
@@ -69,9 +69,6 @@ extern "C" fn at_exit() {
     }
     drop(pipelines);
     if lost > 0 {
-        let _ = writeln!(
-            std::io::stderr(),
-            "fapilog: {lost} records were not delivered before the process ended."
-        );
+        print(&format!("{lost} records were not delivered before the process ended."));
     }
 }

@@ -140,7 +140,7 @@ impl Passage {
     #[cold]
     fn hold(active: &Active, dedupe: &Dedupe, identity: u64, record: &Redacted<'_>, scope: u32) -> bool {
         let answer = dedupe.admit(identity, record, scope, monotonic_nanos());
-        if let Some(summary) = answer.ended {
+        for summary in answer.ended {
             active.pipeline.send_on(summary);
         }
         if answer.verdict == Verdict::HeldInstead {
@@ -191,7 +191,11 @@ unsafe fn hash_of(processors: &Processors, scope: u32, template: *mut ffi::PyObj
             let (mut place, mut key, mut left) = (0, ptr::null_mut(), TEMPLATE_KEYS);
             while left > 0 && ffi::PyDict_Next(template, &raw mut place, &raw mut key, ptr::null_mut()) != 0 {
                 if ffi::PyUnicode_Check(key) != 0 {
+                    // Held: a key that is no UTF-8 makes an exception, which may start the collector and so a finaliser
+                    // that changes the dict.
+                    ffi::Py_INCREF(key);
                     hash = with_utf8(key, |text| processors.further(hash, text));
+                    ffi::Py_DECREF(key);
                 }
                 left -= 1;
             }

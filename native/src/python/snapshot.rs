@@ -8,6 +8,8 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 /// Deeper than any value that is decoded: what a processor nests deeper, or in a circle, counts as changed.
 const MAX_DEPTH: usize = 70;
+/// More objects than any record holds: what a processor put there may hold itself many times over.
+const MAX_OBJECTS: usize = 1 << 16;
 
 /// What two dicts hold, their members included.
 #[pyclass(frozen, module = "fapilog._native")]
@@ -17,7 +19,8 @@ pub struct Snapshot(Kept, Kept);
 impl Snapshot {
     #[new]
     fn new(first: &Bound<'_, PyDict>, second: &Bound<'_, PyDict>) -> Self {
-        Self(Kept::of(first, 0), Kept::of(second, 0))
+        let of = |dict: &Bound<'_, PyDict>| Kept::of(dict, 0, &mut { MAX_OBJECTS });
+        Self(of(first), of(second))
     }
 
     /// Whether both hold the same objects still.
@@ -46,16 +49,18 @@ enum Kept {
     Dict(Vec<(Py<PyAny>, Self)>),
     List(Vec<Self>),
     Tuple(Vec<Self>),
-    /// Too deep to tell.
+    /// Too deep, or too many, to tell.
     Unknown(Py<PyAny>),
 }
 
 impl Kept {
-    fn of(value: &Bound<'_, PyAny>, depth: usize) -> Self {
-        if depth > MAX_DEPTH {
+    /// `room`: how many objects may still be looked at.
+    fn of(value: &Bound<'_, PyAny>, depth: usize, room: &mut usize) -> Self {
+        if depth > MAX_DEPTH || *room == 0 {
             return Self::Unknown(value.clone().unbind());
         }
-        let inside = |member: Bound<'_, PyAny>| Self::of(&member, depth + 1);
+        *room -= 1;
+        let mut inside = |member: Bound<'_, PyAny>| Self::of(&member, depth + 1, room);
         if let Ok(dict) = value.cast_exact::<PyDict>() {
             Self::Dict(dict.iter().map(|(key, member)| (key.unbind(), inside(member))).collect())
         } else if let Ok(list) = value.cast_exact::<PyList>() {

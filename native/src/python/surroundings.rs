@@ -33,6 +33,8 @@ pub fn encode_resource<'py>(
 /// `KeyValue` messages, each under `field_tag`. Nothing is hidden here: a scope passes `scope_secrets` when a pipeline
 /// meets it, and a resource is written by whoever deploys.
 fn key_values(py: Python<'_>, attributes: &Bound<'_, PyDict>, field_tag: u8) -> Vec<u8> {
+    // A copy: reading a value may run code that changes the dict.
+    let Ok(attributes) = attributes.copy() else { return Vec::new() };
     let policy = Policy::new(&[], &[], &[]);
     let mut writer = RecordWriter::new();
     writer.begin(0, 0, &SeverityField::NONE, None);
