@@ -13,7 +13,7 @@ use crate::record::RecordWriter;
 use crate::reseal::{count, recode, seal_request};
 use crate::scopes::Scope;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One cursor of the backlog as its sender threads see it.
 pub struct NativeSource<'a> {
@@ -126,8 +126,9 @@ impl Pipeline {
     /// Drops what only Python could have delivered, and says so: nobody can call us any more.
     pub fn orphan(&self) {
         // A native one that waits for headers waits for Python.
-        let sends =
-            |native: &NativeExporter| native.transport.is_ready() && !native.transport.headers_refused();
+        let sends = |native: &NativeExporter| {
+            native.transport.is_ready(Instant::now()) && !native.transport.headers_refused()
+        };
         let gone =
             |cursor: &usize| self.is_gated() || !self.exporters()[*cursor].native.as_ref().is_some_and(sends);
         let cursors: Vec<usize> = (0..self.exporters().len()).filter(gone).collect();
