@@ -181,8 +181,8 @@ impl RecordHandler {
     /// The address of the pipeline, or of the handle that has none yet: what tells pipelines apart.
     fn pipeline(&self, py: Python<'_>) -> usize {
         // SAFETY: attached; cloned before anything runs.
-        let handle = unsafe { self.state.get().handle.as_ref().map(|handle| handle.clone_ref(py)) };
-        handle.map_or(0, |handle| address_of(handle.bind(py)))
+        let handle = unsafe { self.state.get().handle.as_ref().map(|handle| handle.bind(py).clone()) };
+        handle.map_or(0, |handle| address_of(&handle))
     }
 
     /// Counts a record that is not read.
@@ -217,7 +217,9 @@ impl RecordHandler {
             if ignores(slf, source, record, parts.get(Part::ThreadName))? {
                 return Ok(Fate::Ignored);
             }
-            let (Some((logger, _)), Some(plain)) = (found, Plain::of(record, &parts)) else {
+            // Bound: a raw method is no place where PyO3 lets go of a `Py` at once.
+            let found = found.map(|(logger, _)| logger.into_bound(py));
+            let (Some(logger), Some(plain)) = (found, Plain::of(record, &parts)) else {
                 return Ok(Fate::Odd);
             };
             if source == Some(Source::Warnings) {
@@ -323,8 +325,8 @@ pub fn watch_delivering(marked: Py<PyAny>) {
 
 fn is_delivering(py: Python<'_>) -> bool {
     // SAFETY: attached; cloned before the call.
-    let marked = unsafe { DELIVERING.get().as_ref().map(|marked| marked.clone_ref(py)) };
-    marked.is_some_and(|marked| marked.call0(py).is_ok_and(|marked| marked.is_truthy(py).unwrap_or(false)))
+    let marked = unsafe { DELIVERING.get().as_ref().map(|marked| marked.bind(py).clone()) };
+    marked.is_some_and(|marked| marked.call0().is_ok_and(|marked| marked.is_truthy().unwrap_or(false)))
 }
 
 fn yes(answer: Option<Bound<'_, PyAny>>) -> bool {

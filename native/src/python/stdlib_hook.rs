@@ -108,7 +108,7 @@ unsafe extern "C" fn called(
             }
             Ok(Ok(false)) => py.None().into_ptr(),
             Ok(Ok(true)) | Err(_) => {
-                let Some(original) = ORIGINAL.get().as_ref().map(|original| original.clone_ref(py)) else {
+                let Some(original) = ORIGINAL.get().as_ref().map(|original| original.bind(py).clone()) else {
                     return py.None().into_ptr();
                 };
                 ffi::PyObject_CallFunctionObjArgs(
@@ -154,8 +154,9 @@ fn offer(logger: &Bound<'_, PyAny>, record: &Bound<'_, PyAny>) -> PyResult<bool>
     let mut index = 0;
     // SAFETY: attached; cloned before anything runs.
     while let Some(handler) = unsafe { HOOKED.get().get(index).map(|handler| handler.clone_ref(py)) } {
-        let handler = handler.bind(py);
-        match RecordHandler::offer(handler, record, others)? {
+        // Bound: a raw method is no place where PyO3 lets go of a `Py` at once.
+        let handler = handler.into_bound(py);
+        match RecordHandler::offer(&handler, record, others)? {
             Fate::Decided(known) => level = known.or(level),
             Fate::Ignored | Fate::Odd => ignored = true,
         }
@@ -180,8 +181,10 @@ fn path(logger: &Bound<'_, PyAny>) -> PyResult<(bool, bool)> {
     let mut others = false;
     let mut here = logger.clone();
     loop {
-        let handlers = here.getattr(intern!(py, "handlers"))?;
-        others = others || !handlers.cast_exact::<PyList>().is_ok_and(PyListMethods::is_empty);
+        if !others {
+            let handlers = here.getattr(intern!(py, "handlers"))?;
+            others = !handlers.cast_exact::<PyList>().is_ok_and(PyListMethods::is_empty);
+        }
         if here.is(root) {
             return Ok((true, others));
         }

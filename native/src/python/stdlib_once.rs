@@ -16,8 +16,16 @@ const SLOTS: usize = 64;
 
 struct Last {
     record: Py<PyWeakrefReference>,
-    /// Addresses of the pipelines that took it.
-    pipelines: Vec<usize>,
+    /// The address of the pipeline that took it first, and of those that took it later: mostly none, and then nothing is
+    /// allocated.
+    first: usize,
+    later: Vec<usize>,
+}
+
+impl Last {
+    fn was_taken_by(&self, pipeline: usize) -> bool {
+        self.first == pipeline || self.later.contains(&pipeline)
+    }
 }
 
 static LAST: GilCell<[Option<Last>; SLOTS]> = GilCell::new([const { None }; SLOTS]);
@@ -44,9 +52,9 @@ pub fn first_time(record: &Bound<'_, PyAny>, goes_on: bool, pipeline: impl FnOnc
     });
     if let Some(last) = known {
         let pipeline = pipeline();
-        let first = !last.pipelines.contains(&pipeline);
+        let first = !last.was_taken_by(pipeline);
         if first {
-            last.pipelines.push(pipeline);
+            last.later.push(pipeline);
         }
         return first;
     }
@@ -54,16 +62,18 @@ pub fn first_time(record: &Bound<'_, PyAny>, goes_on: bool, pipeline: impl FnOnc
         return true;
     }
     if let Ok(weak) = PyWeakrefReference::new(record) {
-        let last = Last { record: weak.unbind(), pipelines: vec![pipeline()] };
+        let last = Last { record: weak.unbind(), first: pipeline(), later: Vec::new() };
         // SAFETY: attached; the old value is dropped after the cell is written.
-        drop(unsafe { LAST.get()[slot].replace(last) });
+        let old = unsafe { LAST.get()[slot].replace(last) };
+        // Bound: a raw method is no place where PyO3 lets go of a `Py` at once.
+        drop(old.map(|old| old.record.into_bound(record.py())));
     }
     true
 }
 
 /// What tells the pipelines of handles apart.
 pub fn address_of(handle: &Bound<'_, PipelineHandle>) -> usize {
-    let pipeline = handle.get().pipeline(handle.py());
+    let pipeline = handle.get().pipeline(handle.py()).map(|pipeline| pipeline.into_bound(handle.py()));
     pipeline.map_or(handle.as_ptr() as usize, |pipeline| pipeline.as_ptr() as usize)
 }
 
@@ -93,6 +103,6 @@ pub fn record_on_its_way<'py>(handle: &Bound<'py, PipelineHandle>) -> Option<Bou
     let slot = SLOT.with(|slot| *slot);
     let pipeline = address_of(handle);
     // SAFETY: attached; the borrow ends before Python code may run.
-    let last = unsafe { LAST.get()[slot].as_ref() }.filter(|last| last.pipelines.contains(&pipeline))?;
+    let last = unsafe { LAST.get()[slot].as_ref() }.filter(|last| last.was_taken_by(pipeline))?;
     last.record.bind(handle.py()).upgrade()
 }

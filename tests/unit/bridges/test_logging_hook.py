@@ -1,10 +1,12 @@
 """Records of `logging` arrive once, however `logging` is configured, before, after, or not at all."""
 
+import gc
 import logging
 import logging.config
 import logging.handlers
 import queue
 import sys
+import weakref
 
 import pytest
 
@@ -367,3 +369,21 @@ def test_a_configured_process_takes_records_and_gives_logging_back(capsys):
         telemetry.shutdown()
         assert (accepted, root.handlers, root.level) == (1, [], logging.WARNING)
     assert (logging.Logger.callHandlers is ORIGINAL, sys.exc_info()) == (True, (None, None, None))
+
+
+def test_what_a_record_needs_is_let_go_of_with_the_record(bare_bridge):
+    log, handle = logging.getLogger("shop"), bare_bridge.recorder.provider.handle
+    log.addHandler(logging.NullHandler())
+    pipeline = handle.pipeline
+
+    def log_some():
+        for number in range(500):
+            log.info("x %d", number, extra={"a": 1})
+            log.error("y", exc_info=ValueError("z"))
+        # Nothing native is called in between: that would clear up what was put off.
+        references = sum(type(one) is weakref.ReferenceType for one in gc.get_objects())
+        return sys.getrefcount(handle), sys.getrefcount(pipeline), references
+
+    bare_bridge.recorder.provider.pipeline.remove_tap(bare_bridge.recorder._tap)
+    log_some()
+    assert log_some() == log_some()
