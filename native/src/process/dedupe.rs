@@ -122,11 +122,10 @@ impl Dedupe {
         let mut guard = self.lock();
         let state = &mut *guard;
         let Some(window) = state.windows.get_mut(&key) else {
-            let ended = if state.windows.len() < self.settings.max_windows.max(1) {
-                Vec::new()
-            } else {
-                state.end_oldest().into_iter().flatten().collect()
-            };
+            let mut ended = Vec::new();
+            if state.windows.len() >= self.settings.max_windows.max(1) {
+                state.end_oldest(&mut ended);
+            }
             state.open(key, now_nanos.saturating_add(self.window_nanos));
             return Answer { verdict: Verdict::First, ended };
         };
@@ -200,23 +199,21 @@ impl State {
         Some(summary)
     }
 
-    /// Ends the oldest window. `None`: none is open; an inner one: it held nothing.
-    fn end_oldest(&mut self) -> Option<Option<Summary>> {
+    /// Ends the oldest window. False when none is open.
+    fn end_oldest(&mut self, ended: &mut Vec<Summary>) -> bool {
         while let Some((key, ends_at)) = self.order.pop_front() {
             if self.is_open(key, ends_at) {
-                return Some(self.end(key));
+                ended.extend(self.end(key));
+                return true;
             }
         }
-        None
+        false
     }
 
     /// Ends the oldest windows until what is held takes no more memory than it may.
     fn make_room(&mut self) -> Vec<Summary> {
         let mut ended = Vec::new();
-        while self.held_bytes > HELD_BYTES {
-            let Some(summary) = self.end_oldest() else { break };
-            ended.extend(summary);
-        }
+        while self.held_bytes > HELD_BYTES && self.end_oldest(&mut ended) {}
         ended
     }
 }
