@@ -25,6 +25,7 @@ _served: list[_native.RecordHandler] = []
 _levels = Levels(_served)
 # The class as anything: what follows is the one place that changes it.
 _logger_class: Any = logging.Logger
+_STOCK = logging.Logger.callHandlers
 _original: Any = None
 _in_place: Any = None
 _restore: Callable[[], None] = lambda: None  # noqa: E731 - nothing to restore
@@ -51,7 +52,8 @@ def hook(handler: _native.RecordHandler) -> Callable[[], None]:
     """
     global _original, _in_place, _restore  # noqa: PLW0603
     with _lock:
-        if _in_place is None:
+        # A mock that was in place with us took us out when it ended.
+        if _in_place is None or _logger_class.callHandlers is _STOCK:
             _original = _logger_class.callHandlers
             _in_place = _logger_class.callHandlers = _native.call_handlers(_logger_class, _original)
         if not _served:
@@ -64,8 +66,9 @@ def hook(handler: _native.RecordHandler) -> Callable[[], None]:
         global _in_place
         with _lock:
             _served.remove(handler)
-            _native.hook_handlers(_served)
+            # First no record more that only we want, then nobody who takes it and hides it from others.
             forget()
+            _native.hook_handlers(_served)
             if not _served:
                 _restore()
             if not _served and _logger_class.callHandlers is _in_place:

@@ -22,6 +22,7 @@ class FapilogHandler(_native.RecordHandler, logging.Handler):
 
     `configure_otel()` needs none on any logger: see `install`. This is for a `dictConfig` of your own, or for
     loggers that propagate nowhere. A record that meets several handlers of one pipeline is taken once.
+    Which records such a logger makes is for `setLevel`: levels of ours reach what `install` serves.
 
     Mapping: docs/reference/bridges.md. With a formatter, what it formats becomes the body.
 
@@ -32,6 +33,7 @@ class FapilogHandler(_native.RecordHandler, logging.Handler):
     Example:
         >>> log = logging.getLogger("billing.audit")
         >>> log.propagate = False
+        >>> log.setLevel(logging.INFO)
         >>> log.addHandler(FapilogHandler())
     """
 

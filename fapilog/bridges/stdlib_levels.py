@@ -20,11 +20,13 @@ from fapilog.severity import Severity
 _NOBODY, _FOR_ALL = 0, 1
 # A severity beyond the last one: the logger is switched off.
 _NOTHING = 25
-# Calls between `callHandlers` and the log call, with room for what other libraries put around it.
-_FRAMES = 6
+# Calls between `callHandlers` and the log call, with room for what other libraries put around them.
+_FRAMES = 24
 # The class as anything: what follows is the one place that changes it.
 _logger_class: Any = logging.Logger
-_LOG_CALL = logging.Logger._log.__code__
+_LOG_CALL = logging.Logger._log.__name__
+_HANDLE = logging.Logger.handle.__code__
+_STOCK = logging.Logger.getEffectiveLevel
 
 
 class _Untouched(int):
@@ -52,7 +54,7 @@ class Levels:
         root = logging.getLogger()
         if not root.handlers and root.level == logging.WARNING:
             root.setLevel(_Untouched(root.level))
-        if self._in_place is None:
+        if self._in_place is None or _logger_class.getEffectiveLevel is _STOCK:
             self._original = original = _logger_class.getEffectiveLevel
             self._in_place = _logger_class.getEffectiveLevel = self._answer(original)
         _native.watch_levels(forget)
@@ -60,13 +62,13 @@ class Levels:
     def remove(self) -> None:
         """Give the answers back; when somebody else wrapped ours meanwhile, it stays and changes nothing."""
         _native.watch_levels(None)
-        _native.levels_differ(None)
         root = logging.getLogger()
         if isinstance(root.level, _Untouched):
             root.setLevel(int(root.level))
         if _logger_class.getEffectiveLevel is self._in_place:
             _logger_class.getEffectiveLevel, self._in_place = self._original, None
         forget()
+        _native.levels_differ(None)
 
     def _answer(self, original: Callable[[logging.Logger], int]) -> Callable[[logging.Logger], int]:
         def getEffectiveLevel(logger: logging.Logger) -> int:  # noqa: N802 - the name of `logging`
@@ -114,22 +116,24 @@ def _decider(logger: logging.Logger) -> logging.Logger:
 
 
 def forget() -> None:
-    """Let `logging` ask again: it forgets its answers whenever a level is set."""
-    root = logging.getLogger()
-    root.setLevel(root.level)
+    """Let `logging` ask again, as after `setLevel`, which would undo what another thread sets meanwhile."""
+    logging.getLogger().manager._clear_cache()  # type: ignore[attr-defined]
 
 
 def was_logged(_: logging.LogRecord) -> bool:
     """Tell whether a log call made the record that is on its way.
 
     One that somebody hands to `Logger.handle`, as a server for records of other processes does, passes
-    whatever the level of the logger is.
+    whatever the level of the logger is; also from inside of a handler, hence of another log call.
     """
     frame: FrameType | None = sys._getframe(1)
+    handled = False
     for _step in range(_FRAMES):
-        if frame is None:
+        if frame is None or (handled and frame.f_code is _HANDLE):
             return False
-        if frame.f_code is _LOG_CALL:
+        handled = handled or frame.f_code is _HANDLE
+        # By name: a logger of a class of its own may have its own.
+        if frame.f_code.co_name == _LOG_CALL:
             return True
         frame = frame.f_back
     return False

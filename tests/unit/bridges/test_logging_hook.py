@@ -41,6 +41,19 @@ def file_config(tmp_path):
     logging.config.fileConfig(path, disable_existing_loggers=False)
 
 
+def test_the_hook_comes_back_after_somebody_took_it_out(monkeypatch):
+    with Recorder() as recorder, bare_logging():
+        with monkeypatch.context() as patch:
+            patch.setattr(logging.Logger, "callHandlers", lambda logger, record: ORIGINAL(logger, record))  # noqa: PLW0108 - another object
+            remove = stdlib.install(recorder.provider.handle)
+        remove()
+        remove = stdlib.install(recorder.provider.handle)
+        logging.getLogger("shop").warning("after it")
+        remove()
+        assert [record.body for record in recorder.records] == ["after it"]
+    assert logging.Logger.callHandlers is ORIGINAL
+
+
 @pytest.mark.parametrize(
     "configure",
     [

@@ -164,6 +164,47 @@ def test_a_record_that_is_handed_over_reaches_other_handlers_whatever_its_level(
         assert (seen.messages, bridged.bodies) == (["from elsewhere"], ["made here", "from elsewhere"])
 
 
+def test_a_record_that_a_handler_hands_on_inside_of_a_log_call_reaches_the_handlers_there():
+    seen = Seen()
+
+    class HandingOn(logging.Handler):
+        def emit(self, record):
+            shop.handle(record)
+
+    with Bridged(lambda _: (shop.setLevel(ERROR), shop.addHandler(seen)), levels={"shop": "debug"}):
+        shop.debug("made here")
+        other.setLevel(DEBUG)
+        other.addHandler(handing_on := HandingOn())
+        try:
+            other.debug("handed on")
+        finally:
+            other.setLevel(logging.NOTSET)
+            other.removeHandler(handing_on)
+    assert seen.messages == ["handed on"]
+
+
+class WithWaysOfItsOwn(logging.Logger):
+    """A logger of an application, with a log call that passes several hands before it reaches `logging`."""
+
+    def _log(self, level, msg, args, **_):
+        self.deeper(8, self.makeRecord(self.name, level, "file", 1, msg, args, None))
+
+    def deeper(self, levels, record):
+        self.deeper(levels - 1, record) if levels else self.handle(record)
+
+    def handle(self, record):
+        super().handle(record)
+
+
+def test_a_logger_of_a_class_of_its_own_hides_from_other_handlers_what_only_we_want():
+    seen, log = Seen(), WithWaysOfItsOwn("odd")
+    with Bridged(lambda root: root.addHandler(seen), level="debug") as bridged:
+        log.parent, log.manager = bridged.root, bridged.root.manager
+        log.debug("detail")
+        log.warning("trouble")
+        assert (seen.messages, bridged.bodies) == (["trouble"], ["detail", "trouble"])
+
+
 def test_several_bridges_get_what_the_most_curious_one_wants_and_each_keeps_its_own():
     with Bridged(level="error") as quiet:
         with Bridged(bare=False, level="debug") as curious:
@@ -180,6 +221,17 @@ def test_a_wrapped_answer_stays_when_the_bridge_is_removed(monkeypatch):
     with bare_logging():
         assert shop.getEffectiveLevel() == WARNING
     monkeypatch.setattr(logging.Logger, "getEffectiveLevel", ORIGINAL)
+
+
+def test_a_bridge_comes_back_after_somebody_took_the_answer_out(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(logging.Logger, "getEffectiveLevel", lambda logger: ORIGINAL(logger))  # noqa: PLW0108 - another object
+        bridged = Bridged(level="debug")
+        bridged.__enter__()
+    bridged.__exit__(None, None, None)
+    with Bridged(level="debug"):
+        assert shop.getEffectiveLevel() == DEBUG
+    assert logging.Logger.getEffectiveLevel is ORIGINAL
 
 
 def test_configure_otel_with_a_level_lets_logging_make_its_records():
