@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from benchmarks.libraries import ADAPTERS, NotInstalledError, load
 from benchmarks.measure import Goal, Row, best, missing
 from benchmarks.options import Options
 from benchmarks.servers import ROOT, null_receiver
+from benchmarks.surroundings import clean_environment
 
 API = "opentelemetry API"
 API_IMPORTS = "import opentelemetry.trace, opentelemetry.metrics, opentelemetry._logs"
@@ -67,11 +67,10 @@ def run(options: Options) -> list[Row]:
 
 def python(code: str, timeout: float = PROGRAM_TIMEOUT_SECONDS) -> str:
     """Run a program in a fresh interpreter without our own settings; return what it printed."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "FAPILOG_"))}
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env=clean,
+        env=clean_environment(),
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.libraries import NotInstalledError, load
 from benchmarks.servers import ROOT
+from benchmarks.surroundings import clean_environment
 
 
 class WorkerError(Exception):
@@ -30,11 +31,10 @@ class Worker:
 
     def __init__(self, library: str, **environment: str) -> None:
         self.library = library
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "FAPILOG_"))}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", library],
             cwd=ROOT,
-            env={**clean, "PYTHONHASHSEED": "0", **environment},
+            env={**clean_environment(), "PYTHONHASHSEED": "0", **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -83,6 +83,8 @@ class FapilogBridge(Fapilog):
     def prepare(self, endpoint: str | None, *, hold: bool = False) -> None:
         """Configure, and log through a standard logger."""
         super().prepare(endpoint, hold=hold)
+        # As `stdlib null` has it; else `logging.lastResort` formats and prints the records of errors.
+        logging.getLogger().addHandler(logging.NullHandler())
         self._stdlib = logging.getLogger("shop")
         self._stdlib.setLevel(logging.INFO)
 
