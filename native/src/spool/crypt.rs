@@ -98,10 +98,3 @@ impl Keys {
         Ok(payload)
     }
 }
-
-/// Sixteen random bytes; `None` when the system gives none.
-pub(super) fn random_instance() -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).ok()?;
-    Some(bytes)
-}

@@ -9,9 +9,9 @@
 //! empty. So a crash in between leaves an orphan again, which remembers what was settled. Of two adopters one gets the lock.
 //! A lock taken on a file that was unlinked meanwhile is no lock, hence [`Disk::is_named`].
 
-use super::crypt::{random_instance, Keys};
+use super::crypt::Keys;
 use super::disk::{Disk, How, Kind};
-use super::error::{Fault, SpoolError};
+use super::error::SpoolError;
 use super::identity::Identity;
 use super::index::Index;
 use super::owed::{MAX_EXPORTERS, MAX_NAME_BYTES};
@@ -52,7 +52,7 @@ impl<D: Disk> Root<D> {
         keys: Arc<Keys>,
         now_nanos: u64,
     ) -> Result<Spool<D>, SpoolError> {
-        let positions = new_positions(exporters)?;
+        let positions = new_positions(&*self.disk, exporters)?;
         for attempt in 0..TRIES {
             let name = self.identity.directory(attempt);
             let shown = name.as_str();
@@ -219,7 +219,7 @@ fn is_not_ours(error: &Error) -> bool {
         || error.raw_os_error() == Some(libc::ELOOP)
 }
 
-fn new_positions(exporters: &[&str]) -> Result<Positions, SpoolError> {
+fn new_positions<D: Disk>(disk: &D, exporters: &[&str]) -> Result<Positions, SpoolError> {
     if exporters.is_empty() || exporters.len() > MAX_EXPORTERS {
         let count = exporters.len();
         return Err(SpoolError::Exporters(format!(
@@ -234,10 +234,9 @@ fn new_positions(exporters: &[&str]) -> Result<Positions, SpoolError> {
             )));
         }
     }
-    let instance = random_instance().ok_or_else(|| {
-        let source = Error::other("the system gave none");
-        SpoolError::Io(Fault { doing: "get random bytes for", name: "the spool".into(), source })
-    })?;
+    let mut instance = [0; 16];
+    disk.random(&mut instance)
+        .map_err(|error| SpoolError::io("get random bytes for", "the spool directory", error))?;
     let exporters = exporters.iter().map(|name| Position { name: (*name).to_owned(), ..Position::default() });
     Ok(Positions { instance, exporters: exporters.collect(), ..Positions::default() })
 }

@@ -54,9 +54,9 @@ impl<D: Disk> PositionsFile<D> {
     /// Writes the positions; they survive the end of the process.
     pub fn write(&mut self, disk: &D, positions: &Positions) -> std::io::Result<()> {
         let slot = (0..SLOTS).find(|slot| *slot != self.newest && *slot != self.synced).unwrap_or(0);
-        let bytes = positions.encode(self.generation.saturating_add(1));
-        disk.write_at(&self.file, (slot * SLOT_BYTES) as u64, &bytes)?;
+        // A failed write may be whole all the same: its generation is not given again.
         self.generation = self.generation.saturating_add(1);
+        disk.write_at(&self.file, (slot * SLOT_BYTES) as u64, &positions.encode(self.generation))?;
         self.newest = slot;
         self.unsynced = true;
         Ok(())

@@ -19,6 +19,9 @@ use std::io;
 /// S9: what is appended to the name of a file in which nothing can be read.
 pub const CORRUPT_SUFFIX: &str = ".corrupt";
 
+/// The instance of positions that were begun again.
+const NOBODY: [u8; 16] = [0; 16];
+
 /// What was found, and what is lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -87,8 +90,6 @@ struct Opened<'a, D: Disk> {
     fallback: &'a [String],
     force: bool,
     reopened: Reopened<D>,
-    /// Whether the exporters are this process's, because no file says which they were.
-    nameless: bool,
     /// The segment looked at last, and the number behind its last block.
     last: Option<(u32, u64)>,
 }
@@ -113,7 +114,7 @@ pub fn reopen<D: Disk>(
         next_number: 0,
         report,
     };
-    let mut opened = Opened { disk, dir, keys, fallback, force, reopened, nameless: false, last: None };
+    let mut opened = Opened { disk, dir, keys, fallback, force, reopened, last: None };
     let mut segments: Vec<(u32, &Entry)> = Vec::new();
     for entry in entries.iter().filter(|entry| entry.kind == Kind::File) {
         match segment_number(&entry.name) {
@@ -226,7 +227,7 @@ impl<D: Disk> Opened<'_, D> {
         };
         let length = self.disk.len(&file).map_err(|error| SpoolError::io("open", name, error))?;
         let instance = self.reopened.positions.instance;
-        let salt = (instance != [0; 16]).then(|| super::format::salt_of(&instance));
+        let salt = (instance != NOBODY).then(|| super::format::salt_of(&instance));
         let scan = scan(&FileSource { disk: self.disk, file: &file, length }, salt);
         self.note(&scan);
         let end = self.cut(&file, length, &scan);
@@ -340,12 +341,12 @@ impl<D: Disk> Opened<'_, D> {
     /// Which position each bit in the segment's blocks means. The segment's own names count; without them those of the
     /// positions, in which they stand in the same order. `None`: nobody knows, and this process's exporters stand in.
     fn table(&mut self, names: Option<Vec<String>>) -> Option<Vec<usize>> {
+        // Without an instance, the positions were begun again and no file said who the exporters were.
+        let is_known = names.is_some() || self.reopened.positions.instance != NOBODY;
         let exporters = &mut self.reopened.positions.exporters;
-        if names.is_none() && !exporters.is_empty() && !self.nameless {
+        if names.is_none() && is_known {
             return Some((0..exporters.len()).collect());
         }
-        let is_known = names.is_some();
-        self.nameless |= !is_known;
         let mut table = Vec::new();
         for name in names.unwrap_or_else(|| self.fallback.to_vec()) {
             let known = exporters.iter().position(|position| position.name == name);

@@ -146,7 +146,8 @@ impl<D: Disk> Growing<D> {
             let left = disk.remove_file(dir, &name).is_err();
             return Err((SpoolError::io("write", &name, error), left));
         }
-        Ok(Self { number: header.segment, file: Arc::new(file), bytes: bytes.len() as u64, spoiled: false })
+        let bytes = bytes.len() as u64;
+        Ok(Self { number: header.segment, file: Arc::new(file), bytes, header_bytes: bytes, spoiled: false })
     }
 
     /// Whether a block of `needed` bytes belongs into another file, when files have `limit` bytes at most.
@@ -164,18 +165,19 @@ impl<D: Disk> Growing<D> {
                 Ok(offset)
             }
             Err(error) => {
-                self.take_back(disk, offset);
+                self.take_back(disk, offset, offset + bytes.len() as u64);
                 Err(SpoolError::io("write", &segment_name(self.number), error))
             }
         }
     }
 
-    /// Cuts the file back to `bytes`.
-    pub fn take_back(&mut self, disk: &D, bytes: u64) {
+    /// Cuts the file back to `bytes`, from at most `most`, which counts when the disk does not even tell the length.
+    pub fn take_back(&mut self, disk: &D, bytes: u64, most: u64) {
+        self.bytes = bytes;
         if disk.truncate(&self.file, bytes).is_err() {
             self.spoiled = true;
+            self.bytes = disk.len(&self.file).unwrap_or(most);
         }
-        self.bytes = disk.len(&self.file).unwrap_or(bytes);
     }
 
     /// Forces the file to the disk. After an error the system may have thrown away what it could not write, so the

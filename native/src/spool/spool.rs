@@ -175,7 +175,7 @@ impl<D: Disk> Spool<D> {
             }
             let forced = sync_writer(&*self.disk, &self.dir, writer);
             if let (Err(_), Some(growing)) = (&forced, writer.growing.as_mut()) {
-                growing.take_back(&*self.disk, offset);
+                growing.take_back(&*self.disk, offset, growing.bytes);
                 growing.spoiled = true;
             }
             forced.map(|()| offset)

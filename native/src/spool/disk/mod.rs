@@ -89,6 +89,8 @@ pub trait Disk: Debug {
     /// Takes the file's lock without waiting. False when somebody else has it. It lasts until every descriptor of
     /// this opening is closed, those that a forked child inherited included.
     fn try_lock(&self, file: &Self::File) -> io::Result<bool>;
+    /// Fills `bytes` with what nobody can guess.
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()>;
     /// The running process, which is another one after a fork.
     fn process_id(&self) -> u32;
 }

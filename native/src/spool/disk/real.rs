@@ -4,6 +4,7 @@
 //! copies ([`crate::spool::Spool::leave_to_parent`]).
 
 use super::{Disk, Entry, How, Kind};
+use ring::rand::{SecureRandom, SystemRandom};
 use std::ffi::{CStr, CString};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -169,6 +170,11 @@ impl Disk for RealDisk {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        let filled = SystemRandom::new().fill(bytes);
+        filled.map_err(|_| io::Error::other("the system gave no random bytes"))
     }
 
     fn process_id(&self) -> u32 {
