@@ -53,8 +53,10 @@ pub struct Faults {
     pub capacity: Option<u64>,
     /// No change is allowed.
     pub read_only: bool,
-    /// This many operations from now on fail.
+    /// This many operations fail,
     pub failing: u32,
+    /// after this many more.
+    pub failing_after: u32,
     /// After this many more operations the process is dead; the last one may be half done.
     pub dies_in: Option<u32>,
 }
@@ -158,6 +160,35 @@ impl SimDisk {
         self.restart();
     }
 
+    /// Another disk with the same content, of another process that nobody's locks bind.
+    pub fn deep_copy(&self) -> Self {
+        let world = self.world();
+        let mut inodes = world.inodes.clone();
+        inodes.iter_mut().for_each(|inode| inode.locked_by = None);
+        let random = fastrand::Rng::with_seed(7);
+        let faults = Faults::default();
+        let process = world.process + 1;
+        Self(Arc::new(Mutex::new(World {
+            inodes,
+            faults,
+            operations: 0,
+            process,
+            openings: 0,
+            dead: false,
+            random,
+        })))
+    }
+
+    /// A loss of power that takes all it can.
+    pub fn lose_everything_unforced(&self) {
+        for inode in &mut self.world().inodes {
+            inode.changes.clear();
+            inode.renames.clear();
+            inode.now.clone_from(&inode.durable);
+            inode.names.clone_from(&inode.durable_names);
+        }
+    }
+
     /// Paths of all files with their lengths, one directory deep.
     pub fn files(&self) -> Vec<(String, u64)> {
         let world = self.world();
@@ -223,7 +254,9 @@ impl SimDisk {
             }
             world.faults.dies_in = Some(left - 1);
         }
-        if world.faults.failing > 0 {
+        if world.faults.failing_after > 0 {
+            world.faults.failing_after -= 1;
+        } else if world.faults.failing > 0 {
             world.faults.failing -= 1;
             return Err(errno(libc::EIO));
         }
@@ -402,8 +435,8 @@ impl Disk for SimDisk {
     }
 
     fn write_at(&self, file: &SimFile, offset: u64, bytes: &[u8]) -> Result<()> {
-        let before = self.world().faults.failing;
-        let torn_by_error = before > 0;
+        let before = self.world().faults.clone();
+        let torn_by_error = before.failing > 0 && before.failing_after == 0;
         let step = self.step(true);
         let (mut world, torn) = match step {
             // A failing write may write a part.
