@@ -17,7 +17,7 @@ use std::os::unix::fs::{symlink, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What this program does instead of testing, and where.
 const ROLE: &str = "FAPILOG_SPOOL_TEST_ROLE";
@@ -42,6 +42,18 @@ fn root(path: &Path) -> Root<RealDisk> {
 
 fn create(root: &Root<RealDisk>) -> Spool<RealDisk> {
     root.create(&NAMES, settings(), Arc::new(Keys::none()), 1).unwrap()
+}
+
+/// Adopts what nobody holds. Another test that starts a process holds all our locks for a moment, between fork and exec.
+fn adopt_soon(root: &Root<RealDisk>, name: &str) -> Spool<RealDisk> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(spool) = adopt(root, name).unwrap() {
+            return spool;
+        }
+        assert!(Instant::now() < deadline, "the lock outlives its holders");
+        std::thread::yield_now();
+    }
 }
 
 fn adopt(root: &Root<RealDisk>, name: &str) -> Result<Option<Spool<RealDisk>>, SpoolError> {
@@ -106,11 +118,13 @@ fn another_process() {
             let mut spool = create(&root);
             say(spool.name());
             for id in 0.. {
-                let place = spool.append(&block(id), Exporters::first(2), id).unwrap();
+                spool.append(&block(id), Exporters::first(2), id).unwrap();
                 say(&format!("+{id}"));
-                if id % 3 == 0 {
-                    spool.settle(0, place.number).unwrap();
-                    say(&format!("-{id}"));
+                // Out of order: some at once, the others later.
+                let done = if id % 3 == 0 { Some(id) } else { id.checked_sub(30).filter(|id| id % 3 > 0) };
+                if let Some(done) = done {
+                    spool.settle(0, done).unwrap();
+                    say(&format!("-{done}"));
                 }
                 if id >= 40 {
                     spool.settle(1, id - 40).unwrap();
@@ -163,7 +177,7 @@ fn a_link_in_place_of_a_segment_is_neither_read_nor_followed() {
     symlink(&target, &segment).unwrap();
     symlink(&target, folder.join(&name).join("seg-0000000001.fspl")).unwrap();
     drop(spool);
-    let mut adopted = adopt(&root, &name).unwrap().unwrap();
+    let mut adopted = adopt_soon(&root, &name);
     assert_eq!(adopted.occupancy().blocks, 0);
     assert!(adopted.read(place).is_err());
     assert!(!adopted.close(1).unwrap(), "what is not ours stays");
@@ -188,7 +202,7 @@ fn a_link_in_place_of_a_directory_is_not_adopted() {
     fs::set_permissions(folder.join(&name), fs::Permissions::from_mode(0o770)).unwrap();
     assert!(adopt(&root, &name).unwrap().is_none());
     fs::set_permissions(folder.join(&name), fs::Permissions::from_mode(0o700)).unwrap();
-    assert!(adopt(&root, &name).unwrap().is_some());
+    drop(adopt_soon(&root, &name));
 }
 
 #[test]
@@ -202,7 +216,7 @@ fn a_pipe_in_place_of_a_file_blocks_nobody() {
     let path = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
     // SAFETY: `path` ends in NUL.
     assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
-    assert_eq!(adopt(&root, &name).unwrap().unwrap().occupancy().blocks, 0);
+    assert_eq!(adopt_soon(&root, &name).occupancy().blocks, 0);
     let disk = RealDisk;
     let dir = disk.open_dir(&disk.open_root(&folder).unwrap(), &name).unwrap();
     for how in [How::Read, How::Write, How::Create] {
@@ -224,10 +238,10 @@ fn what_somebody_put_beside_it_stays() {
     fs::write(directory.join("mine.txt"), "mine").unwrap();
     assert!(!spool.close(1).unwrap());
     let name = directory.file_name().unwrap().to_str().unwrap();
-    assert!(!adopt(&root, name).unwrap().unwrap().close(1).unwrap());
+    assert!(!adopt_soon(&root, name).close(1).unwrap());
     assert_eq!(fs::read_to_string(directory.join("mine.txt")).unwrap(), "mine");
     fs::remove_file(directory.join("mine.txt")).unwrap();
-    assert!(adopt(&root, name).unwrap().unwrap().close(1).unwrap());
+    assert!(adopt_soon(&root, name).close(1).unwrap());
     let left: BTreeSet<String> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -244,7 +258,7 @@ fn a_living_process_keeps_its_directory_and_a_killed_one_loses_it() {
     assert!(adopt(&root, &name).unwrap().is_none());
     child.kill().unwrap();
     child.wait().unwrap();
-    let mut adopted = adopt(&root, &name).unwrap().unwrap();
+    let mut adopted = adopt_soon(&root, &name);
     assert!(adopted.report().is_clean());
     // And now this one is alive, for others too.
     let mut other = run_again("adopt", &folder);
@@ -274,11 +288,7 @@ fn a_forked_child_that_keeps_the_descriptors_keeps_the_directory_alive() {
     assert!(!looks_dead, "which is why it has to drop them");
     // It is nobody's child here, so there is nothing to wait on but the end of its lock and of our pipe from it.
     assert_eq!(said.next(), None);
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while adopt(&root, &name).unwrap().is_none() {
-        assert!(std::time::Instant::now() < deadline, "the lock outlives its holders");
-        std::thread::yield_now();
-    }
+    drop(adopt_soon(&root, &name));
 }
 
 #[test]
@@ -301,9 +311,10 @@ fn of_many_adopters_one_gets_it_and_the_directory_goes_once() {
         });
         // One who looks while another one removes it may find it empty, remake the lock and remove it himself.
         assert!(winners <= 1, "round {round}: removed {winners} times");
-        let rest = adopt(&root(&folder), &name).unwrap();
-        assert!(rest.is_none_or(|spool| spool.close(1).unwrap()));
-        assert!(!folder.join(&name).exists(), "round {round}");
+        while folder.join(&name).exists() {
+            let rest = adopt(&root(&folder), &name).unwrap();
+            assert!(rest.is_none_or(|spool| spool.close(1).unwrap()));
+        }
     }
 }
 
@@ -329,7 +340,7 @@ fn a_killed_process_loses_nothing_that_it_was_told_is_written() {
                 hear(line, &mut written, &mut settled);
             }
         });
-        let mut adopted = adopt(&root(&folder), &name).unwrap().unwrap();
+        let mut adopted = adopt_soon(&root(&folder), &name);
         assert!(adopted.report().is_clean(), "{:?}", adopted.report());
         let held: Vec<(Place, Exporters)> = adopted.held().map(|(place, held)| (place, held.owed)).collect();
         let mut owed = [BTreeSet::new(), BTreeSet::new()];
@@ -341,9 +352,12 @@ fn a_killed_process_loses_nothing_that_it_was_told_is_written() {
         let last = *written.last().unwrap();
         let expected: BTreeSet<u64> = written.difference(&settled).copied().collect();
         // The last block may have been written or settled before the process could say so.
-        let around =
-            |set: &BTreeSet<u64>| set.iter().copied().filter(|id| *id < last).collect::<BTreeSet<u64>>();
-        assert_eq!(around(&owed[0]), around(&expected), "round {round}");
+        let unsure = [Some(last), last.checked_sub(30), Some(last + 1), (last + 1).checked_sub(30)];
+        let sure = |set: &BTreeSet<u64>| {
+            let sure = set.iter().copied().filter(|id| !unsure.contains(&Some(*id)));
+            sure.collect::<BTreeSet<u64>>()
+        };
+        assert_eq!(sure(&owed[0]), sure(&expected), "round {round}");
         let first = owed[1].first().copied().unwrap();
         assert!((first..=last).all(|id| owed[1].contains(&id)), "round {round}");
         assert!(

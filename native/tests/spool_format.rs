@@ -133,7 +133,8 @@ fn more_runs_than_a_slot_has_room_for_are_forgotten_and_never_made_up() {
 fn one_exporter_has_the_whole_room() {
     let mut above = Runs::default();
     (0..150).for_each(|number| above.insert(number * 2, number * 2 + 1));
-    let exporters = vec![Position { name: "otlp".into(), low: 0, above }];
+    let idle = |name: &str| Position { name: name.into(), ..Position::default() };
+    let exporters = vec![idle("a"), Position { name: "otlp".into(), low: 0, above }, idle("b")];
     let full = Positions { exporters, ..positions() };
     assert_eq!(Positions::parse(&full.encode(1)).unwrap(), (1, full));
 }

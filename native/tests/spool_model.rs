@@ -195,7 +195,7 @@ impl World {
             Action::DropOldest { spool } => self.drop_oldest(spool),
             Action::Tick { seconds } => {
                 self.now += seconds * SECOND;
-                self.force(|spool, now| spool.tick(now), false);
+                self.force(Spool::tick, false);
             }
             Action::Sync => self.force(Spool::sync, true),
             Action::Full { more } => {
@@ -210,7 +210,7 @@ impl World {
                 world.faults = disks::Faults { dies_in, ..disks::Faults::default() };
             }
             Action::Die { operations } if !self.is_dead() => {
-                self.disk.world().faults.dies_in = Some(operations)
+                self.disk.world().faults.dies_in = Some(operations);
             }
             Action::Die { .. } => {}
             Action::Kill => self.kill(),
@@ -468,7 +468,7 @@ proptest! {
                 owed.iter().for_each(|exporter| spool.settle(exporter, place.number).unwrap());
             }
             let aside = !spool.report().renamed.is_empty() || spool.report().other_versions > 0;
-            let has_kept = world.disk.files().iter().any(|(path, _)| path.starts_with(spool.name()) && path.ends_with(".corrupt"));
+            let has_kept = world.disk.files().iter().any(|(path, _)| path.starts_with(spool.name()) && path.contains(".corrupt"));
             let name = spool.name().to_owned();
             let is_gone = spool.close(world.now).unwrap();
             prop_assert_eq!(is_gone, !world.disk.directories().contains(&name));

@@ -6,7 +6,7 @@ mod disks;
 use disks::{Faults, SimDisk};
 use fapilog_native::block::{Block, Codec};
 use fapilog_native::spool::crypt::Keys;
-use fapilog_native::spool::disk::Disk;
+use fapilog_native::spool::disk::{Disk, How};
 use fapilog_native::spool::format::{BlockHeader, SegmentHeader};
 use fapilog_native::spool::identity::Identity;
 use fapilog_native::spool::positions::{Position, Positions, SLOT_BYTES};
@@ -155,7 +155,7 @@ fn zeros_at_the_end_are_cut_off() {
 #[test]
 fn a_missing_segment_is_counted_once_and_nobody_waits_for_it() {
     let disk = dead(9, 300);
-    let segments = disk.files().iter().filter(|(path, _)| path.ends_with(".fspl")).count();
+    let segments = disk.files().iter().filter(|(path, _)| path.contains("/seg-")).count();
     assert!(segments > 4);
     disk.remove(&SEGMENT.replace("0000.fspl", "0001.fspl"));
     let mut spool = adopt(&disk);
@@ -174,13 +174,33 @@ fn a_missing_segment_that_was_settled_is_normal() {
     }
     let middle: Vec<u64> =
         spool.held().filter(|(place, _)| place.segment == 1).map(|(place, _)| place.number).collect();
-    middle.iter().for_each(|number| spool.settle(0, *number).unwrap());
+    for number in &middle {
+        spool.settle(0, *number).unwrap();
+    }
     drop(spool);
     disk.restart();
-    assert!(!disk.files().iter().any(|(path, _)| path.ends_with("seg-0000000001.fspl")));
+    assert!(!disk.files().iter().any(|(path, _)| path.contains("/seg-0000000001")));
     let spool = adopt(&disk);
     assert!(spool.report().is_clean(), "{:?}", spool.report());
     assert_eq!(spool.report().blocks, 9 - middle.len() as u64);
+}
+
+#[test]
+fn a_copy_of_a_segment_is_counted_as_damage_and_delivered_once() {
+    let disk = dead(2, 1 << 20);
+    let content = disk.content(SEGMENT);
+    put(&disk, "seg-0000000001.fspl", &content);
+    let mut spool = adopt(&disk);
+    assert_eq!((spool.report().blocks, spool.report().damage.corrupt_places), (2, 2));
+    assert!(!spool.report().is_clean());
+    assert_eq!(salvage(&mut spool), [0, 1]);
+    assert_eq!(spool.occupancy().bytes, disk.bytes_in(DIRECTORY), "what nobody needs is unlinked");
+}
+
+fn put(disk: &SimDisk, name: &str, content: &[u8]) {
+    let dir = disk.open_dir(&disk.open_root(Path::new("/")).unwrap(), DIRECTORY).unwrap();
+    let file = disk.open(&dir, name, How::CreateNew).unwrap();
+    disk.write_at(&file, 0, content).unwrap();
 }
 
 #[test]
@@ -190,11 +210,7 @@ fn a_file_number_from_nowhere_costs_no_time() {
     let adopted = adopt(&disk);
     drop(adopted);
     disk.restart();
-    let sim = disk.clone();
-    let dir = sim.open_dir(&sim.open_root(Path::new("/")).unwrap(), DIRECTORY).unwrap();
-    let file = sim.open(&dir, "seg-4294967295.fspl", fapilog_native::spool::disk::How::CreateNew).unwrap();
-    sim.write_at(&file, 0, &content).unwrap();
-    drop(file);
+    put(&disk, "seg-4294967295.fspl", &content);
     let before = disk.world().operations;
     let spool = adopt(&disk);
     assert!(disk.world().operations - before < 100);
@@ -212,7 +228,7 @@ fn a_file_without_any_block_is_set_aside_once() {
     let spool = adopt(&disk);
     assert!(spool.report().renamed.is_empty());
     assert_eq!(spool.occupancy().bytes, disk.bytes_in(DIRECTORY));
-    assert!(disk.files().iter().any(|(path, _)| path.ends_with(".fspl.corrupt")));
+    assert!(disk.files().iter().any(|(path, _)| path.contains(".fspl.corrupt")));
     // It goes when it is too old, and then the directory does.
     let mut spool = spool;
     drop_aside(&mut spool);

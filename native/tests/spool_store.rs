@@ -80,7 +80,7 @@ fn a_settled_segment_is_unlinked_and_the_growing_one_when_it_is_idle() {
     let disk = SimDisk::new();
     let mut spool = create(&disk, SpoolSettings { segment_bytes: 300, ..settings() });
     let places: Vec<Place> = (0..3).map(|id| append(&mut spool, id, 100).unwrap()).collect();
-    let segments = || disk.files().iter().filter(|(path, _)| path.ends_with(".fspl")).count();
+    let segments = || disk.files().iter().filter(|(path, _)| path.contains("/seg-")).count();
     assert_eq!(segments(), 3);
     spool.settle(0, places[1].number).unwrap();
     assert_eq!(segments(), 3, "one exporter still needs it");
@@ -327,7 +327,8 @@ fn a_directory_that_an_adopter_took_at_birth_is_no_obstacle() {
     // The owner made its directory, and before it took the lock somebody adopted it.
     let sim: &SimDisk = &disk;
     let top = fapilog_native::spool::disk::Disk::open_root(sim, Path::new("/")).unwrap();
-    drop(fapilog_native::spool::disk::Disk::create_dir(sim, &top, "shop-0000000000000007-100-1").unwrap());
+    let _made =
+        fapilog_native::spool::disk::Disk::create_dir(sim, &top, "shop-0000000000000007-100-1").unwrap();
     let root = root(&disk);
     let adopted = root.adopt("shop-0000000000000007-100-1", &["otlp"], settings(), Arc::new(Keys::none()));
     let adopted = adopted.unwrap().unwrap();

@@ -3,7 +3,8 @@
 //! Whoever holds the lock of the file that `<directory>/lock` names owns the directory. The system gives the lock back when
 //! the owner's last descriptor closes, however it ends: so a lock that can be taken means that the owner is dead. A forked
 //! child inherits the descriptor, and while it keeps it the directory looks alive: it must drop its copy of the spool
-//! ([`Spool::leave_to_parent`]) and make one of its own.
+//! ([`Spool::leave_to_parent`]) and make one of its own. A process being started holds it too, from fork to exec: whoever
+//! looks at that moment adopts the next time.
 //!
 //! Adopting copies nothing. The adopter reads and settles in the orphan's own files, and the directory goes when they are
 //! empty. So a crash in between leaves an orphan again, which remembers what was settled. Of two adopters one gets the lock.
@@ -17,7 +18,8 @@ use super::index::Index;
 use super::owed::{MAX_EXPORTERS, MAX_NAME_BYTES};
 use super::positions::{Position, Positions};
 use super::positions_file::PositionsFile;
-use super::reopen::{reopen, Report};
+use super::reopen::reopen;
+use super::report::Report;
 use super::retire::LOCK_FILE;
 use super::settings::{Fsync, SpoolSettings};
 use super::spool::{Spool, Writer};

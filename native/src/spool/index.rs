@@ -97,16 +97,17 @@ impl Index {
         self.segments.values().fold(0, |sum, segment| sum.saturating_add(segment.bytes))
     }
 
-    /// Notes a block in a known segment. Ignored when its number is known.
-    pub fn insert(&mut self, number: u64, held: Held) {
-        if held.owed.is_empty() || self.held.contains_key(&number) {
-            return;
+    /// Notes a block in a known segment that somebody is owed. False when its number is taken.
+    pub fn insert(&mut self, number: u64, held: Held) -> bool {
+        if self.held.contains_key(&number) {
+            return false;
         }
-        if let Some(segment) = self.segments.get_mut(&held.segment) {
+        if let Some(segment) = self.segments.get_mut(&held.segment).filter(|_| !held.owed.is_empty()) {
             segment.live += 1;
             held.owed.iter().for_each(|exporter| self.pending[exporter] += u64::from(held.records));
             self.held.insert(number, held);
         }
+        true
     }
 
     /// Takes `exporter` off a block; returns the block as it was, if the exporter had not settled it.

@@ -18,6 +18,7 @@ pub mod positions_file;
 pub mod quota;
 pub mod recovery;
 pub mod reopen;
+pub mod report;
 pub mod retire;
 pub mod retry;
 pub mod runs;

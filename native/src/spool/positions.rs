@@ -117,12 +117,9 @@ impl Positions {
         let exporters = &self.exporters[..self.exporters.len().min(MAX_EXPORTERS)];
         let fixed: usize =
             exporters.iter().map(|one| EXPORTER_BYTES + one.name.len().min(MAX_NAME_BYTES)).sum();
-        let mut room = SLOT_BYTES.saturating_sub(bytes.len() + fixed) / BLOCK_RUN_BYTES;
-        for (index, position) in exporters.iter().enumerate() {
-            // An equal share of what is left; what one does not need is there for the next.
-            let share = room / (exporters.len() - index);
+        let room = SLOT_BYTES.saturating_sub(bytes.len() + fixed) / BLOCK_RUN_BYTES;
+        for (position, share) in exporters.iter().zip(shares(exporters, room)) {
             let runs: Vec<(u64, u64)> = position.above.iter().take(share).collect();
-            room -= runs.len();
             let name = position.name.as_bytes();
             let name = &name[..name.len().min(MAX_NAME_BYTES)];
             bytes.push(name.len() as u8);
@@ -160,6 +157,19 @@ impl Positions {
         }
         Some((u64_at(slot, 16)?, positions))
     }
+}
+
+/// How many runs of each exporter are written, of `room` in all: as many as there are, or an equal share of what the
+/// others leave.
+fn shares(exporters: &[Position], mut room: usize) -> Vec<usize> {
+    let mut shares: Vec<usize> = exporters.iter().map(|position| position.above.len()).collect();
+    let mut order: Vec<usize> = (0..shares.len()).collect();
+    order.sort_by_key(|index| shares[*index]);
+    for (done, index) in order.into_iter().enumerate() {
+        shares[index] = shares[index].min(room / (exporters.len() - done));
+        room -= shares[index];
+    }
+    shares
 }
 
 fn parse_exporter(slot: &[u8], at: &mut usize) -> Option<Position> {

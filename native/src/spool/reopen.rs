@@ -11,7 +11,8 @@ use super::index::{Held, Index, Segment};
 use super::owed::{Exporters, MAX_EXPORTERS};
 use super::positions::{Position, Positions};
 use super::positions_file::{PositionsFile, POSITIONS_FILE};
-use super::recovery::{scan, Damage, Scan, Source};
+use super::recovery::{scan, Damage, Found, Scan, Source};
+use super::report::{Kept, Report};
 use super::segment::{is_readable, segment_number};
 use super::spool::MAX_BLOCKS;
 use std::io;
@@ -21,55 +22,6 @@ pub const CORRUPT_SUFFIX: &str = ".corrupt";
 
 /// The instance of positions that were begun again.
 const NOBODY: [u8; 16] = [0; 16];
-
-/// What was found, and what is lost.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Blocks that somebody has not settled.
-    pub blocks: u64,
-    /// Their records.
-    pub records: u64,
-    /// Of these, records that this process has no key for, or does not know how to read.
-    pub unreadable_records: u64,
-    /// What is not intact, over all segments.
-    pub damage: Damage,
-    /// Segments that should exist and do not.
-    pub missing_segments: u64,
-    /// Blocks that the numbers on both sides show to be lost, at most: some may have been settled.
-    pub lost_blocks: u64,
-    /// Files in which nothing could be read, by their old names.
-    pub renamed: Vec<String>,
-    /// Files of another version, left alone.
-    pub other_versions: u64,
-    /// Whether it is unknown what was settled: everything is delivered once more.
-    pub positions_lost: bool,
-    /// Segments left for the next start, because there are more blocks than can be kept track of.
-    pub postponed_segments: u64,
-    /// Their length.
-    pub postponed_bytes: u64,
-}
-
-impl Report {
-    /// Whether something is lost or could not be read; a block cut off at the end is the normal trace of a killed process.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        let Damage { corrupt_bytes, read_errors, .. } = self.damage;
-        let lost = self.missing_segments + self.lost_blocks + corrupt_bytes + u64::from(read_errors);
-        let unread = self.other_versions + self.unreadable_records + u64::from(self.positions_lost);
-        lost + unread == 0 && self.renamed.is_empty()
-    }
-}
-
-/// A file that stays for people or other versions until the age limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Its name.
-    pub name: String,
-    /// Its length.
-    pub bytes: u64,
-    /// Since when.
-    pub modified_nanos: u64,
-}
 
 /// What a directory holds.
 #[derive(Debug)]
@@ -105,7 +57,10 @@ pub fn reopen<D: Disk>(
 ) -> Result<Reopened<D>, SpoolError> {
     let entries = disk.list(dir).map_err(|error| SpoolError::io("list", "the spool directory", error))?;
     let (file, positions) = open_positions(disk, dir)?;
-    let report = Report { positions_lost: positions.is_none(), ..Report::default() };
+    // Without segments nothing is lost: the process ended while it made the directory, or removed it.
+    let positions_lost =
+        positions.is_none() && entries.iter().any(|entry| segment_number(&entry.name).is_some());
+    let report = Report { positions_lost, ..Report::default() };
     let reopened = Reopened {
         index: Index::default(),
         positions: positions.unwrap_or_default(),
@@ -309,32 +264,39 @@ impl<D: Disk> Opened<'_, D> {
         let names = scan.and_then(|scan| scan.segment.as_ref()).map(|header| header.exporters.clone());
         let table = self.table(names);
         for found in found {
-            let header = &found.header;
-            let everybody = 0..self.reopened.positions.exporters.len();
-            let owed = match &table {
-                Some(table) => header.exporters.iter().filter_map(|bit| table.get(bit)).copied().collect(),
-                // Nobody knows any more for whom it was.
-                None => everybody.collect::<Vec<usize>>(),
-            };
-            let is_open = |one: &usize| !self.reopened.positions.exporters[*one].is_settled(header.number);
-            let owed = owed.into_iter().filter(is_open).fold(Exporters::NONE, Exporters::with);
-            let readable = is_readable(header, self.keys);
-            if !owed.is_empty() {
-                let report = &mut self.reopened.report;
-                report.blocks += 1;
-                report.records += u64::from(header.records);
-                report.unreadable_records += if readable { 0 } else { u64::from(header.records) };
-            }
-            let held = Held {
-                segment: number,
-                offset: found.offset,
-                payload_bytes: header.payload_bytes,
-                records: header.records,
-                protected_records: header.protected_records,
-                owed,
-                readable,
-            };
-            self.reopened.index.insert(header.number, held);
+            self.hold(number, found, table.as_deref());
+        }
+    }
+
+    /// Notes a block, for those who have not settled it.
+    fn hold(&mut self, segment: u32, found: &Found, table: Option<&[usize]>) {
+        let header = &found.header;
+        let exporters = &self.reopened.positions.exporters;
+        let owed: Vec<usize> = match table {
+            Some(table) => header.exporters.iter().filter_map(|bit| table.get(bit)).copied().collect(),
+            // Nobody knows any more for whom it was.
+            None => (0..exporters.len()).collect(),
+        };
+        let is_open = |one: &usize| !exporters[*one].is_settled(header.number);
+        let held = Held {
+            segment,
+            offset: found.offset,
+            payload_bytes: header.payload_bytes,
+            records: header.records,
+            protected_records: header.protected_records,
+            owed: owed.into_iter().filter(is_open).fold(Exporters::NONE, Exporters::with),
+            readable: is_readable(header, self.keys),
+        };
+        let report = &mut self.reopened.report;
+        if !self.reopened.index.insert(header.number, held) {
+            // Two blocks of one number: somebody copied files.
+            report.damage.corrupt_bytes += header.end(found.offset) - found.offset;
+            report.damage.corrupt_places += 1;
+        } else if !held.owed.is_empty() {
+            let records = u64::from(header.records);
+            report.blocks += 1;
+            report.records += records;
+            report.unreadable_records += if held.readable { 0 } else { records };
         }
     }
 

@@ -11,7 +11,7 @@ use super::index::{Held, Index, Place, Segment};
 use super::owed::Exporters;
 use super::positions::Positions;
 use super::positions_file::PositionsFile;
-use super::reopen::{Kept, Report};
+use super::report::{Kept, Report};
 use super::segment::{frame, framed_bytes, segment_name, Growing, Reading, Stamp};
 use super::settings::{Fsync, SpoolSettings};
 use crate::block::Block;

@@ -164,7 +164,9 @@ impl SimDisk {
     pub fn deep_copy(&self) -> Self {
         let world = self.world();
         let mut inodes = world.inodes.clone();
-        inodes.iter_mut().for_each(|inode| inode.locked_by = None);
+        for inode in &mut inodes {
+            inode.locked_by = None;
+        }
         let random = fastrand::Rng::with_seed(7);
         let faults = Faults::default();
         let process = world.process + 1;
