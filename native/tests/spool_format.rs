@@ -301,7 +301,8 @@ proptest! {
         let mut index = Index::default();
         index.add_segment(0, Segment { bytes: 0, live: 0, written_nanos: 1, salt: None });
         let held = |_| Held { segment: 0, offset: 0, payload_bytes: 0, records: 1, protected_records: 0, owed: Exporters::first(1), readable: true };
-        (0..40).for_each(|number| index.insert(number, held(number)));
+        assert!((0..40).all(|number| index.insert(number, held(number))));
+        assert!(!index.insert(7, held(7)), "a number names one block");
         let mut positions = Positions { exporters: vec![Position::default()], ..Positions::default() };
         for number in order.iter().rev() {
             index.settle(*number, 0).unwrap();

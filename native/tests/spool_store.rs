@@ -257,6 +257,17 @@ fn a_group_is_forced_to_the_disk_when_its_time_has_come() {
 }
 
 #[test]
+fn a_directory_that_somebody_removed_is_noticed() {
+    let disk = SimDisk::new();
+    let mut spool = create(&disk, settings());
+    spool.tick(SECOND).unwrap();
+    disk.remove(&format!("{}/lock", spool.name()));
+    let error = spool.tick(SECOND).unwrap_err();
+    assert_eq!((error.code(), error.is_worth_retrying()), ("spool-gone", false));
+    assert!(error.to_string().ends_with("removed while it was in use; leave it to its process"));
+}
+
+#[test]
 fn a_forked_child_cannot_touch_the_parents_files() {
     let disk = SimDisk::new();
     let mut spool = create(&disk, settings());

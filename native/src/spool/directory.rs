@@ -115,7 +115,7 @@ impl<D: Disk> Root<D> {
             root: Arc::clone(&self.dir),
             dir,
             name,
-            _lock: lock,
+            lock,
             keys,
             settings,
             index: Index::default(),
@@ -184,7 +184,7 @@ impl<D: Disk> Root<D> {
             root: Arc::clone(&self.dir),
             dir,
             name: name.to_owned(),
-            _lock: lock,
+            lock,
             keys,
             settings,
         };

@@ -65,6 +65,11 @@ pub enum SpoolError {
     Adopted,
     /// The process was forked since: the files belong to the parent.
     Forked,
+    /// Somebody removed the directory: what is written reaches nobody.
+    Gone {
+        /// The directory.
+        name: String,
+    },
     /// Somebody else made or took every name that was tried.
     Taken {
         /// The last of them.
@@ -125,6 +130,7 @@ impl SpoolError {
             Self::NotFound { .. } => "spool-not-found",
             Self::Adopted | Self::Forked => "spool-misused",
             Self::Taken { .. } => "spool-taken",
+            Self::Gone { .. } => "spool-gone",
             Self::Exporters(_) | Self::Keys(_) => "spool-settings",
         }
     }
@@ -199,6 +205,9 @@ impl Display for SpoolError {
             Self::NotFound { number } => write!(to, "the spool holds no block {number}; it was settled or dropped"),
             Self::Adopted => to.write_str("this spool only drains; append to the process's own"),
             Self::Forked => to.write_str("this spool belongs to the parent process; make one after the fork"),
+            Self::Gone { name } => {
+                write!(to, "the spool directory {name} was removed while it was in use; leave it to its process")
+            }
             Self::Taken { name } => {
                 write!(to, "no directory for this process could be made, the last name was {name}; clear the spool")
             }

@@ -11,7 +11,7 @@ const MAX_SERVICE_BYTES: usize = 64;
 pub struct Identity {
     /// The service; processes of one service adopt each other's blocks.
     pub service: String,
-    /// Hash of the machine's boot id.
+    /// Hash of the machine's boot id; 0 where there is none.
     pub boot: u64,
     /// The process.
     pub process: u32,
@@ -28,7 +28,7 @@ impl Identity {
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
         Self {
             service: service.to_owned(),
-            boot: hash(boot.trim().as_bytes()),
+            boot: if boot.is_empty() { 0 } else { hash(boot.trim().as_bytes()) },
             process: std::process::id(),
             started: started.unwrap_or_else(now),
         }

@@ -12,6 +12,7 @@ use super::owed::Exporters;
 use super::positions::Positions;
 use super::positions_file::PositionsFile;
 use super::report::{Kept, Report};
+use super::retire::LOCK_FILE;
 use super::segment::{frame, framed_bytes, segment_name, Growing, Reading, Stamp};
 use super::settings::{Fsync, SpoolSettings};
 use crate::block::Block;
@@ -40,8 +41,8 @@ pub struct Spool<D: Disk> {
     pub(super) root: Arc<D::Dir>,
     pub(super) dir: D::Dir,
     pub(super) name: String,
-    /// Never read: the lock lasts as long as it is open.
-    pub(super) _lock: D::File,
+    /// The lock lasts as long as it is open.
+    pub(super) lock: D::File,
     pub(super) keys: Arc<Keys>,
     pub(super) settings: SpoolSettings,
     pub(super) index: Index,
@@ -326,9 +327,13 @@ impl<D: Disk> Spool<D> {
     }
 
     /// What time asks for: forcing blocks to the disk, what could not be written before, freeing what is settled. Call it
-    /// every now and then; for ages see [`Self::expire`].
+    /// every now and then; for ages see [`Self::expire`]. After [`SpoolError::Gone`] drop the spool and make another one.
     pub fn tick(&mut self, now_nanos: u64) -> Result<(), SpoolError> {
         self.check_owner()?;
+        let is_named = self.disk.is_named(&self.dir, LOCK_FILE, &self.lock);
+        if !is_named.map_err(|error| SpoolError::io("find", LOCK_FILE, error))? {
+            return Err(SpoolError::Gone { name: self.name.clone() });
+        }
         self.end_idle_segment(now_nanos);
         if self.unwritten || self.has_settled_segments() {
             self.remember()?;
