@@ -2,6 +2,8 @@
 //!
 //! Of each block and each exporter the model knows one of four things: it must come back, it may, it may after a loss of
 //! power only, or it never may.
+//!
+//! Length reason: the model, its actions and what must hold after each belong together.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod disks;

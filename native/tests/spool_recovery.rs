@@ -1,4 +1,6 @@
 //! Damage of every kind to the files of a dead process: nothing panics, every other block is there, every loss is told.
+//!
+//! Length reason: one list of what can happen to the files.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod disks;

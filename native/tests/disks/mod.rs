@@ -1,5 +1,7 @@
 //! A simulated disk: it keeps what was written when a process is killed, drops what was not forced when power is lost, tears
 //! writes, runs full, fails and refuses.
+//!
+//! Length reason: one disk, whose faults act on every operation.
 #![allow(clippy::unwrap_used, clippy::panic, dead_code)] // A test may fail, and none uses all of it.
 
 use fapilog_native::spool::disk::{Disk, Entry, How, Kind};
