@@ -64,13 +64,15 @@ impl Positions {
 
     /// Notes that `segment` holds nothing that anybody needs. False when there is no room to note it yet.
     pub fn retire(&mut self, segment: u32) -> bool {
-        if self.is_retired(segment) {
-            return true;
-        }
-        let number = u64::from(segment);
+        self.is_retired(segment) || self.retire_all(u64::from(segment), u64::from(segment) + 1)
+    }
+
+    /// As [`Self::retire`] for the segments `start..end`.
+    pub(super) fn retire_all(&mut self, start: u64, end: u64) -> bool {
         let mut retired = self.retired.clone();
-        retired.insert(number, number + 1);
+        retired.insert(start, end);
         let mut first = u64::from(self.first_segment);
+        retired.remove_below(first);
         if let Some(end) = retired.end_of(first) {
             first = end;
             retired.remove_below(end);

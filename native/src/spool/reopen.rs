@@ -13,8 +13,9 @@ use super::positions::{Position, Positions};
 use super::positions_file::{PositionsFile, POSITIONS_FILE};
 use super::recovery::{scan, Damage, Found, Scan, Source};
 use super::report::{Kept, Report};
-use super::segment::{is_readable, segment_number};
+use super::segment::{is_readable, segment_name, segment_number};
 use super::spool::MAX_BLOCKS;
+use std::collections::BTreeSet;
 use std::io;
 
 /// S9: what is appended to the name of a file in which nothing can be read.
@@ -42,6 +43,8 @@ struct Opened<'a, D: Disk> {
     fallback: &'a [String],
     force: bool,
     reopened: Reopened<D>,
+    /// Segments that wait for a later start.
+    kept_back: BTreeSet<u32>,
     /// The segment looked at last, and the number behind its last block.
     last: Option<(u32, u64)>,
 }
@@ -69,7 +72,8 @@ pub fn reopen<D: Disk>(
         next_number: 0,
         report,
     };
-    let mut opened = Opened { disk, dir, keys, fallback, force, reopened, last: None };
+    let mut opened =
+        Opened { disk, dir, keys, fallback, force, reopened, kept_back: BTreeSet::new(), last: None };
     let mut segments: Vec<(u32, &Entry)> = Vec::new();
     for entry in entries.iter().filter(|entry| entry.kind == Kind::File) {
         match segment_number(&entry.name) {
@@ -83,9 +87,10 @@ pub fn reopen<D: Disk>(
         opened.begin_again(&segments);
     }
     opened.count_missing(&segments);
-    for (number, entry) in segments {
-        opened.segment(number, entry)?;
+    for (number, entry) in &segments {
+        opened.segment(*number, entry)?;
     }
+    opened.write_off(&segments);
     if force {
         let _ = disk.sync_dir(dir);
     }
@@ -159,6 +164,28 @@ impl<D: Disk> Opened<'_, D> {
             (end - first).saturating_sub(retired).saturating_sub(expected.len() as u64);
     }
 
+    /// Notes segments that are missing or set aside as settled: their loss is told once. What finds no room is told again.
+    fn write_off(&mut self, segments: &[(u32, &Entry)]) {
+        let is_there =
+            |number: &u32| self.reopened.index.segment(*number).is_some() || self.is_postponed(*number);
+        let there: Vec<u64> =
+            segments.iter().map(|(number, _)| *number).filter(is_there).map(u64::from).collect();
+        let mut start = u64::from(self.reopened.positions.first_segment);
+        let end = segments.last().map_or(0, |(number, _)| u64::from(*number) + 1);
+        for next in there.into_iter().chain([end]) {
+            if start < next {
+                self.reopened.positions.retire_all(start, next);
+            }
+            start = start.max(next + 1);
+        }
+    }
+
+    /// Whether a segment waits for a later start, or for another version.
+    fn is_postponed(&self, number: u32) -> bool {
+        let name = segment_name(number);
+        self.kept_back.contains(&number) || self.reopened.kept.iter().any(|kept| kept.name == name)
+    }
+
     fn segment(&mut self, number: u32, entry: &Entry) -> Result<(), SpoolError> {
         let name = &entry.name;
         if self.reopened.positions.is_retired(number) {
@@ -169,6 +196,7 @@ impl<D: Disk> Opened<'_, D> {
         if self.reopened.index.len() >= MAX_BLOCKS {
             self.reopened.report.postponed_segments += 1;
             self.reopened.report.postponed_bytes += entry.bytes;
+            self.kept_back.insert(number);
             return Ok(());
         }
         let file = match self.disk.open(self.dir, name, How::Write) {
