@@ -12,6 +12,7 @@ use fapilog_native::spool::quota::Quota;
 use fapilog_native::spool::{Exporters, Fsync, Root, SpoolError, SpoolSettings};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -21,9 +22,11 @@ fn settings() -> SpoolSettings {
 }
 
 fn root(disk: &SimDisk) -> Root<SimDisk> {
-    let process = disk.world().process;
-    let identity = Identity { service: "shop".into(), boot: 7, process, started: 1 };
-    Root::open(Arc::new(disk.clone()), Path::new("/spool"), identity).unwrap()
+    Root::open(Arc::new(disk.clone()), Path::new("/spool"), identity(disk)).unwrap()
+}
+
+fn identity(disk: &SimDisk) -> Identity {
+    Identity { service: "shop".into(), boot: 7, process: disk.world().process, started: 1 }
 }
 
 fn block(id: u64, size: usize) -> Block {
@@ -66,6 +69,15 @@ fn encrypted_blocks_are_read_with_their_keys_only_and_wait_for_them() {
     assert!(matches!(error, SpoolError::Unreadable { why: Unreadable::UnknownKey(1), .. }), "{error}");
     assert!(!error.is_worth_retrying());
     assert!(!blind.close(SECOND).unwrap());
+    // Until they are too old; then every record is answered for.
+    let max_age = Some(Duration::from_secs(60));
+    let copy = disk.deep_copy();
+    let aged = Root::open(Arc::new(copy.clone()), Path::new("/spool"), identity(&copy)).unwrap();
+    let aged = aged.adopt(&names[0], &[], SpoolSettings { max_age, ..settings() }, keys(None, &[2]));
+    let mut aged = aged.unwrap().unwrap();
+    assert_eq!(aged.expire(61 * SECOND), []);
+    assert_eq!(aged.expire(62 * SECOND).iter().map(|loss| loss.records).sum::<u64>(), 20);
+    assert!(aged.close(62 * SECOND).unwrap());
     // With another key under the same id: as well.
     let wrong = Arc::new(Keys::new(None, &[(1, vec![9; 32])]).unwrap());
     let error = adopt(&names[0], wrong).read(place).unwrap_err();

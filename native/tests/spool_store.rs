@@ -6,14 +6,12 @@ mod disks;
 use disks::{Faults, SimDisk};
 use fapilog_native::block::{Block, Codec};
 use fapilog_native::spool::crypt::Keys;
-use fapilog_native::spool::identity::{service_of, Identity};
+use fapilog_native::spool::identity::Identity;
 use fapilog_native::spool::quota::Quota;
-use fapilog_native::spool::retry::{Backoff, Recovered};
 use fapilog_native::spool::spool::Occupancy;
 use fapilog_native::spool::{
     Exporters, Fsync, Loss, LossReason, Place, Root, Spool, SpoolError, SpoolSettings,
 };
-use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +96,78 @@ fn a_settled_segment_is_unlinked_and_the_growing_one_when_it_is_idle() {
 }
 
 #[test]
+fn nothing_is_unlinked_before_the_disk_has_the_positions() {
+    // The write of the positions fails, or the call that forces them to the disk.
+    for failing_after in [0, 1] {
+        let disk = SimDisk::new();
+        let mut spool = create(&disk, SpoolSettings { segment_bytes: 200, ..settings() });
+        append(&mut spool, 0, 100).unwrap();
+        append(&mut spool, 1, 100).unwrap();
+        let before = disk.files();
+        spool.settle(0, 0).unwrap();
+        disk.world().faults = Faults { failing: 1, failing_after, ..Faults::default() };
+        assert_eq!(spool.settle(1, 0).unwrap_err().code(), "spool-io");
+        assert_eq!(disk.files(), before);
+        spool.tick(SECOND).unwrap();
+        assert_eq!(disk.files().len(), before.len() - 1);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_unlinked_is_tried_again_and_counts_until_then() {
+    let disk = SimDisk::new();
+    let mut spool = create(&disk, SpoolSettings { segment_bytes: 200, ..settings() });
+    append(&mut spool, 0, 100).unwrap();
+    append(&mut spool, 1, 100).unwrap();
+    spool.settle(0, 0).unwrap();
+    disk.world().faults = Faults { failing: 1, failing_after: 2, ..Faults::default() };
+    let error = spool.settle(1, 0).unwrap_err().to_string();
+    assert!(error.starts_with("cannot unlink seg-0000000000.fspl: "), "{error}");
+    assert_eq!(spool.occupancy().bytes, disk.bytes_in(spool.name()));
+    spool.tick(SECOND).unwrap();
+    assert_eq!(disk.files().len(), 3);
+}
+
+#[test]
+fn a_block_being_read_outlives_its_file() {
+    let disk = SimDisk::new();
+    let mut spool = create(&disk, SpoolSettings { segment_bytes: 200, ..settings() });
+    let place = append(&mut spool, 0, 100).unwrap();
+    append(&mut spool, 1, 100).unwrap();
+    let reading = spool.reading(place).unwrap();
+    assert_eq!(spool.drop_oldest().len(), 2);
+    assert_eq!(reading.block().unwrap(), block(0, 100));
+    assert!(matches!(spool.read(place), Err(SpoolError::NotFound { number: 0 })));
+}
+
+#[test]
+fn a_read_error_is_no_damage() {
+    let disk = SimDisk::new();
+    let mut spool = create(&disk, settings());
+    let place = append(&mut spool, 0, 100).unwrap();
+    disk.world().faults.failing = 1;
+    let error = spool.read(place).unwrap_err();
+    assert_eq!((error.code(), error.is_worth_retrying()), ("spool-io", true));
+    assert_eq!(spool.read(place).unwrap(), block(0, 100));
+}
+
+#[test]
+fn a_segment_that_somebody_removed_is_lost_and_said() {
+    let disk = SimDisk::new();
+    let mut spool = create(&disk, SpoolSettings { segment_bytes: 200, ..settings() });
+    let place = append(&mut spool, 0, 100).unwrap();
+    append(&mut spool, 1, 100).unwrap();
+    disk.remove(&format!("{}/seg-0000000000.fspl", spool.name()));
+    let error = spool.read(place).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "block 0 of the spool with 10 records is damaged and lost; see the system's log for the state of the disk"
+    );
+    assert_eq!(spool.discard(0, LossReason::Damage).len(), 2);
+    assert_eq!(spool.occupancy().bytes, disk.bytes_in(spool.name()));
+}
+
+#[test]
 fn settling_twice_and_settling_what_never_was_is_nothing() {
     let disk = SimDisk::new();
     let mut spool = create(&disk, settings());
@@ -125,19 +195,6 @@ fn the_quota_counts_every_file_and_the_other_processes() {
     append(&mut spool, 2, 100).unwrap();
     spool.set_others_bytes(500);
     assert!(append(&mut spool, 3, 100).unwrap_err().is_worth_retrying());
-}
-
-#[test]
-fn a_minimum_of_free_space_is_left() {
-    let quota = Quota { max_bytes: 1_000, min_free_bytes: 500 };
-    assert!(quota.admit(900, 100, Some(600)).is_ok());
-    assert!(quota.admit(900, 100, None).is_ok());
-    assert_eq!(
-        quota.admit(0, 100, Some(599)).unwrap_err().to_string(),
-        "the file system has 599 bytes free and a block of 100 would leave less than the 500 that the spool must \
-         leave; free some, or lower the minimum"
-    );
-    assert!(quota.admit(u64::MAX, u64::MAX, Some(0)).is_err());
 }
 
 #[test]
@@ -346,71 +403,4 @@ fn a_directory_that_an_adopter_took_at_birth_is_no_obstacle() {
     assert!(own.name().ends_with(".1"));
     assert!(adopted.close(SECOND).unwrap());
     assert_eq!(root.siblings().unwrap(), [own.name()]);
-}
-
-#[test]
-fn the_disk_is_tried_again_after_pauses_that_grow() {
-    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
-    assert!(backoff.may_try(0));
-    assert!(backoff.failed(10 * SECOND, 1.0), "the first failure is worth a notice");
-    assert_eq!((backoff.may_try(11 * SECOND - 1), backoff.may_try(11 * SECOND)), (false, true));
-    assert!(!backoff.failed(11 * SECOND, 0.0), "the second is not");
-    assert_eq!(backoff.next_try_nanos(), Some(12 * SECOND));
-    (0..100).for_each(|_| assert!(!backoff.failed(20 * SECOND, 1.0)));
-    assert_eq!(backoff.next_try_nanos(), Some(25 * SECOND));
-    let ended = Recovered { failures: 102, lasted: Duration::from_secs(20) };
-    assert_eq!(backoff.succeeded(30 * SECOND), Some(ended));
-    assert_eq!((backoff.succeeded(31 * SECOND), backoff.next_try_nanos()), (None, None));
-    assert!(backoff.failed(u64::MAX, f64::NAN));
-}
-
-#[test]
-fn a_service_keeps_its_name_where_it_can_and_two_stay_two() {
-    let name =
-        |service: &str| Identity { service: service.into(), boot: 1, process: 2, started: 3 }.directory(0);
-    assert_eq!(name("shop-api.v2"), "shop-api.v2-0000000000000001-2-3");
-    let odd =
-        ["a/b", "a_b", "a b", "..", ".", "", "../../etc", "é", &"x".repeat(65), &"x".repeat(66), "a\nb"];
-    let names: std::collections::BTreeSet<String> = odd.iter().map(|service| name(service)).collect();
-    assert_eq!(names.len(), odd.len());
-    for name in &names {
-        assert!(name.len() <= 128 && !name.starts_with('.') && !name.contains(['/', '\n', ' ']), "{name}");
-        assert!(service_of(name).is_some(), "{name}");
-    }
-}
-
-#[test]
-fn only_names_of_ours_are_siblings() {
-    let identity = Identity { service: "shop".into(), boot: 1, process: 2, started: 3 };
-    assert!(identity.is_sibling(&identity.directory(0)) && identity.is_sibling(&identity.directory(12)));
-    let foreign = [
-        "shop",
-        "shop-1-2-3",
-        "shop-api-0000000000000001-2-3",
-        "-0000000000000001-2-3",
-        "shop-0000000000000001-2-",
-        "shop-0000000000000001-x-3",
-        "shop-000000000000000g-2-3",
-        "shop-0000000000000001-2-3.x",
-        "lost+found",
-    ];
-    assert_eq!(
-        foreign.iter().filter(|name| identity.is_sibling(name)).collect::<Vec<_>>(),
-        Vec::<&&str>::new()
-    );
-}
-
-#[test]
-fn this_process_has_an_identity() {
-    let identity = Identity::of_this_process("shop");
-    assert_eq!(identity.process, std::process::id());
-    assert_eq!(identity, Identity::of_this_process("shop"));
-}
-
-proptest! {
-    #[test]
-    fn the_service_is_read_back_from_any_name(service in ".{0,80}", boot: u64, process: u32, started: u64, attempt in 0..99u32) {
-        let identity = Identity { service, boot, process, started };
-        prop_assert!(identity.is_sibling(&identity.directory(attempt)));
-    }
 }
