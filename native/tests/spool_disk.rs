@@ -262,7 +262,7 @@ fn a_living_process_keeps_its_directory_and_a_killed_one_loses_it() {
     assert!(adopted.report().is_clean());
     // And now this one is alive, for others too.
     let mut other = run_again("adopt", &folder);
-    assert_eq!(lines(&mut other).next().unwrap(), "0");
+    assert_eq!(lines(&mut other).collect::<Vec<_>>(), ["0"]);
     other.wait().unwrap();
     let (place, _) = adopted.held().next().unwrap();
     assert_eq!(adopted.read(place).unwrap(), block(0));

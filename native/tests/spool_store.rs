@@ -134,9 +134,11 @@ fn a_block_being_read_outlives_its_file() {
     let mut spool = create(&disk, SpoolSettings { segment_bytes: 200, ..settings() });
     let place = append(&mut spool, 0, 100).unwrap();
     append(&mut spool, 1, 100).unwrap();
+    let before = disk.world().open;
     let reading = spool.reading(place).unwrap();
     assert_eq!(spool.drop_oldest().len(), 2);
     assert_eq!(reading.block().unwrap(), block(0, 100));
+    assert_eq!(disk.world().open, before, "an unlinked file that stays open takes its space");
     assert!(matches!(spool.read(place), Err(SpoolError::NotFound { number: 0 })));
 }
 

@@ -70,6 +70,8 @@ pub struct World {
     pub operations: u64,
     pub process: u32,
     openings: usize,
+    /// Files that are open.
+    pub open: usize,
     pub dead: bool,
     random: fastrand::Rng,
 }
@@ -92,6 +94,7 @@ pub struct SimFile {
 impl Drop for SimFile {
     fn drop(&mut self) {
         let mut world = self.world.lock().unwrap();
+        world.open -= 1;
         let inode = self.inode;
         if world.inodes[inode].locked_by == Some(self.opening) {
             world.inodes[inode].locked_by = None;
@@ -112,6 +115,7 @@ impl SimDisk {
             operations: 0,
             process: 100,
             openings: 0,
+            open: 0,
             dead: false,
             random: fastrand::Rng::with_seed(7),
         })))
@@ -178,6 +182,7 @@ impl SimDisk {
             operations: 0,
             process,
             openings: 0,
+            open: 0,
             dead: false,
             random,
         })))
@@ -272,6 +277,7 @@ impl SimDisk {
 
     fn file(&self, world: &mut World, inode: usize) -> SimFile {
         world.openings += 1;
+        world.open += 1;
         SimFile { inode, opening: world.openings, world: Arc::clone(&self.0) }
     }
 
