@@ -240,6 +240,7 @@ fn what_somebody_put_beside_it_stays() {
     let name = directory.file_name().unwrap().to_str().unwrap();
     assert!(!adopt_soon(&root, name).close(1).unwrap());
     assert_eq!(fs::read_to_string(directory.join("mine.txt")).unwrap(), "mine");
+    assert!(directory.join("lock").exists(), "nor is it taken apart");
     fs::remove_file(directory.join("mine.txt")).unwrap();
     assert!(adopt_soon(&root, name).close(1).unwrap());
     let left: BTreeSet<String> = fs::read_dir(&folder)
@@ -377,6 +378,14 @@ fn a_full_file_system_and_a_read_only_one_are_told_apart() {
     assert_eq!(slugs, [space, space, read_only, read_only, read_only, io, io]);
     assert!(codes.iter().all(|code| refused(*code).is_worth_retrying()));
     assert!(std::error::Error::source(&refused(libc::EIO)).is_some());
+}
+
+#[test]
+fn a_spool_may_move_between_threads_and_be_shared_under_a_lock() {
+    const fn crosses<T: Send + Sync>() {}
+    crosses::<Spool<RealDisk>>();
+    crosses::<Root<RealDisk>>();
+    crosses::<fapilog_native::spool::segment::Reading<RealDisk>>();
 }
 
 #[test]

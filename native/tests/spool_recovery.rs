@@ -14,7 +14,7 @@ use fapilog_native::spool::identity::Identity;
 use fapilog_native::spool::positions::{Position, Positions, SLOT_BYTES};
 use fapilog_native::spool::positions_file::PositionsFile;
 use fapilog_native::spool::quota::Quota;
-use fapilog_native::spool::recovery::{scan, Damage, Scan};
+use fapilog_native::spool::recovery::{scan, Damage, Scan, Source};
 use fapilog_native::spool::{Exporters, Fsync, LossReason, Place, Root, Spool, SpoolError, SpoolSettings};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -357,6 +357,78 @@ fn a_block_inside_of_a_payload_is_no_block() {
     let found = scan(bytes.as_slice(), None);
     assert_eq!(found.found.iter().map(|found| found.header.number).collect::<Vec<_>>(), [1]);
     assert_eq!((found.damage.corrupt_bytes, found.damage.corrupt_places), (128, 1));
+}
+
+#[test]
+fn blocks_that_changed_places_are_noticed() {
+    let body = |value: u8| Block { body: vec![value; 80], ..block(0) };
+    let disk = SimDisk::new();
+    let mut spool = root(&disk).create(&NAMES, settings(1 << 20), Arc::new(Keys::none()), 1).unwrap();
+    let places = [1, 2].map(|value| spool.append(&body(value), Exporters::first(1), 1).unwrap());
+    disk.alter(SEGMENT, |bytes| {
+        let (one, two) = bytes[places[0].offset as usize..].split_at_mut(144);
+        one.swap_with_slice(two);
+    });
+    for place in places {
+        assert!(matches!(spool.read(place), Err(SpoolError::Corrupt { .. })));
+    }
+}
+
+/// Bytes of which some pages cannot be read.
+struct Failing {
+    bytes: Vec<u8>,
+    pages: std::ops::Range<usize>,
+    reads: std::cell::Cell<u32>,
+}
+
+impl Source for Failing {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.reads.set(self.reads.get() + 1);
+        let start = offset as usize;
+        let end = (start + buffer.len()).min(self.bytes.len());
+        if start < self.pages.end * 4096 && end > self.pages.start * 4096 {
+            return Err(std::io::Error::from_raw_os_error(libc::EIO));
+        }
+        self.bytes.as_slice().read(offset, buffer)
+    }
+}
+
+#[test]
+fn what_the_disk_cannot_read_is_passed_over_and_a_dead_disk_is_given_up() {
+    let disk = SimDisk::new();
+    let mut spool = root(&disk).create(&NAMES, settings(1 << 20), Arc::new(Keys::none()), 1).unwrap();
+    for id in 0..200 {
+        spool.append(&block(id), Exporters::first(1), 1).unwrap();
+    }
+    let bytes = disk.content(SEGMENT);
+    let all = bytes.len() / 4096 + 1;
+    let source = |pages| Failing { bytes: bytes.clone(), pages, reads: 0.into() };
+    let found = scan(&source(2..4), None);
+    assert!((1..20).contains(&found.damage.read_errors), "{:?}", found.damage);
+    let numbers: Vec<u64> = found.found.iter().map(|found| found.header.number).collect();
+    assert_eq!((numbers.first(), numbers.last()), (Some(&0), Some(&199)));
+    assert!(numbers.len() > 150, "{}", numbers.len());
+    let dead = source(0..all);
+    let found = scan(&dead, None);
+    assert!(found.found.is_empty());
+    assert!(all > 30 && dead.reads.get() < 30, "{} reads", dead.reads.get());
+}
+
+#[test]
+fn a_length_beyond_the_end_is_torn_only_at_the_end() {
+    let disk = dead(3, 1 << 20);
+    let mut bytes = disk.content(SEGMENT);
+    let found = scan(bytes.as_slice(), None).found;
+    let (middle, last) = (found[1], found[2]);
+    let longer = BlockHeader { payload_bytes: 1 << 20, ..middle.header }.encode();
+    bytes[middle.offset as usize..][..64].copy_from_slice(&longer);
+    let found = scan(bytes.as_slice(), None);
+    assert_eq!(found.found.iter().map(|found| found.offset).collect::<Vec<_>>()[1..], [last.offset]);
+    assert_eq!((found.damage.torn_records, found.damage.torn_bytes, found.damage.corrupt_places), (0, 0, 1));
 }
 
 #[test]

@@ -114,6 +114,23 @@ fn nothing_is_unlinked_before_the_disk_has_the_positions() {
 }
 
 #[test]
+fn what_was_given_up_while_the_disk_failed_is_written_later() {
+    let disk = SimDisk::new();
+    let mut spool = create(&disk, settings());
+    append(&mut spool, 0, 100).unwrap();
+    append(&mut spool, 1, 100).unwrap();
+    disk.world().faults.failing = 1;
+    assert_eq!(spool.discard(0, LossReason::Room).len(), 2);
+    spool.tick(SECOND).unwrap();
+    drop(spool);
+    disk.restart();
+    let root = root(&disk);
+    let name = root.siblings().unwrap().remove(0);
+    let adopted = root.adopt(&name, &[], settings(), Arc::new(Keys::none())).unwrap().unwrap();
+    assert_eq!(adopted.held().map(|(place, _)| place.number).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
 fn a_file_that_cannot_be_unlinked_is_tried_again_and_counts_until_then() {
     let disk = SimDisk::new();
     let mut spool = create(&disk, SpoolSettings { segment_bytes: 200, ..settings() });
