@@ -1,4 +1,6 @@
 //! The spool's store on a simulated disk: limits, ages, what is forced to the disk when, and what it says.
+//!
+//! Length reason: one list of what the store promises.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod disks;
@@ -343,6 +345,26 @@ fn a_directory_that_somebody_removed_is_noticed() {
 }
 
 #[test]
+fn a_file_that_could_not_be_forced_to_the_disk_is_written_no_more() {
+    for fsync in [Fsync::Every(Duration::from_secs(2)), Fsync::Always] {
+        let disk = SimDisk::new();
+        let mut spool = create(&disk, SpoolSettings { fsync, ..settings() });
+        assert_eq!(append(&mut spool, 0, 100).unwrap().segment, 0);
+        append(&mut spool, 1, 100).unwrap();
+        // The last operation of an append that forces, and of a sync.
+        disk.world().faults = Faults { failing: 1, failing_after: 3, ..Faults::default() };
+        if fsync == Fsync::Always {
+            assert_eq!(append(&mut spool, 2, 100).unwrap_err().code(), "spool-io");
+        } else {
+            disk.world().faults.failing_after = 0;
+            assert_eq!(spool.sync(SECOND).unwrap_err().code(), "spool-io");
+        }
+        disk.world().faults = Faults::default();
+        assert_eq!(append(&mut spool, 3, 100).unwrap().segment, 1);
+    }
+}
+
+#[test]
 fn a_forked_child_cannot_touch_the_parents_files() {
     let disk = SimDisk::new();
     let mut spool = create(&disk, settings());
@@ -378,6 +400,22 @@ fn an_adopted_spool_only_drains() {
     assert!(adopted.close(SECOND).unwrap());
     assert!(root.adopt(&name, &[], settings(), Arc::new(Keys::none())).unwrap().is_none());
     assert!(root.adopt("somebody-else", &[], settings(), Arc::new(Keys::none())).unwrap().is_none());
+}
+
+#[test]
+fn the_lock_of_an_unlinked_file_is_no_lock() {
+    let disk = SimDisk::new();
+    let mut spool = create(&disk, settings());
+    append(&mut spool, 0, 100).unwrap();
+    let name = spool.name().to_owned();
+    drop(spool);
+    disk.restart();
+    let root = root(&disk);
+    let adopt = || root.adopt(&name, &[], settings(), Arc::new(Keys::none())).unwrap();
+    disk.world().faults.unlinked_before_lock = true;
+    assert!(adopt().is_none());
+    disk.world().faults = Faults::default();
+    assert!(adopt().is_some());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use fapilog_native::spool::disk::{Disk, Entry, How, Kind};
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// When files were changed, by every file's account.
 pub const MODIFIED: u64 = 1_000;
@@ -59,6 +59,8 @@ pub struct Faults {
     pub failing: u32,
     /// after this many more.
     pub failing_after: u32,
+    /// A file whose lock is asked for is unlinked by somebody else just before.
+    pub unlinked_before_lock: bool,
     /// After this many more operations the process is dead; the last one may be half done.
     pub dies_in: Option<u32>,
 }
@@ -93,7 +95,7 @@ pub struct SimFile {
 
 impl Drop for SimFile {
     fn drop(&mut self) {
-        let mut world = self.world.lock().unwrap();
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.open -= 1;
         let inode = self.inode;
         if world.inodes[inode].locked_by == Some(self.opening) {
@@ -122,7 +124,8 @@ impl SimDisk {
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap()
+        // A test that failed while it held this is to say so itself.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The process is gone and another one runs; what was written stays. Drop its files first.
@@ -503,6 +506,11 @@ impl Disk for SimDisk {
         let (mut world, torn) = self.step(true)?;
         if torn {
             return Err(errno(libc::EIO));
+        }
+        if world.faults.unlinked_before_lock {
+            for inode in &mut world.inodes {
+                inode.names.retain(|_, named| *named != file.inode);
+            }
         }
         let holder = &mut world.inodes[file.inode].locked_by;
         if holder.is_some_and(|holder| holder != file.opening) {
