@@ -7,7 +7,7 @@
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`], [`scope_secrets`] | caller |
 //! | 4 append | [`buffer`]; [`summaries`] too on the sealer | caller |
 //! | 5 seal | [`seal`], [`reseal`], [`compress`], into [`block`] | sealer |
-//! | 6 export | [`cursors`] in [`backlog`], [`exporters`], [`export`], [`claims`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes | senders |
+//! | 6 export | [`cursors`] in [`backlog`], [`exporters`], [`export`], [`claims`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes; [`spool`] keeps blocks on disk | senders |
 //! | 7 settle | [`ledger`], [`losses`], [`notices`], [`meters`] | as 6 |
 //!
 //! [`pipeline`] wires them. Only `python` knows an interpreter; everything else is plain Rust.
@@ -47,6 +47,7 @@ pub mod encode;
 pub mod export;
 pub mod exporters;
 pub mod request;
+pub mod spool;
 pub mod wake;
 
 pub mod ledger;

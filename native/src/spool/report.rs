@@ -1,0 +1,52 @@
+//! Stage 6 of 7, export: what was found in a dead process's directory, and what is lost. Threads: any; values.
+
+use super::recovery::Damage;
+
+/// What was found, and what is lost.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Blocks that somebody has not settled.
+    pub blocks: u64,
+    /// Their records.
+    pub records: u64,
+    /// Of these, records that this process has no key for, or does not know how to read.
+    pub unreadable_records: u64,
+    /// What is not intact, over all segments.
+    pub damage: Damage,
+    /// Segments that should exist and do not.
+    pub missing_segments: u64,
+    /// Blocks that the numbers on both sides show to be lost, at most: some may have been settled.
+    pub lost_blocks: u64,
+    /// Files in which nothing could be read, by their old names.
+    pub renamed: Vec<String>,
+    /// Files of another version, left alone.
+    pub other_versions: u64,
+    /// Whether it is unknown what was settled: everything is delivered once more.
+    pub positions_lost: bool,
+    /// Segments left for the next start, because there are more blocks than can be kept track of.
+    pub postponed_segments: u64,
+    /// Their length.
+    pub postponed_bytes: u64,
+}
+
+impl Report {
+    /// Whether something is lost or could not be read; a block cut off at the end is the normal trace of a killed process.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let Damage { corrupt_bytes, read_errors, .. } = self.damage;
+        let lost = self.missing_segments + self.lost_blocks + corrupt_bytes + u64::from(read_errors);
+        let unread = self.other_versions + self.unreadable_records + u64::from(self.positions_lost);
+        lost + unread == 0 && self.renamed.is_empty()
+    }
+}
+
+/// A file that stays for people or other versions until the age limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its name.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Since when.
+    pub modified_nanos: u64,
+}
