@@ -84,6 +84,18 @@ class Collector:
         """The URL of OTLP/gRPC."""
         return f"{'https' if self._certificates else 'http'}://127.0.0.1:{self.grpc_port}"
 
+    def start_again(self) -> None:
+        """Starts it after `stop` or `kill` on the ports that it had; raises as `start`."""
+        self._launch()
+        self._wait_until_ready()
+
+    def kill(self) -> None:
+        """Ends it at once (SIGKILL), with all that it had not written yet."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def start(self) -> None:
         """Starts it and returns when both ports accept connections; also after `stop`, then on new ports.
 
