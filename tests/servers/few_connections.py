@@ -58,6 +58,8 @@ class FewConnections:
         address = (LOOPBACK, self._target_port)
         with contextlib.suppress(OSError), client, socket.create_connection(address, timeout=5) as target:
             target.settimeout(None)
+            for end in (client, target):  # else each piece waits for the acknowledgement of the one before
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             relay(client, target)
         with self._lock:
             self._open.discard(client)

@@ -128,7 +128,9 @@ class Proxy:
         self._server.ask("POST", f"{self._path}/toxics", toxic)
 
     def heal(self) -> None:
-        """Takes all toxics away and listens again. What a toxic held is passed on, cut off or forgotten."""
+        """Cuts all connections, with what toxics held back, takes the toxics away, and listens again."""
+        # Cut first: of two toxics one goes before the other, and what passes between them meets half a fault.
+        self.refuse()
         for toxic in self._server.ask("GET", f"{self._path}/toxics"):
             self._server.ask("DELETE", f"{self._path}/toxics/{toxic['name']}")
         self.listen()
