@@ -136,7 +136,11 @@ def judge(
         assert side.rejected == len(missing), side
     else:
         assert not missing, sorted(missing)
-        assert (side.rejected > 0) == (fate is Fate.PARTLY), side
+        during = len(application.phases["during"])
+        if fate is Fate.PARTLY:
+            assert 0 < side.rejected < during, side
+        else:
+            assert side.rejected == (during if fate is Fate.REJECTED_BUT_TAKEN else 0), side
     assert answer_lost or not arrived.duplicates, arrived.times.most_common(5)
     arrived.check_order()
 

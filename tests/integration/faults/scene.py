@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from fapilog import LoggerProvider, Settings
 from fapilog.ledger import ExporterLedger
@@ -10,10 +11,9 @@ from tests.integration.faults import ways
 from tests.integration.faults.conftest import Identities
 from tests.integration.faults.judge import Application, Arrived, Watch
 from tests.integration.faults.table import Fault, Peer
+from tests.integration.harness import merged
 from tests.servers.few_connections import FewConnections
 from tests.servers.toxiproxy.control import Proxy, Toxiproxy
-
-BLOCK_RECORDS = 10
 
 
 @dataclass
@@ -67,9 +67,9 @@ def scene(
     toxiproxy: Toxiproxy | None,
     identities: Identities,
     timeout_millis: int,
-    **buffer: int,
+    **changes: Any,
 ) -> Iterator[Scene]:
-    """Sets up a cell; afterwards everything is closed."""
+    """Sets up a cell, with `changes` to its settings; afterwards everything is closed."""
     client_speaks_tls = fault.peer not in {Peer.NONE, Peer.TLS}
     with ExitStack() as stack:
         good = stack.enter_context(ways.server(way, identities.good if client_speaks_tls else None))
@@ -84,13 +84,8 @@ def scene(
         if fault.connections is not None:
             port = stack.enter_context(FewConnections(good.port, fault.connections)).port
         authorities = identities.trusted if client_speaks_tls else None
-        loaded = Settings.load(
-            environ={},
-            capture_location="never",
-            buffer={"max_block_records": BLOCK_RECORDS, "schedule_delay_millis": 5, **buffer},
-            delivery={"retry": ways.RETRY, "breaker_pause_millis": 20},
-            **ways.settings(way, port, timeout_millis, authorities),
-        )
+        own = merged(ways.SETTINGS, ways.settings(way, port, timeout_millis, authorities))
+        loaded = Settings.load(environ={}, **merged(own, changes))
         # Ended here whatever the test did; a second shutdown does nothing.
         provider = LoggerProvider(settings=loaded, shutdown_on_exit=False)
         stack.callback(provider.shutdown, 0)

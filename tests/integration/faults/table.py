@@ -34,6 +34,7 @@ class Fate(enum.Enum):
     WAIT = "they wait until the fault is over, and then arrive"
     PASS = "they arrive in spite of it"
     REJECTED = "the receiver refuses them for good, and they are counted as that"
+    REJECTED_BUT_TAKEN = "the receiver says that it left all of them out, whatever it did with them"
     PARTLY = "the receiver takes the requests and says that it left some records out"
 
 
@@ -123,6 +124,10 @@ FAULTS = (
     Fault("429 some time", Fate.WAIT, Status(429, "later"), _code(_BUSY), fates={GRPC: Fate.REJECTED}),
     Fault("400", Fate.REJECTED, Status(400), _code(grpc.StatusCode.INVALID_ARGUMENT)),
     Fault("401", Fate.REJECTED, Status(401), _code(grpc.StatusCode.UNAUTHENTICATED)),
+    # Not OTLP's list of what may be tried again; for a webhook, every 5xx and 408 are.
+    Fault("500", Fate.REJECTED, Status(500), _code(grpc.StatusCode.INTERNAL), fates={WEBHOOK: Fate.WAIT}),
+    Fault("408", Fate.REJECTED, Status(408), _code(grpc.StatusCode.UNKNOWN), fates={WEBHOOK: Fate.WAIT}),
+    Fault("a redirect", Fate.REJECTED, Status(307, headers={"Location": "http://127.0.0.1:9/"}), ways=HTTP),
     Fault("413 for every size", Fate.REJECTED, Status(413), _TOO_LARGE),
     Fault("413 beyond some size", Fate.PASS, AtMost(3), GrpcAnswer(_TOO_LARGE.reply, at_most=3)),
     Fault(
@@ -131,6 +136,13 @@ FAULTS = (
         Ok(REJECTED_OF_A_REQUEST, "too old"),
         GrpcAnswer(Reply(rejected=REJECTED_OF_A_REQUEST, message="too old"), takes=True),
         fates={WEBHOOK: Fate.PASS},  # it is no OTLP exporter, and a 2xx is its whole answer
+    ),
+    Fault(
+        "a partial success beyond all there is",
+        Fate.REJECTED_BUT_TAKEN,
+        Ok(1_000_000, "all"),
+        GrpcAnswer(Reply(rejected=1_000_000, message="all"), takes=True),
+        fates={WEBHOOK: Fate.PASS},
     ),
     Fault("a warning", Fate.PASS, Ok(0, "deprecated"), GrpcAnswer(Reply(message="deprecated"), takes=True)),
     # Answers that are none.

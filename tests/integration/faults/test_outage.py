@@ -34,7 +34,7 @@ def test_what_memory_cannot_hold_is_counted_and_shows_as_gaps(
 ) -> None:
     network: Toxiproxy | None = request.getfixturevalue("toxiproxy") if fault.needs_proxy else None
     buffer = {**SMALL, "overflow": overflow, "wait_timeout_millis": 1}
-    with scene(fault, way, network, identities, ATTEMPT_MILLIS, **buffer) as cell, cell.watch.watching():
+    with scene(fault, way, network, identities, ATTEMPT_MILLIS, buffer=buffer) as cell, cell.watch.watching():
         cell.application.log("before", 1, 10)
         assert cell.provider.force_flush(ALL_IN_TIME_MILLIS)
         cell.begin()

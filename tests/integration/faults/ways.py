@@ -16,6 +16,12 @@ from tests.servers.certificates import Certificates
 from tests.servers.grpc_receiver import GrpcReceiver, ReceivedCall, Reply
 
 RETRY = {"initial_backoff_millis": 2, "max_backoff_millis": 20, "max_retry_after_millis": 30}
+# Small blocks, so that a fault meets many requests.
+SETTINGS: dict[str, Any] = {
+    "capture_location": "never",
+    "buffer": {"max_block_records": 10, "schedule_delay_millis": 5},
+    "delivery": {"retry": RETRY, "breaker_pause_millis": 20},
+}
 
 
 def exporter_name(way: str) -> str:
