@@ -1,6 +1,5 @@
 """The real Collector ends and starts again while records flow: all arrive, in an order that can be proved."""
 
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,42 +8,15 @@ import pytest
 
 from fapilog import LoggerProvider, Settings
 from tests.integration.faults import ways
-from tests.integration.faults.judge import Application, Arrived, Fate, Watch, judge, wait_until
-from tests.integration.faults.table import GRPC, JSON, PROTOBUF
+from tests.integration.faults.flow import BURST, Flow
+from tests.integration.faults.judge import Application, Arrived, Watch, judge
+from tests.integration.faults.table import GRPC, JSON, PROTOBUF, Fate
 from tests.integration.harness import merged
 from tests.servers.collector import Collector
 
 RESTARTS = 2
-BURST = 20
-PACE_SECONDS = 0.002
 # Written with every request, not after a while: what a Collector acknowledged, a SIGKILL does not take back.
 UNBUFFERED = {"exporters": {"file/logs": {"append": False, "rotation": {"max_megabytes": 100}}}}
-
-
-class Flow:
-    """Logs steadily in a thread of its own until it is told to stop."""
-
-    def __init__(self, application: Application) -> None:
-        self.application = application
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="flow", daemon=True)
-
-    def __enter__(self) -> "Flow":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stopping.set()
-        self._thread.join(10)
-
-    def further(self, records: int) -> None:
-        """Waits until so many more records were logged."""
-        wanted = self.application.logged + records
-        wait_until(lambda: self.application.logged >= wanted, f"{records} more records logged")
-
-    def _run(self) -> None:
-        while not self._stopping.wait(PACE_SECONDS):
-            self.application.log("during", 1, BURST)
 
 
 @pytest.mark.parametrize("end", [Collector.stop, Collector.kill], ids=["stopped", "killed"])
