@@ -1,5 +1,6 @@
 """Faults that meet more than one attempt of one exporter: age, neighbours, the end of the process."""
 
+import random
 import re
 import time
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from tests.integration.faults import ways
 from tests.integration.faults.conftest import Identities
 from tests.integration.faults.judge import Application, Watch, lost, wait_until
 from tests.integration.faults.scene import scene
-from tests.integration.faults.table import EVERY_WAY, FAULTS, GRPC, PROTOBUF, WEBHOOK
+from tests.integration.faults.table import EVERY_WAY, FAULTS, GRPC, HTTP, PROTOBUF, WEBHOOK
 from tests.integration.harness import merged, run
+from tests.servers.early_answers import EarlyAnswers
 from tests.servers.ports import free_ports
 
 ALL_IN_TIME_MILLIS = 30_000
@@ -22,6 +24,7 @@ AGE_MILLIS = 60
 SHUTDOWN_SECONDS = 0.3
 # For the start of an interpreter and a busy machine; an attempt that held the end would take its 10 s.
 SLACK_SECONDS = 6.0
+BODY_LIMIT_BYTES, RANDOM_RECORDS, RANDOM_BYTES = 200_000, 200, 5_000
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
@@ -51,6 +54,28 @@ def test_what_is_too_old_is_dropped_and_counted_and_what_comes_later_arrives(
             *cell.application.phases["after"],
         ]
         arrived.check_order()
+
+
+@pytest.mark.parametrize("way", HTTP)
+def test_a_request_that_is_refused_while_it_is_sent_is_split(way: str) -> None:
+    with EarlyAnswers(BODY_LIMIT_BYTES) as server:
+        unlimited = {
+            "webhook": {"max_body_bytes": 100 * BODY_LIMIT_BYTES},
+            "buffer": {"max_block_records": 1_000},
+        }
+        settings = merged(merged(ways.SETTINGS, ways.settings(way, server.port, 5_000, None)), unlimited)
+        settings["buffer"]["schedule_delay_millis"] = 60_000
+        loaded = Settings.load(environ={}, **settings)
+        with LoggerProvider(settings=loaded, shutdown_on_exit=False) as provider:
+            logger = provider.get_logger("shop")
+            for number in range(RANDOM_RECORDS):
+                # It must not shrink: the head has to leave before the body does.
+                logger.emit(body=random.Random(number).randbytes(RANDOM_BYTES))
+            assert provider.force_flush(ALL_IN_TIME_MILLIS), str(provider.ledger())
+            side = provider.ledger().exporters[ways.exporter_name(way)]
+            assert (side.delivered, side.rejected, lost(side)) == (RANDOM_RECORDS, 0, {}), side
+        assert server.refused > 0
+        assert server.taken > 1
 
 
 @contextmanager
