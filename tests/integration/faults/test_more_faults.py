@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 
 from fapilog import LoggerProvider, Settings
 from tests.integration.faults import ways
 from tests.integration.faults.conftest import Identities
-from tests.integration.faults.judge import Application, Watch, lost, wait_until
+from tests.integration.faults.judge import Application, Arrived, Watch, judge, lost, wait_until
 from tests.integration.faults.scene import scene
-from tests.integration.faults.table import EVERY_WAY, FAULTS, GRPC, HTTP, PROTOBUF, WEBHOOK
+from tests.integration.faults.table import EVERY_WAY, FAULTS, GRPC, HTTP, PROTOBUF, WEBHOOK, Fate
 from tests.integration.harness import merged, run
 from tests.servers.early_answers import EarlyAnswers
 from tests.servers.ports import free_ports
@@ -24,6 +25,7 @@ AGE_MILLIS = 60
 SHUTDOWN_SECONDS = 0.3
 # For the start of an interpreter and a busy machine; an attempt that held the end would take its 10 s.
 SLACK_SECONDS = 6.0
+STOCK_SECONDS = 0.2
 BODY_LIMIT_BYTES, RANDOM_RECORDS, RANDOM_BYTES = 200_000, 200, 5_000
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
@@ -76,6 +78,29 @@ def test_a_request_that_is_refused_while_it_is_sent_is_split(way: str) -> None:
             assert (side.delivered, side.rejected, lost(side)) == (RANDOM_RECORDS, 0, {}), side
         assert server.refused > 0
         assert server.taken > 1
+
+
+@pytest.mark.parametrize("name", ["503", "400", "silent", "closed without an answer", "garbage in a 200"])
+def test_what_a_stock_exporter_gives_up_is_counted_as_rejected(name: str) -> None:
+    fault = BY_NAME[name]
+    with ways.HttpServer(None) as server:
+        # Retries are its own affair, and end with its timeout.
+        stock = OTLPLogExporter(f"http://127.0.0.1:{server.port}/v1/logs", timeout=STOCK_SECONDS)
+        loaded = Settings.load(environ={}, **ways.SETTINGS)
+        provider = LoggerProvider(settings=loaded, exporters=[stock], shutdown_on_exit=False)
+        application, watch = Application(provider), Watch(provider)
+        with provider, watch.watching():
+            application.log("before", 1, 10)
+            assert provider.force_flush(ALL_IN_TIME_MILLIS)
+            server.misbehave(fault)
+            application.log("during", 1, 20)
+            assert provider.force_flush(ALL_IN_TIME_MILLIS)
+            server.behave()
+            application.log("after", 1, 10)
+            assert provider.force_flush(ALL_IN_TIME_MILLIS)
+            (side,) = watch.look().exporters.values()
+            fate = Fate.PASS if fault.fate is Fate.PASS else Fate.REJECTED
+            judge(fate, application, side, Arrived(server.received()), answer_lost=False)
 
 
 @contextmanager
