@@ -61,6 +61,7 @@ class Fault:
         network: What happens between them.
         peer: Whom the client reaches instead.
         connections: The most that are served at once; further ones are closed at once.
+        hangs: Only the end of an attempt's time ends it.
         answer_lost: The receiver may take records and its answer get lost, so that they arrive twice.
         ways: Where the fault can happen.
         fates: Where the fate is another one.
@@ -73,6 +74,7 @@ class Fault:
     network: Callable[[Proxy], None] | None = None
     peer: Peer = Peer.NONE
     connections: int | None = None
+    hangs: bool = False
     answer_lost: bool = False
     ways: tuple[str, ...] = EVERY_WAY
     fates: Mapping[str, Fate] = field(default_factory=dict)
@@ -148,12 +150,13 @@ FAULTS = (
     # Answers that are none.
     Fault("garbage in a 200", Fate.PASS, Garbage(), GrpcAnswer(Reply(body=b"\xff\xff\xff"), takes=True)),
     Fault("garbage instead of HTTP", Fate.WAIT, Garbage(instead_of_http=True), answer_lost=True, ways=HTTP),
-    Fault("slow loris in the head", Fate.WAIT, SlowHead(), answer_lost=True, ways=HTTP),
+    Fault("slow loris in the head", Fate.WAIT, SlowHead(), hangs=True, answer_lost=True, ways=HTTP),
     # The status was read: a body that does not come cannot take it back. The webhook's client wants it all.
     Fault(
         "slow loris in the body",
         Fate.PASS,
         SlowBody(0.05),
+        hangs=True,
         answer_lost=True,
         ways=HTTP,
         fates={WEBHOOK: Fate.WAIT},
@@ -171,12 +174,13 @@ FAULTS = (
     ),
     Fault("closed without an answer", Fate.WAIT, CloseWithoutAnswer(), ways=HTTP),
     Fault("closed, answer lost", Fate.WAIT, CloseWithoutAnswer(True), answer_lost=True, ways=HTTP),
-    Fault("silent", Fate.WAIT, Silent(False), GrpcAnswer(Reply(before=silence()))),
+    Fault("silent", Fate.WAIT, Silent(False), GrpcAnswer(Reply(before=silence())), hangs=True),
     Fault(
         "silent, answer lost",
         Fate.WAIT,
         Silent(True),
         GrpcAnswer(Reply(before=silence()), True),
+        hangs=True,
         answer_lost=True,
     ),
     Fault("stale keep-alive", Fate.PASS, ThenClose(), ways=HTTP),
@@ -195,10 +199,11 @@ FAULTS = (
     Fault(
         "answer cut short", Fate.WAIT, network=_toxic("limit_data", "downstream", bytes=9), answer_lost=True
     ),
-    Fault("half open", Fate.WAIT, network=_toxic("timeout", "upstream", "downstream", timeout=0)),
+    Fault("half open", Fate.WAIT, hangs=True, network=_toxic("timeout", "upstream", "downstream", timeout=0)),
     Fault(
         "half open, answer lost",
         Fate.WAIT,
+        hangs=True,
         network=_toxic("timeout", "downstream", timeout=0),
         answer_lost=True,
     ),
