@@ -11,7 +11,7 @@ from tests.integration.faults.table import EVERY_WAY, FAULTS, Fault
 from tests.integration.harness import in_order, is_loss_report, sequence
 from tests.servers.toxiproxy.control import Toxiproxy
 
-# Attempts are ended only where nothing else ends them: that sends records twice on a machine that is too busy.
+# Attempts end only where nothing else ends them: on a busy machine that sends records twice.
 SHORT_ATTEMPT_MILLIS, ATTEMPT_MILLIS = 300, 20_000
 ALL_IN_TIME_MILLIS = 30_000
 SMALL: dict[str, Any] = {"limit_bytes": 65_536, "chunk_bytes": 4_096, "record_bytes": 1_024}
