@@ -20,6 +20,8 @@ from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from fapilog.testing.otlp_json import read_message
+
 LOOPBACK = "127.0.0.1"
 SEQUENCE = "fapilog.sequence"
 SLOW_SECONDS = 0.1
@@ -38,9 +40,10 @@ class Received:
     holes_in_requests: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, body: bytes) -> None:
+    def take(self, body: bytes, *, is_json: bool) -> None:
         """Counts a request: its first and its last number, and whether all between them are in it."""
-        message = ExportLogsServiceRequest.FromString(gzip.decompress(body))
+        kind = ExportLogsServiceRequest
+        message = read_message(body, kind) if is_json else kind.FromString(body)
         scopes = [scope.log_records for resource in message.resource_logs for scope in resource.scope_logs]
         # A block is sealed from one chunk: grouped by scope, its numbers are one run all the same.
         firsts, lasts = [_number(logs[0]) for logs in scopes], [_number(logs[-1]) for logs in scopes]
@@ -125,7 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
         if state in {"cut", "503"}:
             self._end(503 if state == "503" else None)
             return
-        flapping.received.take(body)
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        flapping.received.take(body, is_json="json" in self.headers["content-type"])
         if state == "lost":
             flapping.received.answers_lost += 1
         self._end(None if state == "lost" else 200)

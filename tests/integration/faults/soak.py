@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from fapilog import Ledger, LoggerProvider, Settings
+from tests.integration.faults import ways
+from tests.integration.faults.table import HTTP, PROTOBUF
+from tests.integration.harness import merged
 
 ROOT = Path(__file__).parents[3]
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -26,6 +29,11 @@ MIB = 1_048_576
 BURST_SECONDS = 0.005
 SAMPLE_SECONDS = 0.1
 FLUSH_MILLIS = 60_000
+# More requests than by default, so that more of them meet a fault.
+SETTINGS: dict[str, Any] = {
+    "buffer": {"chunk_bytes": 262_144, "schedule_delay_millis": 20},
+    "delivery": ways.SETTINGS["delivery"],
+}
 # What the allocator may keep beyond what it had: the buffer breathes with every outage.
 GROWTH_BYTES, GROWTH_RATIO = 8 * MIB, 0.1
 
@@ -76,7 +84,7 @@ class Soak:
     def problems(self) -> list[str]:
         """What is wrong, in words."""
         middle, last = self.parts()
-        side = self.ledger.exporters["otlp"]
+        (side,) = self.ledger.exporters.values()
         before, after = (statistics.median(sample.rss_bytes for sample in part) for part in (middle, last))
         found = {
             f"memory grew from {before / MIB:.1f} to {after / MIB:.1f} MiB": after - before
@@ -115,20 +123,10 @@ def _most(samples: Sequence[Sample], what: str) -> int:
     return max(getattr(sample, what) for sample in samples)
 
 
-def soak(rate: int, seconds: float, good_seconds: float, bad_seconds: float) -> Soak:
-    """Runs one and answers what it found."""
+def soak(way: str, rate: int, seconds: float, good_seconds: float, bad_seconds: float) -> Soak:
+    """Runs one over HTTP and answers what it found."""
     with flapping(good_seconds, bad_seconds) as (port, stay_good, told):
-        loaded = Settings.load(
-            environ={},
-            exporters=["otlp"],
-            # More requests than by default, so that more of them meet a fault.
-            buffer={"chunk_bytes": 262_144, "schedule_delay_millis": 20},
-            otlp={
-                "endpoint": f"http://127.0.0.1:{port}/v1/logs",
-                "timeout_millis": 5_000,
-                "retry": {"initial_backoff_millis": 10, "max_backoff_millis": 100},
-            },
-        )
+        loaded = Settings.load(environ={}, **merged(SETTINGS, ways.settings(way, port, 5_000, None)))
         with LoggerProvider(settings=loaded, shutdown_on_exit=False) as provider:
             samples, unbalanced = [], []
             begun, ended = time.monotonic(), threading.Event()
@@ -208,6 +206,7 @@ def flapping(
 def main() -> int:
     """Runs a soak and says what it found."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--way", choices=HTTP, default=PROTOBUF)
     parser.add_argument("--rate", type=int, default=200_000, help="records per second")
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--good-seconds", type=float, default=4.0)
