@@ -42,9 +42,7 @@ class Scene:
         """The fault is over."""
         self.good.behave()
         if self.proxy is not None:
-            self.proxy.heal()
-            if self.bad is not None:
-                self.proxy.connect_to(self.good.port)
+            self.proxy.connect_to(self.good.port)
 
     def attempts(self) -> float:
         """Grows with every attempt that ended."""

@@ -91,8 +91,8 @@ def meet(cell: Scene, attempts_before: float) -> None:
     wait_until(lambda: cell.attempts() > attempts_before, "an attempt under the fault")
     if cell.fault.fate_on(cell.way) is Fate.WAIT:
         assert not cell.provider.force_flush(1)
-        assert cell.side().pending > 0
-        assert cell.side().rejected == 0
+        side, before = cell.side(), len(cell.application.phases["before"])
+        assert (side.delivered, side.rejected, side.pending > 0) == (before, 0, True), side
     else:
         assert cell.provider.force_flush(ALL_IN_TIME_MILLIS), str(cell.watch.look())
         assert cell.side().pending == 0

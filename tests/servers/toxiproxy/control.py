@@ -129,13 +129,12 @@ class Proxy:
         toxic = {"name": f"{kind}-{stream}", "type": kind, "stream": stream, "attributes": attributes}
         self._server.ask("POST", f"{self._path}/toxics", toxic)
 
-    def heal(self) -> None:
-        """Cuts all connections, with what toxics held back, and listens again without a toxic."""
+    def connect_to(self, upstream_port: int) -> None:
+        """Begins anew in front of a port: connections are cut, toxics are gone with what they held."""
         # Not toxic by toxic: what passes between two of them meets half a fault, and to take one away from a
         # connection that is stuck takes toxiproxy 5 s, or for ever (link.go, `RemoveToxic`).
-        upstream = self._server.ask("GET", self._path)["upstream"]
         self._server.ask("DELETE", self._path)
-        self._server.make(self._name, self.port, int(upstream.rpartition(":")[2]))
+        self._server.make(self._name, self.port, upstream_port)
 
     def refuse(self) -> None:
         """Refuses new connections and cuts the open ones."""
@@ -145,14 +144,5 @@ class Proxy:
         """Ends what `refuse` began, on the same port."""
         self._update(enabled=True)
 
-    def connect_to(self, upstream_port: int) -> None:
-        """Puts another port behind the proxy; open connections are cut."""
-        self._update(upstream=f"{LOOPBACK}:{upstream_port}")
-        # An update of the address leaves a proxy stopped that was running (proxy.go, `Update`).
-        self._update(enabled=False)
-        self._update(enabled=True)
-
     def _update(self, **changes: Any) -> None:
-        current = self._server.ask("GET", self._path)
-        known = {key: current[key] for key in ("name", "listen", "upstream", "enabled")}
-        self._server.ask("POST", self._path, known | changes)
+        self._server.ask("POST", self._path, changes)
