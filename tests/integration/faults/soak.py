@@ -89,7 +89,8 @@ class Soak:
         found = {
             f"memory grew from {before / MIB:.1f} to {after / MIB:.1f} MiB": after - before
             > max(GROWTH_BYTES, GROWTH_RATIO * before),
-            "threads were added": _most(last, "threads") > _most(middle, "threads"),
+            # A post of the webhook has a thread, for longer than the others when it is not answered.
+            "threads were added": _most(last, "threads") > _most(middle, "threads") + 1,
             # Between closing and opening, a connection counts twice.
             "descriptors were added": _most(last, "descriptors") > _most(middle, "descriptors") + 2,
             f"{len(self.unbalanced)} ledgers did not add up": bool(self.unbalanced),

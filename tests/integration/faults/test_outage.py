@@ -23,7 +23,7 @@ CELLS = [
         fault, way, id=f"{fault.name}-{way}", marks=[pytest.mark.toxiproxy] if fault.needs_proxy else []
     )
     for fault in FAULTS
-    if fault.name in {"503", "refused", "half open", "silent"}
+    if fault.name in {"503", "half open"}
     for way in EVERY_WAY
 ]
 

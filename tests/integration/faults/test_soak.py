@@ -10,7 +10,7 @@ from fapilog.ledger import ExporterLedger
 from tests.integration.faults.soak import MIB, ROOT, Sample, Soak
 from tests.servers.flapping import covered
 
-SHORT = ("--seconds", "15", "--rate", "20000", "--good-seconds", "0.4", "--bad-seconds", "0.2")
+SHORT = ("--seconds", "12", "--rate", "20000", "--good-seconds", "0.4", "--bad-seconds", "0.2")
 SIDE = ExporterLedger(accepted=9, delivered=9, rejected=0, dropped=MappingProxyType({}), pending=0)
 GOOD = Soak(
     asked_rate=9,
