@@ -1,4 +1,4 @@
-"""The certificates of the fault matrix: good ones, and every kind of bad ones. Made once per test run."""
+"""What the fault tests share: toxiproxy where a fault needs it, certificates good and bad."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.faults.table import Peer
+from tests.integration.faults.table import Fault, Peer
 from tests.servers.certificates import Certificates, make_certificates
+from tests.servers.toxiproxy.control import Toxiproxy
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,9 @@ def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
         Peer.TLS: good,
     }
     return Identities(good, bad, trusted)
+
+
+@pytest.fixture
+def network(request: pytest.FixtureRequest, fault: Fault) -> Toxiproxy | None:
+    """Toxiproxy, where the fault needs it: all other cells run without Go."""
+    return request.getfixturevalue("toxiproxy") if fault.needs_proxy else None
