@@ -15,7 +15,7 @@ from benchmarks.worker import Worker
 
 PEERS = ("otel emit", "otel handler", "logfire")
 PACED_RATE = 2_000_000
-COLLECTOR_ADVICE = "run tests/servers/otelcol/build.py (needs Go)"
+COLLECTOR_ADVICE = "run python -m tests.servers.otelcol.build (needs Go)"
 
 
 class LossError(Exception):

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "caller_cost": "What a call costs the caller",
     "end_to_end": "From the call to the acknowledgement",
     "third_party": "To exporters written in Python",
+    "faults": "While the receiver fails",
     "memory": "Memory of queued records",
     "scaling": "Threads and processes",
     "footprint": "Import, set-up, size, exit",

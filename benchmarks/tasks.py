@@ -107,28 +107,32 @@ class Tasks:
         stream(rows[:512])
         self.library.flush()
         before = self.library.delivered() or 0
-        burst = max(1, int(rate * BURST_SECONDS))
-        spent: list[int] = []
         start = time.perf_counter()
-        with active_span():
-            for done in range(0, n, burst):
-                for index in range(done, min(done + burst, n)):
-                    row = [rows[index % ROW_COUNT]]
-                    begin = time.perf_counter_ns()
-                    stream(row)
-                    spent.append(time.perf_counter_ns() - begin)
-                pause(start, (done + burst) / rate)
+        spent = paced_calls(stream, lambda index: rows[index % ROW_COUNT], rate, n)
         seconds = time.perf_counter() - start
         self.library.flush()
-        spent.sort()
         return {
-            "p50": percentile(spent, 0.5),
-            "p99": percentile(spent, 0.99),
-            "p999": percentile(spent, 0.999),
-            "max": spent[-1],
+            **percentiles(spent),
             "rate": n / seconds,
             "lost": n - ((self.library.delivered() or 0) - before),
         }
+
+    def numbered(self, rate: int, n: int, first: int) -> dict[str, float]:
+        """Time each of n calls at `rate` per second; each carries its own number, from `first` on."""
+        rows = self.rows
+        return percentiles(
+            paced_calls(
+                self.library.stream(), lambda index: (first + index, *rows[index % ROW_COUNT][1:]), rate, n
+            )
+        )
+
+    def flush(self) -> bool:
+        """Wait for what was logged, as long as the library does."""
+        return self.library.flush()
+
+    def ledger(self) -> dict[str, int]:
+        """Return the library's own account; empty when it keeps none."""
+        return self.library.ledger()
 
     def warm(self) -> None:
         """Send the rows once, so that threads run and the connection is open; later calls do nothing."""
@@ -176,6 +180,28 @@ class Tasks:
     def close(self) -> None:
         """Shut the library down."""
         self.library.close()
+
+
+def paced_calls(stream: Stream, row: Callable[[int], Any], rate: int, n: int) -> list[int]:
+    """Return the sorted nanoseconds of n calls, in bursts of one millisecond at `rate` per second."""
+    burst = max(1, int(rate * BURST_SECONDS))
+    spent: list[int] = []
+    start = time.perf_counter()
+    with active_span():
+        for done in range(0, n, burst):
+            for index in range(done, min(done + burst, n)):
+                rows = [row(index)]
+                begin = time.perf_counter_ns()
+                stream(rows)
+                spent.append(time.perf_counter_ns() - begin)
+            pause(start, (done + burst) / rate)
+    return sorted(spent)
+
+
+def percentiles(spent: list[int]) -> dict[str, float]:
+    """Return the percentiles of sorted values that the latency tables show."""
+    shares = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+    return {name: percentile(spent, share) for name, share in shares.items()} | {"max": spent[-1]}
 
 
 def produce(stream: Stream, rows: list[Any], n: int, rate: float | None) -> None:

@@ -27,7 +27,7 @@ class DeliverySettings(Group):
     breaker_pause_millis: Positive = Field(
         30_000,
         description="How long it is left alone before one call is tried; records wait in the buffer. OTLP"
-        " over gRPC, the webhook, and what else has a `retry` of its own: at most its `max_backoff_millis`.",
+        " over gRPC, and what else has a `retry` of its own: at most its `max_backoff_millis`.",
     )
     processor_timeout_millis: Positive = Field(
         5_000, description="Time for one call of a batch processor; then the block passes on as it was."

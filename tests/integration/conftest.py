@@ -12,42 +12,70 @@ from fapilog.testing import OtlpReceiver
 from tests.integration.harness import settings_for
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.collector import Collector
-from tests.servers.otelcol.build import CollectorBuildError, GoMissing, build
+from tests.servers.go_program import GoBuildError, GoMissing
+from tests.servers.otelcol.build import build as build_collector
+from tests.servers.toxiproxy.build import build as build_toxiproxy
+from tests.servers.toxiproxy.control import Toxiproxy
 
-COLLECTOR_FIXTURE = "collector_binary"
-BUILD_ERROR = pytest.StashKey[Exception]()
+# Which fixture needs which Go program; its marker is the program's name.
+PROGRAMS: dict[str, tuple[str, Callable[[], Path]]] = {
+    "collector_binary": ("collector", build_collector),
+    "toxiproxy_binary": ("toxiproxy", build_toxiproxy),
+}
+BUILD_ERRORS = pytest.StashKey[dict[str, Exception]]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks every test that uses the Collector, so that `-m "not collector"` finds them all."""
+    """Marks every test that uses a Go program, so that `-m "not collector"` finds them all."""
     for item in items:
-        if COLLECTOR_FIXTURE in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.collector)
+        for fixture, (marker, _) in PROGRAMS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Builds the Collector before the first test: a cold build takes longer than a test may."""
+    """Builds the programs before the first test: a cold build takes longer than a test may."""
     config = session.config
-    if config.option.collectonly or not any(item.get_closest_marker("collector") for item in session.items):
+    errors = config.stash.setdefault(BUILD_ERRORS, {})
+    if config.option.collectonly:
         return
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-        try:
-            build()
-        except (GoMissing, CollectorBuildError) as error:
-            config.stash[BUILD_ERROR] = error
+        for fixture, (marker, build) in PROGRAMS.items():
+            if any(item.get_closest_marker(marker) for item in session.items):
+                try:
+                    build()
+                except (GoMissing, GoBuildError) as error:
+                    errors[fixture] = error
+
+
+def _binary(config: pytest.Config, fixture: str) -> Path:
+    error = config.stash.get(BUILD_ERRORS, {}).get(fixture)
+    if isinstance(error, GoMissing):
+        pytest.skip(str(error))
+    if error is not None:
+        raise error
+    return PROGRAMS[fixture][1]()
 
 
 @pytest.fixture(scope="session")
 def collector_binary(request: pytest.FixtureRequest) -> Path:
     """The Collector's binary; the test is skipped where it cannot be built because Go is missing."""
-    error = request.config.stash.get(BUILD_ERROR, None)
-    if isinstance(error, GoMissing):
-        pytest.skip(str(error))
-    if error is not None:
-        raise error
-    return build()
+    return _binary(request.config, "collector_binary")
+
+
+@pytest.fixture(scope="session")
+def toxiproxy_binary(request: pytest.FixtureRequest) -> Path:
+    """Toxiproxy's binary; the test is skipped where it cannot be built because Go is missing."""
+    return _binary(request.config, "toxiproxy_binary")
+
+
+@pytest.fixture(scope="session")
+def toxiproxy(toxiproxy_binary: Path) -> Iterator[Toxiproxy]:
+    """One toxiproxy for the whole test run; a test makes its own proxies."""
+    with Toxiproxy(toxiproxy_binary) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,20 @@ class Collector:
         """The URL of OTLP/gRPC."""
         return f"{'https' if self._certificates else 'http'}://127.0.0.1:{self.grpc_port}"
 
+    def start_again(self) -> None:
+        """Starts it after `stop` or `kill` on the ports that it had; raises as `start`."""
+        for name in SIGNALS:
+            _end_last_line(self._directory / f"{name}.jsonl")
+        self._launch()
+        self._wait_until_ready()
+
+    def kill(self) -> None:
+        """Ends it at once (SIGKILL), with all that it had not written yet."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def start(self) -> None:
         """Starts it and returns when both ports accept connections; also after `stop`, then on new ports.
 
@@ -242,6 +256,21 @@ class Collector:
         status = self._process.poll()
         if status is not None:
             raise CollectorError(f"the Collector ended with status {status}:\n{self.written()}")
+
+
+def _end_last_line(path: Path) -> None:
+    """Ends a line that a kill left without its end, or takes it away if it is not whole: nobody was told."""
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    start = data.rfind(b"\n") + 1
+    if data[start:]:
+        try:
+            json.loads(data[start:])
+        except ValueError:
+            path.write_bytes(data[:start])
+        else:
+            path.write_bytes(data + b"\n")
 
 
 def _accepts(port: int) -> bool:

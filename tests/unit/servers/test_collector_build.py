@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.go_program import GoBuildError, GoMissing
 from tests.servers.otelcol import build as builder
 
 GO = """#!/bin/sh
@@ -33,7 +34,7 @@ def test_without_go_and_without_a_binary_it_says_that_go_is_missing(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(builder.GoMissing, match=r"Go is not installed \(needed to build the Collector\)"):
+    with pytest.raises(GoMissing, match=r"Go is not installed \(needed to build the Collector\)"):
         builder.build()
 
 
@@ -62,7 +63,7 @@ def test_a_build_that_fails_shows_what_go_said_and_leaves_no_binary(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_go(tmp_path, monkeypatch, "#!/bin/sh\necho 'missing go.sum entry' >&2\nexit 1\n")
-    with pytest.raises(builder.CollectorBuildError, match=r"missing go\.sum entry"):
+    with pytest.raises(GoBuildError, match=r"missing go\.sum entry"):
         builder.build()
     assert not builder.binary_path().exists()
 

@@ -1,0 +1,113 @@
+"""An OTLP/HTTP receiver in a process of its own that fails as it is told, and knows every record by number.
+
+Commands are lines on standard input, each answered by one line of JSON: `fault refused`, `fault 503`,
+`fault slow`, `heal`, `stats`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.servers import ROOT, stop
+
+if TYPE_CHECKING:
+    from fapilog.testing import Exchange, OtlpReceiver
+
+SLOW_SECONDS = 0.25
+# The attribute of the rows that carries the number (`tasks.Tasks.numbered`).
+NUMBER = "user_id"
+
+
+class Slowly:
+    """Takes the records and answers after a quarter of a second."""
+
+    def send(self, exchange: Exchange) -> None:
+        """Waits, then answers."""
+        from fapilog.testing import Ok
+
+        if exchange.pause(SLOW_SECONDS):
+            Ok().send(exchange)
+
+
+def command(receiver: OtlpReceiver, words: list[str], state: dict[str, bool]) -> Any:
+    """Carry out one command."""
+    from fapilog.testing import Ok, Status
+
+    if words == ["stats"]:
+        numbers = [record.attributes[NUMBER] for record in receiver.log_records]
+        return {"records": len(numbers), "distinct": len(set(numbers))}
+    if words == ["fault", "refused"]:
+        receiver.refuse_connections()
+        state["refused"] = True
+    elif words[0] == "fault":
+        receiver.answer_always_with(Status(503) if words[1] == "503" else Slowly())
+    elif words == ["heal"]:
+        receiver.answer_always_with(Ok())
+        if state.pop("refused", False):
+            receiver.accept_again()
+    else:
+        raise ValueError(f"unknown command {words}")
+    return "done"
+
+
+def main() -> None:
+    from fapilog.testing import OtlpReceiver
+
+    state: dict[str, bool] = {}
+    with OtlpReceiver() as receiver:
+        print(json.dumps(receiver.endpoint), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(command(receiver, line.split(), state)), flush=True)
+
+
+@dataclass
+class FaultReceiver:
+    """The parent's end."""
+
+    process: subprocess.Popen[str]
+    endpoint: str
+
+    def tell(self, text: str) -> Any:
+        """Send a command and return its answer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+        return answer(self.process)
+
+
+def answer(process: subprocess.Popen[str]) -> Any:
+    """Read one line of the receiver."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"the fault receiver ended with status {process.wait()}")
+    return json.loads(line)
+
+
+@contextmanager
+def fault_receiver() -> Iterator[FaultReceiver]:
+    """Run the receiver on a free port of the loopback."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "FAPILOG_"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.fault_receiver"],
+        cwd=ROOT,
+        env=clean,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield FaultReceiver(process, answer(process))
+    finally:
+        stop(process)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What the fault tests share: toxiproxy where a fault needs it, certificates good and bad."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.integration.faults.table import Fault, Peer
+from tests.servers.certificates import Certificates, make_certificates
+from tests.servers.toxiproxy.control import Toxiproxy
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Certificates by peer, and the authorities that the client trusts."""
+
+    good: Certificates
+    bad: dict[Peer, Certificates | None]
+    trusted: Path
+
+
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
+    """Who is who."""
+    base = tmp_path_factory.mktemp("identities")
+    good = make_certificates(base / "good")
+    expired = make_certificates(base / "expired", now=datetime.now(UTC) - timedelta(days=2))
+    other_host = make_certificates(base / "other-host", server_host="logs.example.com")
+    trusted = base / "trusted.pem"
+    # The authority of a bad certificate is trusted, so that only its fault is left to find.
+    trusted.write_bytes(b"".join(known.ca.read_bytes() for known in (good, expired, other_host)))
+    bad = {
+        Peer.WRONG_AUTHORITY: make_certificates(base / "unknown"),
+        Peer.EXPIRED: expired,
+        Peer.OTHER_HOST: other_host,
+        Peer.PLAIN: None,
+        Peer.TLS: good,
+    }
+    return Identities(good, bad, trusted)
+
+
+@pytest.fixture
+def network(request: pytest.FixtureRequest, fault: Fault) -> Toxiproxy | None:
+    """Toxiproxy, where the fault needs it: all other cells run without Go."""
+    return request.getfixturevalue("toxiproxy") if fault.needs_proxy else None

@@ -1,0 +1,168 @@
+"""The one judge of the fault matrix: the ledger at every moment, and what was logged against what arrived."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from fapilog import Ledger, LoggerProvider
+from fapilog.ledger import ExporterLedger
+from fapilog.testing import ReceivedLogRecord
+from tests.integration.faults.table import Fate
+
+LOOK_SECONDS = 0.002
+POLL_SECONDS = 0.002
+SEQUENCE = "fapilog.sequence"
+
+
+class Watch:
+    """Reads the ledger again and again, beside everything else, and keeps what does not add up."""
+
+    def __init__(self, provider: LoggerProvider) -> None:
+        self._provider = provider
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self.looks = 0
+        self.wrong: list[Ledger] = []
+
+    def look(self) -> Ledger:
+        """Reads it once and answers it."""
+        ledger = self._provider.ledger()
+        self.looks += 1
+        if not ledger.balanced:
+            self.wrong.append(ledger)
+        return ledger
+
+    def _run(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            self.look()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Looks all the time inside the block; afterwards nothing may have been wrong."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._thread.join(10)
+        self.look()
+        assert not self.wrong, self.wrong[0]
+
+
+@dataclass
+class Application:
+    """Logs numbered records; the number is the body, so that it can be compared with the sequence number."""
+
+    provider: LoggerProvider
+    logged: int = 0
+    # Which numbers were logged in which phase, and how long each lot of calls took.
+    phases: dict[str, range] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def log(self, phase: str, lots: int, of: int) -> None:
+        """Logs some lots of records."""
+        emit = self.provider.get_logger("shop").emit
+        first, spent = self.logged, []
+        for _ in range(lots):
+            begun = time.perf_counter()
+            for number in range(self.logged, self.logged + of):
+                emit(
+                    body=number,
+                    attributes={"path": "/api/v1/orders", "status": 200, "customer": number * 7_919},
+                )
+            spent.append(time.perf_counter() - begun)
+            self.logged += of
+        self.phases[phase] = range(first, self.logged)
+        self.seconds[phase] = spent
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What a receiver took, by the numbers of the application's records."""
+
+    records: Sequence[ReceivedLogRecord]
+
+    @property
+    def times(self) -> Counter[int]:
+        """How often each number came."""
+        return Counter(record.body for record in self.records)
+
+    @property
+    def duplicates(self) -> int:
+        """Records that came once too often."""
+        return self.times.total() - len(self.times)
+
+    def check_order(self) -> None:
+        """Every sequence number names one record, and they rise as the calls did."""
+        pairs = {(record.attributes[SEQUENCE], record.body) for record in self.records}
+        assert sorted(pairs) == [(body, body) for body in sorted(self.times)], sorted(pairs)
+
+
+def wait_until(met: Callable[[], object], what: str, timeout_seconds: float = 20.0) -> None:
+    """Blocks until a condition holds; it is the test's failure when it does not in time."""
+    deadline = time.monotonic() + timeout_seconds
+    while not met():
+        assert time.monotonic() < deadline, f"not within {timeout_seconds} s: {what}"
+        time.sleep(POLL_SECONDS)
+
+
+def lost(side: ExporterLedger) -> dict[str, int]:
+    """What was dropped, by reason; empty when nothing was."""
+    return {reason: count for reason, count in side.dropped.items() if count}
+
+
+def judge(
+    fate: Fate, application: Application, side: ExporterLedger, arrived: Arrived, *, answer_lost: bool
+) -> None:
+    """Says whether the end is right: everything is decided, and what arrived is what the ledger says.
+
+    Args:
+        fate: Of the records that were logged during the fault.
+        application: What was logged.
+        side: The exporter's ledger after the last flush.
+        arrived: What the receiver took.
+        answer_lost: Whether records may have come twice.
+    """
+    logged, times = application.logged, arrived.times
+    missing = set(range(logged)) - set(times)
+    assert set(times) <= set(range(logged))
+    assert (side.accepted, side.pending, lost(side)) == (logged, 0, {}), side
+    assert side.delivered + side.rejected == logged, side
+    if fate is Fate.REJECTED:
+        assert missing == set(application.phases["during"]), sorted(missing)
+        assert side.rejected == len(missing), side
+    else:
+        assert not missing, sorted(missing)
+        during = len(application.phases["during"])
+        if fate is Fate.PARTLY:
+            assert 0 < side.rejected < during, side
+        else:
+            assert side.rejected == (during if fate is Fate.REJECTED_BUT_TAKEN else 0), side
+    assert answer_lost or not arrived.duplicates, arrived.times.most_common(5)
+    arrived.check_order()
+
+
+def judge_the_end(
+    application: Application, side: ExporterLedger, arrived: Arrived, *, receiver_knows: bool
+) -> None:
+    """Says whether a shutdown under a fault is right: nothing is pending, and what is lost is counted.
+
+    Args:
+        application: What was logged.
+        side: The exporter's ledger after the shutdown.
+        arrived: What the receiver took.
+        receiver_knows: Whether the receiver took a record only if it was counted as delivered or partly so.
+    """
+    times = arrived.times
+    missing = application.logged - len(times)
+    assert (side.accepted, side.pending) == (application.logged, 0), side
+    assert set(lost(side)) <= {"shutdown"}, side
+    counted = side.rejected + sum(side.dropped.values())
+    assert missing <= counted, (missing, side)
+    if receiver_knows:
+        assert missing == counted, (missing, side)
+        assert not arrived.duplicates, times.most_common(5)
+    arrived.check_order()

@@ -1,0 +1,223 @@
+"""The soak: logs at a steady rate to a receiver that flaps, and measures memory, threads and descriptors.
+
+`make soak` runs it for ten minutes at 200,000 records per second; `test_soak.py` for some seconds. It prints
+what it found, and ends with status 1 if something grew, was lost, or does not add up.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fapilog import Ledger, LoggerProvider, Settings
+from tests.integration.faults import ways
+from tests.integration.faults.table import HTTP, PROTOBUF
+from tests.integration.harness import merged
+
+ROOT = Path(__file__).parents[3]
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+MIB = 1_048_576
+BURST_SECONDS = 0.005
+SAMPLE_SECONDS = 0.1
+FLUSH_MILLIS = 60_000
+# More requests than by default, so that more of them meet a fault.
+SETTINGS: dict[str, Any] = {
+    "buffer": {"chunk_bytes": 262_144, "schedule_delay_millis": 20},
+    "delivery": ways.SETTINGS["delivery"],
+}
+# What the allocator may keep beyond what it had: the buffer breathes with every outage.
+GROWTH_BYTES, GROWTH_RATIO = 8 * MIB, 0.1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The process at one moment."""
+
+    seconds: float
+    rss_bytes: int
+    threads: int
+    descriptors: int
+
+
+@dataclass(frozen=True)
+class Soak:
+    """What a run found.
+
+    Attributes:
+        asked_rate: Records per second that were asked for.
+        rate: Records per second that the caller reached.
+        samples: The process over time.
+        unbalanced: Ledgers that did not add up.
+        ledger: The last one.
+        received: What the receiver says (`tests/servers/flapping.py`).
+    """
+
+    asked_rate: int
+    rate: float
+    samples: Sequence[Sample]
+    unbalanced: Sequence[Ledger]
+    ledger: Ledger
+    received: dict[str, int]
+
+    def parts(self) -> tuple[Sequence[Sample], Sequence[Sample]]:
+        """The second and the third third: the first one is for warming up."""
+        third = len(self.samples) // 3
+        return self.samples[third : 2 * third], self.samples[2 * third :]
+
+    def slope_bytes_per_minute(self) -> float:
+        """How fast memory grows after the first third, as a line through all samples."""
+        after = [sample for part in self.parts() for sample in part]
+        line = statistics.linear_regression(
+            [sample.seconds for sample in after], [float(sample.rss_bytes) for sample in after]
+        )
+        return line.slope * 60
+
+    def problems(self) -> list[str]:
+        """What is wrong, in words."""
+        middle, last = self.parts()
+        (side,) = self.ledger.exporters.values()
+        before, after = (statistics.median(sample.rss_bytes for sample in part) for part in (middle, last))
+        found = {
+            f"memory grew from {before / MIB:.1f} to {after / MIB:.1f} MiB": after - before
+            > max(GROWTH_BYTES, GROWTH_RATIO * before),
+            # A post of the webhook has a thread, for longer than the others when it is not answered.
+            "threads were added": _most(last, "threads") > _most(middle, "threads") + 1,
+            # Between closing and opening, a connection counts twice.
+            "descriptors were added": _most(last, "descriptors") > _most(middle, "descriptors") + 2,
+            f"{len(self.unbalanced)} ledgers did not add up": bool(self.unbalanced),
+            f"not everything was delivered: {side}": side.delivered != side.accepted,
+            f"the receiver misses records: {self.received}": (
+                self.received["distinct"] != side.accepted or self.received["missing"] != 0
+            ),
+            f"records came twice without a lost answer: {self.received}": (
+                self.received["records"] > self.received["distinct"] and not self.received["answers_lost"]
+            ),
+        }
+        return [problem for problem, is_so in found.items() if is_so]
+
+    def __str__(self) -> str:
+        middle, last = self.parts()
+        return "\n".join(
+            [
+                f"rate        {self.rate:,.0f} of {self.asked_rate:,} records/s",
+                f"memory      {_most(middle, 'rss_bytes') / MIB:.1f} MiB at most in the second third,"
+                f" {_most(last, 'rss_bytes') / MIB:.1f} in the last,"
+                f" slope {self.slope_bytes_per_minute() / MIB:+.2f} MiB/min",
+                f"threads     {_most(middle, 'threads')}, {_most(last, 'threads')}",
+                f"descriptors {_most(middle, 'descriptors')}, {_most(last, 'descriptors')}",
+                f"received    {self.received}",
+                str(self.ledger),
+            ]
+        )
+
+
+def _most(samples: Sequence[Sample], what: str) -> int:
+    return max(getattr(sample, what) for sample in samples)
+
+
+def soak(way: str, rate: int, seconds: float, good_seconds: float, bad_seconds: float) -> Soak:
+    """Runs one over HTTP and answers what it found."""
+    with flapping(good_seconds, bad_seconds) as (port, stay_good, told):
+        loaded = Settings.load(environ={}, **merged(SETTINGS, ways.settings(way, port, 5_000, None)))
+        with LoggerProvider(settings=loaded, shutdown_on_exit=False) as provider:
+            samples, unbalanced = [], []
+            begun, ended = time.monotonic(), threading.Event()
+
+            def watch() -> None:
+                while not ended.wait(SAMPLE_SECONDS):
+                    samples.append(sample(time.monotonic() - begun))
+                    ledger = provider.ledger()
+                    if not ledger.balanced:
+                        unbalanced.append(ledger)
+
+            watching = threading.Thread(target=watch)
+            watching.start()
+            try:
+                reached = log_steadily(provider, rate, seconds)
+            finally:
+                ended.set()
+                watching.join()
+            stay_good()
+            provider.force_flush(FLUSH_MILLIS)
+            ledger = provider.ledger()
+        return Soak(rate, reached, samples, unbalanced, ledger, told())
+
+
+def log_steadily(provider: LoggerProvider, rate: int, seconds: float) -> float:
+    """Logs for so long, not faster than asked, and answers the rate that was reached."""
+    emit = provider.get_logger("shop").emit
+    burst = max(1, int(rate * BURST_SECONDS))
+    begun, logged = time.monotonic(), 0
+    while (now := time.monotonic() - begun) < seconds:
+        if logged > now * rate:
+            time.sleep(logged / rate - now)
+        for number in range(logged, logged + burst):
+            emit(
+                body="order placed", attributes={"path": "/api/v1/orders", "status": 200, "customer": number}
+            )
+        logged += burst
+    return logged / (time.monotonic() - begun)
+
+
+def sample(seconds: float) -> Sample:
+    """The process now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    threads, descriptors = (sum(1 for _ in Path(f"/proc/self/{name}").iterdir()) for name in ("task", "fd"))
+    return Sample(seconds, pages * PAGE_BYTES, threads, descriptors)
+
+
+@contextmanager
+def flapping(
+    good_seconds: float, bad_seconds: float
+) -> Iterator[tuple[int, Callable[[], None], Callable[[], dict[str, int]]]]:
+    """The receiver in a process of its own: its port, how to calm it, and what it received in the end."""
+    command = [sys.executable, "-m", "tests.servers.flapping"]
+    command += ["--good-seconds", str(good_seconds), "--bad-seconds", str(bad_seconds)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
+
+        def stay_good() -> None:
+            stdin.write("\n")
+            stdin.flush()
+            assert stdout.readline() == "good\n"
+
+        def told() -> dict[str, int]:
+            stdin.close()
+            received: dict[str, Any] = json.loads(stdout.readline())
+            return received
+
+        try:
+            yield int(stdout.readline()), stay_good, told
+        finally:
+            process.kill()
+
+
+def main() -> int:
+    """Runs a soak and says what it found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--way", choices=HTTP, default=PROTOBUF)
+    parser.add_argument("--rate", type=int, default=200_000, help="records per second")
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--good-seconds", type=float, default=4.0)
+    parser.add_argument("--bad-seconds", type=float, default=1.0)
+    found = soak(**vars(parser.parse_args()))
+    print(found)
+    for problem in found.problems():
+        print(f"PROBLEM: {problem}")
+    return 1 if found.problems() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

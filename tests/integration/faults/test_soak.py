@@ -1,0 +1,58 @@
+"""The soak of `make soak`, short: nothing grows and nothing is lost while the receiver flaps."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from types import MappingProxyType
+
+from fapilog import Ledger
+from fapilog.ledger import ExporterLedger
+from tests.integration.faults.soak import MIB, ROOT, Sample, Soak
+from tests.servers.flapping import covered
+
+SHORT = ("--seconds", "12", "--rate", "20000", "--good-seconds", "0.4", "--bad-seconds", "0.2")
+SIDE = ExporterLedger(accepted=9, delivered=9, rejected=0, dropped=MappingProxyType({}), pending=0)
+GOOD = Soak(
+    asked_rate=9,
+    rate=9.0,
+    samples=[Sample(second, 50 * MIB, 7, 9) for second in range(9)],
+    unbalanced=[],
+    ledger=Ledger(9, 0, MappingProxyType({}), 9, 0, MappingProxyType({"otlp": SIDE})),
+    received={"requests": 2, "records": 9, "distinct": 9, "missing": 0, "answers_lost": 0},
+)
+
+
+def test_some_seconds_of_soak_find_no_problem() -> None:
+    # A process of its own: what other tests left behind would count.
+    command = [sys.executable, "-m", "tests.integration.faults.soak", *SHORT]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_a_soak_names_what_is_wrong() -> None:
+    side = replace(SIDE, delivered=8, dropped=MappingProxyType({"overflow_oldest": 1}))
+    bad = replace(
+        GOOD,
+        samples=[Sample(second, (50 + 8 * second) * MIB, 7 + second, 9 + second) for second in range(9)],
+        unbalanced=[GOOD.ledger],
+        ledger=replace(GOOD.ledger, exporters=MappingProxyType({"otlp": side})),
+        received={"requests": 2, "records": 10, "distinct": 8, "missing": 1, "answers_lost": 0},
+    )
+    assert GOOD.problems() == []
+    assert [problem.split(":")[0] for problem in bad.problems()] == [
+        "memory grew from 82.0 to 106.0 MiB",
+        "threads were added",
+        "descriptors were added",
+        "1 ledgers did not add up",
+        "not everything was delivered",
+        "the receiver misses records",
+        "records came twice without a lost answer",
+    ]
+    assert round(bad.slope_bytes_per_minute() / MIB) == 480
+
+
+def test_ranges_of_numbers_add_up_whatever_their_order() -> None:
+    assert covered([]) == (0, 0)
+    assert covered([(3, 5), (0, 2)]) == (6, 6)
+    assert covered([(0, 2), (4, 5), (0, 2), (1, 4)]) == (6, 6)
+    assert covered([(0, 1), (3, 3)]) == (3, 4)
