@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := $(shell find native -path native/target -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
 
-.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak wheels docs clean
+.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak test-faults wheels docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -76,6 +76,9 @@ test-upstream: build ## OpenTelemetry's own tests for logs, against our classes
 
 bench: build .venv/.bench ## Run the benchmarks beside their peers
 	@$(BIN)/python -m benchmarks.run
+
+test-faults: build ## Every fault on the wire, on every way, judged by the ledger and by what arrived
+	@$(CHECK) run "faults" -- $(BIN)/python -m pytest $(PYTEST_WORKERS) -m "long or not long" tests/integration/faults
 
 # Ten minutes at 200,000 records per second, as the goals say; a slower machine says what it reached.
 SOAK ?= --seconds 600 --rate 200000

@@ -10,6 +10,16 @@ from tests.integration.faults.table import Fault, Peer
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.toxiproxy.control import Toxiproxy
 
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves the matrix to `make test-faults`: it takes a minute of two cores. The judge is tested always."""
+    for item in items:
+        if HERE in item.path.parents and item.path.name != "test_judge.py":
+            item.add_marker(pytest.mark.long)
+
 
 @dataclass(frozen=True)
 class Identities:
