@@ -17,7 +17,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 const ROLE: &str = "FAPILOG_RING_KILL_ROLE";
+/// Kills, unless the variable says another number.
 const ROUNDS: u32 = 60;
+const ROUNDS_VARIABLE: &str = "FAPILOG_KILL_ROUNDS";
 /// Words: how many appends returned; up to which id records are settled.
 const RETURNED: usize = 0;
 const SETTLED: usize = 1;
@@ -72,7 +74,8 @@ fn kill_once(directory: &Path, random: &mut fastrand::Rng) -> u64 {
     let told = directory.join("told");
     let returned = || fs::read(&told).map_or(0, |bytes| u64_at(&bytes, RETURNED * 8));
     // At a random number of records or soon after, so that a slow machine kills in the middle of things too.
-    let threshold = 1 + random.u64(..1 << random.u32(1..14));
+    let limit = 1 << random.u32(1..14);
+    let threshold = 1 + random.u64(..limit);
     let deadline = Instant::now() + Duration::from_secs(30);
     while returned() < threshold {
         assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "it does not append");
@@ -116,8 +119,10 @@ fn every_record_whose_append_returned_survives_sigkill() {
     if let Ok(memory) = place::shared_memory(1 << 20) {
         places.push(memory);
     }
+    let asked = std::env::var(ROUNDS_VARIABLE).ok().and_then(|rounds| rounds.parse().ok());
+    let rounds: u32 = asked.unwrap_or(ROUNDS);
     let mut appended = 0;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let place = &places[round as usize % places.len()];
         let directory = place.join(format!("test-kill-{}", std::process::id()));
         let _ = fs::remove_dir_all(&directory);
@@ -125,5 +130,5 @@ fn every_record_whose_append_returned_survives_sigkill() {
         appended += kill_once(&directory, &mut random);
         fs::remove_dir_all(&directory).unwrap();
     }
-    println!("{ROUNDS} kills, {appended} appends returned, none lost");
+    println!("{rounds} kills, {appended} appends returned, none lost");
 }

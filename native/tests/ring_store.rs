@@ -4,11 +4,13 @@
 mod rings;
 
 use fapilog_native::ring::{place, recover, Report, Ring, RingError, Settings};
-use rings::{folder, frame, frames, ids, mark, open_slot, recover_soon, settings, BOOT};
+use rings::{folder, frame, frames, id, ids, mark, open_slot, recover_soon, settings, BOOT};
+use std::collections::VecDeque;
 use std::fs;
 use std::os::unix::fs::{symlink, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What this program does instead of testing, and where.
 const ROLE: &str = "FAPILOG_RING_TEST_ROLE";
@@ -163,6 +165,40 @@ fn another_boot_counts_what_a_checkpoint_covers_and_nothing_else() {
 }
 
 #[test]
+fn checkpoints_that_are_made_while_others_append_are_of_whole_records_of_one_use() {
+    let settings = Settings { durable: true, ..settings(&folder("threads")) };
+    let ring = Ring::create(&settings).unwrap();
+    let is_done = AtomicBool::new(false);
+    let next = std::thread::scope(|scope| {
+        let appends = scope.spawn(|| {
+            let (mut next, mut held) = (1, VecDeque::new());
+            while !is_done.load(Ordering::Relaxed) {
+                let mut slot = open_slot(&ring, next, 0).unwrap();
+                while slot.append(&frame(next, "at the same time"), false) {
+                    next += 1;
+                }
+                held.push_back(slot);
+                if held.len() == 3 {
+                    held.pop_front().unwrap().recycle();
+                }
+            }
+            next
+        });
+        let result = (0..40).try_for_each(|_| ring.checkpoint());
+        is_done.store(true, Ordering::Relaxed);
+        result.unwrap();
+        appends.join().unwrap()
+    });
+    drop(ring);
+    let mut found = recover_soon(&settings.path(), BOOT + 1);
+    let report = found.report();
+    assert_eq!((report.missing_records, report.damaged_bytes, report.unreadable_slots), (0, 0, 0));
+    for (_, bytes) in found.take_chunks().iter().flat_map(frames) {
+        assert!((1..next).contains(&id(&bytes)) && bytes == frame(id(&bytes), "at the same time"));
+    }
+}
+
+#[test]
 fn a_process_that_died_before_it_used_its_ring_left_nothing() {
     let settings = settings(&folder("empty"));
     fs::write(settings.path(), b"").unwrap();
@@ -270,7 +306,7 @@ fn another_process() {
     // SAFETY: both calls change only this process, which was started for it.
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
     }
     let settings = settings(Path::new(&place));
     let error = Ring::create(&settings).unwrap_err();
@@ -318,7 +354,7 @@ fn a_forked_child_cannot_write_into_its_parents_ring_and_makes_its_own() {
     }
     let mut status = 0;
     // SAFETY: `status` is valid for writing, and the child is ours.
-    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     assert_eq!(status, 0);
     assert!(slot.append(&frame(3, "parent again"), false));
     drop((slot, ring));
