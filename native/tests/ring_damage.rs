@@ -100,7 +100,10 @@ fn a_file_cut_at_any_length_gives_what_is_left() {
                 assert!(is_told || length == 0, "{length}: {report:?}");
             }
             Ok(None) => {} // Another test starts a process.
-            Err(_) => assert!(length < 4096, "{length}"),
+            Err(_) => {
+                assert!(length < 64, "{length}");
+                fs::rename(settings.path().with_extension("ring.corrupt"), settings.path()).unwrap();
+            }
         }
     }
 }

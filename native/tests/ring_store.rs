@@ -90,7 +90,8 @@ fn an_orderly_end_keeps_the_file_while_a_slot_is_held() {
     let slot = ring.take_slot(1);
     assert!(!ring.remove_if_empty().unwrap());
     assert!(settings.path().exists());
-    drop(slot);
+    fn crosses_threads<T: Send + Sync>(_: T) {}
+    crosses_threads(slot);
 }
 
 #[test]
@@ -244,13 +245,20 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn what_is_no_ring_is_refused_and_left_alone() {
+fn what_is_no_ring_is_refused_and_set_aside() {
     let settings = settings(&folder("foreign"));
     fs::write(settings.path(), vec![b'x'; 9000]).unwrap();
     fs::set_permissions(settings.path(), fs::Permissions::from_mode(0o600)).unwrap();
     let error = recover(&settings.path(), BOOT).unwrap_err().to_string();
-    assert!(error.ends_with("both copies of its header are damaged; look at it, then remove it"), "{error}");
-    fs::remove_file(settings.path()).unwrap();
+    let aside = settings.path().with_extension("ring.corrupt");
+    let expected = format!(
+        "{} cannot be recovered: both copies of its header are damaged; look at it, then remove it",
+        aside.display()
+    );
+    assert_eq!(error, expected);
+    assert_eq!(fs::read(aside).unwrap(), vec![b'x'; 9000]);
+    assert!(recover(&settings.path(), BOOT).unwrap().is_none());
+    assert!(place::rings_in(&settings.directory).unwrap().is_empty());
     fs::create_dir(settings.path()).unwrap();
     assert!(recover(&settings.path(), BOOT).is_err());
     assert!(settings.path().exists());

@@ -14,6 +14,9 @@ use std::io::{ErrorKind, Result as IoResult};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+/// How the name of a ring ends in which nothing could be read.
+const SET_ASIDE: &str = "ring.corrupt";
+
 /// The records of one slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveredChunk {
@@ -113,7 +116,7 @@ impl Recovered {
 /// Takes over the ring at `path`, if its owner is dead. `None`: it lives, somebody was faster, or nothing is there.
 ///
 /// `boot` is the hash of this machine's boot id; 0 where there is none. In a ring of the same boot, or in memory, all that was
-/// committed counts; in another only what a checkpoint covers.
+/// committed counts; in another only what a checkpoint covers. A file without an intact header is renamed, and an error once.
 pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
     let Some(file) = files::adopt(path)? else { return Ok(None) };
     let reader = Reader { file: &file };
@@ -136,12 +139,19 @@ pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
 }
 
 fn known(header: Header, path: &Path) -> Result<(Owner, Geometry), RingError> {
-    let why = match header {
-        Header::Intact(owner, geometry) => return Ok((owner, geometry)),
-        Header::Foreign => "another version of fapilog wrote it",
-        Header::Damaged => "both copies of its header are damaged",
-    };
-    Err(RingError::NotARing { path: path.to_owned(), why })
+    match header {
+        Header::Intact(owner, geometry) => Ok((owner, geometry)),
+        Header::Foreign => {
+            let why = "another version of fapilog wrote it";
+            Err(RingError::NotARing { path: path.to_owned(), why })
+        }
+        Header::Damaged => {
+            // So that it is told once, and not at every start.
+            let aside = path.with_extension(SET_ASIDE);
+            fs::rename(path, &aside).map_err(RingError::io("rename", path))?;
+            Err(RingError::NotARing { path: aside, why: "both copies of its header are damaged" })
+        }
+    }
 }
 
 struct Reader<'a> {
