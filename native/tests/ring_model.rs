@@ -174,10 +174,12 @@ proptest! {
         }
         model.run(&Step::Checkpoint);
         let mut old = fs::read(settings.path()).unwrap();
+        let (mut held, mut next) = (model.checkpointed.clone(), model.next);
         for step in &after {
             model.run(step);
             if matches!(step, Step::Checkpoint) {
                 old = fs::read(settings.path()).unwrap();
+                (held, next) = (model.checkpointed.clone(), model.next);
             }
         }
         let kept = model.checkpointed.clone();
@@ -196,6 +198,7 @@ proptest! {
             found.take_chunks().iter().flat_map(frames).map(|(_, frame)| frame).collect();
         let found: BTreeSet<u64> = records.iter().map(|frame| id(frame)).collect();
         prop_assert!(found.is_superset(&kept), "{kept:?} was safe, {found:?} is there");
+        prop_assert!(found.iter().all(|id| held.contains(id) || *id >= next), "settled records came again");
         prop_assert_eq!(found.len(), records.len());
         for record in &records {
             prop_assert_eq!(Some(record), written.get(&id(record)));

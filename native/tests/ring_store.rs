@@ -90,8 +90,7 @@ fn an_orderly_end_keeps_the_file_while_a_slot_is_held() {
     let slot = ring.take_slot(1);
     assert!(!ring.remove_if_empty().unwrap());
     assert!(settings.path().exists());
-    fn crosses_threads<T: Send + Sync>(_: T) {}
-    crosses_threads(slot);
+    drop(slot);
 }
 
 #[test]
@@ -197,6 +196,20 @@ fn checkpoints_that_are_made_while_others_append_are_of_whole_records_of_one_use
     for (_, bytes) in found.take_chunks().iter().flat_map(frames) {
         assert!((1..next).contains(&id(&bytes)) && bytes == frame(id(&bytes), "at the same time"));
     }
+}
+
+#[test]
+fn what_was_settled_before_a_checkpoint_does_not_come_again_after_a_loss_of_power() {
+    let settings = Settings { durable: true, ..settings(&folder("settled")) };
+    let ring = Ring::create(&settings).unwrap();
+    let mut slot = open_slot(&ring, 1, 0).unwrap();
+    assert!(slot.append(&frame(1, "settled"), false));
+    ring.checkpoint().unwrap();
+    slot.recycle();
+    ring.checkpoint().unwrap();
+    drop(ring);
+    let mut found = recover_soon(&settings.path(), BOOT + 1);
+    assert_eq!((ids(&mut found), found.report()), (vec![], Report::default()));
 }
 
 #[test]

@@ -65,8 +65,25 @@ struct Covered {
     epoch: u64,
     length: u32,
     sum: crc32fast::Hasher,
+    /// Whether the file has a checkpoint of the slot, of whatever use.
+    is_written: bool,
     /// Which of the two is written next.
     turn: u64,
+}
+
+impl Covered {
+    /// As at the start of a use of the slot.
+    fn of(&self, epoch: u64) -> Self {
+        Self { epoch, turn: self.turn, is_written: self.is_written, ..Self::default() }
+    }
+}
+
+enum Change {
+    /// Nothing.
+    None,
+    /// There is nothing to keep any more.
+    Settled,
+    New(Checkpoint),
 }
 
 /// What the checkpoints of a ring cover so far.
@@ -104,10 +121,20 @@ impl Ring {
         let mut buffer = vec![0; READ_BYTES];
         let mut is_new = false;
         for (index, covered) in (0..).zip(slots) {
-            let Some(checkpoint) = self.advance(index, covered, &mut buffer)? else { continue };
-            let at = self.geometry.checkpoints_at(index) + covered.turn * CHECKPOINT_BYTES as u64;
-            self.file.write_all_at(&checkpoint.encoded(), at)?;
-            covered.turn ^= 1;
+            let at = self.geometry.checkpoints_at(index);
+            match self.advance(index, covered, &mut buffer)? {
+                Change::None => continue,
+                Change::Settled => {
+                    self.file.write_all_at(&[0; HEADER_BYTES as usize], at)?;
+                    covered.is_written = false;
+                }
+                Change::New(checkpoint) => {
+                    let at = at + covered.turn * CHECKPOINT_BYTES as u64;
+                    self.file.write_all_at(&checkpoint.encoded(), at)?;
+                    covered.turn ^= 1;
+                    covered.is_written = true;
+                }
+            }
             is_new = true;
         }
         if is_new {
@@ -116,22 +143,20 @@ impl Ring {
         Ok(())
     }
 
-    /// The next checkpoint of a slot; `None` when it has nothing new.
-    fn advance(
-        &self,
-        index: u32,
-        covered: &mut Covered,
-        buffer: &mut [u8],
-    ) -> std::io::Result<Option<Checkpoint>> {
+    /// What a slot's checkpoints have to say next.
+    fn advance(&self, index: u32, covered: &mut Covered, buffer: &mut [u8]) -> std::io::Result<Change> {
         let epoch = get(&self.shared.mapping, index, word::EPOCH);
         let (length, records) = committed_parts(get(&self.shared.mapping, index, word::COMMITTED));
         if epoch != covered.epoch {
-            *covered = Covered { epoch, turn: covered.turn, ..Covered::default() };
+            *covered = covered.of(epoch);
+        }
+        if length == 0 && covered.is_written {
+            // Recycled: what was settled before this checkpoint must not come again.
+            *covered = covered.of(epoch);
+            return Ok(Change::Settled);
         }
         if length <= covered.length {
-            // Recycled, or nothing new. What a recycled slot's checkpoints cover is delivered twice after a loss of power, at
-            // worst; the slot's next use makes them void.
-            return Ok(None);
+            return Ok(Change::None);
         }
         let mut at = covered.length;
         while at < length {
@@ -144,10 +169,10 @@ impl Ring {
         fence(Ordering::SeqCst);
         let (now, _) = committed_parts(get(&self.shared.mapping, index, word::COMMITTED));
         if get(&self.shared.mapping, index, word::EPOCH) != epoch || now < length {
-            *covered = Covered { turn: covered.turn, ..Covered::default() };
-            return Ok(None);
+            *covered = covered.of(0);
+            return Ok(Change::None);
         }
         covered.length = length;
-        Ok(Some(Checkpoint { epoch, length, records, checksum: covered.sum.clone().finalize() }))
+        Ok(Change::New(Checkpoint { epoch, length, records, checksum: covered.sum.clone().finalize() }))
     }
 }
