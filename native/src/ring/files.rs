@@ -1,0 +1,130 @@
+//! Stage 4 of 7, append: a ring's file: opened, locked and judged. Threads: any, never a caller.
+//!
+//! Who holds the file's lock (`flock`) owns the ring. The system gives it back when the owner's last descriptor closes, however
+//! it ends; so a lock that can be taken means that the owner is dead. A forked child inherits the descriptor and keeps the lock
+//! alive until it drops its copy of the ring.
+
+use super::error::RingError;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+const FILE_MODE: u32 = 0o600;
+/// Whoever may read a ring reads logs; whoever may write to it forges them.
+const OTHERS: u32 = 0o077;
+
+/// Makes a new file and locks it. [`RingError::Taken`] when the name is somebody's.
+pub fn create(path: &Path) -> Result<File, RingError> {
+    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .custom_flags(flags)
+        .open(path);
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(RingError::Taken(path.to_owned()))
+        }
+        result => result.map_err(RingError::io("make", path))?,
+    };
+    // Somebody who looks for dead processes may have seen the file before it was locked, and removed it.
+    if try_lock(&file).map_err(RingError::io("lock", path))? && is_named(path, &file) {
+        return Ok(file);
+    }
+    Err(RingError::Taken(path.to_owned()))
+}
+
+/// Opens and locks what another process left. `None`: it lives, or somebody was faster, or nothing is there.
+pub fn adopt(path: &Path) -> Result<Option<File>, RingError> {
+    // Without `O_NONBLOCK`, opening a pipe that somebody put there would wait for its other end.
+    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
+    let file = match OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        result => result.map_err(RingError::io("open", path))?,
+    };
+    let metadata = file.metadata().map_err(RingError::io("look at", path))?;
+    if !metadata.is_file() {
+        return Err(RingError::NotARing { path: path.to_owned(), why: "it is not a regular file" });
+    }
+    only_ours(path, &metadata)?;
+    let is_held = try_lock(&file).map_err(RingError::io("lock", path))? && is_named(path, &file);
+    Ok(is_held.then_some(file))
+}
+
+/// Refuses what another user owns or may use.
+pub fn only_ours(path: &Path, metadata: &fs::Metadata) -> Result<(), RingError> {
+    // SAFETY: a call without arguments that cannot fail.
+    let user = unsafe { libc::geteuid() };
+    if metadata.uid() == user && metadata.mode() & OTHERS == 0 {
+        return Ok(());
+    }
+    let why = format!("it belongs to user {} and has mode {:o}", metadata.uid(), metadata.mode() & 0o7777);
+    Err(RingError::NotPrivate { path: path.to_owned(), why })
+}
+
+/// Whether `path` still is `file`.
+#[must_use]
+pub fn is_named(path: &Path, file: &File) -> bool {
+    let named = fs::symlink_metadata(path).map(|named| (named.dev(), named.ino()));
+    let open = file.metadata().map(|open| (open.dev(), open.ino()));
+    matches!((named, open), (Ok(named), Ok(open)) if named == open)
+}
+
+/// Free bytes of the file system that `directory` is on.
+pub fn free_bytes(directory: &File) -> io::Result<u64> {
+    let mut found = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: `found` is valid for writing and the descriptor stays open during the call.
+    if unsafe { libc::fstatvfs(directory.as_raw_fd(), found.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so it filled the value.
+    let found = unsafe { found.assume_init() };
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)] // The width differs between platforms.
+    Ok((found.f_bavail as u64).saturating_mul(found.f_frsize as u64))
+}
+
+/// Whether the file system is memory: it is gone after a loss of power, and what is there was written in this boot.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn is_memory(file: &File) -> bool {
+    const RAMFS: i64 = 0x8584_58f6;
+    let mut found = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: `found` is valid for writing and the descriptor stays open during the call.
+    if unsafe { libc::fstatfs(file.as_raw_fd(), found.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: the call succeeded, so it filled the value.
+    let kind = unsafe { found.assume_init() }.f_type;
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)] // The width differs between platforms.
+    let kind = kind as i64;
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)] // As above.
+    let is_tmpfs = kind == libc::TMPFS_MAGIC as i64;
+    is_tmpfs || kind == RAMFS
+}
+
+/// Elsewhere there is no ring, so nothing depends on it.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn is_memory(_: &File) -> bool {
+    false
+}
+
+fn try_lock(file: &File) -> io::Result<bool> {
+    loop {
+        // SAFETY: a call on a descriptor that `file` keeps open meanwhile; it touches no memory of ours.
+        if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+            return Ok(true);
+        }
+        let error = io::Error::last_os_error();
+        match error.kind() {
+            io::ErrorKind::WouldBlock => return Ok(false),
+            io::ErrorKind::Interrupted => {}
+            _ => return Err(error),
+        }
+    }
+}

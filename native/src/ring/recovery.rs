@@ -1,0 +1,293 @@
+//! Stage 4 of 7, append: what a dead process left in its ring (R7). Threads: any, never a caller.
+//!
+//! Read through the file, not a mapping: a file that is cut short gives less, and no signal.
+
+use super::checkpoint::{Checkpoint, CHECKPOINT_BYTES};
+use super::error::RingError;
+use super::files;
+use super::frames::{salvage, Salvaged};
+use super::layout::{read_file_header, Geometry, Header, Owner, SlotHeader, HEADER_BYTES, PAGE, SECOND_COPY};
+use super::side::{self, Found};
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Result as IoResult};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// How the name of a ring ends in which nothing could be read.
+const SET_ASIDE: &str = "ring.corrupt";
+
+/// The records of one slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredChunk {
+    /// Scope marks and whole frames in call order, as a sealer takes them. Damage is left out.
+    pub bytes: Vec<u8>,
+    /// Frames inside.
+    pub records: u64,
+    /// Of these, records that shedding must spare; at most as many as there are.
+    pub protected_records: u64,
+    /// Sequence number of the slot's first record in the dead process; 0 when it is not known.
+    pub first_sequence: u64,
+    /// Number of the resource, for [`Recovered::resource`]; 0 when it is not known.
+    pub resource: u32,
+    /// Position among all uses of slots in the dead process.
+    pub epoch: u64,
+}
+
+/// What was found, and what was not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Records in all chunks.
+    pub records: u64,
+    /// Of these, records whose scope is not known any more.
+    pub unknown_scope_records: u64,
+    /// Records that slots or checkpoints count and that were not found whole.
+    pub missing_records: u64,
+    /// Records of an earlier boot behind the last checkpoint, as far as it is known: what a loss of power may take.
+    pub unsynced_records: u64,
+    /// Records of slots that were settled when the power went; nothing is lost with them.
+    pub superseded_records: u64,
+    /// Bytes inside of chunks that are no record.
+    pub damaged_bytes: u64,
+    /// Bytes among scopes and resources that are neither.
+    pub damaged_side_bytes: u64,
+    /// Slots of which something could not be read: an error of the disk, or a file cut short.
+    pub unreadable_slots: u32,
+}
+
+/// A dead process's ring. Its records stay in the file, and others cannot take it, until [`Self::remove`].
+///
+/// Dropping it instead leaves everything as it was. So whoever dies between delivering and removing makes duplicates, no losses.
+#[derive(Debug)]
+pub struct Recovered {
+    chunks: VecDeque<RecoveredChunk>,
+    side: Found,
+    report: Report,
+    owner: Option<Owner>,
+    path: PathBuf,
+    file: File,
+}
+
+impl Recovered {
+    /// The chunks, oldest first; again: none.
+    pub fn take_chunks(&mut self) -> VecDeque<RecoveredChunk> {
+        std::mem::take(&mut self.chunks)
+    }
+
+    /// What stands before the records of a scope in a request. `None`: damaged, or there was no room for it.
+    #[must_use]
+    pub fn scope(&self, id: u32) -> Option<&[u8]> {
+        self.side.scopes.get(&id).map(Vec::as_slice)
+    }
+
+    /// The fields of a resource. If it is not there, those of the newest one: it is the same process.
+    #[must_use]
+    pub fn resource(&self, number: u32) -> Option<&[u8]> {
+        let newest = || self.side.resources.last_key_value().map(|(_, fields)| fields);
+        self.side.resources.get(&number).or_else(newest).map(Vec::as_slice)
+    }
+
+    /// What was found, and what was not.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.report
+    }
+
+    /// Whose it was. `None` when the process died before it used the ring.
+    #[must_use]
+    pub fn owner(&self) -> Option<Owner> {
+        self.owner
+    }
+
+    /// Removes the file. Call it when every record is delivered, or written elsewhere as safely.
+    pub fn remove(self) -> Result<(), RingError> {
+        if !files::is_named(&self.path, &self.file) {
+            return Ok(());
+        }
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(RingError::io("remove", &self.path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Takes over the ring at `path`, if its owner is dead. `None`: it lives, somebody was faster, or nothing is there.
+///
+/// `boot` is the hash of this machine's boot id; 0 where there is none. In a ring of the same boot, or in memory, all that was
+/// committed counts; in another only what a checkpoint covers. A file without an intact header is renamed, and an error once.
+pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
+    let Some(file) = files::adopt(path)? else { return Ok(None) };
+    let reader = Reader { file: &file };
+    let header = reader.header().map_err(RingError::io("read", path))?;
+    let mut report = Report::default();
+    let (mut chunks, mut side, mut owner) = (Vec::new(), Found::default(), None);
+    if let Some(header) = header {
+        let (found, geometry) = known(header, path)?;
+        owner = Some(found);
+        let is_same_boot = (boot != 0 && found.boot == boot) || files::is_memory(&file);
+        side = reader.side(geometry).map_err(RingError::io("read", path))?;
+        report.damaged_side_bytes = side.damaged_bytes;
+        for index in 0..geometry.slots {
+            chunks.extend(reader.slot(geometry, index, is_same_boot, &mut report));
+        }
+        chunks.sort_by_key(|chunk| chunk.epoch);
+    }
+    let (chunks, path) = (chunks.into(), path.to_owned());
+    Ok(Some(Recovered { chunks, side, report, owner, path, file }))
+}
+
+fn known(header: Header, path: &Path) -> Result<(Owner, Geometry), RingError> {
+    match header {
+        Header::Intact(owner, geometry) => Ok((owner, geometry)),
+        Header::Foreign => {
+            let why = "another version of fapilog wrote it";
+            Err(RingError::NotARing { path: path.to_owned(), why })
+        }
+        Header::Damaged => {
+            // So that it is told once, and not at every start.
+            let aside = path.with_extension(SET_ASIDE);
+            fs::rename(path, &aside).map_err(RingError::io("rename", path))?;
+            Err(RingError::NotARing { path: aside, why: "both copies of its header are damaged" })
+        }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a File,
+}
+
+impl Reader<'_> {
+    /// The better copy of the header; `None` when nobody ever wrote one.
+    fn header(&self) -> IoResult<Option<Header>> {
+        let page = self.at_most(0, PAGE as usize)?;
+        if page.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        let copy = |at: u64| {
+            let at = at as usize;
+            page.get(at..at + HEADER_BYTES as usize).map_or(Header::Damaged, read_file_header)
+        };
+        let first = copy(0);
+        Ok(Some(if first == Header::Damaged { copy(SECOND_COPY) } else { first }))
+    }
+
+    fn side(&self, geometry: Geometry) -> IoResult<Found> {
+        self.at_most(geometry.side_at(), geometry.side_bytes as usize).map(|area| side::read(&area))
+    }
+
+    /// The chunk of a slot, if there is one.
+    fn slot(
+        &self,
+        geometry: Geometry,
+        index: u32,
+        is_same_boot: bool,
+        report: &mut Report,
+    ) -> Option<RecoveredChunk> {
+        let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(index);
+        let header = self.at_most(header_at, HEADER_BYTES as usize).unwrap_or_default();
+        if header.len() < HEADER_BYTES as usize {
+            report.unreadable_slots += 1;
+            return None;
+        }
+        let header = SlotHeader::read(&header);
+        let slot =
+            SlotReader { reader: self, at: geometry.slot_at(index), limit: geometry.slot_bytes, header };
+        let (found, expected, epoch) = if is_same_boot {
+            slot.committed(report)?
+        } else {
+            slot.checkpointed(geometry.checkpoints_at(index), report)?
+        };
+        report.records += found.records;
+        report.unknown_scope_records += found.unknown_scope_records;
+        report.missing_records += expected.saturating_sub(found.records);
+        report.damaged_bytes += found.damaged_bytes;
+        // A header that is older than its checkpoint says nothing of these records.
+        let header = if header.epoch == epoch { header } else { SlotHeader::default() };
+        (found.records > 0).then(|| RecoveredChunk {
+            protected_records: header.protected_records.min(found.records),
+            records: found.records,
+            bytes: found.bytes,
+            first_sequence: header.first_sequence,
+            resource: header.resource,
+            epoch,
+        })
+    }
+
+    /// The bytes at `at`; fewer where the file ends.
+    fn at_most(&self, at: u64, length: usize) -> IoResult<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        let mut read = 0;
+        while read < length {
+            match self.file.read_at(&mut bytes[read..], at + read as u64) {
+                Ok(0) => break,
+                Ok(count) => read += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+}
+
+struct SlotReader<'a> {
+    reader: &'a Reader<'a>,
+    at: u64,
+    limit: u32,
+    header: SlotHeader,
+}
+
+impl SlotReader<'_> {
+    /// Within one boot: what the header says was committed.
+    fn committed(&self, report: &mut Report) -> Option<(Salvaged, u64, u64)> {
+        let expected = u64::from(self.header.records);
+        let length = match self.header.length {
+            0 if expected == 0 => return None,
+            // A slot is recycled by one store for both, so this is damage. The number of records bounds what is found.
+            0 => self.limit,
+            length => length,
+        };
+        let bytes = self.bytes(length, report);
+        Some((salvage(&bytes, expected), expected, self.header.epoch))
+    }
+
+    /// After another boot: what the newest checkpoint covers that matches the bytes.
+    fn checkpointed(&self, at: u64, report: &mut Report) -> Option<(Salvaged, u64, u64)> {
+        let both = self.reader.at_most(at, 2 * CHECKPOINT_BYTES).unwrap_or_default();
+        let mut checkpoints: Vec<Checkpoint> =
+            both.chunks(CHECKPOINT_BYTES).filter_map(Checkpoint::read).collect();
+        checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse((checkpoint.epoch, checkpoint.length)));
+        let Some(newest) = checkpoints.first().copied() else {
+            report.unsynced_records += u64::from(self.header.records);
+            return None;
+        };
+        if self.header.epoch > newest.epoch {
+            report.superseded_records += u64::from(newest.records);
+            report.unsynced_records += u64::from(self.header.records);
+            return None;
+        }
+        let bytes = self.bytes(newest.length, report);
+        // One of an earlier use is of records that were settled.
+        for checkpoint in checkpoints.into_iter().filter(|one| one.epoch == newest.epoch) {
+            let part = bytes.get(..checkpoint.length as usize);
+            let Some(part) = part.filter(|part| crc32fast::hash(part) == checkpoint.checksum) else {
+                continue;
+            };
+            let behind = self.header.records.saturating_sub(checkpoint.records);
+            report.unsynced_records += u64::from(behind);
+            let expected = u64::from(checkpoint.records);
+            return Some((salvage(part, expected), expected, checkpoint.epoch));
+        }
+        report.missing_records += u64::from(newest.records);
+        None
+    }
+
+    fn bytes(&self, length: u32, report: &mut Report) -> Vec<u8> {
+        let wanted = length.min(self.limit) as usize;
+        let bytes = self.reader.at_most(self.at, wanted).unwrap_or_default();
+        report.unreadable_slots += u32::from(bytes.len() < wanted);
+        bytes
+    }
+}
