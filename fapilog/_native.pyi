@@ -211,13 +211,16 @@ class Pipeline:
     (further keys as `fapilog.exporters.otlp.native_settings` gives them), `file` (as `fapilog.exporters.file`
     gives them), `stream` (`form`; to standard output) or `python` (`compression`: how blocks wait in memory,
     `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with protobuf and
-    `python` wants them; another OTLP exporter that wants another codec compresses again. `on_start` is called
-    once, on the thread of the first record and before it is stored, and again with the first record in a
-    forked child: the place to start threads.
+    `python` wants them; another OTLP exporter that wants another codec compresses again.
+    `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
+    `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`.
+    `on_start` is called once, on the thread of the first record and before it is stored, and again with the
+    first record in a forked child: the place to start threads.
 
     Raises:
         TypeError: If the dict lacks a setting or one has the wrong type.
-        ValueError: If a certificate or the endpoint cannot be used, or two exporters have one name.
+        ValueError: If a certificate, the endpoint or the spool's directory cannot be used, or two exporters
+            have one name.
     """
 
     def __new__(cls, settings: dict[str, Any]) -> Pipeline: ...
@@ -253,7 +256,9 @@ class Pipeline:
         """Make the descriptor unreadable until the next wake; True when it was readable. Never waits."""
 
     def claim(self, exporter: str) -> Batch | None:
-        """Return the oldest batch that a Python exporter has to deliver; None: nothing now. Never waits.
+        """Return the oldest batch that a Python exporter has to deliver; None: nothing now.
+
+        It waits for nothing but the disk, without the interpreter lock, when the batch is in the spool.
 
         The batch stays in flight, and overflow spares it, until it is settled or released.
         """
@@ -339,6 +344,15 @@ class Pipeline:
         Only for an OTLP/HTTP exporter with `refreshes_headers`: it sends nothing before the first
         `set_headers`; refused, it tries again after a pause, and wakes the delivery loop. Others count such
         a request as rejected.
+        """
+
+    def deliver_adopted(self, timeout_millis: int) -> None:
+        """Wait, without the interpreter lock, until what was taken over from ended processes is delivered."""
+
+    def spool_rest(self) -> None:
+        """Write what is pending in memory to the spool, without the interpreter lock; nothing without one.
+
+        For the end of the process: what it writes is delivered by the next one.
         """
 
     def ledger(self) -> dict[str, Any]:

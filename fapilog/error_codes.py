@@ -68,6 +68,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "The buffer may hold fewer bytes than one chunk.",
             "Raise the buffer or lower the chunk.",
         ),
+        "spool-smaller-than-segment": CodeEntry(
+            "ConfigurationError",
+            "The spool may hold fewer bytes than one of its files.",
+            "Raise `spool.limit_bytes` or lower `spool.segment_bytes`.",
+        ),
         "chunk-smaller-than-record": CodeEntry(
             "ConfigurationError",
             "One record may be larger than the chunk that has to hold it.",
@@ -201,6 +206,48 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "FapilogError",
             "Records were still waiting for an exporter when nobody could deliver them any more.",
             "Call `shutdown()` on the provider, and raise its timeout if it ran out.",
+        ),
+        "spool-full": CodeEntry(
+            "FapilogError",
+            "The spool has reached its quota, or holds more blocks than it keeps track of. Records wait in"
+            " memory.",
+            "See why the exporters deliver nothing, or raise `spool.limit_bytes`.",
+        ),
+        "spool-no-space": CodeEntry(
+            "FapilogError",
+            "The file system of the spool is full, or would have less free than `spool.min_free_bytes`."
+            " Records wait in memory.",
+            "Free some space, or move the spool.",
+        ),
+        "spool-read-only": CodeEntry(
+            "FapilogError",
+            "The spool may not be written. Records wait in memory.",
+            "Give this user the right to write there, or move the spool.",
+        ),
+        "spool-io": CodeEntry(
+            "FapilogError",
+            "The disk of the spool failed. Records wait in memory, and the disk is tried again.",
+            "See the system's log for the state of the disk.",
+        ),
+        "spool-gone": CodeEntry(
+            "FapilogError",
+            "Somebody removed the directory of a running process from the spool; what was in it is lost.",
+            "Leave directories in the spool to fapilog.",
+        ),
+        "spool-taken": CodeEntry(
+            "FapilogError",
+            "No directory for this process could be made in the spool: every name was taken.",
+            "Clear the spool.",
+        ),
+        "spool-corrupt": CodeEntry(
+            "FapilogError",
+            "What an ended process left in the spool is damaged. All that could be read is delivered.",
+            "See the message, and the system's log for the state of the disk.",
+        ),
+        "spool-settings": CodeEntry(
+            "FapilogError",
+            "The spool cannot store the names of the exporters.",
+            "Use at most 16 exporters, with different names of 1 to 64 bytes.",
         ),
         "already-configured": CodeEntry(
             "LifecycleError",

@@ -26,8 +26,11 @@ class ExporterLedger:
         delivered: Acknowledged by the receiver (console: written).
         rejected: Refused by the receiver for good (console: the stream could not be written).
         dropped: Lost, by reason: `overflow_oldest`, `overflow_newest`, `wait_timeout`, `not_awaited`,
-            `expired`, `shutdown`, `processed` (left out by a batch processor), `encode_failed`.
-        pending: Held in memory, not decided yet. Counted where the records lie, not computed.
+            `expired`, `shutdown`, `processed` (left out by a batch processor), `encode_failed`, `damaged`
+            (its bytes on disk).
+        pending: Held in memory or on disk, not decided yet. Counted where the records lie, not computed.
+        adopted: Taken over from ended processes, for this exporter.
+        spooled: Of the pending ones, those on disk: they survive this process.
     """
 
     accepted: int
@@ -35,11 +38,14 @@ class ExporterLedger:
     rejected: int
     dropped: Mapping[str, int]
     pending: int
+    adopted: int = 0
+    spooled: int = 0
 
-    def balanced(self, adopted: int = 0) -> bool:
-        """Tell whether the terms add up."""
+    @property
+    def balanced(self) -> bool:
+        """True when the terms add up."""
         return (
-            self.accepted + adopted
+            self.accepted + self.adopted
             == self.delivered + self.rejected + sum(self.dropped.values()) + self.pending
         )
 
@@ -54,7 +60,7 @@ class Ledger:
         refused: Not accepted, by reason: `shed` (buffer under pressure), `shut_down`, `capture_failed`; and
             what processors were told to leave out: `sampled`, `rate_limited`, `deduplicated`, `repeated`.
         accepted: Past redaction.
-        adopted: Taken over from another process; 0 in this version.
+        adopted: Taken over from ended processes, whichever exporters they were for (`spool.adopt`).
         exporters: By name.
 
     Example:
@@ -73,7 +79,7 @@ class Ledger:
     def balanced(self) -> bool:
         """True when both equations hold."""
         entered = self.offered == self.filtered + sum(self.refused.values()) + self.accepted
-        return entered and all(exporter.balanced(self.adopted) for exporter in self.exporters.values())
+        return entered and all(exporter.balanced for exporter in self.exporters.values())
 
     def __str__(self) -> str:
         refused = "".join(f" + refused {count} ({reason})" for reason, count in self.refused.items() if count)
@@ -82,9 +88,11 @@ class Ledger:
             dropped = "".join(
                 f" + dropped {count} ({reason})" for reason, count in side.dropped.items() if count
             )
+            adopted = f" + adopted {side.adopted}" if side.adopted else ""
+            spooled = f" ({side.spooled} on disk)" if side.spooled else ""
             lines.append(
-                f"{name}: accepted {side.accepted} = delivered {side.delivered} + rejected {side.rejected}"
-                f"{dropped} + pending {side.pending}"
+                f"{name}: accepted {side.accepted}{adopted} = delivered {side.delivered}"
+                f" + rejected {side.rejected}{dropped} + pending {side.pending}{spooled}"
             )
         return "\n".join(lines)
 
@@ -98,6 +106,8 @@ def from_native(counts: Mapping[str, Any], *, console: bool) -> Ledger:
             side["rejected"],
             MappingProxyType(side["dropped"]),
             side["pending"],
+            side["adopted"],
+            side["spooled"],
         )
         for name, side in counts["exporters"].items()
     }
@@ -138,6 +148,8 @@ def _total_side(sides: list[ExporterLedger]) -> ExporterLedger:
         sum(side.rejected for side in sides),
         _added(side.dropped for side in sides),
         sum(side.pending for side in sides),
+        sum(side.adopted for side in sides),
+        sum(side.spooled for side in sides),
     )
 
 

@@ -151,7 +151,8 @@ def _end_by_sigterm() -> None:
 
 
 def _pending(provider: Flushable) -> int:
-    return max((side.pending for side in provider.ledger().exporters.values()), default=0)
+    """What nobody has and no spool keeps."""
+    return max((side.pending - side.spooled for side in provider.ledger().exporters.values()), default=0)
 
 
 def _is_uvicorn(server: object) -> bool:

@@ -41,7 +41,8 @@ def build(
         on_start: Called with the first record of a process, in a forked child too.
 
     Raises:
-        ConfigurationError: `setting-invalid`, if a certificate, the endpoint or a proxy cannot be used.
+        ConfigurationError: `setting-invalid`, if a certificate, the endpoint, a proxy or the spool's
+            directory cannot be used.
     """
     native = {
         # 1 emit
@@ -62,6 +63,7 @@ def build(
         # 6 export and 7 settle
         "exporters": _exporters(settings, exporters),
         "batch_processors": batch_processors,
+        "spool": settings.spool.native(str(resource.attributes.get("service.name", "unknown_service"))),
         "on_start": on_start,
         "console": _console(settings) if "console" in exporters else None,
     }

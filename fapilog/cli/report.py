@@ -92,7 +92,7 @@ def ledger_lines(ledger: Ledger) -> str:
     parts = [_aligned(first, (ledger.offered, ledger.filtered, refused, ledger.accepted))]
     second = ("accepted", "+", "adopted", "=", "delivered", "+", "rejected", "+", "dropped", "+", "pending")
     for name, side in ledger.exporters.items():
-        numbers = (side.accepted, ledger.adopted, side.delivered, side.rejected, dropped[name], side.pending)
+        numbers = (side.accepted, side.adopted, side.delivered, side.rejected, dropped[name], side.pending)
         parts.append(_aligned((f"{name}: {second[0]}", *second[1:]), numbers))
     return "\n\n".join(parts)
 

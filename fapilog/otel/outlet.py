@@ -142,14 +142,26 @@ class Outlet:
         return self._delivery.shutdown(deadline) and drained
 
     def finish(self, timeout_millis: int) -> bool:
-        """Flush at the end of the process and shut the exporters down; records are still taken."""
+        """Flush at the end of the process and shut the exporters down; records are still taken.
+
+        With a spool, what ended processes left is delivered in the rest of the time, and what nobody took
+        goes to the disk.
+        """
         if self._closed:
             return True
         timeout_millis = bounded(timeout_millis)
         deadline = time.monotonic() + timeout_millis / 1_000
         share = 0.0 if self._delivery is None else _ENDING_SHARE
-        flushed = self.force_flush(int(timeout_millis * (1.0 - share)))
-        return (self._delivery is None or self._delivery.shutdown(deadline)) and flushed
+        flush_millis = int(timeout_millis * (1.0 - share))
+        flushed_by = time.monotonic() + flush_millis / 1_000
+        flushed = self.force_flush(flush_millis)
+        if flushed:
+            for each in self.pipelines:
+                each.deliver_adopted(_left(flushed_by))
+        ended = self._delivery is None or self._delivery.shutdown(deadline)
+        for each in self.pipelines:
+            each.spool_rest()
+        return ended and flushed
 
     def ledger(self) -> ledger.Ledger:
         """Return what became of every record so far."""

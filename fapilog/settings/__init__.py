@@ -14,6 +14,7 @@ from fapilog.settings.groups import (
 )
 from fapilog.settings.model import Settings
 from fapilog.settings.processing import LoggerRule
+from fapilog.settings.spool import SpoolSettings
 from fapilog.settings.webhook import WebhookSettings
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "RetrySettings",
     "ServiceSettings",
     "Settings",
+    "SpoolSettings",
     "WebhookSettings",
 ]

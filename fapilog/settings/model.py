@@ -46,6 +46,7 @@ from fapilog.settings.sources import (
     PresetSource,
     with_header_mapping,
 )
+from fapilog.settings.spool import SpoolSettings
 from fapilog.settings.types import FrozenDict
 from fapilog.settings.variables import ROWS
 from fapilog.settings.webhook import WebhookSettings
@@ -93,9 +94,6 @@ class Settings(BaseSettings):
     durability: Annotated[Literal["memory"], types.Durability] = Field(
         "memory", description="What survives a crash. `process` and `power` are not in this version."
     )
-    spool_directory: types.Spool | None = Field(
-        None, description="Where records wait on disk. Not in this version."
-    )
     disabled: types.Flag = Field(False, description="Nothing is recorded and no thread starts.")
     capture_location: Literal["auto", "always", "never"] = Field(
         "auto", description="File, line and function of the call. `auto`: for WARN and above."
@@ -133,6 +131,7 @@ class Settings(BaseSettings):
     file: FileSettings = Field(default_factory=FileSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    spool: SpoolSettings = Field(default_factory=SpoolSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)

@@ -188,13 +188,6 @@ def _compliance(value: object) -> object:
     return value
 
 
-def _spool(value: object) -> object:
-    if value is not None:
-        clause = "asks for a spool, which is not in this version"
-        raise refuse(clause, "nothing: leave it out", "not-in-this-version")
-    return value
-
-
 Level = Annotated[Severity, BeforeValidator(_level)]
 Levels = Annotated[dict[str, Level], BeforeValidator(_paired), AfterValidator(FrozenDict)]
 Exporters = Annotated[tuple[str, ...], BeforeValidator(_exporters)]
@@ -211,4 +204,3 @@ Preset = Annotated[str, BeforeValidator(_preset)]
 Durability = BeforeValidator(_durability)
 RedactionMode = BeforeValidator(_redaction)
 Compliance = Annotated[tuple[str, ...], BeforeValidator(_compliance)]
-Spool = Annotated[Path, BeforeValidator(_spool)]

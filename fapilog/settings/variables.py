@@ -94,7 +94,6 @@ _TOP = (
     ),
     Row("compliance", (_ours("COMPLIANCE", parse.names),), "list of names", _LATER),
     Row("durability", (_ours("DURABILITY", parse.word),), "one word", _FAPILOG),
-    Row("spool_directory", (_ours("SPOOL_DIRECTORY", parse.text),), "path", _LATER),
     Row("disabled", (_otel("SDK_DISABLED", parse.flag),), "true or false", _OTEL),
     Row("capture_location", (_ours("CAPTURE_LOCATION", parse.word),), "one word", _FAPILOG),
     Row("capture_thread", (_ours("CAPTURE_THREAD", parse.flag),), "true or false", _FAPILOG),
@@ -260,6 +259,22 @@ _FILE = (
     Row("file.fsync", (_ours("FILE_FSYNC", parse.word),), "one word", _FAPILOG),
 )
 
+_SPOOL = (
+    Row("spool.directory", (_ours("SPOOL_DIRECTORY", parse.text),), "path", _FAPILOG),
+    Row("spool.limit_bytes", (_ours("SPOOL_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row("spool.min_free_bytes", (_ours("SPOOL_MIN_FREE_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row("spool.max_age_seconds", (_ours("SPOOL_MAX_AGE_SECONDS", parse.whole_number),), "seconds", _FAPILOG),
+    Row("spool.segment_bytes", (_ours("SPOOL_SEGMENT_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row("spool.fsync", (_ours("SPOOL_FSYNC", parse.word),), "one word", _FAPILOG),
+    Row(
+        "spool.fsync_interval_millis",
+        (_ours("SPOOL_FSYNC_INTERVAL_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row("spool.adopt", (_ours("SPOOL_ADOPT", parse.flag),), "true or false", _FAPILOG),
+)
+
 _WEBHOOK = (
     Row("webhook.url", (_ours("WEBHOOK_URL", parse.text),), "URL", _FAPILOG),
     Row("webhook.form", (_ours("WEBHOOK_FORM", parse.word),), "one word", _FAPILOG),
@@ -397,6 +412,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             *_FILE,
             *_WEBHOOK,
             *_CONSOLE,
+            *_SPOOL,
             *_DELIVERY,
             *_LIMITS,
             *_REDACTION,

@@ -2,11 +2,15 @@
 //! Python's delivery loop (claim, settle).
 //!
 //! Before: `seal`. After: `export`. A slow or dead exporter delays only itself. Blocks may settle in any order, because
-//! several requests are in flight. What happens to a block is in [`crate::cursors`]; who waits for it is here.
+//! several requests are in flight. What happens to a block is in [`crate::cursors`]; who waits for it is here. A block
+//! that lies on disk is read by whoever claims it, without the lock.
 
 use crate::block::Block;
 use crate::cursors::Cursors;
+use crate::entries::{Claimed, Spot};
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
+use crate::shelf::{Shelf, Unread};
+use crate::spool::Exporters;
 use crate::wake::Wake;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,6 +22,8 @@ struct State {
     stopped: bool,
     /// Nothing more will be pushed: senders end when nothing is left to claim.
     draining: bool,
+    /// Claimed blocks on disk that could not be read for now: cursor and sequence number.
+    resting: Vec<(usize, u64)>,
 }
 
 /// The block log of one pipeline.
@@ -29,6 +35,7 @@ pub struct Backlog {
     /// Its own, so that settling a block does not wake every sender that pauses.
     stop: Condvar,
     wake: Arc<Wake>,
+    shelf: Option<Arc<dyn Shelf>>,
     bytes: AtomicUsize,
     records: AtomicU64,
 }
@@ -40,6 +47,12 @@ impl Backlog {
     pub fn new(names: &[&str], gated: bool, wake: Arc<Wake>) -> Self {
         let state = State { cursors: Cursors::new(names, gated), ..State::default() };
         Self { state: Mutex::new(state), wake, ..Self::default() }
+    }
+
+    /// The same log with a place on disk for its blocks.
+    #[must_use]
+    pub fn with_shelf(self, shelf: Option<Arc<dyn Shelf>>) -> Self {
+        Self { shelf, ..self }
     }
 
     /// Memory held by blocks, in bytes.
@@ -59,32 +72,80 @@ impl Backlog {
         self.change(|cursors| cursors.push(block));
         self.ready.notify_all();
         self.wake.wake();
+        if let Some(shelf) = &self.shelf {
+            shelf.pushed(self.bytes(), self.records());
+        }
     }
 
     /// The oldest block that `cursor` has to deliver; waits for one. `None` after [`Self::stop`], or when no more can come.
     pub fn claim(&self, cursor: usize) -> Option<Arc<Block>> {
+        loop {
+            let claimed = self.wait_for_claim(cursor)?;
+            if let Some(block) = self.fetch(cursor, claimed) {
+                return Some(block);
+            }
+        }
+    }
+
+    /// As [`Self::claim`], without waiting for a block; the disk may be read.
+    pub fn try_claim(&self, cursor: usize) -> Option<Arc<Block>> {
+        loop {
+            let claimed = {
+                let mut state = self.lock();
+                if state.stopped {
+                    return None;
+                }
+                state.cursors.claim(cursor)?
+            };
+            if let Some(block) = self.fetch(cursor, claimed) {
+                return Some(block);
+            }
+        }
+    }
+
+    fn wait_for_claim(&self, cursor: usize) -> Option<Claimed> {
         let mut state = self.lock();
         loop {
             if state.stopped {
                 return None;
             }
-            if let Some(block) = state.cursors.claim(cursor) {
-                return Some(block);
+            if let Some(claimed) = state.cursors.claim(cursor) {
+                return Some(claimed);
             }
-            if state.draining && !state.cursors.is_processing() {
+            let may_come = || self.shelf.as_ref().is_some_and(|shelf| shelf.may_bring());
+            if state.draining && !state.cursors.is_processing() && !may_come() {
                 return None;
             }
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// As [`Self::claim`], without waiting.
-    pub fn try_claim(&self, cursor: usize) -> Option<Arc<Block>> {
-        let mut state = self.lock();
-        if state.stopped {
-            return None;
+    /// The claimed block, read if it has to be. `None`: it cannot be read now or ever, and that is noted.
+    fn fetch(&self, cursor: usize, claimed: Claimed) -> Option<Arc<Block>> {
+        let (sequence, spot) = match claimed {
+            Claimed::Block(block) => return Some(block),
+            Claimed::Spooled(sequence, spot) => (sequence, spot),
+        };
+        match self.shelf.as_ref().map_or(Err(Unread::Lost), |shelf| shelf.read(spot)) {
+            Ok(block) => return Some(Arc::new(Block { sequence, ..block })),
+            Err(Unread::Later) => self.lock().resting.push((cursor, sequence)),
+            Err(Unread::Foreign) if self.change(|cursors| cursors.disown(sequence)) => {}
+            Err(Unread::Lost | Unread::Foreign) => {
+                let mut dropped = Drops::default();
+                dropped.add(DropReason::Damaged, u64::MAX);
+                self.settle(cursor, sequence, Settlement { dropped, ..Settlement::default() });
+            }
         }
-        state.cursors.claim(cursor)
+        self.moved.notify_all();
+        None
+    }
+
+    /// Lets blocks be claimed again that could not be read.
+    pub fn retry_reads(&self) {
+        let resting = std::mem::take(&mut self.lock().resting);
+        for (cursor, sequence) in resting {
+            self.release(cursor, sequence);
+        }
     }
 
     /// Gives a claimed block back, undelivered.
@@ -98,7 +159,10 @@ impl Backlog {
 
     /// Records what became of a claimed block, wholly or in parts; frees it when every cursor is done with it.
     pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
-        self.change(|cursors| cursors.settle(cursor, sequence, settlement));
+        let spot = self.change(|cursors| cursors.settle(cursor, sequence, settlement));
+        if let (Some(spot), Some(shelf)) = (spot, &self.shelf) {
+            shelf.settle(spot, cursor);
+        }
         self.moved.notify_all();
     }
 
@@ -126,7 +190,46 @@ impl Backlog {
         self.wake.wake();
     }
 
-    /// Drops the oldest block that nobody works on; one with protected records only if `protected_too`. False when there is none.
+    /// The oldest block that may be written to the disk: [`crate::cursors::Cursors::begin_spill`].
+    pub fn begin_spill(&self, in_flight_too: bool) -> Option<(Arc<Block>, Exporters)> {
+        self.lock().cursors.begin_spill(in_flight_too)
+    }
+
+    /// It is written: its memory is free. Returns who has not settled it by now.
+    pub fn spilled(&self, sequence: u64, spot: Spot) -> Exporters {
+        self.change(|cursors| cursors.spilled(sequence, spot))
+    }
+
+    /// It could not be written.
+    pub fn not_spilled(&self, sequence: u64) {
+        self.change(|cursors| cursors.not_spilled(sequence));
+    }
+
+    /// Appends a block of another process; returns its sequence number here. [`Self::offered`] follows.
+    pub fn adopt(&self, records: u64, spot: Spot, owed: Exporters) -> Option<u64> {
+        self.change(|cursors| cursors.adopt(records, spot, owed))
+    }
+
+    /// Wakes whoever waits for blocks.
+    pub fn offered(&self) {
+        self.ready.notify_all();
+        self.wake.wake();
+    }
+
+    /// Gives up what `cursor` has not decided of a block on disk.
+    pub fn lose(&self, cursor: usize, sequence: u64, reason: DropReason) {
+        self.change(|cursors| cursors.lose(cursor, sequence, reason));
+        self.moved.notify_all();
+    }
+
+    /// True when nobody here will deliver anything more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let state = self.lock();
+        state.stopped || (state.draining && state.cursors.is_all_settled())
+    }
+
+    /// Drops the oldest block in memory that nobody works on; one with protected records only if `protected_too`. False when there is none.
     pub fn drop_oldest(&self, protected_too: bool) -> bool {
         let dropped = self.change(|cursors| cursors.drop_oldest(protected_too));
         if dropped {
@@ -149,7 +252,8 @@ impl Backlog {
         }
     }
 
-    /// Drops everything that is still undecided, and what is pushed later, under `reason`. For the end of a shutdown.
+    /// Drops everything in memory that is still undecided, and what is pushed later, under `reason`; what is on disk stays
+    /// there. For the end of a shutdown.
     pub fn abandon(&self, reason: DropReason) {
         self.change(|cursors| cursors.close_all(reason));
         self.ready.notify_all();
@@ -170,7 +274,20 @@ impl Backlog {
         self.lock().cursors.end()
     }
 
-    /// Waits until every block before `end` is settled by every cursor. False at the deadline or when stopped.
+    /// Records taken over from other processes, and every cursor's counts, at one moment.
+    #[must_use]
+    pub fn counts_with_adopted(&self) -> (u64, Vec<ExporterCounts>) {
+        let state = self.lock();
+        (state.cursors.adopted(), state.cursors.counts())
+    }
+
+    /// Waits until nothing is undecided, blocks that were taken over included. False at the deadline or when stopped.
+    #[must_use]
+    pub fn wait_all_settled(&self, deadline: Instant) -> bool {
+        self.wait_until(deadline, Cursors::is_all_settled)
+    }
+
+    /// Waits until every block of our own before `end` is settled by every cursor. False at the deadline or when stopped.
     #[must_use]
     pub fn wait_settled(&self, end: u64, deadline: Instant) -> bool {
         self.wait_until(deadline, |cursors| cursors.is_settled(end))

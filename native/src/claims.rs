@@ -132,8 +132,11 @@ impl Pipeline {
         let gone =
             |cursor: &usize| self.is_gated() || !self.exporters()[*cursor].native.as_ref().is_some_and(sends);
         let cursors: Vec<usize> = (0..self.exporters().len()).filter(gone).collect();
+        if !cursors.is_empty() {
+            self.spool_rest();
+        }
         let counts = self.snapshot().exporters;
-        let lost = cursors.iter().map(|cursor| counts[*cursor].pending).max().unwrap_or(0);
+        let lost = cursors.iter().map(|cursor| counts[*cursor].unsafe_records()).max().unwrap_or(0);
         for cursor in cursors {
             self.backlog().abandon_cursor(cursor, DropReason::Shutdown);
         }

@@ -1,78 +1,44 @@
 //! Stage 6 of 7, export: where each exporter stands with each block. Threads: as `backlog`, which holds the lock.
 //!
-//! A state machine without locks or clocks. A block is unprocessed, being processed, or ready (at once, without batch
-//! processors); a ready one is pending, in flight or settled at each cursor. It is freed when every cursor settled it.
+//! A state machine without locks, clocks or files. A block is unprocessed, being processed, or ready (at once, without
+//! batch processors); a ready one is pending, in flight or settled at each cursor. It is freed when every cursor settled
+//! it. Its bytes are in memory or on disk ([`crate::entries`]); what moves them is in [`crate::moves`].
 
 use crate::block::Block;
+use crate::entries::{Body, Claimed, Entry, Mark, Side, Spot, Stage};
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Where a block stands before any cursor may see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Unprocessed,
-    Processing,
-    Ready,
-}
-
-/// Where one exporter stands with one block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Pending,
-    InFlight,
-    Settled,
-}
-
-/// One exporter's side of one block.
-#[derive(Debug, Clone, Copy)]
-struct Side {
-    mark: Mark,
-    /// Records not decided yet; a split block is settled in parts.
-    left: u64,
-}
-
-#[derive(Debug)]
-struct Entry {
-    block: Arc<Block>,
-    stage: Stage,
-    sides: Vec<Side>,
-}
-
-impl Entry {
-    fn is_settled(&self) -> bool {
-        self.sides.iter().all(|side| side.mark == Mark::Settled)
-    }
-
-    /// True while somebody works on it, so that nobody may drop it.
-    fn is_busy(&self) -> bool {
-        self.stage == Stage::Processing || self.sides.iter().any(|side| side.mark == Mark::InFlight)
-    }
-}
-
 #[derive(Debug, Default)]
-struct Cursor {
+pub(crate) struct Cursor {
     name: String,
-    /// Blocks to deliver, those that were given back included.
-    claimable: BTreeSet<u64>,
+    /// Blocks to deliver, those that were given back included: our own before those that were taken over.
+    pub claimable: BTreeSet<(bool, u64)>,
+    pub adopted: u64,
     delivered: u64,
     rejected: u64,
     dropped: Drops,
     /// Why its blocks are dropped from now on: nobody delivers them any more.
-    closed: Option<DropReason>,
+    pub closed: Option<DropReason>,
 }
 
 /// All blocks and all cursors.
 #[derive(Debug, Default)]
 pub struct Cursors {
     /// By sequence number; a settled block leaves at once, wherever it stands.
-    entries: BTreeMap<u64, Entry>,
+    pub(crate) entries: BTreeMap<u64, Entry>,
     unprocessed: BTreeSet<u64>,
-    places: Vec<Cursor>,
+    /// Those whose bytes are in memory.
+    pub(crate) in_memory: BTreeSet<u64>,
+    /// Those that somebody here still has to decide; whether they were taken over, and their number.
+    pub(crate) undecided: BTreeSet<(bool, u64)>,
+    pub(crate) places: Vec<Cursor>,
     gated: bool,
-    end: u64,
-    bytes: usize,
-    records: u64,
+    pub(crate) end: u64,
+    pub(crate) bytes: usize,
+    pub(crate) records: u64,
+    pub(crate) adopted: u64,
 }
 
 impl Cursors {
@@ -89,10 +55,16 @@ impl Cursors {
         self.bytes
     }
 
-    /// Records held by blocks.
+    /// Records of blocks in memory.
     #[must_use]
     pub const fn records(&self) -> u64 {
         self.records
+    }
+
+    /// Records taken over from other processes.
+    #[must_use]
+    pub const fn adopted(&self) -> u64 {
+        self.adopted
     }
 
     /// Sequence number that the next block will get.
@@ -127,7 +99,10 @@ impl Cursors {
         self.bytes += block.body.len();
         self.records += records;
         let stage = if self.gated { Stage::Unprocessed } else { Stage::Ready };
-        self.entries.insert(sequence, Entry { block: Arc::new(block), stage, sides });
+        let body = Body::Memory(Arc::new(block));
+        self.entries.insert(sequence, Entry { body, stage, sides, adopted: false, spilling: false });
+        self.in_memory.insert(sequence);
+        self.undecided.insert((false, sequence));
         if self.gated {
             self.unprocessed.insert(sequence);
         } else {
@@ -136,34 +111,42 @@ impl Cursors {
     }
 
     /// The oldest block that `cursor` has to deliver.
-    pub fn claim(&mut self, cursor: usize) -> Option<Arc<Block>> {
-        let sequence = self.places[cursor].claimable.pop_first()?;
+    pub fn claim(&mut self, cursor: usize) -> Option<Claimed> {
+        let (_, sequence) = self.places[cursor].claimable.pop_first()?;
         let entry = self.entries.get_mut(&sequence)?;
         entry.sides[cursor].mark = Mark::InFlight;
-        Some(Arc::clone(&entry.block))
+        Some(match &entry.body {
+            Body::Memory(block) => Claimed::Block(Arc::clone(block)),
+            Body::Disk(spot) => Claimed::Spooled(sequence, *spot),
+        })
     }
 
     /// Takes a claimed block back, undelivered. False when it was not claimed.
     pub fn release(&mut self, cursor: usize, sequence: u64) -> bool {
         let Some(side) = self.in_flight(cursor, sequence) else { return false };
         side.mark = Mark::Pending;
-        self.places[cursor].claimable.insert(sequence);
+        let adopted = self.entries.get(&sequence).is_some_and(|entry| entry.adopted);
+        self.places[cursor].claimable.insert((adopted, sequence));
         true
     }
 
-    /// Records what became of a claimed block, wholly or in parts. Ignored when it was not claimed.
-    pub fn settle(&mut self, cursor: usize, sequence: u64, settlement: Settlement) {
-        let Some(side) = self.in_flight(cursor, sequence) else { return };
+    /// Records what became of a claimed block, wholly or in parts. Ignored when it was not claimed. A block on disk that
+    /// the cursor is done with is returned: it is to be settled there too.
+    pub fn settle(&mut self, cursor: usize, sequence: u64, settlement: Settlement) -> Option<Spot> {
+        let side = self.in_flight(cursor, sequence)?;
         let settlement = settlement.at_most(side.left);
         side.left -= settlement.total();
-        if side.left == 0 {
+        let is_done = side.left == 0;
+        if is_done {
             side.mark = Mark::Settled;
         }
         let place = &mut self.places[cursor];
         place.delivered += settlement.delivered;
         place.rejected += settlement.rejected;
         place.dropped.merge(&settlement.dropped);
-        self.free_if_settled(sequence);
+        let spot = self.entries.get(&sequence).and_then(Entry::spot).filter(|_| is_done);
+        self.refresh(sequence);
+        spot
     }
 
     /// The oldest block that waits for the batch processors.
@@ -171,14 +154,14 @@ impl Cursors {
         let sequence = self.unprocessed.pop_first()?;
         let entry = self.entries.get_mut(&sequence)?;
         entry.stage = Stage::Processing;
-        Some(Arc::clone(&entry.block))
+        entry.memory().cloned()
     }
 
     /// The block `sequence`, if the batch processors have it.
     #[must_use]
     pub fn processing(&self, sequence: u64) -> Option<Arc<Block>> {
         let entry = self.entries.get(&sequence).filter(|entry| entry.stage == Stage::Processing)?;
-        Some(Arc::clone(&entry.block))
+        entry.memory().cloned()
     }
 
     /// Puts what the batch processors made of a block in its place and lets the cursors see it. Records that it has
@@ -188,7 +171,8 @@ impl Cursors {
         else {
             return;
         };
-        let gone = entry.block.records.saturating_sub(block.records);
+        let Body::Memory(before) = &entry.body else { return };
+        let gone = before.records.saturating_sub(block.records);
         for (side, cursor) in entry.sides.iter_mut().zip(&mut self.places) {
             if side.mark == Mark::Pending {
                 cursor.dropped.add(DropReason::Processed, gone);
@@ -199,36 +183,46 @@ impl Cursors {
             }
         }
         block.sequence = sequence;
-        self.bytes = self.bytes - entry.block.body.len() + block.body.len();
+        self.bytes = self.bytes - before.body.len() + block.body.len();
         self.records -= gone;
-        entry.block = Arc::new(block);
+        entry.body = Body::Memory(Arc::new(block));
         entry.stage = Stage::Ready;
         self.offer(sequence);
-        self.free_if_settled(sequence);
+        self.refresh(sequence);
     }
 
-    /// Drops the oldest block that nobody works on; one with protected records only if `protected_too`. False when
-    /// there is none.
+    /// Drops the oldest block in memory that nobody works on; one with protected records only if `protected_too`. False
+    /// when there is none.
     pub fn drop_oldest(&mut self, protected_too: bool) -> bool {
-        let oldest = self.entries.iter().find(|(_, entry)| {
-            let spared = entry.block.protected_records > 0 && !protected_too;
+        let is_droppable = |entry: &Entry| {
+            let spared = entry.memory().is_none_or(|block| block.protected_records > 0 && !protected_too);
             !spared && !entry.is_busy()
-        });
-        let Some(sequence) = oldest.map(|(sequence, _)| *sequence) else { return false };
+        };
+        let mut oldest = self.in_memory.iter().copied();
+        let found = oldest.find(|sequence| self.entries.get(sequence).is_some_and(is_droppable));
+        let Some(sequence) = found else { return false };
         for cursor in 0..self.places.len() {
             self.drop_side(cursor, sequence, DropReason::OverflowOldest);
         }
-        self.free_if_settled(sequence);
+        self.refresh(sequence);
         true
     }
 
-    /// Drops everything that `cursor` has not decided, and what is pushed later, under `reason`.
+    /// Drops everything in memory that `cursor` has not decided, and what is pushed later, under `reason`. What is on
+    /// disk stays there and pending, for whoever takes it over.
     pub fn close(&mut self, cursor: usize, reason: DropReason) {
         self.places[cursor].closed = Some(reason);
         let sequences: Vec<u64> = self.entries.keys().copied().collect();
         for sequence in sequences {
-            self.drop_side(cursor, sequence, reason);
-            self.free_if_settled(sequence);
+            let Some(entry) = self.entries.get_mut(&sequence) else { continue };
+            if entry.memory().is_some() {
+                self.drop_side(cursor, sequence, reason);
+            } else if entry.sides[cursor].mark != Mark::Settled {
+                entry.sides[cursor].mark = Mark::Left;
+                let adopted = entry.adopted;
+                self.places[cursor].claimable.remove(&(adopted, sequence));
+            }
+            self.refresh(sequence);
         }
     }
 
@@ -245,17 +239,24 @@ impl Cursors {
         }
     }
 
-    /// True when no block before `end` is undecided at any cursor.
+    /// True when no block of our own before `end` is undecided at any cursor.
     #[must_use]
     pub fn is_settled(&self, end: u64) -> bool {
-        self.entries.first_key_value().is_none_or(|(first, _)| *first >= end)
+        self.undecided.first().is_none_or(|(adopted, first)| *adopted || *first >= end)
     }
 
-    /// True when no block before `end` that `cursor` may see is undecided there.
+    /// True when nothing is undecided at any cursor, blocks that were taken over included.
+    #[must_use]
+    pub fn is_all_settled(&self) -> bool {
+        self.undecided.is_empty()
+    }
+
+    /// True when no block of our own before `end` that `cursor` may see is undecided there.
     #[must_use]
     pub fn is_settled_by(&self, cursor: usize, end: u64) -> bool {
-        let mut before = self.entries.range(..end).map(|(_, entry)| entry);
-        !before.any(|entry| entry.stage == Stage::Ready && entry.sides[cursor].mark != Mark::Settled)
+        let mut before = self.entries.range(..end).map(|(_, entry)| entry).filter(|entry| !entry.adopted);
+        let waits = |mark| matches!(mark, Mark::Pending | Mark::InFlight);
+        !before.any(|entry| entry.stage == Stage::Ready && waits(entry.sides[cursor].mark))
     }
 
     /// Every cursor's drops.
@@ -268,16 +269,19 @@ impl Cursors {
     #[must_use]
     pub fn counts(&self) -> Vec<ExporterCounts> {
         let counts = self.places.iter().enumerate().map(|(index, cursor)| {
-            let sides = || self.entries.values().map(|entry| entry.sides[index]);
-            let in_flight = sides().filter(|side| side.mark == Mark::InFlight);
+            let left = |of: &dyn Fn(&Entry) -> bool| -> u64 {
+                self.entries.values().filter(|entry| of(entry)).map(|entry| entry.sides[index].left).sum()
+            };
             ExporterCounts {
                 name: cursor.name.clone(),
                 accepted: 0,
+                adopted: cursor.adopted,
                 delivered: cursor.delivered,
                 rejected: cursor.rejected,
                 dropped: cursor.dropped,
-                pending: sides().map(|side| side.left).sum(),
-                in_flight: in_flight.map(|side| side.left).sum(),
+                pending: left(&|_| true),
+                in_flight: left(&|entry| entry.sides[index].mark == Mark::InFlight),
+                spooled: left(&|entry| entry.memory().is_none()),
             }
         });
         counts.collect()
@@ -289,32 +293,38 @@ impl Cursors {
     }
 
     /// Lets every cursor that has not settled the block claim it.
-    fn offer(&mut self, sequence: u64) {
+    pub(crate) fn offer(&mut self, sequence: u64) {
         let Some(entry) = self.entries.get(&sequence) else { return };
         for (side, cursor) in entry.sides.iter().zip(&mut self.places) {
             if side.mark == Mark::Pending {
-                cursor.claimable.insert(sequence);
+                cursor.claimable.insert((entry.adopted, sequence));
             }
         }
     }
 
-    fn drop_side(&mut self, cursor: usize, sequence: u64, reason: DropReason) {
+    pub(crate) fn drop_side(&mut self, cursor: usize, sequence: u64, reason: DropReason) {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         let side = &mut entry.sides[cursor];
         side.mark = Mark::Settled;
         let left = std::mem::take(&mut side.left);
         self.places[cursor].dropped.add(reason, left);
-        self.places[cursor].claimable.remove(&sequence);
+        self.places[cursor].claimable.remove(&(entry.adopted, sequence));
     }
 
-    fn free_if_settled(&mut self, sequence: u64) {
-        if !self.entries.get(&sequence).is_some_and(Entry::is_settled) {
+    /// Frees a block that every cursor settled; one that is over is not waited for.
+    pub(crate) fn refresh(&mut self, sequence: u64) {
+        let Some(entry) = self.entries.get(&sequence) else { return };
+        if entry.is_over() {
+            self.undecided.remove(&(entry.adopted, sequence));
+        }
+        if !entry.is_settled() {
             return;
         }
         self.unprocessed.remove(&sequence);
-        if let Some(entry) = self.entries.remove(&sequence) {
-            self.bytes -= entry.block.body.len();
-            self.records -= entry.block.records;
+        self.in_memory.remove(&sequence);
+        if let Some(Entry { body: Body::Memory(block), .. }) = self.entries.remove(&sequence) {
+            self.bytes -= block.body.len();
+            self.records -= block.records;
         }
     }
 }

@@ -48,6 +48,8 @@ pub enum DropReason {
     Processed,
     /// An exporter could not put it into its own format.
     EncodeFailed,
+    /// Its bytes on disk were damaged, or could not be read.
+    Damaged,
 }
 
 impl DropReason {
@@ -61,6 +63,7 @@ impl DropReason {
         Self::Shutdown,
         Self::Processed,
         Self::EncodeFailed,
+        Self::Damaged,
     ];
 
     /// The reason called `name` in [`DROPS`].
@@ -74,7 +77,7 @@ impl DropReason {
 pub const REFUSALS: [&str; 7] =
     ["shed", "shut_down", "capture_failed", "sampled", "rate_limited", "deduplicated", "repeated"];
 /// The names of [`DropReason`], in order.
-pub const DROPS: [&str; 8] = [
+pub const DROPS: [&str; 9] = [
     "overflow_oldest",
     "overflow_newest",
     "wait_timeout",
@@ -83,6 +86,7 @@ pub const DROPS: [&str; 8] = [
     "shutdown",
     "processed",
     "encode_failed",
+    "damaged",
 ];
 
 /// Records lost by one exporter, by reason.
@@ -162,16 +166,28 @@ pub struct ExporterCounts {
     pub name: String,
     /// Records this exporter answers for.
     pub accepted: u64,
+    /// Taken over from other processes, for this exporter.
+    pub adopted: u64,
     /// Acknowledged by the receiver.
     pub delivered: u64,
     /// Refused by the receiver for good.
     pub rejected: u64,
     /// Lost, by reason.
     pub dropped: Drops,
-    /// Held in memory, undecided.
+    /// Held in memory or on disk, undecided.
     pub pending: u64,
     /// Of these, records in a block that the exporter works on.
     pub in_flight: u64,
+    /// Of the pending ones, records in blocks on disk: they survive this process.
+    pub spooled: u64,
+}
+
+impl ExporterCounts {
+    /// Pending records that do not survive this process.
+    #[must_use]
+    pub const fn unsafe_records(&self) -> u64 {
+        self.pending.saturating_sub(self.spooled)
+    }
 }
 
 /// Every term of both equations at one moment.
@@ -185,7 +201,7 @@ pub struct Snapshot {
     pub refused: [u64; REFUSALS.len()],
     /// Past stage 3.
     pub accepted: u64,
-    /// Records taken over from a dead process; 0 until a spool exists.
+    /// Records taken over from other processes, whoever they were for.
     pub adopted: u64,
     /// One entry per exporter.
     pub exporters: Vec<ExporterCounts>,

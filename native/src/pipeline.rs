@@ -13,7 +13,7 @@ use crate::emit_counts::EmitCounts;
 use crate::export::http::TransportError;
 use crate::export::sender::Sender;
 use crate::exporters::{seal_codec, Exporter};
-use crate::ledger::{DropReason, Refusal, Snapshot};
+use crate::ledger::{DropReason, ExporterCounts, Refusal, Snapshot};
 use crate::losses::{Losses, Lost};
 use crate::meters::SealMeter;
 use crate::notices::Notices;
@@ -23,6 +23,9 @@ use crate::redact::{redact, FrameSettings, Redacted};
 use crate::scopes::Scopes;
 use crate::seal::Sealer;
 use crate::settings::Settings;
+use crate::shelf::Shelf;
+use crate::spooler::Spooler;
+use crate::spooling::open_spool;
 use crate::summaries::Summaries;
 use crate::wake::Wake;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,6 +45,7 @@ pub struct Pipeline {
     scopes: Scopes,
     buffer: Buffer,
     backlog: Arc<Backlog>,
+    spooler: Option<Arc<Spooler>>,
     /// In the order of the backlog's cursors.
     exporters: Vec<Exporter>,
     resource: RwLock<Arc<Vec<u8>>>,
@@ -57,12 +61,15 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Builds the stages; starts nothing. Fails when a transport's files or URL are wrong.
+    /// Builds the stages; starts nothing. Fails when a transport's files or URL are wrong, or the spool cannot be used.
     pub fn new(settings: Arc<Settings>) -> Result<Arc<Self>, TransportError> {
         let exporters = settings.exporters.iter().map(Exporter::new).collect::<Result<Vec<_>, _>>()?;
         let names: Vec<&str> = exporters.iter().map(|exporter| exporter.name.as_str()).collect();
         let wake = Arc::new(Wake::default());
-        let backlog = Arc::new(Backlog::new(&names, settings.batch_processors, Arc::clone(&wake)));
+        let spooler = open_spool(&settings, &names)?;
+        let shelf = spooler.clone().map(|spooler| spooler as Arc<dyn Shelf>);
+        let backlog = Backlog::new(&names, settings.batch_processors, Arc::clone(&wake)).with_shelf(shelf);
+        let backlog = Arc::new(backlog);
         let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), !exporters.is_empty());
         let frame =
             FrameSettings { record_bytes: settings.buffer.record_bytes, sequenced: settings.sequenced };
@@ -73,6 +80,7 @@ impl Pipeline {
             counts: EmitCounts::default(),
             buffer,
             backlog,
+            spooler,
             exporters,
             resource: RwLock::new(Arc::new(settings.resource.clone())),
             wake,
@@ -131,10 +139,13 @@ impl Pipeline {
             let pipeline = Arc::clone(self);
             self.spawn(&format!("fapilog-send-{index}"), move || pipeline.run_sender(cursor));
         }
+        if let Some(spooler) = &self.spooler {
+            self.start_spool(spooler);
+        }
         true
     }
 
-    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) {
+    pub(crate) fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) {
         match Builder::new().name(name.to_owned()).stack_size(THREAD_STACK_BYTES).spawn(run) {
             Ok(thread) => self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
             Err(error) => {
@@ -196,8 +207,8 @@ impl Pipeline {
         done
     }
 
-    /// As [`Self::force_flush`] when Python is gone: waits for the native exporters only. Returns the records that are
-    /// pending then.
+    /// As [`Self::force_flush`] when Python is gone: waits for the native exporters only; what they did not take goes to
+    /// the spool. Returns the records that are pending in memory then.
     #[must_use]
     pub fn last_flush(&self, timeout: Duration) -> u64 {
         let deadline = Instant::now() + timeout;
@@ -209,7 +220,8 @@ impl Pipeline {
             let _ = self.backlog.wait_settled_by(&native, self.backlog.end(), deadline);
             self.flush_transports();
         }
-        self.snapshot().exporters.iter().map(|exporter| exporter.pending).max().unwrap_or(0)
+        self.spool_rest();
+        self.snapshot().exporters.iter().map(ExporterCounts::unsafe_records).max().unwrap_or(0)
     }
 
     /// Refuses new records; what is there is delivered, and then the threads end by themselves.
@@ -221,19 +233,29 @@ impl Pipeline {
         self.wake.wake();
     }
 
-    /// Refuses new records, drains within `timeout`, then stops the threads. What is left is dropped and counted.
-    /// True when nothing was left.
+    /// Refuses new records, drains within `timeout`, then stops the threads. What is left goes to the spool and stays
+    /// pending; without one it is dropped and counted. True when nothing of our own was left.
     #[must_use]
     pub fn shutdown(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         self.close();
         let drained = self.force_flush(deadline.saturating_duration_since(Instant::now()));
+        if drained {
+            self.deliver_adopted(deadline.saturating_duration_since(Instant::now()));
+        }
         self.backlog.stop();
         self.wake.wake();
+        if let Some(spooler) = &self.spooler {
+            spooler.signal().stop();
+        }
         self.join_until(deadline + Duration::from_millis(50));
         self.give_up_summaries(DropReason::Shutdown);
         self.buffer.abandon(DropReason::Shutdown);
+        self.spool_rest();
         self.backlog.abandon(DropReason::Shutdown);
+        if let Some(spooler) = &self.spooler {
+            spooler.close();
+        }
         drained
     }
 
@@ -254,7 +276,7 @@ impl Pipeline {
     /// Every term of the ledger, read at one moment.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let (buffer, mut exporters) = self.buffer.counts(|| self.backlog.counts());
+        let (buffer, (adopted, mut exporters)) = self.buffer.counts(|| self.backlog.counts_with_adopted());
         let filtered = self.counts.filtered_count();
         for exporter in &mut exporters {
             exporter.accepted = buffer.accepted;
@@ -267,7 +289,7 @@ impl Pipeline {
             filtered,
             refused: buffer.refused,
             accepted: buffer.accepted,
-            adopted: 0,
+            adopted,
             exporters,
         }
     }
@@ -354,6 +376,12 @@ impl Pipeline {
         &self.backlog
     }
 
+    /// Stage 6: the spools; `None`: blocks are in memory only.
+    #[must_use]
+    pub fn spooler(&self) -> Option<&Spooler> {
+        self.spooler.as_deref()
+    }
+
     /// Stage 6: who delivers, in the order of the backlog's cursors.
     #[must_use]
     pub fn exporters(&self) -> &[Exporter] {
@@ -388,6 +416,12 @@ impl Pipeline {
     #[must_use]
     pub fn notices(&self) -> &Notices {
         &self.notices
+    }
+
+    /// True from the first record on.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
     }
 
     /// True from the beginning of [`Self::shutdown`].

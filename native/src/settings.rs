@@ -5,6 +5,7 @@ use crate::encode::Form;
 use crate::export::file::FileSettings;
 use crate::process::ProcessSettings;
 use crate::redact::Policy;
+use crate::spool::SpoolSettings;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +26,21 @@ pub struct Settings {
     pub resource: Vec<u8>,
     /// Stage 1: the built-in processors.
     pub process: ProcessSettings,
+    /// Stage 6: the spool; `None`: blocks are in memory only.
+    pub spool: Option<SpoolingSettings>,
+}
+
+/// Stage 6: blocks on disk.
+#[derive(Debug, Clone)]
+pub struct SpoolingSettings {
+    /// The root, which processes share.
+    pub directory: PathBuf,
+    /// Processes of one service take over each other's blocks.
+    pub service: String,
+    /// How much, how long, how safely.
+    pub store: SpoolSettings,
+    /// Whether blocks of processes that ended are taken over.
+    pub adopt: bool,
 }
 
 /// Stage 6: one exporter.

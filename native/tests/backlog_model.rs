@@ -1,16 +1,21 @@
-//! Stage 6: several cursors over one log of blocks, with and without batch processors, against a small model.
+//! Stage 6: several cursors over one log of blocks, with and without batch processors, in memory and on a disk that may
+//! fail, against a small model.
 //!
 //! Two cursors answer as native senders do and one as Python's delivery loop; to the log they are the same.
+//! Length reason: one state machine.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 use fapilog_native::backlog::Backlog;
 use fapilog_native::block::{Block, Codec};
+use fapilog_native::entries::Spot;
 use fapilog_native::ledger::{DropReason, Drops, ExporterCounts, Settlement};
+use fapilog_native::shelf::{Shelf, Unread};
+use fapilog_native::spool::{Exporters, Place};
 use fapilog_native::wake::Wake;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 const NAMES: [&str; 3] = ["one", "two", "python"];
@@ -27,6 +32,12 @@ enum Action {
     DropOldest { protected_too: bool },
     AbandonCursor(usize),
     Abandon,
+    BeginSpill { in_flight_too: bool },
+    EndSpill { which: usize, written: bool },
+    Adopt { records: u64, owed: u16 },
+    Lose { cursor: usize, which: usize },
+    FailNextRead(Unread),
+    RetryReads,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +72,56 @@ fn action() -> impl Strategy<Value = Action> {
         20 => any::<bool>().prop_map(|protected_too| Action::DropOldest { protected_too }),
         1 => cursor().prop_map(Action::AbandonCursor),
         1 => Just(Action::Abandon),
+        40 => prop::bool::weighted(0.2).prop_map(|in_flight_too| Action::BeginSpill { in_flight_too }),
+        40 => (0..4usize, prop::bool::weighted(0.8)).prop_map(|(which, written)| Action::EndSpill { which, written }),
+        10 => (1..9u64, 1..8u16).prop_map(|(records, owed)| Action::Adopt { records, owed }),
+        5 => (cursor(), 0..4usize).prop_map(|(cursor, which)| Action::Lose { cursor, which }),
+        10 => prop::sample::select(vec![Unread::Later, Unread::Lost, Unread::Foreign]).prop_map(Action::FailNextRead),
+        10 => Just(Action::RetryReads),
     ]
+}
+
+/// A disk that keeps blocks by their sequence numbers in the log, and fails when told.
+#[derive(Debug, Default)]
+struct FakeShelf {
+    records: Mutex<BTreeMap<u64, u64>>,
+    /// Who has not settled a block.
+    owed: Mutex<BTreeMap<u64, Exporters>>,
+    fail: Mutex<Option<Unread>>,
+}
+
+impl FakeShelf {
+    fn keep(&self, sequence: u64, records: u64, owed: Exporters) {
+        self.records.lock().unwrap().insert(sequence, records);
+        self.owed.lock().unwrap().insert(sequence, owed);
+    }
+}
+
+impl Shelf for FakeShelf {
+    fn read(&self, spot: Spot) -> Result<Block, Unread> {
+        if let Some(fault) = self.fail.lock().unwrap().take() {
+            return Err(fault);
+        }
+        // The number in the file is that of another process.
+        Ok(Block { sequence: 999, ..block(self.records.lock().unwrap()[&spot.place.number], false) })
+    }
+
+    fn settle(&self, spot: Spot, cursor: usize) {
+        let mut owed = self.owed.lock().unwrap();
+        let owed = owed.get_mut(&spot.place.number).unwrap();
+        assert!(owed.contains(cursor), "settled twice");
+        *owed = owed.without(cursor);
+    }
+
+    fn may_bring(&self) -> bool {
+        false
+    }
+
+    fn pushed(&self, _: usize, _: u64) {}
+}
+
+const fn spot(sequence: u64) -> Spot {
+    Spot { store: 0, place: Place { number: sequence, segment: 0, offset: 0 } }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,11 +139,30 @@ struct ModelBlock {
     /// Records undecided, by cursor.
     left: [u64; 3],
     held: [bool; 3],
+    /// On disk for another process: nobody here claims it.
+    given_up: [bool; 3],
+    spilling: bool,
+    on_disk: bool,
+    adopted: bool,
 }
 
 impl ModelBlock {
-    fn is_busy(&self) -> bool {
+    fn new(records: u64, stage: Stage, left: [u64; 3]) -> Self {
+        let no = [false; 3];
+        let (protected, spilling, on_disk, adopted) = (false, false, false, false);
+        Self { records, protected, stage, left, held: no, given_up: no, spilling, on_disk, adopted }
+    }
+
+    fn is_in_hands(&self) -> bool {
         self.stage == Stage::Processing || self.held.contains(&true)
+    }
+
+    fn is_undecided(&self) -> bool {
+        (0..3).any(|cursor| self.left[cursor] > 0 && !self.given_up[cursor])
+    }
+
+    fn waits_for(&self, cursor: usize) -> bool {
+        self.stage == Stage::Ready && self.left[cursor] > 0 && !self.given_up[cursor]
     }
 }
 
@@ -98,6 +177,11 @@ struct World {
     delivered: [u64; 3],
     rejected: [u64; 3],
     dropped: [Drops; 3],
+    adopted: [u64; 3],
+    shelf: Arc<FakeShelf>,
+    /// Being written, some of them settled meanwhile.
+    writing: Vec<(u64, u64, Exporters)>,
+    resting: Vec<(usize, u64)>,
 }
 
 fn block(records: u64, protected: bool) -> Block {
@@ -108,8 +192,14 @@ fn block(records: u64, protected: bool) -> Block {
 
 impl World {
     fn new(gated: bool) -> Self {
+        let shelf = Arc::new(FakeShelf::default());
+        let backlog = Backlog::new(&NAMES, gated, Arc::new(Wake::default()));
         Self {
-            backlog: Backlog::new(&NAMES, gated, Arc::new(Wake::default())),
+            backlog: backlog.with_shelf(Some(Arc::clone(&shelf) as Arc<dyn Shelf>)),
+            shelf,
+            adopted: [0; 3],
+            writing: Vec::new(),
+            resting: Vec::new(),
             gated,
             blocks: BTreeMap::new(),
             end: 0,
@@ -147,6 +237,19 @@ impl World {
             Action::DropOldest { protected_too } => self.drop_oldest(protected_too),
             Action::AbandonCursor(cursor) => self.close(cursor),
             Action::Abandon => (0..3).for_each(|cursor| self.close(cursor)),
+            Action::BeginSpill { in_flight_too } => self.begin_spill(in_flight_too),
+            Action::EndSpill { which, written } => self.end_spill(which, written),
+            Action::Adopt { records, owed } => self.adopt(records, Exporters::from_bits(owed)),
+            Action::Lose { cursor, which } => self.lose(cursor, which),
+            Action::FailNextRead(fault) => *self.shelf.fail.lock().unwrap() = Some(fault),
+            Action::RetryReads => {
+                self.backlog.retry_reads();
+                for (cursor, sequence) in std::mem::take(&mut self.resting) {
+                    if let Some(block) = self.blocks.get_mut(&sequence) {
+                        block.held[cursor] = false;
+                    }
+                }
+            }
         }
         self.blocks.retain(|_, block| block.left.iter().any(|left| *left > 0));
     }
@@ -162,7 +265,7 @@ impl World {
         }
         if left != [0; 3] {
             let stage = if self.gated { Stage::Unprocessed } else { Stage::Ready };
-            self.blocks.insert(self.end, ModelBlock { records, protected, stage, left, held: [false; 3] });
+            self.blocks.insert(self.end, ModelBlock { protected, ..ModelBlock::new(records, stage, left) });
             self.end += 1;
         }
         assert_eq!(self.backlog.end(), self.end);
@@ -199,24 +302,120 @@ impl World {
         model.stage = Stage::Ready;
     }
 
-    /// The oldest block that is ready, undecided and in nobody's hands; never one that processors have not seen.
+    /// The oldest block that is ready, undecided and in nobody's hands, our own first; never one that processors have not
+    /// seen, nor one that cannot be read.
     fn claim(&mut self, cursor: usize) {
-        let claimable =
-            |block: &ModelBlock| block.stage == Stage::Ready && !block.held[cursor] && block.left[cursor] > 0;
-        let expected = self.blocks.iter_mut().find(|(_, block)| claimable(block));
+        let mut fault = *self.shelf.fail.lock().unwrap();
         let claimed = self.backlog.try_claim(cursor);
-        assert_eq!(
-            claimed.map(|block| (block.sequence, block.records)),
-            expected.as_ref().map(|(sequence, block)| (**sequence, block.records))
-        );
-        if let Some((_, block)) = expected {
+        loop {
+            let claimable = |block: &ModelBlock| block.waits_for(cursor) && !block.held[cursor];
+            let found = self.blocks.iter().filter(|(_, block)| claimable(block));
+            let sequence =
+                found.min_by_key(|(sequence, block)| (block.adopted, **sequence)).map(|found| *found.0);
+            let Some(sequence) = sequence else {
+                assert!(claimed.is_none());
+                return;
+            };
+            let block = self.blocks.get_mut(&sequence).unwrap();
             block.held[cursor] = true;
+            let Some(fault) = fault.take_if(|_| block.on_disk) else {
+                assert_eq!(
+                    claimed.map(|block| (block.sequence, block.records)),
+                    Some((sequence, block.records))
+                );
+                return;
+            };
+            match fault {
+                Unread::Later => self.resting.push((cursor, sequence)),
+                Unread::Foreign if block.adopted => {
+                    for (adopted, left) in self.adopted.iter_mut().zip(block.left) {
+                        *adopted -= left;
+                    }
+                    self.blocks.remove(&sequence);
+                }
+                Unread::Lost | Unread::Foreign => {
+                    let left = std::mem::take(&mut block.left[cursor]);
+                    self.dropped[cursor].add(DropReason::Damaged, left);
+                    block.held[cursor] = false;
+                }
+            }
         }
     }
 
+    fn begin_spill(&mut self, in_flight_too: bool) {
+        let fits = |block: &ModelBlock| {
+            let is_free = in_flight_too || !block.is_in_hands();
+            block.stage == Stage::Ready
+                && !block.on_disk
+                && !block.spilling
+                && block.is_undecided()
+                && is_free
+        };
+        let expected = self.blocks.iter_mut().find(|(_, block)| fits(block));
+        let begun = self.backlog.begin_spill(in_flight_too);
+        let owing =
+            |left: [u64; 3]| (0..3).filter(|cursor| left[*cursor] > 0).fold(Exporters::NONE, Exporters::with);
+        assert_eq!(
+            begun.map(|(block, owed)| (block.sequence, owed)),
+            expected.as_ref().map(|(sequence, block)| (**sequence, owing(block.left)))
+        );
+        if let Some((sequence, block)) = expected {
+            block.spilling = true;
+            self.writing.push((*sequence, block.records, owing(block.left)));
+        }
+    }
+
+    fn end_spill(&mut self, which: usize, written: bool) {
+        if self.writing.is_empty() {
+            return;
+        }
+        let (sequence, records, owed) = self.writing.swap_remove(which % self.writing.len());
+        if let Some(block) = self.blocks.get_mut(&sequence) {
+            block.spilling = false;
+        }
+        if !written {
+            self.backlog.not_spilled(sequence);
+            return;
+        }
+        self.shelf.keep(sequence, records, owed);
+        let still = self.backlog.spilled(sequence, spot(sequence));
+        for cursor in owed.iter().filter(|cursor| !still.contains(*cursor)) {
+            self.shelf.settle(spot(sequence), cursor);
+        }
+        if let Some(block) = self.blocks.get_mut(&sequence) {
+            block.on_disk = true;
+        }
+    }
+
+    fn adopt(&mut self, records: u64, owed: Exporters) {
+        let sequence = self.backlog.adopt(records, spot(self.end), owed);
+        let is_open = |cursor: usize| self.closed[cursor].is_none();
+        assert_eq!(sequence, owed.iter().any(is_open).then_some(self.end));
+        let Some(sequence) = sequence else { return };
+        let left = [0, 1, 2].map(|cursor| if owed.contains(cursor) { records } else { 0 });
+        let given_up = [0, 1, 2].map(|cursor| !is_open(cursor));
+        self.adopted.iter_mut().zip(left).for_each(|(adopted, left)| *adopted += left);
+        let block = ModelBlock::new(records, Stage::Ready, left);
+        self.blocks.insert(sequence, ModelBlock { given_up, on_disk: true, adopted: true, ..block });
+        self.shelf.keep(sequence, records, owed);
+        self.end += 1;
+    }
+
+    fn lose(&mut self, cursor: usize, which: usize) {
+        let spooled: Vec<u64> =
+            self.blocks.iter().filter(|(_, block)| block.on_disk).map(|(sequence, _)| *sequence).collect();
+        let Some(sequence) = spooled.get(which % spooled.len().max(1)) else { return };
+        self.backlog.lose(cursor, *sequence, DropReason::Expired);
+        let block = self.blocks.get_mut(sequence).unwrap();
+        self.dropped[cursor].add(DropReason::Expired, std::mem::take(&mut block.left[cursor]));
+        block.held[cursor] = false;
+    }
+
     fn held(&self, cursor: usize, which: usize) -> Option<u64> {
-        let held = self.blocks.iter().filter(|(_, block)| block.held[cursor]);
-        let held: Vec<u64> = held.map(|(sequence, _)| *sequence).collect();
+        // What could not be read was never handed out.
+        let resting = |sequence: u64| self.resting.contains(&(cursor, sequence));
+        let held = self.blocks.iter().filter(|(_, block)| block.held[cursor] && !block.given_up[cursor]);
+        let held: Vec<u64> = held.map(|(sequence, _)| *sequence).filter(|held| !resting(*held)).collect();
         (!held.is_empty()).then(|| held[which % held.len()])
     }
 
@@ -247,7 +446,10 @@ impl World {
     }
 
     fn drop_oldest(&mut self, protected_too: bool) {
-        let droppable = |block: &ModelBlock| !block.is_busy() && (protected_too || !block.protected);
+        let droppable = |block: &ModelBlock| {
+            let is_free = !block.on_disk && !block.spilling && !block.is_in_hands();
+            is_free && (protected_too || !block.protected)
+        };
         let oldest = self.blocks.iter().find(|(_, block)| droppable(block)).map(|(sequence, _)| *sequence);
         assert_eq!(self.backlog.drop_oldest(protected_too), oldest.is_some());
         if let Some(gone) = oldest.and_then(|sequence| self.blocks.remove(&sequence)) {
@@ -261,8 +463,12 @@ impl World {
         self.backlog.abandon_cursor(cursor, DropReason::Shutdown);
         self.closed[cursor] = Some(DropReason::Shutdown);
         for block in self.blocks.values_mut() {
-            self.dropped[cursor].add(DropReason::Shutdown, std::mem::take(&mut block.left[cursor]));
             block.held[cursor] = false;
+            if block.on_disk {
+                block.given_up[cursor] = true;
+            } else {
+                self.dropped[cursor].add(DropReason::Shutdown, std::mem::take(&mut block.left[cursor]));
+            }
         }
     }
 
@@ -274,34 +480,47 @@ impl World {
             let expected = ExporterCounts {
                 name: NAMES[cursor].to_owned(),
                 accepted: 0,
+                adopted: self.adopted[cursor],
                 delivered: self.delivered[cursor],
                 rejected: self.rejected[cursor],
                 dropped: self.dropped[cursor],
                 pending: blocks().map(|block| block.left[cursor]).sum(),
                 in_flight: blocks().filter(|block| block.held[cursor]).map(|block| block.left[cursor]).sum(),
+                spooled: blocks().filter(|block| block.on_disk).map(|block| block.left[cursor]).sum(),
             };
             assert_eq!(*side, expected);
             let decided = side.delivered + side.rejected + side.dropped.total();
-            assert_eq!(self.pushed, decided + side.pending, "a record vanished or was made up");
+            assert_eq!(
+                self.pushed + side.adopted,
+                decided + side.pending,
+                "a record vanished or was made up"
+            );
         }
-        let records: u64 = self.blocks.values().map(|block| block.records).sum();
+        let in_memory = self.blocks.values().filter(|block| !block.on_disk);
+        let records: u64 = in_memory.map(|block| block.records).sum();
         assert_eq!((self.backlog.records(), self.backlog.bytes() as u64), (records, 10 * records));
         let now = Instant::now();
-        assert_eq!(self.backlog.wait_settled(self.end, now), self.blocks.is_empty());
-        let waits = |cursor: usize| {
-            self.blocks.values().any(|block| block.stage == Stage::Ready && block.left[cursor] > 0)
-        };
+        let undecided = || self.blocks.values().filter(|block| block.is_undecided());
+        assert_eq!(self.backlog.wait_settled(self.end, now), undecided().all(|block| block.adopted));
+        assert_eq!(self.backlog.wait_all_settled(now), undecided().next().is_none());
+        let waits =
+            |cursor: usize| self.blocks.values().any(|block| !block.adopted && block.waits_for(cursor));
         assert_eq!(self.backlog.wait_settled_by(&[0, 1], self.end, now), !waits(0) && !waits(1));
     }
 
     /// Gives every block its way to the end.
     fn finish(&mut self) {
+        *self.shelf.fail.lock().unwrap() = None;
+        self.run(Action::RetryReads);
+        while !self.writing.is_empty() {
+            self.run(Action::EndSpill { which: 0, written: true });
+        }
         while self.blocks.values().any(|block| block.stage != Stage::Ready) {
             self.run(Action::ClaimUnprocessed);
             self.run(Action::Processed { which: 0, kept: u64::MAX });
         }
         for cursor in 0..3 {
-            while self.blocks.values().any(|block| block.left[cursor] > 0) {
+            while self.blocks.values().any(|block| block.waits_for(cursor)) {
                 self.run(Action::Claim(cursor));
                 self.run(Action::Settle { cursor, which: 0, outcome: Outcome::Delivered });
             }

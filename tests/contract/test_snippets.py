@@ -37,7 +37,7 @@ def test_a_snippet_runs_and_prints_what_the_page_shows(
 
 
 def test_what_the_outage_page_says_about_stderr_is_true(collector: OtlpReceiver, tmp_path: Path):
-    [program, _] = snippets("docs/how-to/survive_an_outage.md")
+    [program, *_] = snippets("docs/how-to/survive_an_outage.md")
     done = run_python(["-c", program.code], tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
     notices = [line for line in done.stdout.splitlines() if line.startswith("fapilog: ")]
     assert [line.split("(")[0].split(" http")[0] for line in notices] == [

@@ -19,6 +19,8 @@ NATIVE = {
             "rejected": 1,
             "dropped": {"expired": 1, "shutdown": 0},
             "pending": 2,
+            "adopted": 0,
+            "spooled": 0,
         }
     },
     "console": (4, 2),
@@ -59,7 +61,14 @@ def test_a_term_that_is_off_by_one_breaks_the_second_equation(term):
 
 def test_adopted_records_count_on_the_exporters_side():
     side = ExporterLedger(accepted=1, delivered=3, rejected=0, dropped={}, pending=0)
-    assert (side.balanced(), side.balanced(adopted=2)) == (False, True)
+    assert (side.balanced, dataclasses.replace(side, adopted=2).balanced) == (False, True)
+
+
+def test_what_was_taken_over_and_what_is_on_disk_is_printed():
+    side = ExporterLedger(1, 2, 0, {}, 3, adopted=4, spooled=2)
+    assert str(Ledger(1, 0, {}, 1, 4, {"otlp": side})).splitlines()[1] == (
+        "otlp: accepted 1 + adopted 4 = delivered 2 + rejected 0 + pending 3 (2 on disk)"
+    )
 
 
 def test_a_ledger_cannot_be_changed():

@@ -22,10 +22,12 @@ pub fn ledger<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bound<'py, 
         }
         let exporter = PyDict::new(py);
         exporter.set_item("accepted", counts.accepted)?;
+        exporter.set_item("adopted", counts.adopted)?;
         exporter.set_item("delivered", counts.delivered)?;
         exporter.set_item("rejected", counts.rejected)?;
         exporter.set_item("dropped", dropped)?;
         exporter.set_item("pending", counts.pending)?;
+        exporter.set_item("spooled", counts.spooled)?;
         exporters.set_item(&counts.name, exporter)?;
     }
     ledger.set_item("offered", snapshot.offered)?;

@@ -8,10 +8,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
-/// The oldest block that `exporter` has to deliver.
-pub fn claim(pipeline: &Pipeline, exporter: &str) -> PyResult<Option<Batch>> {
+/// The oldest block that `exporter` has to deliver. One on disk is read without the interpreter lock.
+pub fn claim(py: Python<'_>, pipeline: &Pipeline, exporter: &str) -> PyResult<Option<Batch>> {
     let cursor = python_cursor(pipeline, exporter)?;
-    Ok(pipeline.backlog().try_claim(cursor).map(Batch::of))
+    Ok(py.detach(|| pipeline.backlog().try_claim(cursor)).map(Batch::of))
 }
 
 /// Takes a claimed block back, undelivered.
@@ -22,9 +22,15 @@ pub fn release(pipeline: &Pipeline, exporter: &str, sequence: u64) -> PyResult<(
 }
 
 /// Counts what became of a claimed block.
-pub fn settle(pipeline: &Pipeline, exporter: &str, sequence: u64, settlement: Settlement) -> PyResult<()> {
+pub fn settle(
+    py: Python<'_>,
+    pipeline: &Pipeline,
+    exporter: &str,
+    sequence: u64,
+    settlement: Settlement,
+) -> PyResult<()> {
     let cursor = python_cursor(pipeline, exporter)?;
-    pipeline.settle(cursor, sequence, settlement);
+    py.detach(|| pipeline.settle(cursor, sequence, settlement));
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! Fork and exit, natively: the child starts clean, and records from `__del__` at teardown still leave.
 //!
-//! `pthread_atfork` only counts: no lock is taken, because the child never touches inherited state. The C `atexit`
-//! handler runs after the interpreter is gone; native threads still live then, and deliver what is left.
+//! `pthread_atfork` only counts and closes the spool's descriptors: no lock is waited for, because the child never touches
+//! other inherited state. The C `atexit` handler runs after the interpreter is gone; native threads still live then, and
+//! deliver what is left.
 
 use super::active::{forget_calls, FORKS, GENERATION};
 use crate::notices::print;
@@ -50,8 +51,21 @@ pub fn give_up_at_exit() {
 
 extern "C" fn after_fork_in_child() {
     forget_calls();
+    leave_spools();
     FORKS.fetch_add(1, Ordering::AcqRel);
     GENERATION.fetch_add(1, Ordering::AcqRel);
+}
+
+/// A child that keeps the parent's descriptors makes its spool look alive when it is dead, logging or not.
+fn leave_spools() {
+    let Ok(pipelines) = PIPELINES.try_lock() else { return };
+    for pipeline in pipelines.iter().filter_map(|known| known.pipeline.upgrade()) {
+        if let Some(spooler) = pipeline.spooler() {
+            spooler.leave_to_parent();
+        }
+        // It is the parent's: nothing of it may be dropped here.
+        std::mem::forget(pipeline);
+    }
 }
 
 extern "C" fn at_exit() {
@@ -62,7 +76,7 @@ extern "C" fn at_exit() {
         Instant::now() + if GAVE_UP.load(Ordering::Acquire) == 0 { LAST_GRACE } else { Duration::ZERO };
     let mut lost = 0;
     for pipeline in ours.filter_map(|known| known.pipeline.upgrade()) {
-        // What waits for a Python exporter is lost: nobody runs one any more.
+        // What waits for a Python exporter is lost without a spool: nobody runs one any more.
         lost += pipeline.last_flush(deadline.saturating_duration_since(Instant::now()));
         // The allocator and the threads outlive this handler; dropping would join them.
         std::mem::forget(pipeline);

@@ -54,6 +54,19 @@ impl Pipeline {
         show(py, &active).or(interrupt).map_or(Ok(drained), Err)
     }
 
+    /// Waits until what was taken over from ended processes is delivered.
+    fn deliver_adopted(&self, py: Python<'_>, timeout_millis: u64) {
+        let active = self.active();
+        py.detach(|| active.pipeline.deliver_adopted(Duration::from_millis(timeout_millis)));
+    }
+
+    /// Writes what is pending in memory to the spool, if there is one; for the end of the process.
+    fn spool_rest(&self, py: Python<'_>) -> PyResult<()> {
+        let active = self.active();
+        py.detach(|| active.pipeline.spool_rest());
+        helpers::tell_notices(py, &active).map_or(Ok(()), Err)
+    }
+
     /// Every term of the ledger at one moment, as plain dicts.
     fn ledger<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         counts::ledger(py, &self.active().pipeline)
@@ -87,14 +100,15 @@ impl Pipeline {
     }
 
     /// The oldest block that a Python exporter has to deliver.
-    fn claim(&self, exporter: &str) -> PyResult<Option<Batch>> {
-        delivery::claim(&self.active().pipeline, exporter)
+    fn claim(&self, py: Python<'_>, exporter: &str) -> PyResult<Option<Batch>> {
+        delivery::claim(py, &self.active().pipeline, exporter)
     }
 
     /// What became of a claimed block, or of a part of it.
     #[pyo3(signature = (exporter, sequence, *, delivered=0, rejected=0, dropped=None))]
     fn settle(
         &self,
+        py: Python<'_>,
         exporter: &str,
         sequence: u64,
         delivered: u64,
@@ -102,7 +116,7 @@ impl Pipeline {
         dropped: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let settlement = delivery::settlement(delivered, rejected, dropped)?;
-        delivery::settle(&self.active().pipeline, exporter, sequence, settlement)
+        delivery::settle(py, &self.active().pipeline, exporter, sequence, settlement)
     }
 
     /// Gives a claimed block back, undelivered.

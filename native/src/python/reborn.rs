@@ -3,7 +3,8 @@
 use super::active::Active;
 use crate::export::http::TransportError;
 use crate::exporters::Exporter;
-use crate::settings::Settings;
+use crate::settings::{Settings, SpoolingSettings};
+use crate::spooler::Spooler;
 use std::sync::Arc;
 
 /// Request headers, in order.
@@ -23,6 +24,9 @@ impl Active {
     /// A new pipeline for this process, from the settings of the inherited one. An exporter that cannot be built any
     /// more (its certificate is gone) is left out, and that is said: a child never falls back on what is the parent's.
     pub fn reborn(&self) -> Result<Arc<Self>, TransportError> {
+        if let Some(spooler) = self.pipeline.spooler() {
+            spooler.leave_to_parent();
+        }
         // SAFETY: attached, as every user of an `Active` is; copied out.
         let (outputs, changes) = unsafe { (self.outputs(), self.changes.get().clone()) };
         let make = |settings: Arc<Settings>| {
@@ -31,7 +35,7 @@ impl Active {
         let settings = self.pipeline.settings();
         let fresh = make(Arc::clone(settings)).or_else(|error| {
             let fresh = make(Arc::new(what_works(settings)))?;
-            let what = format!("this forked process goes without an exporter: {error}");
+            let what = format!("this forked process goes without an exporter or the spool: {error}");
             fresh.pipeline.notices().say("start-failed", what);
             Ok(fresh)
         })?;
@@ -63,9 +67,12 @@ impl Active {
     }
 }
 
-/// The settings without exporters that cannot be built.
+/// The settings without exporters that cannot be built, and without a spool that cannot be opened.
 fn what_works(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     settings.exporters.retain(|exporter| Exporter::new(exporter).is_ok());
+    let names: Vec<&str> = settings.exporters.iter().map(|exporter| exporter.name.as_str()).collect();
+    let opens = |spool: &SpoolingSettings| Spooler::open(spool, &names, &settings.buffer).is_ok();
+    settings.spool = settings.spool.take().filter(opens);
     settings
 }

@@ -13,8 +13,10 @@ use crate::redact::Policy;
 use crate::rules::{Levels, Rule, Rules};
 use crate::settings::{
     BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,
-    Settings,
+    Settings, SpoolingSettings,
 };
+use crate::spool::quota::Quota;
+use crate::spool::{Fsync as SpoolFsync, SpoolSettings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -40,6 +42,7 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
         sequenced: required(settings, "sequenced")?,
         resource: required::<Vec<u8>>(settings, "resource")?,
         process: process_settings::read(&required(settings, "processing")?)?,
+        spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
     };
     let capture: Bound<'_, PyDict> = required(settings, "capture")?;
     let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
@@ -90,6 +93,30 @@ fn file_settings(dict: &Bound<'_, PyDict>) -> PyResult<FileSettings> {
             "always" => Fsync::Always,
             other => return Err(unknown("fsync", other)),
         },
+    })
+}
+
+fn spool(dict: &Bound<'_, PyDict>) -> PyResult<SpoolingSettings> {
+    let interval = millis(required(dict, "fsync_interval_millis")?);
+    let store = SpoolSettings {
+        segment_bytes: required(dict, "segment_bytes")?,
+        quota: Quota {
+            max_bytes: required(dict, "limit_bytes")?,
+            min_free_bytes: required(dict, "min_free_bytes")?,
+        },
+        max_age: required::<Option<u64>>(dict, "max_age_seconds")?.map(Duration::from_secs),
+        fsync: match required::<String>(dict, "fsync")?.as_str() {
+            "never" => SpoolFsync::Never,
+            "interval" => SpoolFsync::Every(interval),
+            "always" => SpoolFsync::Always,
+            other => return Err(unknown("fsync", other)),
+        },
+    };
+    Ok(SpoolingSettings {
+        directory: required(dict, "directory")?,
+        service: required(dict, "service")?,
+        store,
+        adopt: required(dict, "adopt")?,
     })
 }
 

@@ -9,6 +9,7 @@ use crate::serving::{reply, Server};
 use fapilog_native::block::Codec;
 use fapilog_native::buffer::Appended;
 use fapilog_native::compress::decompress;
+use fapilog_native::export::http::TransportError;
 use fapilog_native::ledger::{DropReason, ExporterCounts, Snapshot};
 use fapilog_native::losses::EVENT_NAME;
 use fapilog_native::pipeline::Pipeline;
@@ -16,6 +17,7 @@ use fapilog_native::process::ProcessSettings;
 use fapilog_native::record::RecordWriter;
 use fapilog_native::settings::{
     BufferSettings, ExporterKind, ExporterSettings, OtlpSettings, Overflow, RetrySettings, Settings,
+    SpoolingSettings,
 };
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use prost::Message;
@@ -98,16 +100,37 @@ pub fn pipeline_of(
     exporters: Vec<ExporterSettings>,
     batch_processors: bool,
 ) -> Arc<Pipeline> {
-    let settings = Settings {
+    Pipeline::new(Arc::new(Settings { batch_processors, ..settings_of(buffer, exporters) })).unwrap()
+}
+
+fn settings_of(buffer: BufferSettings, exporters: Vec<ExporterSettings>) -> Settings {
+    Settings {
         buffer,
         exporters,
-        batch_processors,
+        batch_processors: false,
         policy: default_policy(&[]),
         sequenced: true,
         resource: Vec::new(),
         process: ProcessSettings::default(),
-    };
-    Pipeline::new(Arc::new(settings)).unwrap()
+        spool: None,
+    }
+}
+
+pub fn try_pipeline(
+    buffer: BufferSettings,
+    exporters: Vec<ExporterSettings>,
+    spool: Option<SpoolingSettings>,
+) -> Result<Arc<Pipeline>, TransportError> {
+    Pipeline::new(Arc::new(Settings { spool, ..settings_of(buffer, exporters) }))
+}
+
+/// A pipeline whose blocks may wait on disk.
+pub fn spooling_pipeline(
+    buffer: BufferSettings,
+    exporters: Vec<ExporterSettings>,
+    spool: SpoolingSettings,
+) -> Arc<Pipeline> {
+    try_pipeline(buffer, exporters, Some(spool)).unwrap()
 }
 
 /// A small pipeline that sends to `server`.

@@ -325,7 +325,6 @@ def test_wrong_headers_are_an_error_that_does_not_show_them(load):
         ({"FAPILOG_DURABILITY": "process"}, "set FAPILOG_DURABILITY to memory"),
         ({"FAPILOG_DURABILITY": "power"}, "set FAPILOG_DURABILITY to memory"),
         ({"FAPILOG_COMPLIANCE": "pci-dss"}, "set FAPILOG_COMPLIANCE to nothing: leave it out"),
-        ({"FAPILOG_SPOOL_DIRECTORY": "/var/spool"}, "set FAPILOG_SPOOL_DIRECTORY to nothing: leave it out"),
         ({"FAPILOG_REDACTION": "scan"}, "set FAPILOG_REDACTION to keys"),
     ],
 )

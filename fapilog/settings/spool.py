@@ -1,0 +1,74 @@
+"""Settings of the spool (stage 6): blocks on disk. Data and its checks only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from fapilog.settings import types
+from fapilog.settings.types import Group, NotNegative, Positive, conflict
+
+MIB = 1_048_576
+
+
+class SpoolSettings(Group):
+    """Stage 6: where records wait on disk while exporters are behind, and after a process that ended."""
+
+    directory: Path | None = Field(
+        None,
+        description="Where records wait on disk; processes of one service share it. It is made for its owner"
+        " alone. None: no spool, records wait in memory.",
+    )
+    limit_bytes: Positive = Field(
+        1_024 * MIB,
+        description="Disk that the processes of one service may take together. Beyond it records wait in"
+        " memory.",
+    )
+    min_free_bytes: NotNegative = Field(
+        256 * MIB, description="What has to stay free on the file system. Beyond it records wait in memory."
+    )
+    max_age_seconds: Positive | None = Field(
+        259_200,
+        description="Age at which records on disk are dropped, by whole segments; None: age does not matter.",
+    )
+    segment_bytes: Positive = Field(
+        16 * MIB,
+        description="Size of one file at most. Space is freed by whole files, when all records in it are"
+        " delivered.",
+    )
+    fsync: Literal["never", "interval", "always"] = Field(
+        "never",
+        description="When bytes are forced to the disk: never; every `fsync_interval_millis`; with every"
+        " block. Without it records survive the process, not the machine.",
+    )
+    fsync_interval_millis: Positive = Field(
+        1_000, description="A loss of power takes at most what was spooled in this time. For `interval`."
+    )
+    adopt: types.Flag = Field(
+        True, description="Records that ended processes of the same service left are delivered too."
+    )
+
+    @model_validator(mode="after")
+    def _segment_fits(self) -> SpoolSettings:
+        if self.limit_bytes < self.segment_bytes:
+            raise conflict(
+                "spool-smaller-than-segment",
+                "the spool is smaller than one of its files may be",
+                f"raise {{limit_bytes}} to {self.segment_bytes} or more, or lower {{segment_bytes}}",
+                limit_bytes=self.limit_bytes,
+                segment_bytes=self.segment_bytes,
+            )
+        return self
+
+    def native(self, service: str) -> dict[str, object] | None:
+        """Return what the native side takes; None without a directory.
+
+        Args:
+            service: Name of the service; processes of one service take over each other's records.
+        """
+        if self.directory is None:
+            return None
+        # Absolute: the process may change its folder later.
+        return self.model_dump() | {"directory": self.directory.absolute(), "service": service}

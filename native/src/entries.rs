@@ -1,0 +1,108 @@
+//! Stage 6 of 7, export: one block of the log: where its bytes and its exporters are. Threads: as `backlog`, which locks.
+
+use crate::block::Block;
+use crate::spool::{Exporters, Place};
+use std::sync::Arc;
+
+/// Where a block before any cursor may see it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Unprocessed,
+    Processing,
+    Ready,
+}
+
+/// Where one exporter stands with one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Pending,
+    InFlight,
+    Settled,
+    /// On disk, for whoever takes the spool over: nobody here delivers it any more.
+    Left,
+}
+
+/// One exporter's side of one block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Side {
+    pub mark: Mark,
+    /// Records not decided yet; a split block is settled in parts.
+    pub left: u64,
+}
+
+/// Where a block lies in one of the spools that this process holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    /// Which spool.
+    pub store: u64,
+    /// Where in it.
+    pub place: Place,
+}
+
+/// What a cursor gets to deliver.
+#[derive(Debug, Clone)]
+pub enum Claimed {
+    /// The block itself.
+    Block(Arc<Block>),
+    /// Its sequence number, and where it has to be read.
+    Spooled(u64, Spot),
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Memory(Arc<Block>),
+    Disk(Spot),
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub body: Body,
+    pub stage: Stage,
+    pub sides: Vec<Side>,
+    /// Taken over from another process.
+    pub adopted: bool,
+    /// Being written to the disk; still in memory.
+    pub spilling: bool,
+}
+
+impl Entry {
+    pub fn is_settled(&self) -> bool {
+        self.sides.iter().all(|side| side.mark == Mark::Settled)
+    }
+
+    /// True when nobody here will do anything about it any more.
+    pub fn is_over(&self) -> bool {
+        self.sides.iter().all(|side| matches!(side.mark, Mark::Settled | Mark::Left))
+    }
+
+    /// True while somebody works on it, so that nobody may drop it.
+    pub fn is_busy(&self) -> bool {
+        self.spilling || self.is_in_hands()
+    }
+
+    /// True while a processor or an exporter has it.
+    pub fn is_in_hands(&self) -> bool {
+        self.stage == Stage::Processing || self.sides.iter().any(|side| side.mark == Mark::InFlight)
+    }
+
+    pub fn memory(&self) -> Option<&Arc<Block>> {
+        match &self.body {
+            Body::Memory(block) => Some(block),
+            Body::Disk(_) => None,
+        }
+    }
+
+    pub fn spot(&self) -> Option<Spot> {
+        match self.body {
+            Body::Memory(_) => None,
+            Body::Disk(spot) => Some(spot),
+        }
+    }
+
+    /// Who has not settled it.
+    pub fn owed(&self) -> Exporters {
+        let owing = self.sides.iter().enumerate().filter(|(_, side)| side.mark != Mark::Settled);
+        owing.fold(Exporters::NONE, |owed, (cursor, _)| owed.with(cursor))
+    }
+}

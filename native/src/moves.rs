@@ -1,0 +1,97 @@
+//! Stage 6 of 7, export: blocks that move to the disk, or come from it. Threads: as `backlog`, which locks.
+//!
+//! While a block is being written it stays in memory, may be claimed and settled, and is not dropped to make room.
+
+use crate::block::Block;
+use crate::cursors::Cursors;
+use crate::entries::{Body, Entry, Mark, Side, Spot, Stage};
+use crate::ledger::DropReason;
+use crate::spool::Exporters;
+use std::sync::Arc;
+
+impl Cursors {
+    /// The oldest block in memory that may be written to the disk, and who has not settled it; [`Self::spilled`] or
+    /// [`Self::not_spilled`] follows. `in_flight_too`: for the end, when those who have it may not come back.
+    ///
+    /// A block that batch processors have not seen is not for the disk: who takes it over would not show it to them.
+    pub fn begin_spill(&mut self, in_flight_too: bool) -> Option<(Arc<Block>, Exporters)> {
+        let fits = |entry: &Entry| {
+            entry.stage == Stage::Ready && !entry.spilling && (in_flight_too || !entry.is_in_hands())
+        };
+        let mut oldest = self.in_memory.iter().copied();
+        let sequence = oldest.find(|sequence| self.entries.get(sequence).is_some_and(fits))?;
+        let entry = self.entries.get_mut(&sequence)?;
+        let block = Arc::clone(entry.memory()?);
+        entry.spilling = true;
+        Some((block, entry.owed()))
+    }
+
+    /// The block is on disk: its memory is free. Returns who has not settled it by now.
+    pub fn spilled(&mut self, sequence: u64, spot: Spot) -> Exporters {
+        let Some(entry) = self.entries.get_mut(&sequence) else { return Exporters::NONE };
+        entry.spilling = false;
+        if let Body::Memory(block) = &entry.body {
+            self.bytes -= block.body.len();
+            self.records -= block.records;
+        }
+        self.in_memory.remove(&sequence);
+        entry.body = Body::Disk(spot);
+        entry.owed()
+    }
+
+    /// It could not be written and stays in memory.
+    pub fn not_spilled(&mut self, sequence: u64) {
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.spilling = false;
+        }
+    }
+
+    /// Appends a block of another process that `owed` have not settled. `None` when nobody here delivers any more.
+    pub fn adopt(&mut self, records: u64, spot: Spot, owed: Exporters) -> Option<u64> {
+        let is_open = |cursor: usize| self.places.get(cursor).is_some_and(|place| place.closed.is_none());
+        if !owed.iter().any(is_open) {
+            return None;
+        }
+        let side = |cursor: usize| match (owed.contains(cursor), is_open(cursor)) {
+            (false, _) => Side { mark: Mark::Settled, left: 0 },
+            (true, true) => Side { mark: Mark::Pending, left: records },
+            (true, false) => Side { mark: Mark::Left, left: records },
+        };
+        let sides: Vec<Side> = (0..self.places.len()).map(side).collect();
+        for (place, side) in self.places.iter_mut().zip(&sides) {
+            place.adopted += side.left;
+        }
+        let sequence = self.end;
+        self.end += 1;
+        self.adopted += records;
+        let (body, stage) = (Body::Disk(spot), Stage::Ready);
+        self.entries.insert(sequence, Entry { body, stage, sides, adopted: true, spilling: false });
+        self.undecided.insert((true, sequence));
+        self.offer(sequence);
+        Some(sequence)
+    }
+
+    /// Gives up what `cursor` has not decided of a block on disk.
+    pub fn lose(&mut self, cursor: usize, sequence: u64, reason: DropReason) {
+        let is_known = cursor < self.places.len() && self.entries.contains_key(&sequence);
+        if is_known {
+            self.drop_side(cursor, sequence, reason);
+            self.refresh(sequence);
+        }
+    }
+
+    /// Takes back that a block was taken over: it cannot be read here and waits on disk for somebody else. False when it
+    /// is our own.
+    pub fn disown(&mut self, sequence: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(&sequence).filter(|entry| entry.adopted) else { return false };
+        let left = entry.sides.iter().map(|side| side.left).max().unwrap_or(0);
+        for (side, place) in entry.sides.iter_mut().zip(&mut self.places) {
+            place.adopted -= std::mem::take(&mut side.left);
+            place.claimable.remove(&(true, sequence));
+            side.mark = Mark::Settled;
+        }
+        self.adopted -= left;
+        self.refresh(sequence);
+        true
+    }
+}

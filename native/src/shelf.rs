@@ -1,0 +1,31 @@
+//! Stage 6 of 7, export: what the backlog asks of whoever keeps blocks on disk. Threads: senders, Python's delivery loop.
+
+use crate::block::Block;
+use crate::entries::Spot;
+use std::fmt::Debug;
+
+/// Why a block was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// The disk failed; it may work later.
+    Later,
+    /// Its bytes are not there any more.
+    Lost,
+    /// It is intact, and for another process to read.
+    Foreign,
+}
+
+/// Where blocks lie that are not in memory. Called without the backlog's lock.
+pub trait Shelf: Debug + Send + Sync {
+    /// Reads a block.
+    fn read(&self, spot: Spot) -> Result<Block, Unread>;
+
+    /// `cursor` is done with a block.
+    fn settle(&self, spot: Spot, cursor: usize);
+
+    /// True while blocks of other processes may still come at the start.
+    fn may_bring(&self) -> bool;
+
+    /// Tells how much blocks in memory take, when one was added. Must not wait: callers may.
+    fn pushed(&self, bytes: usize, records: u64);
+}

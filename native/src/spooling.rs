@@ -1,0 +1,128 @@
+//! Stage 6 of 7, export: when blocks go to the disk and come from dead processes. Threads: spooler, adopter, who ends.
+//!
+//! Blocks go to the disk while they take more than their share of the buffer, and at the end those that nobody took.
+
+use crate::export::http::TransportError;
+use crate::notices::print;
+use crate::pipeline::Pipeline;
+use crate::settings::Settings;
+use crate::spooler::{Spilled, Spooler};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often ages, the quota and dead processes are looked at.
+const AROUND: Duration = Duration::from_secs(5);
+const GOES_ON: &str = "records wait in memory, and the disk is tried again";
+
+/// Nothing goes to the disk that nobody would read back.
+pub(crate) fn open_spool(
+    settings: &Settings,
+    names: &[&str],
+) -> Result<Option<Arc<Spooler>>, TransportError> {
+    let Some(spool) = settings.spool.as_ref().filter(|_| !names.is_empty()) else { return Ok(None) };
+    let opened = Spooler::open(spool, names, &settings.buffer);
+    opened.map(|spooler| Some(Arc::new(spooler))).map_err(|error| {
+        let directory = spool.directory.display();
+        TransportError::new(format!("the spool directory {directory} cannot be used: {error}"))
+    })
+}
+
+impl Pipeline {
+    /// Starts the threads of the spool.
+    pub(crate) fn start_spool(self: &Arc<Self>, spooler: &Arc<Spooler>) {
+        let (pipeline, spool) = (Arc::clone(self), Arc::clone(spooler));
+        self.spawn("fapilog-spool", move || pipeline.run_spool(&spool));
+        if spooler.settings().adopt {
+            let (pipeline, spool) = (Arc::clone(self), Arc::clone(spooler));
+            self.spawn("fapilog-adopt", move || pipeline.run_adopter(&spool));
+        } else {
+            spooler.signal().looked();
+        }
+    }
+
+    /// Moves blocks to the disk until nobody delivers any more.
+    pub(crate) fn run_spool(&self, spooler: &Spooler) {
+        let mut looked = Instant::now();
+        loop {
+            let goes_on = spooler.signal().wait(spooler.interval());
+            if !goes_on {
+                return;
+            }
+            while spooler.is_pressed(self.backlog().bytes(), self.backlog().records())
+                && self.spill(spooler, false)
+            {}
+            self.say_trouble(spooler.look_after(self.backlog()));
+            self.backlog().retry_reads();
+            if looked.elapsed() >= AROUND {
+                looked = Instant::now();
+                spooler.look_around(self.backlog());
+                self.buffer().settled();
+            }
+            if spooler.signal().has_looked() && self.backlog().is_over() {
+                spooler.close();
+                return;
+            }
+        }
+    }
+
+    /// Takes over what dead processes left, until nobody delivers any more.
+    pub(crate) fn run_adopter(&self, spooler: &Spooler) {
+        loop {
+            for (code, message) in spooler.adopt(self.backlog()) {
+                self.notices().say(code, message);
+            }
+            spooler.signal().looked();
+            // Senders that wait for what was found may end when it is nothing.
+            self.backlog().offered();
+            if !spooler.signal().rest(AROUND) || self.is_closing() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until what was taken over from dead processes is delivered; the rest waits for the next process.
+    pub fn deliver_adopted(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        if let Some(spooler) = self.spooler().filter(|_| self.is_started()) {
+            spooler.signal().wait_looked(deadline);
+            let _ = self.backlog().wait_all_settled(deadline);
+        }
+    }
+
+    /// Writes everything to the disk that is in memory and may be there, for the end. Nothing without a spool.
+    pub fn spool_rest(&self) {
+        let Some(spooler) = self.spooler() else { return };
+        while self.spill(spooler, true) {}
+        spooler.finish();
+        let spooled = self.snapshot().exporters.iter().map(|exporter| exporter.spooled).max().unwrap_or(0);
+        if spooled > 0 && spooler.signal().may_say() {
+            let directory = spooler.settings().directory.display();
+            print(&format!("{spooled} records wait in the spool {directory} for the next process."));
+        }
+    }
+
+    /// Moves one block. False when there is none to move, or the disk fails.
+    fn spill(&self, spooler: &Spooler, rest: bool) -> bool {
+        match spooler.spill(self.backlog(), rest) {
+            Spilled::Done { recovered } => {
+                if recovered {
+                    let directory = spooler.settings().directory.display();
+                    print(&format!("the spool {directory} takes blocks again."));
+                }
+                self.buffer().settled();
+                true
+            }
+            Spilled::Nothing => false,
+            Spilled::Failed(news) => {
+                self.say_trouble(news);
+                false
+            }
+        }
+    }
+
+    fn say_trouble(&self, news: Option<(&'static str, String)>) {
+        if let Some((code, message)) = news {
+            self.notices().say(code, format!("{message} ({GOES_ON})"));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Stage 6 of 7, export: one spool, and whose block of the backlog each of its blocks is. Threads: as `spooler`, which locks.
+
+use crate::backlog::Backlog;
+use crate::ledger::DropReason;
+use crate::spool::disk::real::RealDisk;
+use crate::spool::{Exporters, Loss, LossReason, Spool};
+use std::collections::BTreeMap;
+
+/// One spool: our own, or one that was taken over.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub spool: Spool<RealDisk>,
+    /// The backlog's cursor of each of its exporters; `None`: this pipeline does not have that exporter.
+    pub cursors: Vec<Option<usize>>,
+    /// By number in the spool: the block's number in the backlog, and the cursors that have not settled it.
+    pub held: BTreeMap<u64, (u64, Exporters)>,
+}
+
+impl Store {
+    pub fn new(spool: Spool<RealDisk>, cursors: Vec<Option<usize>>) -> Self {
+        Self { spool, cursors, held: BTreeMap::new() }
+    }
+
+    /// Notes that `cursor` is done with a block.
+    pub fn settle(&mut self, number: u64, cursor: usize) {
+        for exporter in (0..self.cursors.len()).filter(|exporter| self.cursors[*exporter] == Some(cursor)) {
+            // It holds in memory, and the next tick tries to write it again.
+            let _ = self.spool.settle(exporter, number);
+        }
+        self.forget(number, cursor);
+    }
+
+    fn forget(&mut self, number: u64, cursor: usize) -> Option<u64> {
+        let (sequence, owed) = self.held.get_mut(&number)?;
+        let sequence = *sequence;
+        *owed = owed.without(cursor);
+        if owed.is_empty() {
+            self.held.remove(&number);
+        }
+        Some(sequence)
+    }
+
+    /// Counts what the spool gave up.
+    pub fn tell(&mut self, backlog: &Backlog, losses: &[Loss]) {
+        for loss in losses {
+            let Some(cursor) = self.cursors.get(loss.exporter).copied().flatten() else { continue };
+            let Some(sequence) = self.forget(loss.number, cursor) else { continue };
+            let reason = match loss.reason {
+                LossReason::Age => DropReason::Expired,
+                LossReason::Room => DropReason::OverflowOldest,
+                LossReason::Damage => DropReason::Damaged,
+            };
+            backlog.lose(cursor, sequence, reason);
+        }
+    }
+
+    /// Somebody removed the files.
+    pub fn tell_all_lost(&mut self, backlog: &Backlog) {
+        for (sequence, owed) in std::mem::take(&mut self.held).into_values() {
+            owed.iter().for_each(|cursor| backlog.lose(cursor, sequence, DropReason::Damaged));
+        }
+    }
+}

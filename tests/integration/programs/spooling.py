@@ -1,0 +1,61 @@
+"""Logs as many records as told and ends in the way that is told; receiver and spool are the test's."""
+
+import os
+import sys
+import time
+
+import fapilog
+
+way, first, records = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+telemetry = fapilog.configure_otel(
+    "shop",
+    capture_location="never",
+    buffer={
+        "limit_bytes": 1 << 20,
+        "chunk_bytes": 1 << 16,
+        "schedule_delay_millis": 20,
+        "shutdown_timeout_millis": 300,
+        "overflow": "wait",
+        "wait_timeout_millis": 30_000,
+    },
+    otlp={"compression": "none", "retry": {"initial_backoff_millis": 1, "max_backoff_millis": 50}},
+)
+log = fapilog.get_logger("orders")
+for number in range(first, first + records):
+    log.info(str(number), padding="x" * 500)
+
+
+def spooled() -> int:
+    """How many are on disk, once it is no longer becoming more."""
+    before, now = -1, 0
+    while before != now:
+        time.sleep(0.2)
+        before, now = now, telemetry.ledger().exporters["otlp"].spooled
+    return now
+
+
+def fork_quietly() -> None:
+    """A child that never logs and outlives its parent."""
+    if os.fork() == 0:
+        os.closerange(0, 3)
+        time.sleep(20)
+        os._exit(0)
+
+
+if way == "shutdown":
+    telemetry.shutdown()
+    ledger = telemetry.ledger()
+    side = ledger.exporters["otlp"]
+    print(ledger.balanced, side.accepted, side.pending, side.spooled)
+elif way in ("wait", "fork"):
+    on_disk = spooled()
+    if way == "fork":
+        fork_quietly()
+    print("ready", on_disk, flush=True)
+    sys.stdin.readline()
+elif way == "serve":
+    print("ready", flush=True)
+    sys.stdin.readline()
+    telemetry.shutdown()
+    print(telemetry.ledger().balanced, telemetry.ledger().adopted)
+# "return": the interpreter ends as it does.
