@@ -191,8 +191,8 @@ impl Backlog {
     }
 
     /// The oldest block that may be written to the disk: [`crate::cursors::Cursors::begin_spill`].
-    pub fn begin_spill(&self, in_flight_too: bool) -> Option<(Arc<Block>, Exporters)> {
-        self.lock().cursors.begin_spill(in_flight_too)
+    pub fn begin_spill(&self) -> Option<(Arc<Block>, Exporters)> {
+        self.lock().cursors.begin_spill()
     }
 
     /// It is written: its memory is free. Returns who has not settled it by now.

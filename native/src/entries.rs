@@ -76,14 +76,10 @@ impl Entry {
         self.sides.iter().all(|side| matches!(side.mark, Mark::Settled | Mark::Left))
     }
 
-    /// True while somebody works on it, so that nobody may drop it.
+    /// True while a processor or an exporter has it, or it is being written, so that nobody may drop it.
     pub fn is_busy(&self) -> bool {
-        self.spilling || self.is_in_hands()
-    }
-
-    /// True while a processor or an exporter has it.
-    pub fn is_in_hands(&self) -> bool {
-        self.stage == Stage::Processing || self.sides.iter().any(|side| side.mark == Mark::InFlight)
+        let in_hands = || self.sides.iter().any(|side| side.mark == Mark::InFlight);
+        self.spilling || self.stage == Stage::Processing || in_hands()
     }
 
     pub fn memory(&self) -> Option<&Arc<Block>> {

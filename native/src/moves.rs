@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 impl Cursors {
     /// The oldest block in memory that may be written to the disk, and who has not settled it; [`Self::spilled`] or
-    /// [`Self::not_spilled`] follows. `in_flight_too`: for the end, when those who have it may not come back.
+    /// [`Self::not_spilled`] follows.
+    ///
+    /// One that an exporter works on is written too: while the receiver is away, these are the oldest, and who has them may
+    /// not come back. Their memory counts as free from then on and is so when they are given back or settled.
     ///
     /// A block that batch processors have not seen is not for the disk: who takes it over would not show it to them.
-    pub fn begin_spill(&mut self, in_flight_too: bool) -> Option<(Arc<Block>, Exporters)> {
-        let fits = |entry: &Entry| {
-            entry.stage == Stage::Ready && !entry.spilling && (in_flight_too || !entry.is_in_hands())
-        };
+    pub fn begin_spill(&mut self) -> Option<(Arc<Block>, Exporters)> {
+        let fits = |entry: &Entry| entry.stage == Stage::Ready && !entry.spilling;
         let mut oldest = self.in_memory.iter().copied();
         let sequence = oldest.find(|sequence| self.entries.get(sequence).is_some_and(fits))?;
         let entry = self.entries.get_mut(&sequence)?;

@@ -143,13 +143,13 @@ impl Spooler {
         bytes > self.share_bytes || records > self.share_records
     }
 
-    /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whoever has it and whatever failed before.
+    /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whatever failed before.
     pub fn spill(&self, backlog: &Backlog, rest: bool) -> Spilled {
         let mut inner = self.lock();
         if inner.closed || (!rest && !inner.backoff.may_try(monotonic_nanos())) {
             return Spilled::Nothing;
         }
-        let Some((block, owed)) = backlog.begin_spill(rest) else { return Spilled::Nothing };
+        let Some((block, owed)) = backlog.begin_spill() else { return Spilled::Nothing };
         match self.append(&mut inner, backlog, &block, owed) {
             Ok(spot) => {
                 if let Some(store) = inner.stores.get_mut(&spot.store) {

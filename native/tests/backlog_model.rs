@@ -32,7 +32,7 @@ enum Action {
     DropOldest { protected_too: bool },
     AbandonCursor(usize),
     Abandon,
-    BeginSpill { in_flight_too: bool },
+    BeginSpill,
     EndSpill { which: usize, written: bool },
     Adopt { records: u64, owed: u16 },
     Lose { cursor: usize, which: usize },
@@ -72,7 +72,7 @@ fn action() -> impl Strategy<Value = Action> {
         20 => any::<bool>().prop_map(|protected_too| Action::DropOldest { protected_too }),
         1 => cursor().prop_map(Action::AbandonCursor),
         1 => Just(Action::Abandon),
-        40 => prop::bool::weighted(0.2).prop_map(|in_flight_too| Action::BeginSpill { in_flight_too }),
+        40 => Just(Action::BeginSpill),
         40 => (0..4usize, prop::bool::weighted(0.8)).prop_map(|(which, written)| Action::EndSpill { which, written }),
         10 => (1..9u64, 1..8u16).prop_map(|(records, owed)| Action::Adopt { records, owed }),
         5 => (cursor(), 0..4usize).prop_map(|(cursor, which)| Action::Lose { cursor, which }),
@@ -237,7 +237,7 @@ impl World {
             Action::DropOldest { protected_too } => self.drop_oldest(protected_too),
             Action::AbandonCursor(cursor) => self.close(cursor),
             Action::Abandon => (0..3).for_each(|cursor| self.close(cursor)),
-            Action::BeginSpill { in_flight_too } => self.begin_spill(in_flight_too),
+            Action::BeginSpill => self.begin_spill(),
             Action::EndSpill { which, written } => self.end_spill(which, written),
             Action::Adopt { records, owed } => self.adopt(records, Exporters::from_bits(owed)),
             Action::Lose { cursor, which } => self.lose(cursor, which),
@@ -342,17 +342,12 @@ impl World {
         }
     }
 
-    fn begin_spill(&mut self, in_flight_too: bool) {
+    fn begin_spill(&mut self) {
         let fits = |block: &ModelBlock| {
-            let is_free = in_flight_too || !block.is_in_hands();
-            block.stage == Stage::Ready
-                && !block.on_disk
-                && !block.spilling
-                && block.is_undecided()
-                && is_free
+            block.stage == Stage::Ready && !block.on_disk && !block.spilling && block.is_undecided()
         };
         let expected = self.blocks.iter_mut().find(|(_, block)| fits(block));
-        let begun = self.backlog.begin_spill(in_flight_too);
+        let begun = self.backlog.begin_spill();
         let owing =
             |left: [u64; 3]| (0..3).filter(|cursor| left[*cursor] > 0).fold(Exporters::NONE, Exporters::with);
         assert_eq!(

@@ -89,6 +89,14 @@ EXAMPLES = {
     "FAPILOG_FILE_KEEP_FILES": ("0", 0),
     "FAPILOG_FILE_KEEP_SECONDS": ("60", 60),
     "FAPILOG_FILE_FSYNC": ("rotation", "rotation"),
+    "FAPILOG_SPOOL_DIRECTORY": ("/var/spool/shop", "/var/spool/shop"),
+    "FAPILOG_SPOOL_BYTES": ("16777216", 16_777_216),
+    "FAPILOG_SPOOL_MIN_FREE_BYTES": ("0", 0),
+    "FAPILOG_SPOOL_MAX_AGE_SECONDS": ("60", 60),
+    "FAPILOG_SPOOL_SEGMENT_BYTES": ("65536", 65_536),
+    "FAPILOG_SPOOL_FSYNC": ("always", "always"),
+    "FAPILOG_SPOOL_FSYNC_INTERVAL_MILLIS": ("200", 200),
+    "FAPILOG_SPOOL_ADOPT": ("false", False),
     "FAPILOG_WEBHOOK_URL": ("https://h/services/T0?k=1", "https://h/***"),
     "FAPILOG_WEBHOOK_FORM": ("JSON", "json"),
     "FAPILOG_WEBHOOK_SECRET": ("s", "***"),
@@ -133,7 +141,6 @@ EXAMPLES = {
 ELSEWHERE = {
     "FAPILOG_WEBHOOK_OLD_SECRET",
     "FAPILOG_OTLP_PRESET",
-    "FAPILOG_SPOOL_DIRECTORY",
     *(f"OTEL_EXPORTER_OTLP_{logs}CLIENT_{part}" for logs in ("", "LOGS_") for part in ("KEY", "CERTIFICATE")),
 }
 
