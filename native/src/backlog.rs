@@ -51,8 +51,9 @@ impl Backlog {
 
     /// The same log with a place on disk for its blocks.
     #[must_use]
-    pub fn with_shelf(self, shelf: Option<Arc<dyn Shelf>>) -> Self {
-        Self { shelf, ..self }
+    pub fn with_shelf(mut self, disk: Option<Arc<dyn Shelf>>) -> Self {
+        self.shelf = disk;
+        self
     }
 
     /// Memory held by blocks, in bytes.

@@ -1,5 +1,6 @@
 //! Stage 6 of 7, export: what the threads of the spool wait for. Threads: spooler, adopter; any wakes them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,6 @@ struct State {
     pressed: bool,
     stopped: bool,
     looked: bool,
-    /// It was said that records wait for the next process.
-    said: bool,
 }
 
 /// Woken when blocks take too much memory, and at the end.
@@ -17,6 +16,8 @@ struct State {
 pub struct Signal {
     state: Mutex<State>,
     woken: Condvar,
+    /// It was said that records wait for the next process.
+    said: AtomicBool,
 }
 
 impl Signal {
@@ -69,7 +70,7 @@ impl Signal {
     /// True the first time: what waits on disk is worth a line.
     #[must_use]
     pub fn may_say(&self) -> bool {
-        !std::mem::replace(&mut self.lock().said, true)
+        !self.said.swap(true, Ordering::Relaxed)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

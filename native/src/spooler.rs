@@ -370,7 +370,9 @@ impl Spooler {
         // A lock that another thread held during the fork is never given back.
         if let Ok(mut inner) = self.inner.try_lock() {
             inner.closed = true;
-            std::mem::take(&mut inner.stores).into_values().for_each(|store| store.spool.leave_to_parent());
+            for store in std::mem::take(&mut inner.stores).into_values() {
+                store.spool.leave_to_parent();
+            }
         }
     }
 

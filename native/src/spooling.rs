@@ -94,10 +94,10 @@ impl Pipeline {
         let Some(spooler) = self.spooler() else { return };
         while self.spill(spooler, true) {}
         spooler.finish();
-        let spooled = self.snapshot().exporters.iter().map(|exporter| exporter.spooled).max().unwrap_or(0);
-        if spooled > 0 && spooler.signal().may_say() {
+        let waiting = self.snapshot().exporters.iter().map(|exporter| exporter.spooled).max().unwrap_or(0);
+        if waiting > 0 && spooler.signal().may_say() {
             let directory = spooler.settings().directory.display();
-            print(&format!("{spooled} records wait in the spool {directory} for the next process."));
+            print(&format!("{waiting} records wait in the spool {directory} for the next process."));
         }
     }
 

@@ -132,6 +132,7 @@ enum Stage {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // A model says each fact by itself.
 struct ModelBlock {
     records: u64,
     protected: bool,
