@@ -214,6 +214,11 @@ fn refused_headers_are_retried_when_somebody_renews_them() {
         assert!(Instant::now() < deadline, "the delivery loop is woken");
         std::thread::yield_now();
     }
+    // So is the wake before the notice.
+    while !pipeline.notices().waiting() {
+        assert!(Instant::now() < deadline, "the application is told");
+        std::thread::yield_now();
+    }
     assert_eq!(counts(&pipeline)[0].pending, 1);
     // And the wake a moment before the notice.
     let mut told = pipeline.notices().take();
