@@ -180,9 +180,9 @@ def test_a_full_spool_is_said_once_and_the_application_goes_on_in_memory(
     configure: Configure, receiver: OtlpReceiver, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     receiver.refuse_connections()
-    small = {"directory": tmp_path / "spool", "limit_bytes": 1 << 19, "segment_bytes": 1 << 18}
-    telemetry = configure(spool=small, buffer=BUFFER | {"overflow": "drop_newest"}, otlp=OTLP)
-    log_all()
+    small = {"directory": tmp_path / "spool", "limit_bytes": 1 << 18, "segment_bytes": 1 << 17}
+    telemetry = configure(spool=small, buffer=BUFFER | {"wait_timeout_millis": 1}, otlp=OTLP)
+    log_all(3_000)
     said: list[str] = []
 
     def is_said() -> bool:
@@ -200,7 +200,7 @@ def test_a_full_spool_is_said_once_and_the_application_goes_on_in_memory(
     assert telemetry.shutdown()
     is_said()
     assert len(said) == 1
-    assert len(bodies(receiver)) == RECORDS - lost
+    assert len(bodies(receiver)) == 3_000 - lost
     assert files(tmp_path / "spool") == []
 
 
