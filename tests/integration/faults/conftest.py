@@ -11,13 +11,14 @@ from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.toxiproxy.control import Toxiproxy
 
 HERE = Path(__file__).parent
+ALWAYS = {"test_judge.py", "test_short_matrix.py"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves the matrix to `make test-faults`: it takes a minute of two cores. The judge is tested always."""
+    """Leaves the whole matrix to `make test-faults`: it takes minutes of two cores."""
     for item in items:
-        if HERE in item.path.parents and item.path.name != "test_judge.py":
+        if HERE in item.path.parents and item.path.name not in ALWAYS:
             item.add_marker(pytest.mark.long)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fapilog import LoggerProvider, Settings
@@ -14,6 +15,12 @@ from tests.integration.faults.table import Fault, Peer
 from tests.integration.harness import merged
 from tests.servers.few_connections import FewConnections
 from tests.servers.toxiproxy.control import Proxy, Toxiproxy
+
+# Records that do not get smaller: those of one phase are more than the quarter that stays in memory.
+SPOOLED: dict[str, Any] = {
+    "buffer": {"limit_bytes": 131_072, "chunk_bytes": 4_096, "record_bytes": 1_024},
+}
+SPOOLED_PADDING_BYTES = 450
 
 
 @dataclass
@@ -28,6 +35,7 @@ class Scene:
     provider: LoggerProvider
     application: Application
     watch: Watch
+    spool: Path | None = None
 
     def begin(self) -> None:
         """The fault begins."""
@@ -65,9 +73,13 @@ def scene(
     toxiproxy: Toxiproxy | None,
     identities: Identities,
     timeout_millis: int,
+    spool: Path | None = None,
     **changes: Any,
 ) -> Iterator[Scene]:
-    """Sets up a cell, with `changes` to its settings; afterwards everything is closed."""
+    """Sets up a cell, with `changes` to its settings; afterwards everything is closed.
+
+    With a `spool`, a phase of records is more than memory may hold, so that some of them wait there.
+    """
     client_speaks_tls = fault.peer not in {Peer.NONE, Peer.TLS}
     with ExitStack() as stack:
         good = stack.enter_context(ways.server(way, identities.good if client_speaks_tls else None))
@@ -83,8 +95,12 @@ def scene(
             port = stack.enter_context(FewConnections(good.port, fault.connections)).port
         authorities = identities.trusted if client_speaks_tls else None
         own = merged(ways.SETTINGS, ways.settings(way, port, timeout_millis, authorities))
+        if spool is not None:
+            own = merged(own, {**SPOOLED, "spool": {"directory": spool}})
         loaded = Settings.load(environ={}, **merged(own, changes))
         # Ended here whatever the test did; a second shutdown does nothing.
         provider = LoggerProvider(settings=loaded, shutdown_on_exit=False)
         stack.callback(provider.shutdown, 0)
-        yield Scene(fault, way, good, bad, proxy, provider, Application(provider), Watch(provider))
+        padding = SPOOLED_PADDING_BYTES if spool else 0
+        application = Application(provider, padding_bytes=padding)
+        yield Scene(fault, way, good, bad, proxy, provider, application, Watch(provider), spool)

@@ -1,11 +1,13 @@
-"""Every fault on every way when the application ends: in time, and what is left is counted."""
+"""Every fault on every way when the application ends: in time, and what is left is counted, or on disk."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.integration.faults.cells import CELLS
 from tests.integration.faults.conftest import Identities
+from tests.integration.faults.course import STORES, spool_of
 from tests.integration.faults.judge import judge_the_end, lost
 from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Fate, Fault
@@ -20,11 +22,13 @@ ALL_IN_TIME_MILLIS = 30_000
 LOTS, LOT = 5, 20
 
 
+@pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize(("fault", "way"), CELLS)
 def test_a_shutdown_under_the_fault_ends_in_time_and_counts_what_it_leaves(
-    fault: Fault, way: str, network: Toxiproxy | None, identities: Identities
+    fault: Fault, way: str, store: str, network: Toxiproxy | None, identities: Identities, tmp_path: Path
 ) -> None:
-    with scene(fault, way, network, identities, ATTEMPT_MILLIS) as cell, cell.watch.watching():
+    spool = spool_of(store, tmp_path)
+    with scene(fault, way, network, identities, ATTEMPT_MILLIS, spool) as cell, cell.watch.watching():
         cell.application.log("before", LOTS, LOT)
         assert cell.provider.force_flush(ALL_IN_TIME_MILLIS), str(cell.watch.look())
         cell.begin()
@@ -36,6 +40,9 @@ def test_a_shutdown_under_the_fault_ends_in_time_and_counts_what_it_leaves(
         side = cell.side()
         # False with nothing dropped: the last answers came between the deadline and the end.
         assert not emptied or not lost(side), side
+        # A spool keeps everything: nothing may be lost at all, and what is pending is there.
+        assert side.spooled == side.pending, side
+        assert spool is None or not lost(side), side
         # While the fault is on: what it holds back must not reach the receiver before it is compared.
         arrived = cell.arrived()
         knows = fault.fate_on(way) in {Fate.WAIT, Fate.REJECTED} and not fault.answer_lost
