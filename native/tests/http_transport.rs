@@ -252,6 +252,32 @@ fn an_answer_whose_body_breaks_off_or_is_too_long_keeps_the_meaning_of_its_statu
 }
 
 #[test]
+fn an_answer_whose_body_dribbles_does_not_hold_the_sender_and_its_connection_is_not_used_again() {
+    let server = Server::plain(|mut connection| {
+        let request = connection.request().unwrap();
+        if connection.number > 0 {
+            connection.write(&reply(200, "application/x-protobuf"));
+            return vec![request];
+        }
+        connection
+            .write("HTTP/1.1 200 X\r\ncontent-type: application/x-protobuf\r\ncontent-length: 60\r\n\r\n");
+        // The client gives up first: with all sixty bytes here, the answer would have no warning.
+        while connection.try_write("\u{0}") {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        vec![request]
+    });
+    let settings = OtlpSettings { timeout: None, ..otlp_settings(&server.url("/")) };
+    let transport = transport(&settings);
+    let warning = Some("the answer could not be read: timed out (receive body)".into());
+    let taken = Answer::Delivered { rejected_records: 0, warning };
+    assert_eq!(transport.send(&numbered_block(2)).answer, taken);
+    assert_eq!(transport.send(&numbered_block(2)).answer, delivered());
+    drop(transport);
+    assert_eq!(server.finish(), [1, 1], "one connection for each request");
+}
+
+#[test]
 fn an_answer_that_is_not_http_is_retried() {
     let server = Server::plain(|mut connection| {
         let request = connection.request().unwrap();

@@ -30,6 +30,10 @@ pub(super) const IDLE_AGE: Duration = Duration::from_secs(15);
 /// Each connection has one for the request and one for the answer; as large as response headers may be.
 pub(super) const BUFFER_BYTES: usize = 64 * 1024;
 
+/// Time for the body of an answer once its headers are here. The status decides; the body, some bytes that come in the same
+/// packet, only adds what a partial success left out. A server that dribbles it must not hold a sender for the attempt.
+pub(super) const ANSWER_BODY_TIME: Duration = Duration::from_secs(2);
+
 /// What came of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -142,6 +146,7 @@ impl HttpTransport {
             .proxy(proxy::from_environment(&endpoint, lookup)?)
             .timeout_global(settings.timeout)
             .timeout_connect(Some(settings.connect_timeout))
+            .timeout_recv_body(Some(ANSWER_BODY_TIME))
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
             .max_idle_age(IDLE_AGE)

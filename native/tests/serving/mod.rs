@@ -79,6 +79,11 @@ impl Connection {
         self.stream.flush().unwrap();
     }
 
+    /// False when the client has gone.
+    pub fn try_write(&mut self, text: &str) -> bool {
+        self.stream.write_all(text.as_bytes()).and_then(|()| self.stream.flush()).is_ok()
+    }
+
     /// Reads and forgets until the client closes.
     pub fn wait_for_close(&mut self) {
         while self.fill().is_some() {}
