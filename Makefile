@@ -18,14 +18,19 @@ REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=cra
 PYTEST_WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .cache/tools/.cargo-deny-$(CARGO_DENY_VERSION)
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := .cache/tools/.cargo-fuzz-$(CARGO_FUZZ_VERSION)
+FUZZ_TARGETS = $(basename $(notdir $(wildcard native/fuzz/fuzz_targets/*.rs)))
+# Per target.
+FUZZ_SECONDS ?= 60
 
 # One interpreter for PyO3's build script, whoever calls cargo.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-RUST_SOURCES := $(shell find native -path native/target -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
+RUST_SOURCES := $(shell find native \( -path native/target -o -path native/fuzz \) -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
 
-.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak test-faults wheels docs clean
+.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak test-faults fuzz wheels docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -86,6 +91,11 @@ SOAK ?= --seconds 600 --rate 200000
 soak: build ## Log for ten minutes to a receiver that flaps; fails if memory grows or a record is missing
 	$(BIN)/python -m tests.integration.faults.soak $(SOAK)
 
+fuzz: $(CARGO_FUZZ) ## Each fuzz target for FUZZ_SECONDS under libFuzzer; needs a nightly toolchain
+	@for target in $(FUZZ_TARGETS); do \
+	  $(CHECK) run "fuzz $$target" -- tools/fuzz.sh $$target $(FUZZ_SECONDS) || exit 1; \
+	done
+
 wheels: setup ## Build sdist and wheel into dist/, then smoke-test the wheel in an empty environment
 	@rm -rf dist
 	RUSTFLAGS="$(RUSTFLAGS) $(REMAP)" $(BIN)/maturin build $(MATURIN_FLAGS) --sdist --out dist
@@ -117,4 +127,9 @@ clean: ## Remove everything that was built
 $(CARGO_DENY):
 	@echo "Compiling cargo-deny $(CARGO_DENY_VERSION), once: two to five minutes"
 	$(CARGO) install cargo-deny --quiet --locked --version $(CARGO_DENY_VERSION) --root .cache/tools
+	@touch $@
+
+$(CARGO_FUZZ):
+	@echo "Compiling cargo-fuzz $(CARGO_FUZZ_VERSION), once: about a minute"
+	$(CARGO) install cargo-fuzz --quiet --locked --version $(CARGO_FUZZ_VERSION) --root .cache/tools
 	@touch $@
