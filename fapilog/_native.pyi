@@ -212,6 +212,8 @@ class Pipeline:
     gives them), `stream` (`form`; to standard output) or `python` (`compression`: how blocks wait in memory,
     `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with protobuf and
     `python` wants them; another OTLP exporter that wants another codec compresses again.
+    Each may have a `role`: `required` (blocks wait for it; default) or `best_effort` (they do not: what it is
+    too slow for is dropped as `best_effort`).
     `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
     `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`.
     `on_start` is called once, on the thread of the first record and before it is stored, and again with the

@@ -27,7 +27,7 @@ class ExporterLedger:
         rejected: Refused by the receiver for good (console: the stream could not be written).
         dropped: Lost, by reason: `overflow_oldest`, `overflow_newest`, `wait_timeout`, `not_awaited`,
             `expired`, `shutdown`, `processed` (left out by a batch processor), `encode_failed`, `damaged`
-            (its bytes on disk).
+            (its bytes on disk), `best_effort` (the exporter is best-effort and was behind).
         pending: Held in memory or on disk, not decided yet. Counted where the records lie, not computed.
         adopted: Taken over from ended processes, for this exporter.
         spooled: Of the pending ones, those on disk: they survive this process.

@@ -32,6 +32,8 @@ from fapilog.timings import Timings
 # For a deadline that has passed: what it takes to find out that there is nothing to do.
 _GRACE_SECONDS = 0.25
 _LOOK_AGAIN_SECONDS = 0.02
+# Of a flush's or a shutdown's time, for the hooks of best-effort exporters.
+_SHARE = 0.1
 
 
 class Delivery:
@@ -206,7 +208,19 @@ class Delivery:
 
     async def _flush(self, deadline: float) -> bool:
         left = deadline - time.monotonic()
-        return all(await asyncio.gather(*(runner.flush(left) for runner in self._runners)))
+        flushed = await asyncio.gather(
+            *(runner.flush(self._patience(runner, left)) for runner in self._runners)
+        )
+        return all(
+            done or not self._matters(runner) for runner, done in zip(self._runners, flushed, strict=True)
+        )
+
+    def _matters(self, runner: Runner) -> bool:
+        return runner.name not in self._settings.best_effort
+
+    def _patience(self, runner: Runner, seconds: float) -> float:
+        """Nobody waits long for a best-effort exporter."""
+        return seconds if self._matters(runner) else min(seconds, max(_GRACE_SECONDS, seconds * _SHARE))
 
     async def _end(self, deadline: float) -> bool:
         loop = asyncio.get_running_loop()
@@ -219,9 +233,13 @@ class Delivery:
             *(runner.stop() for runner in self._runners),
         )
         left = max(_GRACE_SECONDS, deadline - time.monotonic())
-        ended = await asyncio.gather(*(runner.shut_down(left) for runner in self._runners))
+        ended = await asyncio.gather(
+            *(runner.shut_down(self._patience(runner, left)) for runner in self._runners)
+        )
         self._wake_fds = {}
-        return all(ended)
+        return all(
+            done or not self._matters(runner) for runner, done in zip(self._runners, ended, strict=True)
+        )
 
     async def _retire(self, timeout_millis: int) -> None:
         """Deliver what is left. No thread waits natively: the interpreter may end meanwhile."""
@@ -229,16 +247,15 @@ class Delivery:
         pipelines = list(self._wake_fds)
         for pipeline in pipelines:
             pipeline.close()
-        while any(map(_pending, pipelines)) and time.monotonic() < deadline:
+        while any(map(self._pending, pipelines)) and time.monotonic() < deadline:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         for pipeline in pipelines:
             pipeline.shutdown(0)
         await self._end(deadline)
 
-
-def _pending(pipeline: _native.Pipeline) -> bool:
-    sides = pipeline.ledger()["exporters"].values()
-    return any(side["pending"] for side in sides)
+    def _pending(self, pipeline: _native.Pipeline) -> bool:
+        sides = pipeline.ledger()["exporters"].items()
+        return any(side["pending"] for name, side in sides if name not in self._settings.best_effort)
 
 
 def _result(future: concurrent.futures.Future[Any], deadline: float) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import Any
 
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem, configuration_error
+from fapilog.exporters import duties
 from fapilog.exporters.auth import DEFAULT_EXPORTER, AnyAuth, Auth, AuthFunction, checked_functions
 from fapilog.exporters.base import Exporter, NativeExporter, is_exporter, is_otel_exporter
 from fapilog.exporters.otel_adapter import OtelExporterAdapter
@@ -82,8 +83,9 @@ def choose(
             are chosen by name.
 
     Raises:
-        ConfigurationError: `setting-invalid`, if there is none; `auth-invalid`, `exporter-unknown`,
-            `exporter-invalid`, or what is wrong with an exporter's own settings; all problems at once.
+        ConfigurationError: `setting-invalid`, if there is none; `auth-invalid`, `exporter-unknown` (also when
+            `delivery.best_effort` names one that is not among them), `exporter-invalid`, or what is wrong
+            with an exporter's own settings; all problems at once.
     """
     given, functions = list(exporters), checked_functions(auth)
     if not given:
@@ -108,7 +110,8 @@ def choose(
             problems += error.problems
     if problems:
         raise configuration_error(problems)
-    return _arranged(found, console=CONSOLE in given)
+    arranged = _arranged(found, console=CONSOLE in given)
+    return replace(arranged, native=duties.assigned(arranged.native, settings))
 
 
 def _arranged(found: Sequence[Exporter | NativeExporter], *, console: bool) -> Chosen:

@@ -1,15 +1,15 @@
-"""Settings of stage 6 other than OTLP and the console: delivery to exporters written in Python. Data only."""
+"""Settings of stage 6 other than OTLP and the console: how records are delivered. Data only."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from fapilog.settings.groups import RetrySettings
-from fapilog.settings.types import Group, Positive
+from fapilog.settings.types import Group, Names, Positive
 
 
 class DeliverySettings(Group):
-    """Stage 6: how exporters written in Python, and batch processors, are called."""
+    """Stage 6: whom records wait for; how exporters written in Python, and batch processors, are called."""
 
     timeout_millis: Positive | None = Field(
         None,
@@ -31,5 +31,10 @@ class DeliverySettings(Group):
     )
     processor_timeout_millis: Positive = Field(
         5_000, description="Time for one call of a batch processor; then the block passes on as it was."
+    )
+    best_effort: Names = Field(
+        (),
+        description="Exporters that records do not wait for: what one of them is too slow for is dropped for"
+        " it alone (`best_effort`). All others are required.",
     )
     retry: RetrySettings = Field(default_factory=RetrySettings, description="See the group below.")

@@ -245,6 +245,7 @@ _DELIVERY = (
         "milliseconds",
         _FAPILOG,
     ),
+    Row("delivery.best_effort", (_ours("BEST_EFFORT", parse.names),), "list of names", _FAPILOG),
     *_retries("delivery.retry", "DELIVERY_RETRY"),
 )
 

@@ -9,6 +9,7 @@ use crate::block::Block;
 use crate::cursors::Cursors;
 use crate::entries::{Claimed, Spot};
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
+use crate::roles::Duty;
 use crate::shelf::{Shelf, Unread};
 use crate::spool::Exporters;
 use crate::wake::Wake;
@@ -53,6 +54,15 @@ impl Backlog {
     #[must_use]
     pub fn with_shelf(mut self, disk: Option<Arc<dyn Shelf>>) -> Self {
         self.shelf = disk;
+        self
+    }
+
+    /// The same log, whose exporters have these duties: [`Cursors::with_duties`].
+    #[must_use]
+    pub fn with_duties(self, duties: &[Duty], lag_limit: usize) -> Self {
+        let mut state = self.lock();
+        state.cursors = std::mem::take(&mut state.cursors).with_duties(duties, lag_limit);
+        drop(state);
         self
     }
 
@@ -237,6 +247,19 @@ impl Backlog {
             self.moved.notify_all();
         }
         dropped
+    }
+
+    /// Drops what best-effort exporters alone have not taken, to make room.
+    pub fn drop_lagging(&self) {
+        if self.change(|cursors| std::iter::from_fn(|| cursors.drop_lagging().then_some(())).count()) > 0 {
+            self.moved.notify_all();
+        }
+    }
+
+    /// Drops everything that best-effort exporters have not decided, for the end.
+    pub fn give_up_best_effort(&self) {
+        self.change(Cursors::give_up_best_effort);
+        self.moved.notify_all();
     }
 
     /// Lets senders end once every block is claimed; the last call of a sealer that has nothing more to push.

@@ -251,6 +251,10 @@ impl Buffer {
     /// Called when an exporter settled a block: memory may have become free.
     pub fn settled(&self) {
         let state = self.lock();
+        if !self.has_room(&state) {
+            // What exporters left that matter to nobody here must not keep callers waiting.
+            self.backlog.drop_lagging();
+        }
         self.update_floor(&state);
         self.room.notify_all();
     }
@@ -290,6 +294,9 @@ impl Buffer {
             return Some(state.count_only());
         }
         self.hand_over(state);
+        if !self.has_room(state) {
+            self.backlog.drop_lagging();
+        }
         if !self.has_room(state) {
             let answer = self.overflow(state, meta);
             self.update_floor(state);

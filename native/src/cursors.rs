@@ -2,11 +2,13 @@
 //!
 //! A state machine without locks, clocks or files. A block is unprocessed, being processed, or ready (at once, without
 //! batch processors); a ready one is pending, in flight or settled at each cursor. It is freed when every cursor settled
-//! it. Its bytes are in memory or on disk ([`crate::entries`]); what moves them is in [`crate::moves`].
+//! it. Its bytes are in memory or on disk ([`crate::entries`]); what moves them is in [`crate::moves`]. Whom a block waits
+//! for is in [`crate::roles`].
 
 use crate::block::Block;
 use crate::entries::{Body, Claimed, Entry, Mark, Side, Spot, Stage};
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
+use crate::roles::{Duty, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -21,6 +23,11 @@ pub(crate) struct Cursor {
     dropped: Drops,
     /// Why its blocks are dropped from now on: nobody delivers them any more.
     pub closed: Option<DropReason>,
+    pub duty: Duty,
+    /// Its fallback gets its blocks.
+    pub diverting: bool,
+    /// Records that were handed over to it.
+    pub handed: u64,
 }
 
 /// All blocks and all cursors.
@@ -39,6 +46,10 @@ pub struct Cursors {
     pub(crate) bytes: usize,
     pub(crate) records: u64,
     pub(crate) adopted: u64,
+    /// Those in memory that only best-effort exporters have not taken, and what they hold.
+    pub(crate) lagging: BTreeSet<u64>,
+    pub(crate) lagging_bytes: usize,
+    pub(crate) lag_limit: usize,
 }
 
 impl Cursors {
@@ -83,14 +94,17 @@ impl Cursors {
     pub fn push(&mut self, mut block: Block) {
         let records = block.records;
         let side = |cursor: &mut Cursor| {
-            if let Some(reason) = cursor.closed {
+            if let Some(reason) = cursor.closed.filter(|_| cursor.duty.role != Role::Fallback) {
                 cursor.dropped.add(reason, records);
                 return Side { mark: Mark::Settled, left: 0 };
             }
-            Side { mark: Mark::Pending, left: records }
+            match cursor.duty.role {
+                Role::Required | Role::BestEffort => Side { mark: Mark::Pending, left: records },
+                Role::Fallback => Side { mark: Mark::Idle, left: 0 },
+            }
         };
         let sides: Vec<Side> = self.places.iter_mut().map(side).collect();
-        if sides.iter().all(|side| side.mark == Mark::Settled) {
+        if sides.iter().all(|side| side.mark.is_done()) {
             return;
         }
         let sequence = self.end;
@@ -107,6 +121,7 @@ impl Cursors {
             self.unprocessed.insert(sequence);
         } else {
             self.offer(sequence);
+            self.refresh(sequence);
         }
     }
 
@@ -125,16 +140,25 @@ impl Cursors {
     pub fn release(&mut self, cursor: usize, sequence: u64) -> bool {
         let Some(side) = self.in_flight(cursor, sequence) else { return false };
         side.mark = Mark::Pending;
-        let adopted = self.entries.get(&sequence).is_some_and(|entry| entry.adopted);
-        self.places[cursor].claimable.insert((adopted, sequence));
+        let Some(entry) = self.entries.get(&sequence) else { return false };
+        if entry.memory().is_none() && !self.is_kept_for(entry, cursor) {
+            self.drop_best_effort(sequence, &[Mark::Pending]);
+        } else if self.passes_on(cursor) {
+            self.places[cursor].claimable.insert((entry.adopted, sequence));
+            self.divert(cursor, true);
+        } else {
+            self.places[cursor].claimable.insert((entry.adopted, sequence));
+            self.refresh(sequence);
+        }
         true
     }
 
     /// Records what became of a claimed block, wholly or in parts. Ignored when it was not claimed. A block on disk that
     /// the cursor is done with is returned: it is to be settled there too.
     pub fn settle(&mut self, cursor: usize, sequence: u64, settlement: Settlement) -> Option<Spot> {
+        let left = self.in_flight(cursor, sequence)?.left;
+        let settlement = self.divert_expired(cursor, sequence, settlement.at_most(left));
         let side = self.in_flight(cursor, sequence)?;
-        let settlement = settlement.at_most(side.left);
         side.left -= settlement.total();
         let is_done = side.left == 0;
         if is_done {
@@ -144,7 +168,8 @@ impl Cursors {
         place.delivered += settlement.delivered;
         place.rejected += settlement.rejected;
         place.dropped.merge(&settlement.dropped);
-        let spot = self.entries.get(&sequence).and_then(Entry::spot).filter(|_| is_done);
+        let entry = self.entries.get(&sequence).filter(|entry| is_done && self.is_kept_for(entry, cursor));
+        let spot = entry.and_then(Entry::spot);
         self.refresh(sequence);
         spot
     }
@@ -209,17 +234,19 @@ impl Cursors {
     }
 
     /// Drops everything in memory that `cursor` has not decided, and what is pushed later, under `reason`. What is on
-    /// disk stays there and pending, for whoever takes it over.
+    /// disk stays there and pending, for whoever takes it over. A best-effort exporter's reason is always the same.
     pub fn close(&mut self, cursor: usize, reason: DropReason) {
+        let reason = if self.matters(cursor) { reason } else { DropReason::BestEffort };
         self.places[cursor].closed = Some(reason);
         let sequences: Vec<u64> = self.entries.keys().copied().collect();
         for sequence in sequences {
+            let Some(entry) = self.entries.get(&sequence) else { continue };
+            let (is_kept, adopted) = (self.is_kept_for(entry, cursor), entry.adopted);
             let Some(entry) = self.entries.get_mut(&sequence) else { continue };
-            if entry.memory().is_some() {
+            if !is_kept {
                 self.drop_side(cursor, sequence, reason);
-            } else if entry.sides[cursor].mark != Mark::Settled {
+            } else if !entry.sides[cursor].mark.is_done() {
                 entry.sides[cursor].mark = Mark::Left;
-                let adopted = entry.adopted;
                 self.places[cursor].claimable.remove(&(adopted, sequence));
             }
             self.refresh(sequence);
@@ -274,6 +301,7 @@ impl Cursors {
             };
             ExporterCounts {
                 name: cursor.name.clone(),
+                handed_over: (cursor.duty.role == Role::Fallback).then_some(cursor.handed),
                 accepted: 0,
                 adopted: cursor.adopted,
                 delivered: cursor.delivered,
@@ -281,7 +309,7 @@ impl Cursors {
                 dropped: cursor.dropped,
                 pending: left(&|_| true),
                 in_flight: left(&|entry| entry.sides[index].mark == Mark::InFlight),
-                spooled: left(&|entry| entry.memory().is_none()),
+                spooled: left(&|entry| self.is_kept_for(entry, index)),
             }
         });
         counts.collect()
@@ -295,9 +323,14 @@ impl Cursors {
     /// Lets every cursor that has not settled the block claim it.
     pub(crate) fn offer(&mut self, sequence: u64) {
         let Some(entry) = self.entries.get(&sequence) else { return };
-        for (side, cursor) in entry.sides.iter().zip(&mut self.places) {
-            if side.mark == Mark::Pending {
-                cursor.claimable.insert((entry.adopted, sequence));
+        let adopted = entry.adopted;
+        let pending = |cursor: &usize| entry.sides[*cursor].mark == Mark::Pending;
+        let cursors: Vec<usize> = (0..self.places.len()).filter(pending).collect();
+        for cursor in cursors {
+            let passes_on = self.passes_on(cursor);
+            self.places[cursor].claimable.insert((adopted, sequence));
+            if passes_on {
+                self.divert(cursor, true);
             }
         }
     }
@@ -305,6 +338,9 @@ impl Cursors {
     pub(crate) fn drop_side(&mut self, cursor: usize, sequence: u64, reason: DropReason) {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         let side = &mut entry.sides[cursor];
+        if side.mark == Mark::Idle {
+            return;
+        }
         side.mark = Mark::Settled;
         let left = std::mem::take(&mut side.left);
         self.places[cursor].dropped.add(reason, left);
@@ -314,12 +350,17 @@ impl Cursors {
     /// Frees a block that every cursor settled; one that is over is not waited for.
     pub(crate) fn refresh(&mut self, sequence: u64) {
         let Some(entry) = self.entries.get(&sequence) else { return };
-        if entry.is_over() {
+        let (is_over, is_settled) = (self.is_over(entry), entry.is_settled());
+        if is_over {
             self.undecided.remove(&(entry.adopted, sequence));
         }
-        if !entry.is_settled() {
+        if !is_settled {
+            if is_over {
+                self.note_lag(sequence);
+            }
             return;
         }
+        self.forget_lag(sequence);
         self.unprocessed.remove(&sequence);
         self.in_memory.remove(&sequence);
         if let Some(Entry { body: Body::Memory(block), .. }) = self.entries.remove(&sequence) {

@@ -1,7 +1,7 @@
 //! Stage 6 of 7, export: one block of the log: where its bytes and its exporters are. Threads: as `backlog`, which locks.
 
 use crate::block::Block;
-use crate::spool::{Exporters, Place};
+use crate::spool::Place;
 use std::sync::Arc;
 
 /// Where a block before any cursor may see it stands.
@@ -20,6 +20,15 @@ pub(crate) enum Mark {
     Settled,
     /// On disk, for whoever takes the spool over: nobody here delivers it any more.
     Left,
+    /// For a fallback that nothing was handed over to.
+    Idle,
+}
+
+impl Mark {
+    /// True when the exporter has nothing to do with the block any more, or not yet.
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Settled | Self::Idle)
+    }
 }
 
 /// One exporter's side of one block.
@@ -68,12 +77,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub fn is_settled(&self) -> bool {
-        self.sides.iter().all(|side| side.mark == Mark::Settled)
-    }
-
-    /// True when nobody here will do anything about it any more.
-    pub fn is_over(&self) -> bool {
-        self.sides.iter().all(|side| matches!(side.mark, Mark::Settled | Mark::Left))
+        self.sides.iter().all(|side| side.mark.is_done())
     }
 
     /// True while a processor or an exporter has it, or it is being written, so that nobody may drop it.
@@ -94,11 +98,5 @@ impl Entry {
             Body::Memory(_) => None,
             Body::Disk(spot) => Some(spot),
         }
-    }
-
-    /// Who has not settled it.
-    pub fn owed(&self) -> Exporters {
-        let owing = self.sides.iter().enumerate().filter(|(_, side)| side.mark != Mark::Settled);
-        owing.fold(Exporters::NONE, |owed, (cursor, _)| owed.with(cursor))
     }
 }

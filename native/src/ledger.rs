@@ -50,6 +50,10 @@ pub enum DropReason {
     EncodeFailed,
     /// Its bytes on disk were damaged, or could not be read.
     Damaged,
+    /// A best-effort exporter was behind.
+    BestEffort,
+    /// Its fallback got it instead.
+    Diverted,
 }
 
 impl DropReason {
@@ -64,6 +68,8 @@ impl DropReason {
         Self::Processed,
         Self::EncodeFailed,
         Self::Damaged,
+        Self::BestEffort,
+        Self::Diverted,
     ];
 
     /// The reason called `name` in [`DROPS`].
@@ -77,7 +83,7 @@ impl DropReason {
 pub const REFUSALS: [&str; 7] =
     ["shed", "shut_down", "capture_failed", "sampled", "rate_limited", "deduplicated", "repeated"];
 /// The names of [`DropReason`], in order.
-pub const DROPS: [&str; 9] = [
+pub const DROPS: [&str; 11] = [
     "overflow_oldest",
     "overflow_newest",
     "wait_timeout",
@@ -87,6 +93,8 @@ pub const DROPS: [&str; 9] = [
     "processed",
     "encode_failed",
     "damaged",
+    "best_effort",
+    "diverted",
 ];
 
 /// Records lost by one exporter, by reason.
@@ -97,6 +105,11 @@ impl Drops {
     /// Adds `records` to `reason`.
     pub fn add(&mut self, reason: DropReason, records: u64) {
         self.0[reason as usize] = self.0[reason as usize].saturating_add(records);
+    }
+
+    /// Puts `records` in the place of what was counted for `reason`.
+    pub fn set(&mut self, reason: DropReason, records: u64) {
+        self.0[reason as usize] = records;
     }
 
     /// Records lost for `reason`.
@@ -164,6 +177,8 @@ impl Settlement {
 pub struct ExporterCounts {
     /// Exporter name, such as `otlp`.
     pub name: String,
+    /// Of a fallback: records that other exporters handed over, which are all that it answers for.
+    pub handed_over: Option<u64>,
     /// Records this exporter answers for.
     pub accepted: u64,
     /// Taken over from other processes, for this exporter.

@@ -7,7 +7,7 @@
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`], [`scope_secrets`] | caller |
 //! | 4 append | [`buffer`]; [`summaries`] too on the sealer; [`mod@ring`] | caller |
 //! | 5 seal | [`seal`], [`reseal`], [`compress`], into [`block`] | sealer |
-//! | 6 export | [`entries`], [`cursors`] and [`moves`] in [`backlog`], [`exporters`], [`export`], [`claims`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes; [`spool`] keeps blocks on disk, [`spooler`] behind [`shelf`] holds `stores`, [`spooling`] and [`spool_signal`] run it | senders, spooler |
+//! | 6 export | [`entries`], [`cursors`], [`roles`] and [`moves`] in [`backlog`], [`exporters`], [`export`], [`claims`], [`duties`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes; [`spool`] keeps blocks on disk, [`spooler`] behind [`shelf`] holds `stores`, [`spooling`] and [`spool_signal`] run it | senders, spooler |
 //! | 7 settle | [`ledger`], [`losses`], [`notices`], [`meters`] | as 6 |
 //!
 //! [`pipeline`] wires them. Only `python` knows an interpreter; everything else is plain Rust.
@@ -44,12 +44,14 @@ pub mod claims;
 pub mod console;
 pub mod cursors;
 pub mod decode;
+pub mod duties;
 pub mod encode;
 pub mod entries;
 pub mod export;
 pub mod exporters;
 pub mod moves;
 pub mod request;
+pub mod roles;
 pub mod shelf;
 pub mod spool;
 pub mod spool_signal;

@@ -18,17 +18,20 @@ impl Cursors {
     ///
     /// A block that batch processors have not seen is not for the disk: who takes it over would not show it to them.
     pub fn begin_spill(&mut self) -> Option<(Arc<Block>, Exporters)> {
-        let fits = |entry: &Entry| entry.stage == Stage::Ready && !entry.spilling;
+        let fits =
+            |entry: &Entry| entry.stage == Stage::Ready && !entry.spilling && !self.owed(entry).is_empty();
         let mut oldest = self.in_memory.iter().copied();
         let sequence = oldest.find(|sequence| self.entries.get(sequence).is_some_and(fits))?;
+        let owed = self.entries.get(&sequence).map(|entry| self.owed(entry))?;
         let entry = self.entries.get_mut(&sequence)?;
         let block = Arc::clone(entry.memory()?);
         entry.spilling = true;
-        Some((block, entry.owed()))
+        Some((block, owed))
     }
 
     /// The block is on disk: its memory is free. Returns who has not settled it by now.
     pub fn spilled(&mut self, sequence: u64, spot: Spot) -> Exporters {
+        self.forget_lag(sequence);
         let Some(entry) = self.entries.get_mut(&sequence) else { return Exporters::NONE };
         entry.spilling = false;
         if let Body::Memory(block) = &entry.body {
@@ -37,7 +40,10 @@ impl Cursors {
         }
         self.in_memory.remove(&sequence);
         entry.body = Body::Disk(spot);
-        entry.owed()
+        let owed = self.entries.get(&sequence).map_or(Exporters::NONE, |entry| self.owed(entry));
+        // What goes to the disk is not for those that blocks do not wait for.
+        self.drop_best_effort(sequence, &[Mark::Pending]);
+        owed
     }
 
     /// It could not be written and stays in memory.
@@ -69,6 +75,7 @@ impl Cursors {
         self.entries.insert(sequence, Entry { body, stage, sides, adopted: true, spilling: false });
         self.undecided.insert((true, sequence));
         self.offer(sequence);
+        self.refresh(sequence);
         Some(sequence)
     }
 

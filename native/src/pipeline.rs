@@ -9,6 +9,7 @@ use crate::block::Codec;
 use crate::buffer::{Appended, Buffer};
 use crate::claims::NativeSource;
 use crate::clock::Clock;
+use crate::duties::{duties, LAG_SHARE};
 use crate::emit_counts::EmitCounts;
 use crate::export::http::TransportError;
 use crate::export::sender::Sender;
@@ -20,6 +21,7 @@ use crate::notices::Notices;
 use crate::process::Processors;
 use crate::record::{Meta, RecordWriter};
 use crate::redact::{redact, FrameSettings, Redacted};
+use crate::roles::Role;
 use crate::scopes::Scopes;
 use crate::seal::Sealer;
 use crate::settings::Settings;
@@ -69,6 +71,8 @@ impl Pipeline {
         let spooler = open_spool(&settings, &names)?;
         let shelf = spooler.clone().map(|spooler| spooler as Arc<dyn Shelf>);
         let backlog = Backlog::new(&names, settings.batch_processors, Arc::clone(&wake)).with_shelf(shelf);
+        let backlog =
+            backlog.with_duties(&duties(&settings.exporters), settings.buffer.limit_bytes / LAG_SHARE);
         let backlog = Arc::new(backlog);
         let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), !exporters.is_empty());
         let frame =
@@ -192,8 +196,11 @@ impl Pipeline {
             return ticket == 0;
         }
         self.wake.wake();
-        let settled = self.buffer.wait_sealed(ticket, deadline)
-            && self.backlog.wait_settled(self.backlog.end(), deadline);
+        let end = || self.backlog.end();
+        let settled = self.buffer.wait_sealed(ticket, deadline) && self.backlog.wait_settled(end(), deadline);
+        if settled {
+            self.indulge(end(), timeout, deadline);
+        }
         self.flush_transports() && settled && all_sent
     }
 
@@ -215,11 +222,12 @@ impl Pipeline {
         self.send_held();
         let ticket = self.buffer.rotate();
         if self.started.load(Ordering::Acquire) && self.buffer.wait_sealed(ticket, deadline) {
-            let native: Vec<usize> =
-                (0..self.exporters.len()).filter(|cursor| self.exporters[*cursor].native.is_some()).collect();
+            let mut native = self.cursors_of(Role::Required);
+            native.retain(|cursor| self.exporters[*cursor].native.is_some());
             let _ = self.backlog.wait_settled_by(&native, self.backlog.end(), deadline);
             self.flush_transports();
         }
+        self.backlog.give_up_best_effort();
         self.spool_rest();
         self.snapshot().exporters.iter().map(ExporterCounts::unsafe_records).max().unwrap_or(0)
     }
@@ -248,7 +256,7 @@ impl Pipeline {
         if let Some(spooler) = &self.spooler {
             spooler.signal().stop();
         }
-        self.join_until(deadline + Duration::from_millis(50));
+        self.join_until(self.patience(drained, deadline) + Duration::from_millis(50));
         self.give_up_summaries(DropReason::Shutdown);
         self.buffer.abandon(DropReason::Shutdown);
         self.spool_rest();
@@ -279,6 +287,10 @@ impl Pipeline {
         let (buffer, (adopted, mut exporters)) = self.buffer.counts(|| self.backlog.counts_with_adopted());
         let filtered = self.counts.filtered_count();
         for exporter in &mut exporters {
+            if let Some(handed_over) = exporter.handed_over {
+                exporter.accepted = handed_over;
+                continue;
+            }
             exporter.accepted = buffer.accepted;
             exporter.pending += buffer.pending;
             exporter.dropped.merge(&buffer.dropped);

@@ -5,6 +5,7 @@ use crate::encode::Form;
 use crate::export::file::FileSettings;
 use crate::process::ProcessSettings;
 use crate::redact::Policy;
+use crate::roles::Role;
 use crate::spool::SpoolSettings;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,6 +51,10 @@ pub struct ExporterSettings {
     pub name: String,
     /// Who delivers, and how.
     pub kind: ExporterKind,
+    /// What it is to the records.
+    pub role: Role,
+    /// Name of the exporter that gets what this one does not take.
+    pub fallback: Option<String>,
 }
 
 /// Stage 6: who delivers blocks.

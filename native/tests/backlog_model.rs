@@ -474,6 +474,7 @@ impl World {
         for (cursor, side) in counts.iter().enumerate() {
             let blocks = || self.blocks.values();
             let expected = ExporterCounts {
+                handed_over: None,
                 name: NAMES[cursor].to_owned(),
                 accepted: 0,
                 adopted: self.adopted[cursor],

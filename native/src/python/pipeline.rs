@@ -63,7 +63,10 @@ impl Pipeline {
     /// Writes what is pending in memory to the spool, if there is one; for the end of the process.
     fn spool_rest(&self, py: Python<'_>) -> PyResult<()> {
         let active = self.active();
-        py.detach(|| active.pipeline.spool_rest());
+        py.detach(|| {
+            active.pipeline.backlog().give_up_best_effort();
+            active.pipeline.spool_rest();
+        });
         helpers::tell_notices(py, &active).map_or(Ok(()), Err)
     }
 

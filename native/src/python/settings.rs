@@ -10,6 +10,7 @@ use crate::console::{ConsoleSettings, Style};
 use crate::encode::Form;
 use crate::export::file::{FileSettings, Fsync};
 use crate::redact::Policy;
+use crate::roles::Role;
 use crate::rules::{Levels, Rule, Rules};
 use crate::settings::{
     BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,
@@ -75,7 +76,20 @@ fn exporter(dict: &Bound<'_, PyDict>) -> PyResult<ExporterSettings> {
         "python" => ExporterKind::Python { codec: codec(dict)? },
         other => return Err(unknown("kind of exporter", other)),
     };
-    Ok(ExporterSettings { name: required(dict, "name")?, kind })
+    let role = optional(dict, "role")?;
+    let role = match role.as_deref().unwrap_or("required") {
+        "required" => Role::Required,
+        "best_effort" => Role::BestEffort,
+        "fallback" => Role::Fallback,
+        other => return Err(unknown("role", other)),
+    };
+    let fallback = optional(dict, "fallback")?;
+    Ok(ExporterSettings { name: required(dict, "name")?, kind, role, fallback })
+}
+
+/// What most exporters do not say.
+fn optional(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<Option<String>> {
+    Ok(if dict.contains(key)? { required(dict, key)? } else { None })
 }
 
 fn file_settings(dict: &Bound<'_, PyDict>) -> PyResult<FileSettings> {

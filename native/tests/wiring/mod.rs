@@ -15,6 +15,7 @@ use fapilog_native::losses::EVENT_NAME;
 use fapilog_native::pipeline::Pipeline;
 use fapilog_native::process::ProcessSettings;
 use fapilog_native::record::RecordWriter;
+use fapilog_native::roles::Role;
 use fapilog_native::settings::{
     BufferSettings, ExporterKind, ExporterSettings, OtlpSettings, Overflow, RetrySettings, Settings,
     SpoolingSettings,
@@ -92,7 +93,7 @@ pub fn pipeline_with(buffer: BufferSettings, otlp: Option<OtlpSettings>) -> Arc<
 }
 
 pub fn exporter(name: &str, kind: ExporterKind) -> ExporterSettings {
-    ExporterSettings { name: name.to_owned(), kind }
+    ExporterSettings { name: name.to_owned(), kind, role: Role::Required, fallback: None }
 }
 
 pub fn pipeline_of(
