@@ -366,7 +366,8 @@ class Pipeline:
         `exporters`: by name `in_flight_records`, `send_nanos` (time inside attempts, of all threads),
         `operations` (finished since the last call, oldest first: seconds with all attempts, HTTP status or 0,
         `error.type` or "", records), `operations_left_out` (at most 1 024 wait) and `rejected_by` (records by
-        `error.type`). `seal`: `nanos`, `records`. `memory`: `chunk_bytes`, `block_bytes`, `scope_bytes`.
+        `error.type`); of native ones `requests_at_once` and `gap_seconds`, as the receiver allows now.
+        `seal`: `nanos`, `records`. `memory`: `chunk_bytes`, `block_bytes`, `scope_bytes`.
         Totals are since the start. Python exporters measure themselves.
         """
 

@@ -108,6 +108,18 @@ METRICS = (
         "Accepted records that were lost, by exporter and `fapilog.reason`.",
     ),
     Metric("fapilog.records.pending", "updowncounter", "{log_record}", "Records not decided, by exporter."),
+    Metric(
+        "fapilog.exporter.requests.limit",
+        "updowncounter",
+        "{request}",
+        "Requests that may be under way at once now, by exporter.",
+    ),
+    Metric(
+        "fapilog.exporter.requests.gap",
+        "updowncounter",
+        "s",
+        "Time that is kept from the start of a request to the next now, by exporter.",
+    ),
     Metric("fapilog.buffer.usage", "updowncounter", "By", "Memory of queued records."),
     Metric("fapilog.buffer.limit", "updowncounter", "By", "Bound of that memory."),
     Metric("fapilog.memory.usage", "updowncounter", "By", "Memory held, by `fapilog.memory.kind`."),
@@ -256,6 +268,18 @@ def _pending(now: Snapshot) -> Readings:
         yield side.pending, {"fapilog.exporter": name}
 
 
+def _requests_limit(now: Snapshot) -> Readings:
+    for name, stats in now.exporters:
+        if "requests_at_once" in stats:
+            yield stats["requests_at_once"], {"fapilog.exporter": name}
+
+
+def _requests_gap(now: Snapshot) -> Readings:
+    for name, stats in now.exporters:
+        if "gap_seconds" in stats:
+            yield stats["gap_seconds"], {"fapilog.exporter": name}
+
+
 def _buffer_usage(now: Snapshot) -> Readings:
     yield now.buffer_bytes, {}
 
@@ -303,6 +327,8 @@ READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
     "fapilog.records.refused": _refused,
     "fapilog.records.dropped": _dropped,
     "fapilog.records.pending": _pending,
+    "fapilog.exporter.requests.limit": _requests_limit,
+    "fapilog.exporter.requests.gap": _requests_gap,
     "fapilog.buffer.usage": _buffer_usage,
     "fapilog.buffer.limit": _buffer_limit,
     "fapilog.memory.usage": _memory,

@@ -60,6 +60,8 @@ def native_settings(settings: OtlpSettings) -> dict[str, object]:
         "connect_timeout_millis": settings.connect_timeout_millis,
         "compression": settings.compression,
         "max_in_flight": settings.max_in_flight,
+        "adaptive": settings.adaptive,
+        "merge_bytes": settings.merge_bytes,
         "certificate": _path(settings.certificate),
         "client_certificate": _path(settings.client_certificate),
         "client_key": _path(settings.client_key),

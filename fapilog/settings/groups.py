@@ -166,6 +166,16 @@ class OtlpSettings(Group):
         5_000, description="Time for the TCP and TLS handshake of one attempt."
     )
     max_in_flight: Positive = Field(4, description="Requests under way at the same time at most.")
+    adaptive: types.Flag = Field(
+        True,
+        description="Whether requests follow the receiver: fewer at once and further apart after 429 and 503,"
+        " smaller after 413 and timeouts, several blocks in one while requests are slow.",
+    )
+    merge_bytes: Positive = Field(
+        4 * MIB,
+        description="Largest request before compression that waiting blocks are put together to, where"
+        " `adaptive` does.",
+    )
     certificate: types.PemFile | None = Field(
         None, description="PEM file of trusted authorities; None: the platform's."
     )

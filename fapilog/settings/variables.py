@@ -206,6 +206,8 @@ _OTLP_EXPORTER = (
         _FAPILOG,
     ),
     Row("otlp.max_in_flight", (_ours("OTLP_MAX_IN_FLIGHT", parse.whole_number),), "requests", _FAPILOG),
+    Row("otlp.adaptive", (_ours("OTLP_ADAPTIVE", parse.flag),), "true or false", _FAPILOG),
+    Row("otlp.merge_bytes", (_ours("OTLP_MERGE_BYTES", parse.whole_number),), "bytes", _FAPILOG),
     Row("otlp.certificate", _otlp("CERTIFICATE", parse.text, lenient=False), "path", _OTEL),
     Row("otlp.client_certificate", _otlp("CLIENT_CERTIFICATE", parse.text, lenient=False), "path", _OTEL),
     Row("otlp.client_key", _otlp("CLIENT_KEY", parse.text, lenient=False), "path", _OTEL),

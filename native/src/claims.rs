@@ -30,6 +30,10 @@ impl BlockSource for NativeSource<'_> {
         self.pipeline.backlog().claim(self.cursor)
     }
 
+    fn claim_besides(&self) -> Option<Arc<Block>> {
+        self.pipeline.backlog().try_claim(self.cursor)
+    }
+
     fn settle(&self, sequence: u64, outcome: Outcome) {
         let mut dropped = Drops::default();
         dropped.add(DropReason::Expired, outcome.dropped_max_elapsed);

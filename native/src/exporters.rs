@@ -7,6 +7,7 @@ use crate::block::Codec;
 use crate::decode::RecordView;
 use crate::encode::Form;
 use crate::export::file::{FileSettings, FileTransport};
+use crate::export::flow::{Bounds, Flow};
 use crate::export::http::{HttpTransport, Transport, TransportError};
 use crate::export::pace::Pace;
 use crate::export::sender::SenderSettings;
@@ -66,11 +67,25 @@ impl NativeExporter {
         Ok(Self {
             transport: Box::new(transport),
             settings: SenderSettings::new(settings, is_protected),
-            pace: Pace::new(),
+            pace: Pace::following(flow(settings)),
             threads: settings.max_in_flight.max(1),
             target,
             meter: SendMeter::default(),
         })
+    }
+}
+
+/// How requests to an OTLP endpoint follow it.
+fn flow(settings: &OtlpSettings) -> Flow {
+    let bounds = Bounds {
+        in_flight: settings.max_in_flight,
+        request_bytes: settings.merge_bytes.min(settings.max_request_bytes),
+        timeout: settings.timeout,
+    };
+    if settings.adaptive {
+        Flow::new(bounds)
+    } else {
+        Flow::fixed(bounds)
     }
 }
 

@@ -144,6 +144,10 @@ pub struct OtlpSettings {
     pub codec: Codec,
     /// Requests in flight at most; one native thread each.
     pub max_in_flight: usize,
+    /// Whether requests follow the receiver: fewer at once, further apart, larger or smaller.
+    pub adaptive: bool,
+    /// Waiting blocks are put together up to this size before compression, in bytes.
+    pub merge_bytes: usize,
     /// PEM file of trusted certificate authorities; `None`: the platform's.
     pub certificate: Option<PathBuf>,
     /// PEM file of the client's certificate chain.

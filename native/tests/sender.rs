@@ -5,6 +5,7 @@ mod sending;
 
 use fapilog_native::block::{Block, Codec};
 use fapilog_native::export::answer::Answer;
+use fapilog_native::export::flow::{Bounds, Flow};
 use fapilog_native::export::http::{Reply, Transport};
 use fapilog_native::export::pace::Pace;
 use fapilog_native::export::sender::{BlockSource, Outcome, Sender, SenderEvent, SenderSettings};
@@ -36,7 +37,9 @@ struct World {
     elapsed: Mutex<Duration>,
     stop_after: Option<Duration>,
     waiting: Mutex<VecDeque<Block>>,
-    answer: Box<dyn Fn(&Block) -> Answer + Send + Sync>,
+    answer: Box<dyn Fn(&Block) -> Reply + Send + Sync>,
+    pace: Pace,
+    took: Duration,
     deeds: Mutex<Vec<Deed>>,
     meter: SendMeter,
 }
@@ -49,7 +52,9 @@ impl World {
             elapsed: Mutex::default(),
             stop_after: None,
             waiting: Mutex::new(numbered.collect()),
-            answer: Box::new(answer),
+            answer: Box::new(move |block| answer(block).into()),
+            pace: Pace::new(),
+            took: Duration::ZERO,
             deeds: Mutex::default(),
             meter: SendMeter::default(),
         }
@@ -65,7 +70,7 @@ impl World {
     }
 
     fn run(&self, settings: &SenderSettings) -> Vec<Deed> {
-        Sender { transport: self, source: self, pace: &Pace::new(), settings, meter: &self.meter }.run();
+        Sender { transport: self, source: self, pace: &self.pace, settings, meter: &self.meter }.run();
         self.deeds.lock().unwrap().clone()
     }
 }
@@ -73,13 +78,18 @@ impl World {
 impl Transport for World {
     fn send(&self, block: &Block) -> Reply {
         self.did(Deed::Sent(block.records));
-        (self.answer)(block).into()
+        *self.elapsed.lock().unwrap() += self.took;
+        (self.answer)(block)
     }
 }
 
 impl BlockSource for World {
     fn claim(&self) -> Option<Arc<Block>> {
         self.waiting.lock().unwrap().pop_front().map(Arc::new)
+    }
+
+    fn claim_besides(&self) -> Option<Arc<Block>> {
+        self.claim()
     }
 
     fn settle(&self, sequence: u64, outcome: Outcome) {
@@ -287,6 +297,143 @@ fn a_partial_success_is_counted_and_a_server_that_refuses_more_than_it_got_canno
     );
 }
 
+const MIB: usize = 1024 * 1024;
+
+/// A world whose sender adapts, alone, and whose first answer showed that requests are slow.
+fn slow_world(blocks: Vec<Block>, reply: impl Fn(&Block) -> Reply + Send + Sync + 'static) -> World {
+    let timeout = Some(seconds(10));
+    let flow = Flow::new(Bounds { in_flight: 1, request_bytes: MIB, timeout });
+    World {
+        answer: Box::new(reply),
+        pace: Pace::following(flow),
+        took: seconds(1),
+        ..World::new(blocks, |_| delivered())
+    }
+}
+
+fn sent(deeds: &[Deed]) -> Vec<u64> {
+    deeds
+        .iter()
+        .filter_map(|deed| if let Deed::Sent(records) = deed { Some(*records) } else { None })
+        .collect()
+}
+
+#[test]
+fn waiting_blocks_share_a_request_once_requests_are_slow_and_each_is_settled_with_its_own_records() {
+    let whole = request(&[("scope".into(), (0..8).map(|number| (format!("record {number}"), 9)).collect())]);
+    let bodies = Mutex::new(Vec::new());
+    let bodies = Arc::new(bodies);
+    let seen = Arc::clone(&bodies);
+    let blocks = [2, 8, 3, 0, 1].map(numbered_block).to_vec();
+    let world = slow_world(blocks, move |block| {
+        seen.lock().unwrap().push(request_of(block));
+        delivered().into()
+    });
+    let deeds = world.run(&settings(retry_settings()));
+    assert_eq!(sent(&deeds), [2, 12]);
+    let settled = [2, 8, 3, 0, 1].into_iter().zip(0..);
+    let settled: Vec<_> =
+        settled.map(|(records, number)| Deed::Settled(number, outcome(records, 0, 0))).collect();
+    assert_eq!(
+        deeds.into_iter().filter(|deed| matches!(deed, Deed::Settled(..))).collect::<Vec<_>>(),
+        settled
+    );
+    let bodies = bodies.lock().unwrap();
+    assert_eq!(bodies[1].resource_logs.len(), 4, "the resource of each block stays with its records");
+    assert_eq!(bodies[1].resource_logs[0], whole.resource_logs[0]);
+}
+
+#[test]
+fn a_quick_receiver_gets_blocks_as_they_were_sealed() {
+    let mut world = slow_world([1, 2, 3].map(numbered_block).to_vec(), |_| delivered().into());
+    world.took = Duration::from_millis(1);
+    assert_eq!(sent(&world.run(&settings(retry_settings()))), [1, 2, 3]);
+}
+
+#[test]
+fn a_block_that_is_refused_takes_no_other_with_it() {
+    let world = slow_world([1, 4, 9, 5, 6].map(numbered_block).to_vec(), |block| {
+        if request_of(block)
+            .resource_logs
+            .iter()
+            .any(|resource| resource.scope_logs[0].log_records.len() == 9)
+        {
+            Answer::Rejected { cause: "no".into() }.into()
+        } else {
+            delivered().into()
+        }
+    });
+    let deeds = world.run(&settings(retry_settings()));
+    assert_eq!(sent(&deeds), [1, 24, 13, 4, 9, 11]);
+    let lost: Vec<_> = deeds
+        .iter()
+        .filter(|deed| matches!(deed, Deed::Settled(_, outcome) if outcome.rejected > 0))
+        .collect();
+    assert_eq!(lost, [&Deed::Settled(2, outcome(0, 9, 0))]);
+}
+
+#[test]
+fn records_that_a_partial_success_leaves_out_of_a_shared_request_are_counted_once() {
+    let partial = |block: &Block| {
+        let rejected_records = if block.records > 1 { 5 } else { 0 };
+        Answer::Delivered { rejected_records, warning: None }.into()
+    };
+    let world = slow_world([1, 4, 3].map(numbered_block).to_vec(), partial);
+    let deeds = world.run(&settings(retry_settings()));
+    assert_eq!(
+        deeds[deeds.len() - 2..],
+        [Deed::Settled(1, outcome(0, 4, 0)), Deed::Settled(2, outcome(2, 1, 0))]
+    );
+    assert_eq!(world.meter.rejections().values().sum::<u64>(), 5);
+}
+
+#[test]
+fn a_request_without_an_answer_in_time_is_sent_in_parts_and_later_ones_are_small_at_once() {
+    // 8,000 records of some 35 bytes; the receiver never answers more than 4,000 in time.
+    let world = slow_world(vec![numbered_block(8_000), numbered_block(8_000)], |block| {
+        let cause = "slow".into();
+        match block.records {
+            ..=4_000 => delivered().into(),
+            _ => Reply { error: "timeout".into(), ..Answer::Retry { after: None, cause }.into() },
+        }
+    });
+    let deeds = world.run(&settings(retry_settings()));
+    assert_eq!(sent(&deeds), [8_000, 4_000, 4_000, 8_000, 4_000, 4_000]);
+    assert_eq!(deeds.iter().filter(|deed| matches!(deed, Deed::Settled(..))).count(), 2, "{deeds:?}");
+}
+
+#[test]
+fn a_size_that_was_refused_is_not_sent_again() {
+    let world = slow_world((0..4).map(|_| numbered_block(8_000)).collect(), |block| match block.records {
+        ..=4_000 => delivered().into(),
+        _ => too_large().into(),
+    });
+    let deeds = world.run(&settings(retry_settings()));
+    assert_eq!(sent(&deeds).into_iter().filter(|records| *records > 4_000).count(), 1, "{deeds:?}");
+    assert_eq!(deeds.iter().filter(|deed| matches!(deed, Deed::Settled(..))).count(), 4);
+}
+
+#[test]
+fn after_a_throttle_requests_keep_a_distance() {
+    let answers = Mutex::new(VecDeque::from([
+        Reply { status: 429, ..retry(Some(seconds(2))).into() },
+        delivered().into(),
+        delivered().into(),
+    ]));
+    let world = World {
+        took: Duration::ZERO,
+        ..slow_world([1, 1].map(numbered_block).to_vec(), move |_| {
+            answers.lock().unwrap().pop_front().unwrap()
+        })
+    };
+    let deeds = world.run(&SenderSettings { random: || 0.0, ..settings(retry_settings()) });
+    let pauses: Vec<_> = deeds
+        .iter()
+        .filter_map(|deed| if let Deed::Paused(pause) = deed { Some(*pause) } else { None })
+        .collect();
+    assert_eq!(pauses, [seconds(2), Duration::from_millis(20), Duration::from_micros(17_500)]);
+}
+
 fn answers() -> impl Strategy<Value = Answer> {
     prop_oneof![
         (0u64..9).prop_map(|rejected_records| Answer::Delivered { rejected_records, warning: None }),
@@ -304,9 +451,15 @@ proptest! {
         stop_after in proptest::option::of(0u64..200),
         max_elapsed in proptest::option::of(0u64..60),
         max_request_bytes in prop_oneof![Just(usize::MAX), 0usize..400],
+        adapts in any::<bool>(),
     ) {
         let blocks: Vec<_> = records.iter().map(|records| numbered_block(*records)).collect();
         let mut world = World::scripted(blocks, script);
+        if adapts {
+            let bounds = Bounds { in_flight: 1, request_bytes: 10_000, timeout: None };
+            world.pace = Pace::following(Flow::new(bounds));
+            world.took = seconds(1);
+        }
         world.stop_after = stop_after.map(seconds);
         let retry = RetrySettings { max_elapsed: max_elapsed.map(seconds), ..retry_settings() };
         let deeds = world.run(&SenderSettings { max_request_bytes, ..settings(retry) });

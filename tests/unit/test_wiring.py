@@ -88,6 +88,8 @@ def test_the_otlp_exporter_gets_plain_values_and_its_user_agent(monkeypatch, tmp
             "connect_timeout_millis": 5_000,
             "compression": "gzip",
             "max_in_flight": 4,
+            "adaptive": True,
+            "merge_bytes": 4 * 1024 * 1024,
             "certificate": str(path),
             "client_certificate": None,
             "client_key": None,

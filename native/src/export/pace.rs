@@ -1,26 +1,32 @@
 //! Stage 6 of 7, export: when the senders of one exporter may send, shared by all of them. Thread: sender.
 //!
 //! The endpoint, not a block, is what fails: its backoff is one for all threads, a `Retry-After` pauses all of
-//! them, and while it is failing only one thread at a time probes it. The first answer lets all go on.
+//! them, and while it is failing only one thread at a time probes it. The first answer lets all go on. How many may
+//! send while it works, how far apart and how much, [`Flow`] learns from its answers.
 
+use super::flow::{Bounds, Flow, Heard};
 use super::retry;
 use crate::settings::RetrySettings;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a thread looks again while another one probes.
-const PROBE_POLL: Duration = Duration::from_millis(100);
+/// How often a thread looks again while another one probes, or while as many send as may.
+const POLL: Duration = Duration::from_millis(100);
 /// People hear of the same kind of trouble at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
 /// The shared state of an exporter's senders.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pace {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    flow: Flow,
+    /// Senders that hold blocks, and those of them that are inside an attempt.
+    holding: usize,
+    attempting: usize,
     /// Failed attempts since the last answer; 0 while the endpoint works.
     failures: u32,
     /// Number of the next failure for the backoff; runs ahead of `failures` after a `Retry-After`.
@@ -59,6 +65,9 @@ pub struct Ticket {
     /// Failures known when the attempt began: later ones make its own result old news.
     failures: u32,
     probe: bool,
+    /// What the flow had been told by then.
+    cuts: u32,
+    began: Instant,
 }
 
 /// Whether a thread may send now.
@@ -70,13 +79,48 @@ pub enum Permit {
     Wait(Duration),
 }
 
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 // Tickets are taken by value so that each is handed back once.
 #[allow(clippy::needless_pass_by_value)]
 impl Pace {
-    /// An endpoint that is presumed to work.
+    /// An endpoint that is presumed to work, and to take what there is as fast as it comes.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::following(Flow::fixed(Bounds {
+            in_flight: usize::MAX,
+            request_bytes: usize::MAX,
+            timeout: None,
+        }))
+    }
+
+    /// An endpoint that is presumed to work, and decides how fast.
+    #[must_use]
+    pub fn following(flow: Flow) -> Self {
+        let state = State {
+            flow,
+            holding: 0,
+            attempting: 0,
+            failures: 0,
+            backoff: 0,
+            not_before: None,
+            probing: false,
+            announced: false,
+            unreachable: Gate::default(),
+            rejected: Gate::default(),
+            partial: Gate::default(),
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// How requests are sent now.
+    #[must_use]
+    pub fn flow(&self) -> Flow {
+        self.lock().flow.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -86,18 +130,55 @@ impl Pace {
     /// Time for which taking another block makes no sense; `None` when a sender may go on.
     #[must_use]
     pub fn closed_for(&self, now: Instant) -> Option<Duration> {
-        self.lock().wait(now)
+        let mut state = self.lock();
+        state.flow.recover(now);
+        let holding = state.holding;
+        state.wait(now, holding)
+    }
+
+    /// A sender took a block. Answers how many bytes of waiting blocks should go with it, its own included: none unless
+    /// requests are slow and no other sender may take them.
+    pub fn hold(&self) -> usize {
+        let mut state = self.lock();
+        state.holding += 1;
+        let alone = state.holding >= state.flow.limit();
+        if alone && state.flow.is_slow() {
+            state.flow.request_bytes()
+        } else {
+            0
+        }
+    }
+
+    /// The sender is done with what it took.
+    pub fn let_go(&self) {
+        let mut state = self.lock();
+        state.holding = state.holding.saturating_sub(1);
+    }
+
+    /// Size above which a request is split before it is sent.
+    #[must_use]
+    pub fn split_above(&self) -> usize {
+        self.lock().flow.split_above()
     }
 
     /// Asks for one attempt.
     pub fn enter(&self, now: Instant) -> Permit {
         let mut state = self.lock();
-        if let Some(wait) = state.wait(now) {
+        let attempting = state.attempting;
+        if let Some(wait) = state.wait(now, attempting) {
             return Permit::Wait(wait);
         }
         let probe = state.failures > 0;
         state.probing = probe;
-        Permit::Go(Ticket { failures: state.failures, probe })
+        state.attempting += 1;
+        state.flow.begin(now);
+        Permit::Go(Ticket { failures: state.failures, probe, cuts: state.flow.cuts(), began: now })
+    }
+
+    /// What the attempt with a request of `bytes` says about the receiver; before the ticket goes back.
+    pub fn learn(&self, ticket: &Ticket, heard: Heard, bytes: usize, now: Instant) {
+        let took = now.saturating_duration_since(ticket.began);
+        self.lock().flow.learn(heard, ticket.cuts, took, bytes, now);
     }
 
     /// The endpoint answered. Returns the failed attempts before, when people know of them.
@@ -156,12 +237,16 @@ impl Pace {
 }
 
 impl State {
-    fn wait(&self, now: Instant) -> Option<Duration> {
-        let throttled = self.not_before.map(|until| until.saturating_duration_since(now));
-        throttled.filter(|wait| !wait.is_zero()).or_else(|| self.probing.then_some(PROBE_POLL))
+    /// Time for which nothing more may begin while `busy` senders are at it; `None`: it may.
+    fn wait(&self, now: Instant, busy: usize) -> Option<Duration> {
+        let throttled = self.not_before.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        let wait = throttled.max(self.flow.wait(now));
+        let taken = self.probing || busy >= self.flow.limit();
+        Some(wait).filter(|wait| !wait.is_zero()).or_else(|| taken.then_some(POLL))
     }
 
     fn give_back(&mut self, ticket: &Ticket) {
+        self.attempting = self.attempting.saturating_sub(1);
         if ticket.probe {
             self.probing = false;
         }

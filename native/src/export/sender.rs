@@ -1,11 +1,13 @@
 //! Stage 6 of 7, export: the loop of one sender. Threads: sender (several, one `Pace` between them).
 //!
-//! Claims a block, sends it until it is settled, says what became of each record.
+//! Claims a block, or several for one request, sends until they are settled, says what became of each record.
 
 use super::answer::Answer;
+use super::bundle::{together, Load, Shares, MOST_BLOCKS};
+use super::flow::Heard;
 use super::http::{Reply, Transport};
 use super::pace::{Pace, Permit, Ticket};
-use super::{retry, split};
+use super::retry;
 use crate::block::Block;
 use crate::meters::{Operation, SendMeter};
 use crate::settings::{OtlpSettings, RetrySettings};
@@ -20,6 +22,11 @@ const READY_POLL: Duration = Duration::from_millis(20);
 pub trait BlockSource: Send + Sync {
     /// The next block to send, waiting for one; `None` stops the sender.
     fn claim(&self) -> Option<Arc<Block>>;
+
+    /// A further block that waits already, to go with the one that was claimed.
+    fn claim_besides(&self) -> Option<Arc<Block>> {
+        None
+    }
 
     /// The claimed block is done with; `outcome.total()` is its number of records.
     fn settle(&self, sequence: u64, outcome: Outcome);
@@ -142,19 +149,13 @@ struct Last {
     error: Cow<'static, str>,
 }
 
-/// What becomes of a block, request by request.
-#[derive(Default)]
-struct Tally {
-    outcome: Outcome,
-    /// Rejected records by the kind of failure.
-    rejected: Vec<(Cow<'static, str>, u64)>,
-}
-
 /// How the attempts with one request ended.
 enum Attempts {
     Answered(Answer),
     Expired,
     Stopped,
+    /// Meanwhile the receiver is known to want smaller ones.
+    TooMuch,
 }
 
 /// How a wait ended.
@@ -170,12 +171,26 @@ impl Sender<'_> {
     pub fn run(&self) {
         while self.wait_until_open() {
             let Some(block) = self.source.claim() else { return };
-            let Some(outcome) = self.deliver(&block) else {
-                self.source.release(block.sequence);
+            let claimed = self.with_more(block);
+            let goes_on = self.deliver(&claimed);
+            self.pace.let_go();
+            if !goes_on {
                 return;
-            };
-            self.source.settle(block.sequence, outcome);
+            }
         }
+    }
+
+    /// The claimed block, with those that wait behind it when requests are slow and nobody else may send them.
+    fn with_more(&self, block: Arc<Block>) -> Vec<Arc<Block>> {
+        let room = self.pace.hold();
+        let (mut bytes, mut claimed) = (block.raw_bytes, vec![block]);
+        // The next one will be about as large as the last.
+        while claimed.len() < MOST_BLOCKS && bytes + claimed.last().map_or(0, |last| last.raw_bytes) <= room {
+            let Some(next) = self.source.claim_besides() else { break };
+            bytes += next.raw_bytes;
+            claimed.push(next);
+        }
+        claimed
     }
 
     /// While the endpoint fails, blocks stay in the backlog, where shedding can still choose among them.
@@ -193,61 +208,122 @@ impl Sender<'_> {
         true
     }
 
-    /// Settles every record of `block`; `None` when told to stop before that.
-    fn deliver(&self, block: &Block) -> Option<Outcome> {
+    /// Settles every record of `claimed`, or gives back what it did not get to; false when told to stop.
+    fn deliver(&self, claimed: &[Arc<Block>]) -> bool {
         let started = self.source.now();
-        let mut tally = Tally::default();
+        let mut shares = Shares::new(claimed);
         // A stack whose top is the next request in order; OTLP clients do not send empty ones.
-        let mut requests = Vec::new();
-        if block.records > 0 {
-            requests.push(self.transport.prepare(block));
-        }
-        while let Some(request) = requests.pop() {
-            let records = request.records;
-            let (ended, error) = self.operate(&request, started);
-            match ended {
-                Attempts::Stopped => return None,
-                Attempts::Expired => tally.outcome.dropped_max_elapsed += records,
-                Attempts::Answered(Answer::TooLarge { cause }) => {
-                    match split::split(&request, self.settings.is_protected) {
-                        Some((first, second)) => requests.extend([Cow::Owned(second), Cow::Owned(first)]),
-                        None => self.reject(&mut tally, records, error, cause),
-                    }
-                }
-                Attempts::Answered(Answer::Delivered { rejected_records, warning }) => {
-                    self.accept(&mut tally, records, rejected_records, warning);
-                }
-                Attempts::Answered(Answer::Rejected { cause } | Answer::Retry { cause, .. }) => {
-                    self.reject(&mut tally, records, error, cause);
-                }
+        let mut loads = vec![Load::Blocks(0..claimed.len())];
+        let mut goes_on = true;
+        while let (true, Some(load)) = (goes_on, loads.pop()) {
+            let is_large = load.raw_bytes(claimed) > self.pace.split_above();
+            let request =
+                if is_large && load.block_halves().is_some() { None } else { self.request(&load, claimed) };
+            let Some(request) = request else {
+                loads.extend(load.block_halves().into_iter().flatten().rev());
+                continue;
+            };
+            if request.records == 0 {
+                continue;
+            }
+            let parts = if is_large { load.halves(&request, self.settings.is_protected) } else { None };
+            match parts {
+                Some(parts) => loads.extend(parts.into_iter().rev()),
+                None => goes_on = self.settle_load(&load, &request, started, &mut shares, &mut loads),
             }
         }
-        for (error, records) in tally.rejected {
-            self.meter.rejected(error, records);
-        }
-        Some(tally.outcome)
+        self.hand_back(&shares);
+        goes_on
     }
 
-    fn accept(&self, tally: &mut Tally, records: u64, rejected: u64, warning: Option<String>) {
+    /// What goes over the wire for `load`; `None` when its blocks cannot be put together.
+    fn request<'a>(&self, load: &'a Load, claimed: &'a [Arc<Block>]) -> Option<Cow<'a, Block>> {
+        match load {
+            Load::Part(_, block) => Some(Cow::Borrowed(block)),
+            Load::Blocks(places) if places.len() > 1 => {
+                let block = together(&claimed[places.clone()])?;
+                Some(Cow::Owned(self.transport.prepare(&block).into_owned()))
+            }
+            Load::Blocks(places) => Some(self.transport.prepare(&claimed[places.start])),
+        }
+    }
+
+    /// Sends one request and notes what became of its records, or puts the parts that are to be sent in its place onto
+    /// `loads`. False when told to stop.
+    fn settle_load(
+        &self,
+        load: &Load,
+        request: &Block,
+        started: Instant,
+        shares: &mut Shares<'_>,
+        loads: &mut Vec<Load>,
+    ) -> bool {
+        let records = request.records;
+        let (ended, error) = self.operate(request, started);
+        let outcome = match ended {
+            Attempts::Stopped => return false,
+            Attempts::TooMuch => {
+                let halves = load.halves(request, self.settings.is_protected);
+                loads
+                    .extend(halves.map_or_else(|| vec![load.clone()], |[first, second]| vec![second, first]));
+                return true;
+            }
+            Attempts::Expired => Outcome { dropped_max_elapsed: records, ..Outcome::default() },
+            Attempts::Answered(Answer::Delivered { rejected_records, warning }) => {
+                let outcome = self.accept(records, rejected_records, warning);
+                shares.add(load, outcome, &Cow::Borrowed("rejected"));
+                return true;
+            }
+            Attempts::Answered(Answer::TooLarge { cause }) => {
+                if let Some(halves) = load.halves(request, self.settings.is_protected) {
+                    loads.extend(halves.into_iter().rev());
+                    return true;
+                }
+                self.reject(records, cause)
+            }
+            Attempts::Answered(Answer::Rejected { cause } | Answer::Retry { cause, .. }) => {
+                // One block that the receiver refuses must not take others with it.
+                if let Some(halves) = load.block_halves() {
+                    loads.extend(halves.into_iter().rev());
+                    return true;
+                }
+                self.reject(records, cause)
+            }
+        };
+        shares.add(load, outcome, &error);
+        true
+    }
+
+    /// Settles blocks that are decided and gives the others back.
+    fn hand_back(&self, shares: &Shares<'_>) {
+        for (block, share) in shares.each() {
+            let Some(share) = share else {
+                self.source.release(block.sequence);
+                continue;
+            };
+            for (error, records) in &share.rejected {
+                self.meter.rejected(error.clone(), *records);
+            }
+            self.source.settle(block.sequence, share.outcome);
+        }
+    }
+
+    fn accept(&self, records: u64, rejected: u64, warning: Option<String>) -> Outcome {
         // A server may claim to have refused more than it was sent.
         let rejected = rejected.min(records);
-        tally.outcome.rejected += rejected;
-        tally.outcome.delivered += records - rejected;
-        if rejected == 0 && warning.is_none() {
-            return;
+        if rejected > 0 || warning.is_some() {
+            if let Some(rejected) = self.pace.note_partial(self.source.now(), rejected) {
+                self.source.note(SenderEvent::PartialSuccess { rejected, warning });
+            }
         }
-        tally.rejected.push((Cow::Borrowed("rejected"), rejected));
-        if let Some(rejected) = self.pace.note_partial(self.source.now(), rejected) {
-            self.source.note(SenderEvent::PartialSuccess { rejected, warning });
-        }
+        Outcome { delivered: records - rejected, rejected, ..Outcome::default() }
     }
 
-    fn reject(&self, tally: &mut Tally, records: u64, error: Cow<'static, str>, cause: String) {
-        tally.outcome.rejected += records;
-        tally.rejected.push((error, records));
+    fn reject(&self, records: u64, cause: String) -> Outcome {
         if let Some(records) = self.pace.note_rejected(self.source.now(), records) {
             self.source.note(SenderEvent::Rejected { cause, records });
         }
+        Outcome { rejected: records, ..Outcome::default() }
     }
 
     /// All attempts with one request, metered; with the kind of failure that the last one met.
@@ -256,7 +332,7 @@ impl Sender<'_> {
         let mut last = Last { status: 0, error: Cow::Borrowed("") };
         let ended = self.send(request, started, &mut last);
         let Last { status, error } = last;
-        if matches!(ended, Attempts::Answered(_) | Attempts::Expired) {
+        if !matches!(ended, Attempts::Stopped) {
             let duration = self.source.now().saturating_duration_since(begun);
             let (error, records) = (error.clone(), request.records);
             self.meter.finished(Operation { duration, status, error, records });
@@ -275,6 +351,9 @@ impl Sender<'_> {
         }
         let mut attempt = 0;
         loop {
+            if attempt > 0 && request.records > 1 && request.raw_bytes > self.pace.split_above() {
+                return Attempts::TooMuch;
+            }
             let now = self.source.now();
             let permit =
                 if self.transport.is_ready(now) { self.pace.enter(now) } else { Permit::Wait(READY_POLL) };
@@ -307,6 +386,8 @@ impl Sender<'_> {
     ) -> Result<Answer, (Duration, u32)> {
         let Reply { answer, status, error, headers_refused } =
             self.meter.time(|| self.transport.send(request));
+        let heard = heard(&answer, status, &error, headers_refused);
+        self.pace.learn(&ticket, heard, request.raw_bytes, self.source.now());
         *last = Last { status, error };
         if headers_refused {
             self.source.headers_refused();
@@ -342,5 +423,21 @@ impl Sender<'_> {
             _ if self.source.pause(left.map_or(wait, |left| left.min(wait))) => Waited::Enough,
             _ => Waited::Stopped,
         }
+    }
+}
+
+/// What an answer says about how much the receiver bears.
+fn heard(answer: &Answer, status: u16, error: &str, headers_refused: bool) -> Heard {
+    match answer {
+        Answer::Delivered { .. } => Heard::Taken,
+        Answer::TooLarge { .. } => Heard::TooLarge,
+        _ if headers_refused => Heard::Nothing,
+        Answer::Retry { after: Some(_), .. } => Heard::Throttled,
+        Answer::Retry { .. } => match (status, error) {
+            (429 | 503, _) => Heard::Throttled,
+            (504, _) | (_, "timeout") => Heard::TimedOut,
+            _ => Heard::Nothing,
+        },
+        Answer::Rejected { .. } => Heard::Nothing,
     }
 }

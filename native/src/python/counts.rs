@@ -53,6 +53,11 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
         let side = PyDict::new(py);
         side.set_item("in_flight_records", counts.in_flight)?;
         side.set_item("send_nanos", meter.map_or(0, SendMeter::nanos))?;
+        if let Some(native) = &exporter.native {
+            let flow = native.pace.flow();
+            side.set_item("requests_at_once", flow.limit().min(native.threads))?;
+            side.set_item("gap_seconds", flow.gap().as_secs_f64())?;
+        }
         side.set_item("operations", operations)?;
         side.set_item("operations_left_out", left_out)?;
         let rejected_by = PyDict::new(py);

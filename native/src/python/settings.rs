@@ -179,6 +179,8 @@ fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
         connect_timeout: millis(required(dict, "connect_timeout_millis")?),
         codec: codec(dict)?,
         max_in_flight: required(dict, "max_in_flight")?,
+        adaptive: required(dict, "adaptive")?,
+        merge_bytes: required(dict, "merge_bytes")?,
         certificate: required::<Option<PathBuf>>(dict, "certificate")?,
         client_certificate: required::<Option<PathBuf>>(dict, "client_certificate")?,
         client_key: required::<Option<PathBuf>>(dict, "client_key")?,

@@ -92,6 +92,8 @@ pub fn otlp_settings(endpoint: &str) -> OtlpSettings {
         connect_timeout: Duration::from_secs(5),
         codec: Codec::Gzip,
         max_in_flight: 4,
+        adaptive: true,
+        merge_bytes: 4 * 1024 * 1024,
         certificate: None,
         client_certificate: None,
         client_key: None,
