@@ -1,7 +1,7 @@
 """An OTLP/HTTP receiver in a process of its own that fails as it is told, and knows every record by number.
 
 Commands are lines on standard input, each answered by one line of JSON: `fault refused`, `fault 503`,
-`fault slow`, `heal`, `stats`.
+`fault slow`, `heal`, `stats`, and `answer` with one of `benchmarks.slow_answers`.
 """
 
 from __future__ import annotations
@@ -15,25 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import slow_answers
 from benchmarks.servers import ROOT, stop
+from benchmarks.slow_answers import Slowly
 
 if TYPE_CHECKING:
-    from fapilog.testing import Exchange, OtlpReceiver
+    from fapilog.testing import OtlpReceiver
 
 SLOW_SECONDS = 0.25
 # The attribute of the rows that carries the number (`tasks.Tasks.numbered`).
 NUMBER = "user_id"
-
-
-class Slowly:
-    """Takes the records and answers after a quarter of a second."""
-
-    def send(self, exchange: Exchange) -> None:
-        """Waits, then answers."""
-        from fapilog.testing import Ok
-
-        if exchange.pause(SLOW_SECONDS):
-            Ok().send(exchange)
 
 
 def command(receiver: OtlpReceiver, words: list[str], state: dict[str, bool]) -> Any:
@@ -42,12 +33,15 @@ def command(receiver: OtlpReceiver, words: list[str], state: dict[str, bool]) ->
 
     if words == ["stats"]:
         numbers = [record.attributes[NUMBER] for record in receiver.log_records]
-        return {"records": len(numbers), "distinct": len(set(numbers))}
+        requests = receiver.requests
+        return {"records": len(numbers), "distinct": len(set(numbers)), "requests": len(requests)}
     if words == ["fault", "refused"]:
         receiver.refuse_connections()
         state["refused"] = True
     elif words[0] == "fault":
-        receiver.answer_always_with(Status(503) if words[1] == "503" else Slowly())
+        receiver.answer_always_with(Status(503) if words[1] == "503" else Slowly(SLOW_SECONDS))
+    elif words[0] == "answer":
+        receiver.answer_always_with(slow_answers.named(words[1:]))
     elif words == ["heal"]:
         receiver.answer_always_with(Ok())
         if state.pop("refused", False):

@@ -20,6 +20,7 @@ BENCHMARKS = {
     "end_to_end": "From the call to the acknowledgement",
     "third_party": "To exporters written in Python",
     "faults": "While the receiver fails",
+    "slow_receiver": "While the receiver is slow or limited",
     "memory": "Memory of queued records",
     "scaling": "Threads and processes",
     "footprint": "Import, set-up, size, exit",
