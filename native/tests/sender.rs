@@ -1,4 +1,6 @@
 //! The sender's loop: every record of every block is accounted for, whatever the endpoint answers.
+//!
+//! reason: one world of scripted answers and virtual time, for every way in which a request can end.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod sending;
