@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fapilog.errors import ConfigurationError, FapilogError
     from fapilog.event import LogEvent
     from fapilog.exporters.base import Exporter, ExportOutcome
+    from fapilog.keys.base import KeyProvider, SpoolKeys
     from fapilog.ledger import Ledger
     from fapilog.logger import Logger, get_logger
     from fapilog.otel.processor import FapilogLogRecordProcessor
@@ -41,6 +42,7 @@ __all__ = [
     "Exporter",
     "FapilogError",
     "FapilogLogRecordProcessor",
+    "KeyProvider",
     "Ledger",
     "LogBatch",
     "LogEvent",
@@ -48,6 +50,7 @@ __all__ = [
     "LoggerProvider",
     "Settings",
     "Severity",
+    "SpoolKeys",
     "Telemetry",
     "__version__",
     "bind_context",
@@ -62,6 +65,7 @@ _HOMES = {
     "Exporter": "fapilog.exporters.base",
     "FapilogError": "fapilog.errors",
     "FapilogLogRecordProcessor": "fapilog.otel.processor",
+    "KeyProvider": "fapilog.keys.base",
     "Ledger": "fapilog.ledger",
     "LogBatch": "fapilog.batch",
     "LogEvent": "fapilog.event",
@@ -69,6 +73,7 @@ _HOMES = {
     "LoggerProvider": "fapilog.otel.provider",
     "Settings": "fapilog.settings",
     "Severity": "fapilog.severity",
+    "SpoolKeys": "fapilog.keys.base",
     "Telemetry": "fapilog.telemetry",
     "bind_context": "fapilog.context",
     "configure_otel": "fapilog.telemetry",

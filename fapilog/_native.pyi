@@ -215,7 +215,8 @@ class Pipeline:
     Each may have a `role`: `required` (blocks wait for it; default) or `best_effort` (they do not: what it is
     too slow for is dropped as `best_effort`).
     `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
-    `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`.
+    `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`, `keys` (as
+    `set_spool_keys` takes them).
     `on_start` is called once, on the thread of the first record and before it is stored, and again with the
     first record in a forked child: the place to start threads.
 
@@ -355,6 +356,15 @@ class Pipeline:
         """Write what is pending in memory to the spool, without the interpreter lock; nothing without one.
 
         For the end of the process: what it writes is delivered by the next one.
+        """
+
+    def set_spool_keys(self, keys: tuple[int | None, dict[int, bytes]]) -> None:
+        """Exchange the keys of the spool: id of the one that encrypts from now on, and all by id.
+
+        Blocks whose key was not there are read again. A forked child begins with those of the settings.
+
+        Raises:
+            ValueError: If a key has not 32 bytes, or the current one is not there. No key is in the text.
         """
 
     def ledger(self) -> dict[str, Any]:

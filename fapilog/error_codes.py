@@ -73,6 +73,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "The spool may hold fewer bytes than one of its files.",
             "Raise `spool.limit_bytes` or lower `spool.segment_bytes`.",
         ),
+        "spool-keys-unusable": CodeEntry(
+            "ConfigurationError",
+            "The key provider gives no keys for the spool. Later, while fapilog runs, those from before stay"
+            " in use.",
+            "See the message: it says what is wrong, and shows no key.",
+        ),
         "chunk-smaller-than-record": CodeEntry(
             "ConfigurationError",
             "One record may be larger than the chunk that has to hold it.",
@@ -248,6 +254,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "FapilogError",
             "The spool cannot store the names of the exporters.",
             "Use at most 16 exporters, with different names of 1 to 64 bytes.",
+        ),
+        "spool-key-missing": CodeEntry(
+            "FapilogError",
+            "Records in the spool are encrypted with a key that the key provider does not give, or that does"
+            " not open them. They wait on disk until it does, or until the age limit.",
+            "Give the key with this id again, behind the current one.",
         ),
         "already-configured": CodeEntry(
             "LifecycleError",

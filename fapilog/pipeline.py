@@ -22,13 +22,14 @@ from fapilog.severity import Severity
 _NEVER = 25
 
 
-def build(
+def build(  # noqa: PLR0913 - what each stage needs besides the settings, one name each
     settings: Settings,
     resource: Resource,
     exporters: Sequence[str | Mapping[str, object]],
     *,
     batch_processors: bool = False,
     on_start: Callable[[], object] | None = None,
+    spool_keys: tuple[int | None, Mapping[int, bytes]] = (None, {}),
 ) -> _native.Pipeline:
     """Make the native pipeline: stages 2 to 7 behind one object. Starts no thread.
 
@@ -39,6 +40,7 @@ def build(
             (`_native.Pipeline`); none of them: records are only counted.
         batch_processors: Whether sealed blocks wait for batch processors.
         on_start: Called with the first record of a process, in a forked child too.
+        spool_keys: Id of the key that encrypts what is spooled, and all keys by id.
 
     Raises:
         ConfigurationError: `setting-invalid`, if a certificate, the endpoint, a proxy or the spool's
@@ -63,7 +65,9 @@ def build(
         # 6 export and 7 settle
         "exporters": _exporters(settings, exporters),
         "batch_processors": batch_processors,
-        "spool": settings.spool.native(str(resource.attributes.get("service.name", "unknown_service"))),
+        "spool": settings.spool.native(
+            str(resource.attributes.get("service.name", "unknown_service")), spool_keys
+        ),
         "on_start": on_start,
         "console": _console(settings) if "console" in exporters else None,
     }

@@ -22,6 +22,7 @@ CONTRACT_VERSION = 1
 CONTRACT_ATTRIBUTE = "fapilog_contract"
 PREFIX = "fapilog."
 PROCESSORS, AUTH, COMMANDS = "fapilog.processors", "fapilog.auth", "fapilog.commands"
+KEY_PROVIDERS = "fapilog.key_providers"
 
 # Group, and what its objects are. `docs/reference/plugins.md` is generated from it.
 GROUPS: Mapping[str, str] = MappingProxyType(
@@ -33,6 +34,8 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         " without arguments that makes either.",
         AUTH: "A function (also `async`) without arguments that returns request headers, as the argument"
         " `auth` takes it, or a class without arguments that makes one. Named in `otlp.auth`.",
+        KEY_PROVIDERS: "An object with the method `spool_keys`, or a class without arguments that makes one,"
+        " or a function that returns keys by their ids. Named in `spool.key_provider`.",
         "fapilog.detectors": "A detector of sensitive values, or a class or function without arguments that"
         " makes one. Nothing asks for detectors before value redaction is here.",
         "fapilog.profiles": "A compliance profile, or a class or function without arguments that makes one."
@@ -263,6 +266,8 @@ def _is_right(group: str, value: Any) -> bool:
         return isinstance(value, Mapping) or callable(value)
     if group == AUTH:
         return callable(value)
+    if group == KEY_PROVIDERS:
+        return callable(getattr(value, "spool_keys", None)) or inspect.isroutine(value)
     # What finished detectors and profiles look like is for those who take them; here a function makes one.
     return value is not None and not inspect.isroutine(value)
 

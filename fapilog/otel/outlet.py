@@ -22,6 +22,7 @@ from fapilog.diagnostics import is_delivering, say
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters import registry
 from fapilog.exporters.auth import AnyAuth
+from fapilog.keys import held
 from fapilog.logger import on_notice
 from fapilog.otel import given
 from fapilog.settings import Settings
@@ -70,6 +71,7 @@ class Outlet:
         self.enrichment = Enrichment(enrichers, settings, _tell, self._timings)
         processors = given.batch_processors(batch_processors, settings)
         self._gated = bool(processors)
+        self._keys = held.held(settings, _tell)
         self._delivery = self._make_delivery(processors)
         self.pipelines: list[_native.Pipeline] = []
 
@@ -82,6 +84,11 @@ class Outlet:
     def delivery(self) -> Delivery | None:
         """What delivers to exporters written in Python; None: there are none."""
         return self._delivery
+
+    @property
+    def keys(self) -> held.HeldKeys | None:
+        """The keys of the spool; None: it is not encrypted."""
+        return self._keys
 
     def open(self, resource: Resource, on_start: Callable[[], object] = lambda: None) -> _native.Pipeline:
         """Make a pipeline whose records carry `resource`. Starts nothing.
@@ -102,6 +109,7 @@ class Outlet:
             [*self._chosen.native, *console],
             batch_processors=self._gated,
             on_start=start,
+            spool_keys=(None, {}) if self._keys is None else self._keys.keys.native(),
         )
         self.enrichment.attach(made)
         self.pipelines.append(made)
@@ -130,6 +138,8 @@ class Outlet:
             if self._closed:
                 return True
             self._closed = True
+        if self._keys is not None:
+            self._keys.close()
         timeout_millis = bounded(timeout_millis)
         deadline = time.monotonic() + timeout_millis / 1_000
         if self._delivery is None:
@@ -204,7 +214,11 @@ def _start(outlet: weakref.ref[Outlet], index: int, on_start: Callable[[], objec
     """The first record of a process comes through a pipeline of the outlet."""
     on_start()
     living = outlet()
-    if living is not None and living.delivery is not None:
+    if living is None:
+        return
+    if living.keys is not None:
+        living.keys.watch(living.pipelines)
+    if living.delivery is not None:
         living.delivery.serve(living.pipelines[index])
 
 

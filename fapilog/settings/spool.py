@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from fapilog.settings import types
+from fapilog.settings.key_provider import KeyProviderSetting
 from fapilog.settings.types import Group, NotNegative, Positive, conflict
 
 MIB = 1_048_576
@@ -50,6 +52,16 @@ class SpoolSettings(Group):
         True, description="Records that ended processes of the same service left are delivered too."
     )
 
+    key_provider: KeyProviderSetting | None = Field(
+        None,
+        description="What gives the keys that encrypt records on disk: `env:NAME` of a variable,"
+        " `file:/path`, the name of a plugin, or an argument: a function or a `KeyProvider`. None: they are"
+        " not encrypted.",
+    )
+    key_refresh_seconds: Positive = Field(
+        60, description="How often the key provider is asked again, so that new keys need no restart."
+    )
+
     @model_validator(mode="after")
     def _segment_fits(self) -> SpoolSettings:
         if self.limit_bytes < self.segment_bytes:
@@ -62,13 +74,17 @@ class SpoolSettings(Group):
             )
         return self
 
-    def native(self, service: str) -> dict[str, object] | None:
+    def native(
+        self, service: str, keys: tuple[int | None, Mapping[int, bytes]] = (None, {})
+    ) -> dict[str, object] | None:
         """Return what the native side takes; None without a directory.
 
         Args:
             service: Name of the service; processes of one service take over each other's records.
+            keys: Id of the current key, and all keys by id; the default encrypts nothing.
         """
         if self.directory is None:
             return None
+        plain = self.model_dump(exclude={"key_provider", "key_refresh_seconds"})
         # Absolute: the process may change its folder later.
-        return self.model_dump() | {"directory": self.directory.absolute(), "service": service}
+        return plain | {"directory": self.directory.absolute(), "service": service, "keys": keys}

@@ -276,6 +276,20 @@ _SPOOL = (
         _FAPILOG,
     ),
     Row("spool.adopt", (_ours("SPOOL_ADOPT", parse.flag),), "true or false", _FAPILOG),
+    # Secret in errors: it may be a key that was put into the wrong variable.
+    Row(
+        "spool.key_provider",
+        (_ours("SPOOL_KEY_PROVIDER", parse.text),),
+        "env:NAME, file:/path or a name",
+        _FAPILOG,
+        secret=True,
+    ),
+    Row(
+        "spool.key_refresh_seconds",
+        (_ours("SPOOL_KEY_REFRESH_SECONDS", parse.whole_number),),
+        "seconds",
+        _FAPILOG,
+    ),
 )
 
 _WEBHOOK = (

@@ -25,6 +25,8 @@ struct State {
     draining: bool,
     /// Claimed blocks on disk that could not be read for now: cursor and sequence number.
     resting: Vec<(usize, u64)>,
+    /// The same of those whose key is not there, and the version of the keys that were tried.
+    locked: Vec<(u64, usize, u64)>,
 }
 
 /// The block log of one pipeline.
@@ -140,6 +142,7 @@ impl Backlog {
         match self.shelf.as_ref().map_or(Err(Unread::Lost), |shelf| shelf.read(spot)) {
             Ok(block) => return Some(Arc::new(Block { sequence, ..block })),
             Err(Unread::Later) => self.lock().resting.push((cursor, sequence)),
+            Err(Unread::Locked(version)) => self.lock().locked.push((version, cursor, sequence)),
             Err(Unread::Foreign) if self.change(|cursors| cursors.disown(sequence)) => {}
             Err(Unread::Lost | Unread::Foreign) => {
                 let mut dropped = Drops::default();
@@ -155,6 +158,16 @@ impl Backlog {
     pub fn retry_reads(&self) {
         let resting = std::mem::take(&mut self.lock().resting);
         for (cursor, sequence) in resting {
+            self.release(cursor, sequence);
+        }
+    }
+
+    /// Lets blocks be claimed again that were tried with other keys than those of `version`.
+    pub fn retry_locked(&self, version: u64) {
+        let locked = std::mem::take(&mut self.lock().locked);
+        let (again, rest): (Vec<_>, Vec<_>) = locked.into_iter().partition(|(tried, ..)| *tried != version);
+        self.lock().locked.extend(rest);
+        for (_, cursor, sequence) in again {
             self.release(cursor, sequence);
         }
     }

@@ -54,6 +54,7 @@ pub mod request;
 pub mod roles;
 pub mod shelf;
 pub mod spool;
+mod spool_keys;
 pub mod spool_signal;
 pub mod spooler;
 pub mod spooling;

@@ -6,8 +6,10 @@ use crate::export::file::FileSettings;
 use crate::process::ProcessSettings;
 use crate::redact::Policy;
 use crate::roles::Role;
+use crate::spool::crypt::Keys;
 use crate::spool::SpoolSettings;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything one pipeline is made from; frozen.
@@ -42,6 +44,8 @@ pub struct SpoolingSettings {
     pub store: SpoolSettings,
     /// Whether blocks of processes that ended are taken over.
     pub adopt: bool,
+    /// What blocks are encrypted with, at first.
+    pub keys: Arc<Keys>,
 }
 
 /// Stage 6: one exporter.

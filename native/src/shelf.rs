@@ -13,6 +13,8 @@ pub enum Unread {
     Lost,
     /// It is intact, and for another process to read.
     Foreign,
+    /// It is our own, and its key is not among those of this version; it may come.
+    Locked(u64),
 }
 
 /// Where blocks lie that are not in memory. Called without the backlog's lock.

@@ -35,14 +35,18 @@ const MAX_ADOPTED: usize = 4;
 
 /// What the mutex guards.
 #[derive(Debug)]
-struct Inner {
-    stores: BTreeMap<u64, Store>,
-    own: Option<u64>,
+pub(crate) struct Inner {
+    pub(crate) stores: BTreeMap<u64, Store>,
+    pub(crate) own: Option<u64>,
     next: u64,
     backoff: Backoff,
     tries: BTreeMap<(u64, u64), u32>,
-    /// Directories that hold nothing for us.
-    passed: BTreeSet<String>,
+    /// Directories that hold nothing for us, and with which keys they were looked at.
+    passed: BTreeMap<String, u64>,
+    /// Keys that are missing, and were said to be.
+    pub(crate) missing_keys: BTreeSet<u32>,
+    /// What is to be said about them.
+    pub(crate) news: Vec<(&'static str, String)>,
     /// Whether the last look after the files failed, which was said then.
     ailing: bool,
     closed: bool,
@@ -86,7 +90,7 @@ impl Spooler {
     ) -> Result<Self, SpoolError> {
         let identity = Identity::of_this_process(&settings.service);
         let root = Root::open(Arc::new(RealDisk), &settings.directory, identity)?;
-        let (keys, clock) = (Arc::new(Keys::none()), Clock::default());
+        let (keys, clock) = (Arc::new(settings.keys.copy()), Clock::default());
         let now = clock.now_nanos();
         match root.create(names, settings.store.clone(), Arc::clone(&keys), now) {
             Ok(spool) => spool.close(now).map(drop)?,
@@ -107,7 +111,9 @@ impl Spooler {
                 next: 0,
                 backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
                 tries: BTreeMap::new(),
-                passed: BTreeSet::new(),
+                passed: BTreeMap::new(),
+                missing_keys: BTreeSet::new(),
+                news: Vec::new(),
                 ailing: false,
                 closed: false,
             }),
@@ -242,7 +248,7 @@ impl Spooler {
                 Err(error) => trouble = Some(error),
                 Ok(()) if !is_own && store.held.is_empty() => {
                     if let Some(mut store) = inner.stores.remove(&id) {
-                        inner.passed.insert(store.spool.name().to_owned());
+                        inner.passed.insert(store.spool.name().to_owned(), store.keys_version);
                         // What is in it still is for nobody here, and so in nobody's ledger here.
                         store.spool.expire(now);
                         trouble = store.spool.close(now).err().or(trouble);
@@ -279,18 +285,20 @@ impl Spooler {
                 continue;
             }
             let settings = self.settings.store.clone();
+            let version = self.keys.version();
             match self.root.adopt(&name, &exporters, settings, Arc::clone(&self.keys)) {
                 Ok(Some(spool)) => {
-                    if !spool.report().is_clean() {
+                    news.extend(self.lock().say_missing(&name, spool.report()));
+                    if !spool.report().is_intact() {
                         let what =
                             format!("the spool {name} of another process is damaged: {:?}", spool.report());
                         news.push(("spool-corrupt", what));
                     }
-                    self.take_over(backlog, spool);
+                    self.take_over(backlog, spool, version);
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    self.lock().passed.insert(name);
+                    self.lock().passed.insert(name, self.keys.version());
                     news.push((error.code(), error.to_string()));
                 }
             }
@@ -302,10 +310,13 @@ impl Spooler {
         let inner = self.lock();
         let adopted = inner.stores.len() - usize::from(inner.own.is_some());
         let is_held = inner.stores.values().any(|store| store.spool.name() == name);
-        !inner.closed && adopted < MAX_ADOPTED && !is_held && !inner.passed.contains(name)
+        !inner.closed
+            && adopted < MAX_ADOPTED
+            && !is_held
+            && inner.passed.get(name) != Some(&self.keys.version())
     }
 
-    fn take_over(&self, backlog: &Backlog, spool: Spool<RealDisk>) {
+    fn take_over(&self, backlog: &Backlog, spool: Spool<RealDisk>, keys_version: u64) {
         let cursor = |name: &str| self.names.iter().position(|known| known == name);
         let cursors: Vec<Option<usize>> = spool.exporters().map(cursor).collect();
         let ours = |owed: Exporters| {
@@ -322,7 +333,7 @@ impl Spooler {
         if inner.closed {
             return;
         }
-        let store = inner.add(Store::new(spool, cursors));
+        let store = inner.add(Store { keys_version, ..Store::new(spool, cursors) });
         for (place, records, owed) in found {
             let Some(sequence) = backlog.adopt(records, Spot { store, place }, owed) else { continue };
             if let Some(store) = inner.stores.get_mut(&store) {
@@ -376,7 +387,11 @@ impl Spooler {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -392,6 +407,7 @@ impl Inner {
 
 impl Shelf for Spooler {
     fn read(&self, spot: Spot) -> Result<Block, Unread> {
+        let version = self.keys.version();
         let reading = match self.lock().stores.get_mut(&spot.store) {
             Some(store) => store.spool.reading(spot.place),
             None => return Err(Unread::Lost),
@@ -399,12 +415,7 @@ impl Shelf for Spooler {
         match reading.and_then(crate::spool::segment::Reading::block) {
             Ok(block) => Ok(block),
             Err(SpoolError::Corrupt { .. } | SpoolError::NotFound { .. }) => Err(Unread::Lost),
-            Err(SpoolError::Unreadable { .. }) => {
-                if let Some(store) = self.lock().stores.get_mut(&spot.store) {
-                    store.held.remove(&spot.place.number);
-                }
-                Err(Unread::Foreign)
-            }
+            Err(SpoolError::Unreadable { why, .. }) => Err(self.lock().unreadable(spot, why, version)),
             Err(_) => {
                 let mut inner = self.lock();
                 let tries = inner.tries.entry((spot.store, spot.place.number)).or_default();

@@ -53,6 +53,7 @@ impl Pipeline {
             {}
             self.say_trouble(spooler.look_after(self.backlog()));
             self.backlog().retry_reads();
+            self.say_all(spooler.look_after_keys(self.backlog()));
             if looked.elapsed() >= AROUND {
                 looked = Instant::now();
                 spooler.look_around(self.backlog());
@@ -68,9 +69,7 @@ impl Pipeline {
     /// Takes over what dead processes left, until nobody delivers any more.
     pub(crate) fn run_adopter(&self, spooler: &Spooler) {
         loop {
-            for (code, message) in spooler.adopt(self.backlog()) {
-                self.notices().say(code, message);
-            }
+            self.say_all(spooler.adopt(self.backlog()));
             spooler.signal().looked();
             // Senders that wait for what was found may end when it is nothing.
             self.backlog().offered();
@@ -117,6 +116,12 @@ impl Pipeline {
                 self.say_trouble(news);
                 false
             }
+        }
+    }
+
+    fn say_all(&self, news: Vec<(&'static str, String)>) {
+        for (code, message) in news {
+            self.notices().say(code, message);
         }
     }
 

@@ -14,11 +14,13 @@ pub(crate) struct Store {
     pub cursors: Vec<Option<usize>>,
     /// By number in the spool: the block's number in the backlog, and the cursors that have not settled it.
     pub held: BTreeMap<u64, (u64, Exporters)>,
+    /// With which keys it was opened.
+    pub keys_version: u64,
 }
 
 impl Store {
     pub fn new(spool: Spool<RealDisk>, cursors: Vec<Option<usize>>) -> Self {
-        Self { spool, cursors, held: BTreeMap::new() }
+        Self { spool, cursors, held: BTreeMap::new(), keys_version: 0 }
     }
 
     /// Notes that `cursor` is done with a block.

@@ -76,7 +76,7 @@ fn action() -> impl Strategy<Value = Action> {
         40 => (0..4usize, prop::bool::weighted(0.8)).prop_map(|(which, written)| Action::EndSpill { which, written }),
         10 => (1..9u64, 1..8u16).prop_map(|(records, owed)| Action::Adopt { records, owed }),
         5 => (cursor(), 0..4usize).prop_map(|(cursor, which)| Action::Lose { cursor, which }),
-        10 => prop::sample::select(vec![Unread::Later, Unread::Lost, Unread::Foreign]).prop_map(Action::FailNextRead),
+        10 => prop::sample::select(vec![Unread::Later, Unread::Lost, Unread::Foreign, Unread::Locked(0)]).prop_map(Action::FailNextRead),
         10 => Just(Action::RetryReads),
     ]
 }
@@ -245,6 +245,9 @@ impl World {
             Action::FailNextRead(fault) => *self.shelf.fail.lock().unwrap() = Some(fault),
             Action::RetryReads => {
                 self.backlog.retry_reads();
+                // The keys that were tried before say nothing new; others do.
+                self.backlog.retry_locked(0);
+                self.backlog.retry_locked(1);
                 for (cursor, sequence) in std::mem::take(&mut self.resting) {
                     if let Some(block) = self.blocks.get_mut(&sequence) {
                         block.held[cursor] = false;
@@ -327,7 +330,7 @@ impl World {
                 return;
             };
             match fault {
-                Unread::Later => self.resting.push((cursor, sequence)),
+                Unread::Later | Unread::Locked(_) => self.resting.push((cursor, sequence)),
                 Unread::Foreign if block.adopted => {
                     for (adopted, left) in self.adopted.iter_mut().zip(block.left) {
                         *adopted -= left;

@@ -63,7 +63,13 @@ impl Drop for Place {
 fn settings(directory: &Path) -> SpoolingSettings {
     let quota = Quota { max_bytes: 1 << 30, min_free_bytes: 0 };
     let store = SpoolSettings { segment_bytes: 1 << 16, quota, max_age: None, fsync: Fsync::Never };
-    SpoolingSettings { directory: directory.to_owned(), service: "shop".into(), store, adopt: true }
+    SpoolingSettings {
+        directory: directory.to_owned(),
+        service: "shop".into(),
+        store,
+        adopt: true,
+        keys: Arc::default(),
+    }
 }
 
 fn pipeline(url: &str, overflow: Overflow, spool: SpoolingSettings) -> Arc<Pipeline> {

@@ -57,6 +57,7 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
         "processing": dict.fromkeys(("sampling", "first_occurrence", "rate_limit", "dedupe")),
         "exporters": [],
         "batch_processors": False,
+        "spool": None,
         "on_start": None,
         "console": None,
     }

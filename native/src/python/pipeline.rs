@@ -12,7 +12,7 @@ use super::{counts, delivery, foreign, helpers, lifecycle, trace};
 use crate::rules::Levels;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -68,6 +68,15 @@ impl Pipeline {
             active.pipeline.spool_rest();
         });
         helpers::tell_notices(py, &active).map_or(Ok(()), Err)
+    }
+
+    /// Exchanges the keys of the spool, if there is one.
+    fn set_spool_keys(&self, keys: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let keys = settings::spool_keys(keys)?;
+        if let Some(spooler) = self.active().pipeline.spooler() {
+            spooler.set_keys(&keys);
+        }
+        Ok(())
     }
 
     /// Every term of the ledger at one moment, as plain dicts.

@@ -16,12 +16,14 @@ use crate::settings::{
     BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,
     Settings, SpoolingSettings,
 };
+use crate::spool::crypt::Keys;
 use crate::spool::quota::Quota;
 use crate::spool::{Fsync as SpoolFsync, SpoolSettings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything one pipeline needs.
@@ -131,7 +133,17 @@ fn spool(dict: &Bound<'_, PyDict>) -> PyResult<SpoolingSettings> {
         service: required(dict, "service")?,
         store,
         adopt: required(dict, "adopt")?,
+        keys: Arc::new(spool_keys(&required(dict, "keys")?)?),
     })
+}
+
+/// The current key's id, and every key by its id. No copy of a key is made on the way.
+pub fn spool_keys(given: &Bound<'_, PyTuple>) -> PyResult<Keys> {
+    let (current, by_id): (Option<u32>, Bound<'_, PyDict>) = given.extract()?;
+    let keys = by_id.iter().map(|(id, key)| Ok((id.extract()?, key.cast_into::<PyBytes>()?)));
+    let keys: Vec<(u32, Bound<'_, PyBytes>)> = keys.collect::<PyResult<_>>()?;
+    let keys: Vec<(u32, &[u8])> = keys.iter().map(|(id, key)| (*id, key.as_bytes())).collect();
+    Keys::new(current, &keys).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn form(dict: &Bound<'_, PyDict>) -> PyResult<Form> {

@@ -13,7 +13,7 @@ use super::positions::{Position, Positions};
 use super::positions_file::{PositionsFile, POSITIONS_FILE};
 use super::recovery::{scan, Damage, Found, Scan, Source};
 use super::report::{Kept, Report};
-use super::segment::{is_readable, segment_name, segment_number};
+use super::segment::{is_readable, missing_key, segment_name, segment_number};
 use super::spool::MAX_BLOCKS;
 use std::collections::BTreeSet;
 use std::io;
@@ -324,7 +324,10 @@ impl<D: Disk> Opened<'_, D> {
             let records = u64::from(header.records);
             report.blocks += 1;
             report.records += records;
-            report.unreadable_records += if held.readable { 0 } else { records };
+            if !held.readable {
+                report.unreadable_records += records;
+                report.missing_keys.extend(missing_key(header, self.keys));
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Stage 6 of 7, export: what was found in a dead process's directory, and what is lost. Threads: any; values.
 
 use super::recovery::Damage;
+use std::collections::BTreeSet;
 
 /// What was found, and what is lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Report {
     pub records: u64,
     /// Of these, records that this process has no key for, or does not know how to read.
     pub unreadable_records: u64,
+    /// Ids of keys that such records are encrypted with, and that were not given.
+    pub missing_keys: BTreeSet<u32>,
     /// What is not intact, over all segments.
     pub damage: Damage,
     /// Segments that should exist and do not.
@@ -30,12 +33,18 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether something is lost or could not be read; a block cut off at the end is the normal trace of a killed process.
+    /// Whether nothing is lost and all could be read; a block cut off at the end is the normal trace of a killed process.
     #[must_use]
     pub fn is_clean(&self) -> bool {
+        self.is_intact() && self.unreadable_records == 0
+    }
+
+    /// As [`Self::is_clean`], with blocks that wait for their key, or for a newer version of fapilog.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
         let Damage { corrupt_bytes, read_errors, .. } = self.damage;
         let lost = self.missing_segments + self.lost_blocks + corrupt_bytes + u64::from(read_errors);
-        let unread = self.other_versions + self.unreadable_records + u64::from(self.positions_lost);
+        let unread = self.other_versions + u64::from(self.positions_lost);
         lost + unread == 0 && self.renamed.is_empty()
     }
 }

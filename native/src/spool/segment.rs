@@ -239,6 +239,12 @@ impl<D: Disk> Reading<D> {
     }
 }
 
+/// The key that is missing to read blocks like this one.
+#[must_use]
+pub fn missing_key(header: &BlockHeader, keys: &Keys) -> Option<u32> {
+    (header.flags == ENCRYPTED && !keys.knows(header.key_id)).then_some(header.key_id)
+}
+
 /// Whether this process can read blocks like this one.
 #[must_use]
 pub fn is_readable(header: &BlockHeader, keys: &Keys) -> bool {

@@ -97,6 +97,8 @@ EXAMPLES = {
     "FAPILOG_SPOOL_FSYNC": ("always", "always"),
     "FAPILOG_SPOOL_FSYNC_INTERVAL_MILLIS": ("200", 200),
     "FAPILOG_SPOOL_ADOPT": ("false", False),
+    "FAPILOG_SPOOL_KEY_PROVIDER": ("env", "env:FAPILOG_SPOOL_KEY"),
+    "FAPILOG_SPOOL_KEY_REFRESH_SECONDS": ("5", 5),
     "FAPILOG_WEBHOOK_URL": ("https://h/services/T0?k=1", "https://h/***"),
     "FAPILOG_WEBHOOK_FORM": ("JSON", "json"),
     "FAPILOG_WEBHOOK_SECRET": ("s", "***"),
