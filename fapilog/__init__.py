@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from fapilog.exporters.base import Exporter, ExportOutcome
     from fapilog.keys.base import KeyProvider, SpoolKeys
     from fapilog.ledger import Ledger
-    from fapilog.logger import Logger, get_logger
+    from fapilog.logger import Logger, export_recorded, get_logger
+    from fapilog.otel.flight_recorder import FlightRecorderSpanProcessor
     from fapilog.otel.processor import FapilogLogRecordProcessor
     from fapilog.otel.provider import LoggerProvider
     from fapilog.settings import Settings
@@ -42,6 +43,7 @@ __all__ = [
     "Exporter",
     "FapilogError",
     "FapilogLogRecordProcessor",
+    "FlightRecorderSpanProcessor",
     "KeyProvider",
     "Ledger",
     "LogBatch",
@@ -55,6 +57,7 @@ __all__ = [
     "__version__",
     "bind_context",
     "configure_otel",
+    "export_recorded",
     "get_logger",
 ]
 
@@ -65,6 +68,7 @@ _HOMES = {
     "Exporter": "fapilog.exporters.base",
     "FapilogError": "fapilog.errors",
     "FapilogLogRecordProcessor": "fapilog.otel.processor",
+    "FlightRecorderSpanProcessor": "fapilog.otel.flight_recorder",
     "KeyProvider": "fapilog.keys.base",
     "Ledger": "fapilog.ledger",
     "LogBatch": "fapilog.batch",
@@ -77,6 +81,7 @@ _HOMES = {
     "Telemetry": "fapilog.telemetry",
     "bind_context": "fapilog.context",
     "configure_otel": "fapilog.telemetry",
+    "export_recorded": "fapilog.logger",
     "get_logger": "fapilog.logger",
 }
 

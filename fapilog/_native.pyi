@@ -217,6 +217,8 @@ class Pipeline:
     `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
     `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`, `keys` (as
     `set_spool_keys` takes them).
+    `flight_recorder` is None or a dict: `level`, `levels` (as in `set_levels`), `limit_bytes`, `max_traces`,
+    `max_trace_records`, `max_age_seconds`.
     `on_start` is called once, on the thread of the first record and before it is stored, and again with the
     first record in a forked child: the place to start threads.
 
@@ -377,7 +379,9 @@ class Pipeline:
         `operations` (finished since the last call, oldest first: seconds with all attempts, HTTP status or 0,
         `error.type` or "", records), `operations_left_out` (at most 1 024 wait) and `rejected_by` (records by
         `error.type`); of native ones `requests_at_once` and `gap_seconds`, as the receiver allows now.
-        `seal`: `nanos`, `records`. `memory`: `chunk_bytes`, `block_bytes`, `scope_bytes`.
+        `seal`: `nanos`, `records`. `memory`: `chunk_bytes`, `block_bytes`, `scope_bytes`,
+        `flight_recorder_bytes`. `flight_recorder`, if it is on: `records` and `traces` kept now, `recorded`
+        so far, and what became of them: `promoted`, `discarded`, `evicted`; `below`: calls below the level.
         Totals are since the start. Python exporters measure themselves.
         """
 
@@ -397,6 +401,23 @@ class Pipeline:
         self, rules: list[tuple[str, bool, int | None, bool]], for_seconds: float | None = None
     ) -> None:
         """Replace the rules by scope: pattern, enabled, minimum severity, trace based. As `set_levels`."""
+
+    def trace_began(self, trace_id: int) -> None:
+        """Tell the flight recorder, if it is on, that a local root span of a trace began."""
+
+    def trace_ended(self, trace_id: int, reason: str | None = None) -> None:
+        """Tell the flight recorder that a local root span ended; the last one of a trace ends it.
+
+        Args:
+            trace_id: Of the span.
+            reason: `failed`, `slow`, `error` or `asked`: what was kept of the trace is exported first.
+
+        Raises:
+            ValueError: If it is another word.
+        """
+
+    def export_recorded(self, trace_id: int | None = None) -> int:
+        """Export what the flight recorder kept of a trace (None: the current one); tell how many records."""
 
     def fix_clock(self, unix_nanos: int) -> None:
         """Fix the time that stamps records, for tests; 0 gives the system clock back."""
@@ -506,6 +527,9 @@ class RecordHandler:
         0: nobody; 1: a level or a rule for all; 2: one for this name. 25: the logger is off. None: no
         pipeline.
         """
+
+    def records_from(self, name: str) -> int | None:
+        """Return the severity from which the flight recorder keeps records of a logger; None: it is off."""
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record if the filters let it pass; tell whether they did."""

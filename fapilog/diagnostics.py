@@ -44,6 +44,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " the specification says milliseconds; a number this large is taken as milliseconds.",
         "configuration-failed": "A record came before `configure_otel()`, and the settings in the environment"
         " are wrong. Only the console is used; `configure_otel()` would have raised.",
+        "flight-recorder": "The flight recorder does not learn how requests end.",
         "provider-reused": "Somebody installed a provider for logs, spans or metrics before; it stays.",
         "stock-exporter": "A stock exporter of spans or metrics reports a failure. Log records do not depend"
         " on it.",

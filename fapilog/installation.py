@@ -40,6 +40,8 @@ def install(
         tracers, meters = place(provider, undo, ours)
         if settings.self_observability and not settings.disabled:
             self_observability.observe(provider, meters)
+        if settings.flight_recorder.enabled and not settings.disabled:
+            undo.append(_follow_spans(tracers, provider))
         default_handle.attach(None if settings.disabled else provider.pipeline)
         # After the shutdown records are refused; without any pipeline the next one would configure defaults.
         undo.append(lambda: default_handle.attach(provider.pipeline))
@@ -65,6 +67,21 @@ def install(
         ours=ours,
         at_end=loud_again,
     )
+
+
+def _follow_spans(tracers: Any, provider: LoggerProvider) -> Callable[[], object]:
+    """Let the spans of the process tell the flight recorder how requests end."""
+    add = getattr(tracers, "add_span_processor", None)
+    if add is None:
+        what = "the tracer provider takes no span processors: only records of ERROR let kept records out"
+        say("flight-recorder", what)
+        return lambda: None
+    # The SDK's spans, which are loaded by now.
+    from fapilog.otel.flight_recorder import FlightRecorderSpanProcessor  # noqa: PLC0415
+
+    processor = FlightRecorderSpanProcessor(provider)
+    add(processor)
+    return processor.shutdown
 
 
 def place_new(logs: LoggerProvider, undo: list[Callable[[], object]], ours: list[Any]) -> _Stock:

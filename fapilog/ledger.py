@@ -56,12 +56,14 @@ class Ledger:
 
     Attributes:
         offered: Calls that reached a logger.
-        filtered: Below the logger's level.
+        filtered: Below the logger's level; those that the flight recorder keeps, too.
         refused: Not accepted, by reason: `shed` (buffer under pressure), `shut_down`, `capture_failed`; and
             what processors were told to leave out: `sampled`, `rate_limited`, `deduplicated`, `repeated`.
         accepted: Past redaction.
         adopted: Taken over from ended processes, whichever exporters they were for (`spool.adopt`).
         exporters: By name.
+        recorded: Of the filtered ones, those that the flight recorder keeps now: once exported, they count as
+            accepted.
 
     Example:
         >>> print(Ledger(3, 1, MappingProxyType({}), 2, 0, MappingProxyType({})))
@@ -74,6 +76,7 @@ class Ledger:
     accepted: int
     adopted: int
     exporters: Mapping[str, ExporterLedger]
+    recorded: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -83,7 +86,10 @@ class Ledger:
 
     def __str__(self) -> str:
         refused = "".join(f" + refused {count} ({reason})" for reason, count in self.refused.items() if count)
-        lines = [f"offered {self.offered} = filtered {self.filtered}{refused} + accepted {self.accepted}"]
+        recorded = f" ({self.recorded} recorded)" if self.recorded else ""
+        lines = [
+            f"offered {self.offered} = filtered {self.filtered}{recorded}{refused} + accepted {self.accepted}"
+        ]
         for name, side in self.exporters.items():
             dropped = "".join(
                 f" + dropped {count} ({reason})" for reason, count in side.dropped.items() if count
@@ -121,6 +127,7 @@ def from_native(counts: Mapping[str, Any], *, console: bool) -> Ledger:
         counts["accepted"],
         counts["adopted"],
         MappingProxyType(exporters),
+        counts["recorded"],
     )
 
 
@@ -138,6 +145,7 @@ def total(ledgers: Iterable[Ledger]) -> Ledger:
         sum(each.accepted for each in found),
         sum(each.adopted for each in found),
         MappingProxyType({name: _total_side(all_of_it) for name, all_of_it in sides.items()}),
+        sum(each.recorded for each in found),
     )
 
 

@@ -16,7 +16,7 @@ from fapilog import _native, backpressure, context, diagnostics, exceptions, val
 from fapilog._native import Logger
 from fapilog.severity import LEVEL_NAMES, Severity
 
-__all__ = ["Logger", "default_handle", "get_logger"]
+__all__ = ["Logger", "default_handle", "export_recorded", "get_logger"]
 
 # The process-wide pipeline; `configure_otel()` attaches it, or the first record does.
 default_handle = _native.PipelineHandle(configures_itself=True)
@@ -41,6 +41,26 @@ def get_logger(name: str | None = None, /, **attributes: Any) -> Logger:
         name = sys._getframe(1).f_globals.get("__name__", "")
     bound = _native.BoundAttributes(attributes) if attributes else None
     return Logger(default_handle, values.valid_text(name), bound=bound)
+
+
+def export_recorded(trace_id: int | None = None) -> int:
+    """Export what the flight recorder of the process kept of a trace, and its later records at once.
+
+    For failures that no record of ERROR and no span tells of. Without `flight_recorder.enabled` it does
+    nothing.
+
+    Args:
+        trace_id: Default: the trace of the current span.
+
+    Returns:
+        How many records were exported.
+
+    Example:
+        >>> export_recorded()
+        0
+    """
+    pipeline = default_handle.pipeline
+    return 0 if pipeline is None else pipeline.export_recorded(trace_id)
 
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

@@ -123,6 +123,19 @@ METRICS = (
     Metric("fapilog.buffer.usage", "updowncounter", "By", "Memory of queued records."),
     Metric("fapilog.buffer.limit", "updowncounter", "By", "Bound of that memory."),
     Metric("fapilog.memory.usage", "updowncounter", "By", "Memory held, by `fapilog.memory.kind`."),
+    Metric(
+        "fapilog.flight_recorder.records",
+        "updowncounter",
+        "{log_record}",
+        "Records below the level kept now.",
+    ),
+    Metric("fapilog.flight_recorder.traces", "updowncounter", "{trace}", "Traces followed now."),
+    Metric(
+        "fapilog.flight_recorder.decided",
+        "counter",
+        "{log_record}",
+        "Kept records by what became of them, `fapilog.outcome`: promoted, discarded, evicted.",
+    ),
     Metric("fapilog.stage.time", "counter", "s", "Time spent behind the caller, by `fapilog.stage`."),
     Metric("fapilog.plugin.time", "counter", "s", "Time spent in plugins, by kind and name."),
     Metric("fapilog.plugin.calls", "counter", "{call}", "Calls of plugins; `error.type` where they raised."),
@@ -249,7 +262,8 @@ def _exported(now: Snapshot) -> Readings:
 
 
 def _filtered(now: Snapshot) -> Readings:
-    yield now.ledger.filtered, {}
+    # Calls whose record the flight recorder let out later are among them: a counter must not fall.
+    yield now.native.get("flight_recorder", {}).get("below", now.ledger.filtered), {}
 
 
 def _refused(now: Snapshot) -> Readings:
@@ -293,6 +307,21 @@ def _memory(now: Snapshot) -> Readings:
         yield held, {"fapilog.memory.kind": kind.removesuffix("_bytes")}
 
 
+def _recorder_records(now: Snapshot) -> Readings:
+    if "flight_recorder" in now.native:
+        yield now.native["flight_recorder"]["records"], {}
+
+
+def _recorder_traces(now: Snapshot) -> Readings:
+    if "flight_recorder" in now.native:
+        yield now.native["flight_recorder"]["traces"], {}
+
+
+def _recorder_decided(now: Snapshot) -> Readings:
+    for outcome in ("promoted", "discarded", "evicted") if "flight_recorder" in now.native else ():
+        yield now.native["flight_recorder"][outcome], {"fapilog.outcome": outcome}
+
+
 def _stage_time(now: Snapshot) -> Readings:
     spent = now.timings.snapshot()
     if "seal" in now.native:
@@ -332,6 +361,9 @@ READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
     "fapilog.buffer.usage": _buffer_usage,
     "fapilog.buffer.limit": _buffer_limit,
     "fapilog.memory.usage": _memory,
+    "fapilog.flight_recorder.records": _recorder_records,
+    "fapilog.flight_recorder.traces": _recorder_traces,
+    "fapilog.flight_recorder.decided": _recorder_decided,
     "fapilog.stage.time": _stage_time,
     "fapilog.plugin.time": _plugin_time,
     "fapilog.plugin.calls": _plugin_calls,

@@ -62,6 +62,7 @@ def build(  # noqa: PLR0913 - what each stage needs besides the settings, one na
         # 4 append and 5 seal
         "buffer": _buffer(settings),
         "sequenced": settings.sequence,
+        "flight_recorder": settings.flight_recorder.native(),
         # 6 export and 7 settle
         "exporters": _exporters(settings, exporters),
         "batch_processors": batch_processors,

@@ -170,6 +170,10 @@ class Telemetry:
         """Change the rules by scope while the process runs; see `LoggerProvider.set_rules`."""
         self.logger_provider.set_rules(rules, for_seconds=for_seconds)
 
+    def export_recorded(self, trace_id: int | None = None) -> int:
+        """Export what the flight recorder kept of a trace; see `LoggerProvider.export_recorded`."""
+        return self.logger_provider.export_recorded(trace_id)
+
     def __enter__(self) -> Telemetry:
         return self
 

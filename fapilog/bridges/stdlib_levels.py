@@ -96,9 +96,15 @@ class Levels:
 def _floor(handler: Any, name: str, level: int, is_root_s: bool) -> int:
     """The lowest level that a bridge wants of a logger whose own level is given."""
     severity, chosen = handler.floor(name) or (_NOTHING, _NOBODY)
+    if severity >= _NOTHING:
+        return level
+    recorded = handler.records_from(name)
+    if recorded is not None:
+        # Whatever the level of the logger is: what is kept for a failure costs memory only.
+        level = min(level, max(Severity(recorded).to_stdlib(), handler.level))
     untouched = isinstance(logging.getLogger().level, _Untouched)
     counts = chosen > _FOR_ALL or (is_root_s and (chosen == _FOR_ALL or untouched))
-    if not counts or severity >= _NOTHING:
+    if not counts:
         return level
     lowest = Severity(severity).to_stdlib() if severity else 1
     if chosen == _NOBODY:

@@ -155,6 +155,10 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
         """Change the rules by scope while the process runs; see `LoggerProvider.set_rules`."""
         self._lanes.set_rules(rules_by_pattern, for_seconds)
 
+    def export_recorded(self, trace_id: int | None = None) -> int:
+        """Export what the flight recorder kept of a trace; see `LoggerProvider.export_recorded`."""
+        return sum(pipeline.export_recorded(trace_id) for pipeline in self.outlet.pipelines)
+
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until everything emitted before is exported, then call the exporter's `force_flush`.
 

@@ -232,6 +232,17 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         """
         rules.set_rules(self._pipeline, rules_by_pattern, for_seconds)
 
+    def export_recorded(self, trace_id: int | None = None) -> int:
+        """Export what the flight recorder kept of a trace, and its later records at once.
+
+        Args:
+            trace_id: Default: the trace of the current span.
+
+        Returns:
+            How many records were exported.
+        """
+        return self._pipeline.export_recorded(trace_id)
+
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until nothing accepted before this call is pending, here, in processors and in exporters.
 

@@ -3,6 +3,7 @@
 from fapilog.settings.explain import Explained, Explanation
 from fapilog.settings.exporting import DeliverySettings
 from fapilog.settings.file import FileSettings
+from fapilog.settings.flight_recorder import FlightRecorderSettings
 from fapilog.settings.groups import (
     BufferSettings,
     ConsoleSettings,
@@ -24,6 +25,7 @@ __all__ = [
     "Explained",
     "Explanation",
     "FileSettings",
+    "FlightRecorderSettings",
     "LimitSettings",
     "LoggerRule",
     "OtlpSettings",

@@ -16,6 +16,7 @@ from fapilog.settings import problems, types
 from fapilog.settings.explain import Explained, Explanation, masked
 from fapilog.settings.exporting import DeliverySettings
 from fapilog.settings.file import FileSettings
+from fapilog.settings.flight_recorder import FlightRecorderSettings
 from fapilog.settings.groups import (
     BufferSettings,
     ConsoleSettings,
@@ -140,6 +141,7 @@ class Settings(BaseSettings):
     first_occurrence: FirstOccurrenceSettings = Field(default_factory=FirstOccurrenceSettings)
     dedupe: DedupeSettings = Field(default_factory=DedupeSettings)
     enrichment: EnrichmentSettings = Field(default_factory=EnrichmentSettings)
+    flight_recorder: FlightRecorderSettings = Field(default_factory=FlightRecorderSettings)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _preset_headers: frozenset[str] = PrivateAttr(default=frozenset())

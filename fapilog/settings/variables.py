@@ -418,6 +418,20 @@ _PROCESSORS = (
     ),
 )
 
+_FLIGHT_RECORDER = tuple(
+    Row(f"flight_recorder.{name}", (_ours(f"FLIGHT_RECORDER{variable}", parser),), unit, _FAPILOG)
+    for name, variable, parser, unit in (
+        ("enabled", "", parse.flag, "true or false"),
+        ("level", "_LEVEL", parse.text, "level name"),
+        ("levels", "_LEVELS", parse.text, "prefix=level list"),
+        ("slow_millis", "_SLOW_MILLIS", parse.whole_number, "milliseconds"),
+        ("limit_bytes", "_BYTES", parse.whole_number, "bytes"),
+        ("max_traces", "_MAX_TRACES", parse.whole_number, "traces"),
+        ("max_trace_records", "_MAX_TRACE_RECORDS", parse.whole_number, "records"),
+        ("max_age_seconds", "_MAX_AGE_SECONDS", parse.whole_number, "seconds"),
+    )
+)
+
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         row.name: row
@@ -434,6 +448,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             *_LIMITS,
             *_REDACTION,
             *_PROCESSORS,
+            *_FLIGHT_RECORDER,
         )
     }
 )

@@ -133,6 +133,12 @@ impl Buffer {
         stored
     }
 
+    /// The number that the next record will get.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.lock().next_sequence
+    }
+
     /// Counts a record that the severity floor shed. It takes a number, so that the gap is visible.
     pub fn shed(&self) {
         let mut state = self.lock();

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub struct EmitCounts {
     filtered: AtomicU64,
+    /// Filtered calls that the flight recorder kept, and that count elsewhere now.
+    promoted: AtomicU64,
     console: AtomicU64,
     console_failed: AtomicU64,
 }
@@ -17,9 +19,21 @@ impl EmitCounts {
         self.filtered.store(self.filtered.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    /// Calls below the logger's level so far.
+    /// Takes one of them back, because its record goes on.
+    pub fn promoted(&self) {
+        self.promoted.store(self.promoted.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    /// Calls below the logger's level so far, without those whose records went on.
     #[must_use]
     pub fn filtered_count(&self) -> u64 {
+        let promoted = self.promoted.load(Ordering::Acquire);
+        self.below_count().saturating_sub(promoted)
+    }
+
+    /// Calls below the logger's level so far.
+    #[must_use]
+    pub fn below_count(&self) -> u64 {
         self.filtered.load(Ordering::Relaxed)
     }
 

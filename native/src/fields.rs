@@ -31,6 +31,12 @@ impl TraceFields {
         self.0[1] & 1 == 1
     }
 
+    /// The trace id as a number.
+    #[must_use]
+    pub fn trace(&self) -> u128 {
+        u128::from_be_bytes(self.trace_id().try_into().unwrap_or_default())
+    }
+
     /// The 16 bytes of the trace id.
     #[must_use]
     pub fn trace_id(&self) -> &[u8] {

@@ -14,6 +14,7 @@ use crate::emit_counts::EmitCounts;
 use crate::export::http::TransportError;
 use crate::export::sender::Sender;
 use crate::exporters::{seal_codec, Exporter};
+use crate::flight::FlightRecorder;
 use crate::ledger::{DropReason, ExporterCounts, Refusal, Snapshot};
 use crate::losses::{Losses, Lost};
 use crate::meters::SealMeter;
@@ -57,6 +58,7 @@ pub struct Pipeline {
     sealing: SealMeter,
     processors: Option<Processors>,
     summaries: Summaries,
+    recorder: Option<FlightRecorder>,
     started: AtomicBool,
     closing: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -91,8 +93,11 @@ impl Pipeline {
             notices: Notices::default(),
             losses: Losses::default(),
             sealing: SealMeter::default(),
-            processors: Processors::new(&settings.process),
+            // With a recorder a call has to be looked at where processors do it.
+            processors: Processors::new(&settings.process)
+                .or_else(|| settings.recorder.is_some().then(Processors::idle)),
             summaries: Summaries::default(),
+            recorder: settings.recorder.as_ref().map(FlightRecorder::new),
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             threads: Mutex::default(),
@@ -238,6 +243,9 @@ impl Pipeline {
         // In this order: who sees it closing does without processors, because append refuses the record.
         self.buffer.close();
         self.closing.store(true, Ordering::Release);
+        if let Some(recorder) = &self.recorder {
+            recorder.close();
+        }
         self.wake.wake();
     }
 
@@ -356,6 +364,13 @@ impl Pipeline {
     #[must_use]
     pub fn processors(&self) -> Option<&Processors> {
         self.processors.as_ref()
+    }
+
+    /// Stage 4: what is kept of records below the level; `None`: the flight recorder is off.
+    #[inline]
+    #[must_use]
+    pub fn recorder(&self) -> Option<&FlightRecorder> {
+        self.recorder.as_ref()
     }
 
     /// Stage 4: what dedupe held back, on its way.

@@ -136,6 +136,14 @@ impl Redacted<'_> {
         record_of(self.frame)
     }
 
+    /// The record without the number that stage 4 fills in.
+    #[must_use]
+    pub fn without_number(&self) -> &[u8] {
+        let record = self.record();
+        let number = if self.sequenced { SEQUENCE_ATTRIBUTE_BYTES } else { 0 };
+        &record[..record.len() - number]
+    }
+
     /// The frame, for writing the sequence number.
     pub fn frame_mut(&mut self) -> &mut [u8] {
         self.frame

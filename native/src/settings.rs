@@ -3,6 +3,7 @@
 use crate::block::Codec;
 use crate::encode::Form;
 use crate::export::file::FileSettings;
+use crate::flight::FlightSettings;
 use crate::process::ProcessSettings;
 use crate::redact::Policy;
 use crate::roles::Role;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub resource: Vec<u8>,
     /// Stage 1: the built-in processors.
     pub process: ProcessSettings,
+    /// Stage 4: what is kept of records below the level; `None`: nothing.
+    pub recorder: Option<FlightSettings>,
     /// Stage 6: the spool; `None`: blocks are in memory only.
     pub spool: Option<SpoolingSettings>,
 }

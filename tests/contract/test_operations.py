@@ -40,7 +40,8 @@ def exported() -> dict[str, Any]:
     meters = MeterProvider([reader], shutdown_on_exit=False)
     with OtlpReceiver() as receiver:
         otlp = {"endpoint": receiver.logs_endpoint}
-        settings = fapilog.Settings.load(environ={}, otlp=otlp, buffer={"max_queue_records": 100})
+        bounded, recorder = {"max_queue_records": 100}, {"enabled": True}
+        settings = fapilog.Settings.load(environ={}, otlp=otlp, buffer=bounded, flight_recorder=recorder)
         with fapilog.LoggerProvider(settings=settings) as provider:
             observe(provider, meters)
             provider.timings.add("exporter", "x", 0.1, failed=True)

@@ -11,6 +11,7 @@ NATIVE = {
     "filtered": 1,
     "refused": {"shed": 2, "shut_down": 0, "capture_failed": 1},
     "accepted": 6,
+    "recorded": 0,
     "adopted": 0,
     "exporters": {
         "otlp": {

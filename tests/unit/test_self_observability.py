@@ -323,7 +323,8 @@ def test_a_processor_leaves_what_the_stock_provider_counts_to_it(monkeypatch, re
 
 
 def test_instruments_are_created_with_the_units_that_the_table_lists(reader, meters):
-    with OtlpReceiver() as receiver, provider_to(receiver, buffer={"max_queue_records": 100}) as provider:
+    groups = {"buffer": {"max_queue_records": 100}, "flight_recorder": {"enabled": True}}
+    with OtlpReceiver() as receiver, provider_to(receiver, **groups) as provider:
         observe(provider, meters)
         provider.timings.add("exporter", "x", 0.1)
         provider.get_logger("shop").emit(body="taken")

@@ -77,6 +77,18 @@ impl Processors {
         })
     }
 
+    /// None of them, for a pipeline that looks at calls for another reason.
+    #[must_use]
+    pub fn idle() -> Self {
+        Self { key: HashKey::random(), sampler: None, first_occurrence: None, rate_limit: None, dedupe: None }
+    }
+
+    /// True when none of them is on.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.sampler.is_none() && self.dedupe.is_none() && !self.looks_at_templates()
+    }
+
     /// The hash that stands for a template of a scope.
     #[inline]
     #[must_use]

@@ -82,10 +82,11 @@ impl Processors {
 pub struct Extras(u8);
 
 impl Extras {
-    fn of(outputs: &Outputs, capture: &CaptureSettings) -> Self {
+    fn of(outputs: &Outputs, capture: &CaptureSettings, records: bool) -> Self {
         let after = outputs.console.is_some() || !outputs.taps.is_empty();
         let before = outputs.processors.is_some() || capture.threads;
-        Self(u8::from(after) | u8::from(before) << 1 | u8::from(outputs.enrichers.any()) << 2)
+        let enriches = outputs.enrichers.any();
+        Self(u8::from(after) | u8::from(before) << 1 | u8::from(enriches) << 2 | u8::from(records) << 3)
     }
 
     /// Whether anything runs on the caller after append.
@@ -97,7 +98,13 @@ impl Extras {
     /// Whether anything is done to records before append.
     #[inline]
     pub const fn before(self) -> bool {
-        self.0 & 6 != 0
+        self.0 & 14 != 0
+    }
+
+    /// Whether there is a flight recorder.
+    #[inline]
+    pub const fn records(self) -> bool {
+        self.0 & 8 != 0
     }
 
     /// Whether enrichers add attributes.
@@ -142,12 +149,13 @@ impl Active {
         on_start: Option<Arc<Py<PyAny>>>,
     ) -> Result<Arc<Self>, crate::export::http::TransportError> {
         let pipeline = Pipeline::new(settings)?;
-        pipeline.summaries().watch(Extras::of(&outputs, &capture).after_append());
+        let extras = Extras::of(&outputs, &capture, pipeline.recorder().is_some());
+        pipeline.summaries().watch(extras.after_append());
         let active = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             pipeline,
-            extras: GilCell::new(Extras::of(&outputs, &capture)),
+            extras: GilCell::new(extras),
             capture: GilCell::new(capture),
             keys: GilCell::new(KeyCache::new()),
             writers: GilCell::new(Vec::with_capacity(KEEP_WRITERS)),
@@ -267,7 +275,8 @@ impl Active {
     pub unsafe fn set_outputs(&self, outputs: Outputs) {
         // SAFETY: attached; the old value is dropped after the cell is written.
         unsafe {
-            *self.extras.get() = Extras::of(&outputs, self.capture());
+            let records = self.pipeline.recorder().is_some();
+            *self.extras.get() = Extras::of(&outputs, self.capture(), records);
             self.pipeline.summaries().watch(self.extras().after_append());
             drop(self.outputs.replace(Arc::new(outputs)));
         }

@@ -1,5 +1,7 @@
 //! Stage 7 of 7, settle: the ledger and the meters as plain dicts. Thread: any.
 
+use crate::clock::monotonic_nanos;
+use crate::flight::store::Counts;
 use crate::ledger::REFUSALS;
 use crate::meters::SendMeter;
 use crate::pipeline::Pipeline;
@@ -34,6 +36,7 @@ pub fn ledger<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bound<'py, 
     ledger.set_item("filtered", snapshot.filtered)?;
     ledger.set_item("refused", refused)?;
     ledger.set_item("accepted", snapshot.accepted)?;
+    ledger.set_item("recorded", recorded(pipeline).records)?;
     ledger.set_item("adopted", snapshot.adopted)?;
     ledger.set_item("exporters", exporters)?;
     ledger.set_item("console", pipeline.emit_counts().console_counts())?;
@@ -77,8 +80,31 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
     memory.set_item("block_bytes", blocks)?;
     memory.set_item("scope_bytes", pipeline.scopes().bytes())?;
     let stats = PyDict::new(py);
+    if pipeline.recorder().is_some() {
+        let counts = recorded(pipeline);
+        memory.set_item("flight_recorder_bytes", counts.bytes)?;
+        let flown = recorder_stats(py, &counts)?;
+        flown.set_item("below", pipeline.emit_counts().below_count())?;
+        stats.set_item("flight_recorder", flown)?;
+    }
     stats.set_item("exporters", exporters)?;
     stats.set_item("seal", seal)?;
     stats.set_item("memory", memory)?;
+    Ok(stats)
+}
+
+/// What the flight recorder did; nothing where there is none.
+fn recorded(pipeline: &Pipeline) -> Counts {
+    pipeline.recorder().map(|recorder| recorder.counts(monotonic_nanos())).unwrap_or_default()
+}
+
+fn recorder_stats<'py>(py: Python<'py>, counts: &Counts) -> PyResult<Bound<'py, PyDict>> {
+    let stats = PyDict::new(py);
+    stats.set_item("records", counts.records)?;
+    stats.set_item("traces", counts.traces)?;
+    stats.set_item("recorded", counts.recorded)?;
+    stats.set_item("promoted", counts.promoted)?;
+    stats.set_item("discarded", counts.discarded)?;
+    stats.set_item("evicted", counts.evicted)?;
     Ok(stats)
 }

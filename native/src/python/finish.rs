@@ -8,6 +8,7 @@ use super::helpers;
 use super::outputs::{after_append, show};
 use super::processing::process;
 use crate::buffer::Appended;
+use crate::flight::Fate;
 use crate::record::RecordWriter;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -24,11 +25,13 @@ impl<'py> Emission<'_, 'py> {
         let active = self.active;
         // SAFETY: attached.
         let extras = unsafe { active.extras() };
+        let mut scope = scope;
         if extras.before() || self.passage.has_met() || self.dropped > 0 {
             // SAFETY: attached.
-            let goes_on = unsafe { self.complete(extras, scope, context) };
-            if !goes_on {
-                return helpers::done();
+            match unsafe { self.complete(extras, scope, context) } {
+                Some(goes_on) => scope = goes_on,
+                // SAFETY: attached.
+                None => return unsafe { self.end((helpers::done(), None)) },
             }
         }
         let mut redacted = active.pipeline.redact(&mut self.writer, self.meta);
@@ -48,14 +51,20 @@ impl<'py> Emission<'_, 'py> {
         helpers::done()
     }
 
-    /// What some records need before stage 3: enrichers, their weight, what was left out, processors. False: a processor
-    /// refused the record.
+    /// What some records need before stage 3: enrichers, their weight, what was left out, the flight recorder, processors.
+    /// The answer is the record's scope. `None`: it goes no further, because a processor refused it or it is kept.
     ///
     /// # Safety
     /// Attached.
     #[cold]
     #[inline(never)]
-    unsafe fn complete(&mut self, extras: Extras, scope: u32, context: Option<&Bound<'py, PyAny>>) -> bool {
+    unsafe fn complete(
+        &mut self,
+        extras: Extras,
+        scope: u32,
+        context: Option<&Bound<'py, PyAny>>,
+    ) -> Option<u32> {
+        let (fate, scope) = Fate::of(scope);
         self.identify(scope);
         if extras.before_append() {
             self.thread();
@@ -68,13 +77,24 @@ impl<'py> Emission<'_, 'py> {
         if self.dropped > 0 {
             self.note_dropped(scope);
         }
-        if extras.before_append() {
-            let spent = Self::with(self.py, self.active, RecordWriter::default(), self.meta);
-            // SAFETY: attached.
-            match unsafe { process(std::mem::replace(self, spent), scope, context) } {
-                Some(processed) => *self = processed,
-                None => return false,
-            }
+        // SAFETY: attached.
+        if extras.records() && unsafe { self.record(fate, scope) } {
+            return None;
+        }
+        // SAFETY: attached.
+        (!extras.before_append() || unsafe { self.processed(scope, context) }).then_some(scope)
+    }
+
+    /// The record as processors leave it. False: one of them refused it.
+    ///
+    /// # Safety
+    /// Attached.
+    pub unsafe fn processed(&mut self, scope: u32, context: Option<&Bound<'py, PyAny>>) -> bool {
+        let spent = Self::with(self.py, self.active, RecordWriter::default(), self.meta);
+        // SAFETY: attached.
+        match unsafe { process(std::mem::replace(self, spent), scope, context) } {
+            Some(processed) => *self = processed,
+            None => return false,
         }
         true
     }

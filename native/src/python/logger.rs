@@ -7,6 +7,7 @@ use super::active::{retire, Active, Call, GENERATION};
 use super::arguments::{format_body, names_security, reserved};
 use super::bound::BoundAttributes;
 use super::emission::Emission;
+use super::flight::{below, Gate};
 use super::gil::GilCell;
 use super::given::Foreign;
 use super::handle::PipelineHandle;
@@ -14,6 +15,7 @@ use super::level::Level;
 use super::level_methods::Arguments;
 use super::muted::is_muted;
 use super::passage::says_security;
+use super::resolved::{Resolved, CLOSER};
 use super::stdlib_levels;
 use super::{helpers, surroundings, trace};
 use crate::fields::TraceFields;
@@ -28,23 +30,6 @@ use pyo3::{PyTraverseError, PyVisit};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// What a logger looked up under one generation.
-struct Resolved {
-    generation: u64,
-    /// The severity floor; [`CLOSER`]: more than a comparison decides, see [`Logger::look_closer`].
-    threshold: u8,
-    /// The same where a comparison decides all there is to decide and there is a pipeline; else 0, which filters nothing.
-    plain: u8,
-    scope: u32,
-    active: Option<Arc<Active>>,
-    verdict: Verdict,
-    /// When a time box ends, and the rules have to be looked up again.
-    until: Option<Instant>,
-}
-
-/// A threshold that no severity reaches.
-const CLOSER: u8 = u8::MAX;
 
 /// A named source of records.
 #[pyclass(frozen, weakref, module = "fapilog", name = "Logger")]
@@ -121,14 +106,18 @@ impl Logger {
         };
         let (threshold, floor) = (resolved.threshold, active.pipeline.buffer().floor());
         let Ok(severity) = u8::try_from(severity) else { return false };
-        if severity < floor {
-            return false;
-        }
-        if threshold == CLOSER {
+        let gate = resolved.gate;
+        let span = || trace::of_context(py, context);
+        let kept = if threshold == CLOSER {
             // SAFETY: attached, inside a call.
-            return unsafe { self.look_closer(py, severity, || trace::of_context(py, context)) };
+            unsafe { self.look_closer(py, severity, span) }
+        } else {
+            severity == 0 || severity >= threshold
+        };
+        if kept {
+            return severity >= floor;
         }
-        severity == 0 || severity >= threshold
+        gate.trace(severity, span).is_some()
     }
 
     /// Loggers are shared, not copied.
@@ -215,16 +204,7 @@ impl Logger {
 
 impl Logger {
     pub fn with(handle: Py<PipelineHandle>, scope: Scope, bound: Option<Py<BoundAttributes>>) -> Self {
-        let resolved = Resolved {
-            generation: 0,
-            threshold: 0,
-            plain: 0,
-            scope: 0,
-            active: None,
-            verdict: Verdict::OPEN,
-            until: None,
-        };
-        let (config, resolved) = (GilCell::new(Verdict::OPEN), GilCell::new(resolved));
+        let (config, resolved) = (GilCell::new(Verdict::OPEN), GilCell::new(Resolved::NOTHING));
         Self { handle, scope, bound, config, api: false, resolved }
     }
 
@@ -260,8 +240,10 @@ impl Logger {
             let policy = &active.pipeline.settings().policy;
             active.pipeline.scopes().id(&without_secrets(&self.scope, policy))
         });
-        let plain = if threshold == CLOSER || active.is_none() { 0 } else { threshold };
-        let resolved = Resolved { generation, threshold, plain, scope, active, verdict, until };
+        let gate = Gate::of(active.as_deref(), &self.scope.name, verdict);
+        let plain =
+            if threshold == CLOSER || active.is_none() { 0 } else { threshold.min(gate.records_from) };
+        let resolved = Resolved { generation, threshold, plain, scope, active, gate, until };
         // SAFETY: attached. A call on this thread or another may still use the old pipeline.
         unsafe { retire(self.resolved.replace(resolved).active) };
     }
@@ -278,7 +260,7 @@ impl Logger {
         span: impl FnOnce() -> Option<TraceFields>,
     ) -> bool {
         // SAFETY: attached; what is needed is copied out.
-        let (mut verdict, until) = unsafe { (self.resolved.get().verdict, self.resolved.get().until) };
+        let (mut verdict, until) = unsafe { (self.resolved.get().gate.verdict, self.resolved.get().until) };
         let now = Instant::now();
         if until.is_some_and(|until| until <= now) {
             // SAFETY: attached, inside a call. No Python code ran since the caller looked the pipeline up, so that the
@@ -288,7 +270,7 @@ impl Logger {
                     active.change_rules(|rules| rules.expire(now));
                     stdlib_levels::reverted();
                 }
-                verdict = self.resolve(py).verdict;
+                verdict = self.resolve(py).gate.verdict;
             }
         }
         verdict.keeps(severity, || span().is_some_and(|span| !span.is_sampled()))
@@ -359,7 +341,7 @@ impl Logger {
         py: Python<'_>,
         severity: u8,
         protected: impl FnOnce() -> bool,
-        span: impl FnOnce() -> Option<TraceFields>,
+        span: impl Fn() -> Option<TraceFields>,
     ) -> Option<(&'a Active, u32)> {
         if is_muted() {
             return None;
@@ -373,13 +355,14 @@ impl Logger {
             // Severity 0 is "unspecified" and passes every level (OTel logs SDK, Enabled).
             let kept = if threshold == CLOSER {
                 // SAFETY: attached, inside the caller's call.
-                unsafe { self.look_closer(py, severity, span) }
+                unsafe { self.look_closer(py, severity, &span) }
             } else {
                 severity == 0
             };
             if !kept {
-                active.pipeline.emit_counts().filtered();
-                return None;
+                // SAFETY: attached.
+                let gate = unsafe { self.resolved.get() }.gate;
+                return below(active, severity, gate, span).map(|fate| (active, fate.mark(scope)));
             }
         }
         // Nobody knows how much an unspecified severity matters: only a full buffer takes such a record.

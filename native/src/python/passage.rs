@@ -9,6 +9,7 @@ use super::keys::{KeyKind, Reserved};
 use super::text::with_utf8;
 use crate::clock::monotonic_nanos;
 use crate::fields::KeyField;
+use crate::flight::Fate;
 use crate::ledger::Refusal;
 use crate::process::dedupe::{Dedupe, Verdict};
 use crate::process::{CallFacts, Processors, WEIGHT_KEY};
@@ -62,6 +63,8 @@ impl Emission<'_, '_> {
     ) -> bool {
         match self.active.pipeline.processors() {
             None => true,
+            // What is below the level has no part in how much is logged.
+            Some(processors) if Fate::of(scope).0 != Fate::Ordinary || processors.is_idle() => true,
             // SAFETY: as the caller's.
             Some(_) if spared() || self.active.pipeline.is_closing() => true,
             // SAFETY: as the caller's.
@@ -91,6 +94,8 @@ impl Emission<'_, '_> {
             }
             Err(reason) => {
                 self.active.pipeline.refuse(reason);
+                // The trace has failed, whoever keeps the record of it back.
+                self.trigger();
                 // SAFETY: attached.
                 unsafe { self.active.put_writer(std::mem::take(&mut self.writer)) };
                 false

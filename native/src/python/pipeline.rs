@@ -8,7 +8,7 @@ use super::outputs::show;
 use super::readable::RecordBuilder;
 use super::settings::{self, Read};
 use super::stdlib_levels;
-use super::{counts, delivery, foreign, helpers, lifecycle, trace};
+use super::{counts, delivery, flight, foreign, helpers, lifecycle, trace};
 use crate::rules::Levels;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -200,6 +200,23 @@ impl Pipeline {
         unsafe { self.active().change_rules(|all| all.set_rules(rules, until)) };
         stdlib_levels::changed(py);
         Ok(())
+    }
+
+    /// A local root span of a trace began, for the flight recorder.
+    fn trace_began(&self, trace_id: u128) {
+        flight::began(&self.active(), trace_id);
+    }
+
+    /// A local root span of a trace ended; with a reason, what was kept of the trace is exported first.
+    #[pyo3(signature = (trace_id, reason=None))]
+    fn trace_ended(&self, py: Python<'_>, trace_id: u128, reason: Option<&str>) -> PyResult<()> {
+        flight::ended(py, &self.active(), trace_id, reason)
+    }
+
+    /// Exports what the flight recorder kept of a trace; `None`: of the current one.
+    #[pyo3(signature = (trace_id=None))]
+    fn export_recorded(&self, py: Python<'_>, trace_id: Option<u128>) -> PyResult<u64> {
+        flight::export(py, &self.active(), trace_id)
     }
 
     /// Fixes the clock that stamps records (nanoseconds since the epoch); 0 gives the system's back.

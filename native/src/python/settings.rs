@@ -9,6 +9,8 @@ use crate::block::Codec;
 use crate::console::{ConsoleSettings, Style};
 use crate::encode::Form;
 use crate::export::file::{FileSettings, Fsync};
+use crate::flight::store::Limits;
+use crate::flight::FlightSettings;
 use crate::redact::Policy;
 use crate::roles::Role;
 use crate::rules::{Levels, Rule, Rules};
@@ -45,6 +47,10 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
         sequenced: required(settings, "sequenced")?,
         resource: required::<Vec<u8>>(settings, "resource")?,
         process: process_settings::read(&required(settings, "processing")?)?,
+        recorder: required::<Option<Bound<'_, PyDict>>>(settings, "flight_recorder")?
+            .as_ref()
+            .map(recorder)
+            .transpose()?,
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
     };
     let capture: Bound<'_, PyDict> = required(settings, "capture")?;
@@ -53,6 +59,22 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
     let outputs = Outputs { console, taps: Vec::new(), processors: None, enrichers: Enrichers::default() };
     let on_start = required(settings, "on_start")?;
     Ok(Read { native, capture: capture_settings(&capture)?, outputs, on_start })
+}
+
+fn recorder(dict: &Bound<'_, PyDict>) -> PyResult<FlightSettings> {
+    Ok(FlightSettings {
+        levels: Levels {
+            default: required(dict, "level")?,
+            by_name: required(dict, "levels")?,
+            chosen: true,
+        },
+        limits: Limits {
+            bytes: required(dict, "limit_bytes")?,
+            trace_records: required(dict, "max_trace_records")?,
+            traces: required(dict, "max_traces")?,
+            age: Duration::from_secs(required(dict, "max_age_seconds")?),
+        },
+    })
 }
 
 fn exporters(list: &Bound<'_, PyList>) -> PyResult<Vec<ExporterSettings>> {

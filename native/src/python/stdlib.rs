@@ -124,6 +124,14 @@ impl RecordHandler {
         Some((severity, chosen as u8))
     }
 
+    /// The severity from which the flight recorder keeps records of a logger. `None`: there is no recorder.
+    fn records_from(&self, py: Python<'_>, name: &str) -> Option<u8> {
+        // SAFETY: attached; cloned before anything runs.
+        let handle = unsafe { self.state.get().handle.as_ref().map(|handle| handle.clone_ref(py)) };
+        let active = handle?.get().pipeline(py)?.get().active();
+        active.pipeline.recorder().map(|recorder| recorder.floor(name))
+    }
+
     #[allow(clippy::needless_pass_by_value)] // PyO3 passes it so.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // SAFETY: the collector runs attached.
