@@ -293,6 +293,7 @@ impl Store {
         self.places.insert(trace, place);
         self.counts.bytes += TRACE_BYTES;
         self.link_newest(place);
+        while self.counts.bytes > self.limits.bytes && self.free_something(place) {}
         place
     }
 
