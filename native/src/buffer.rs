@@ -134,11 +134,9 @@ impl Buffer {
     }
 
     /// The number that the next record will get.
-    #[must_use]
-    pub fn next_sequence(&self) -> u64 {
+    pub(crate) fn next_sequence(&self) -> u64 {
         self.lock().next_sequence
     }
-
     /// Counts a record that the severity floor shed. It takes a number, so that the gap is visible.
     pub fn shed(&self) {
         let mut state = self.lock();

@@ -58,7 +58,7 @@ pub struct Pipeline {
     sealing: SealMeter,
     processors: Option<Processors>,
     summaries: Summaries,
-    recorder: Option<FlightRecorder>,
+    pub(crate) recorder: Option<FlightRecorder>,
     started: AtomicBool,
     closing: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -93,9 +93,7 @@ impl Pipeline {
             notices: Notices::default(),
             losses: Losses::default(),
             sealing: SealMeter::default(),
-            // With a recorder a call has to be looked at where processors do it.
-            processors: Processors::new(&settings.process)
-                .or_else(|| settings.recorder.is_some().then(Processors::idle)),
+            processors: Processors::of(&settings),
             summaries: Summaries::default(),
             recorder: settings.recorder.as_ref().map(FlightRecorder::new),
             started: AtomicBool::new(false),
@@ -364,13 +362,6 @@ impl Pipeline {
     #[must_use]
     pub fn processors(&self) -> Option<&Processors> {
         self.processors.as_ref()
-    }
-
-    /// Stage 4: what is kept of records below the level; `None`: the flight recorder is off.
-    #[inline]
-    #[must_use]
-    pub fn recorder(&self) -> Option<&FlightRecorder> {
-        self.recorder.as_ref()
     }
 
     /// Stage 4: what dedupe held back, on its way.

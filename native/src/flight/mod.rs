@@ -6,6 +6,7 @@
 
 pub mod store;
 
+use crate::pipeline::Pipeline;
 use crate::redact::Redacted;
 use crate::rules::Levels;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -103,6 +104,15 @@ pub struct FlightSettings {
     pub levels: Levels,
     /// How much is kept.
     pub limits: Limits,
+}
+
+impl Pipeline {
+    /// Stage 4: what is kept of records below the level; `None`: the flight recorder is off.
+    #[inline]
+    #[must_use]
+    pub fn recorder(&self) -> Option<&FlightRecorder> {
+        self.recorder.as_ref()
+    }
 }
 
 /// The recorder of one pipeline.

@@ -21,6 +21,7 @@ pub mod sampling;
 
 use crate::fields::TraceFields;
 use crate::ledger::Refusal;
+use crate::settings::Settings;
 use dedupe::{Dedupe, DedupeSettings};
 use first_occurrence::{FirstOccurrence, FirstOccurrenceSettings};
 use hash::{random_number, HashKey};
@@ -77,10 +78,17 @@ impl Processors {
         })
     }
 
-    /// None of them, for a pipeline that looks at calls for another reason.
+    /// As [`Self::new`]; with a flight recorder there are some that do nothing, because calls have to be looked at.
     #[must_use]
-    pub fn idle() -> Self {
-        Self { key: HashKey::random(), sampler: None, first_occurrence: None, rate_limit: None, dedupe: None }
+    pub fn of(settings: &Settings) -> Option<Self> {
+        let idle = || Self {
+            key: HashKey::random(),
+            sampler: None,
+            first_occurrence: None,
+            rate_limit: None,
+            dedupe: None,
+        };
+        Self::new(&settings.process).or_else(|| settings.recorder.is_some().then(idle))
     }
 
     /// True when none of them is on.
