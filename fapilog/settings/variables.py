@@ -1,6 +1,7 @@
 """The one table: setting, environment variables in order of precedence, unit, and the source of its default.
 
 The environment source reads it, errors and `explain()` quote it, and `docs/reference/` is generated from it.
+reason: one row for each setting; a table in two files would be two tables.
 """
 
 from __future__ import annotations
