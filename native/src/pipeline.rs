@@ -27,6 +27,7 @@ use crate::scopes::Scopes;
 use crate::seal::Sealer;
 use crate::settings::Settings;
 use crate::shelf::Shelf;
+use crate::spool_end::Then;
 use crate::spooler::Spooler;
 use crate::spooling::open_spool;
 use crate::summaries::Summaries;
@@ -231,7 +232,7 @@ impl Pipeline {
             self.flush_transports();
         }
         self.backlog.give_up_best_effort();
-        self.spool_rest();
+        self.spool_rest(deadline.saturating_duration_since(Instant::now()), Then::Stay);
         self.snapshot().exporters.iter().map(ExporterCounts::unsafe_records).max().unwrap_or(0)
     }
 
@@ -265,11 +266,8 @@ impl Pipeline {
         self.join_until(self.patience(drained, deadline) + Duration::from_millis(50));
         self.give_up_summaries(DropReason::Shutdown);
         self.buffer.abandon(DropReason::Shutdown);
-        self.spool_rest();
+        self.spool_rest(deadline.saturating_duration_since(Instant::now()), Then::Close);
         self.backlog.abandon(DropReason::Shutdown);
-        if let Some(spooler) = &self.spooler {
-            spooler.close();
-        }
         drained
     }
 
@@ -398,6 +396,14 @@ impl Pipeline {
     #[must_use]
     pub fn spooler(&self) -> Option<&Spooler> {
         self.spooler.as_deref()
+    }
+
+    pub(crate) const fn shared_spooler(&self) -> Option<&Arc<Spooler>> {
+        self.spooler.as_ref()
+    }
+
+    pub(crate) fn shared_backlog(&self) -> Arc<Backlog> {
+        Arc::clone(&self.backlog)
     }
 
     /// Stage 6: who delivers, in the order of the backlog's cursors.

@@ -181,7 +181,7 @@ impl<D: Disk> Spool<D> {
                 }
                 _ => {
                     self.index.remove_segment(segment);
-                    self.last_read = self.last_read.take().filter(|(read, _)| *read != segment);
+                    self.reader.forget(segment);
                 }
             }
         }
