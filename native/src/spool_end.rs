@@ -4,6 +4,7 @@
 //! likes. So a thread of its own writes, and who ends waits for it only until the deadline.
 
 use crate::backlog::Backlog;
+use crate::ledger::ExporterCounts;
 use crate::notices::print;
 use crate::pipeline::Pipeline;
 use crate::spooler::{News, Spilled, Spooler};
@@ -84,19 +85,17 @@ impl Pipeline {
             rest.run(self.backlog(), spooler, then);
         }
         let directory = spooler.settings().directory.display();
-        match rest.wait(deadline) {
-            Ok(news) => self.say_trouble(news),
-            Err(()) => {
-                spooler.give_up();
-                let counts = self.snapshot().exporters;
-                let left =
-                    counts.iter().map(crate::ledger::ExporterCounts::unsafe_records).max().unwrap_or(0);
-                let message = format!(
-                    "the spool {directory} did not take what was left in time: {left} records are not on disk. See \
-                     whether its disk answers."
-                );
-                self.notices().say("spool-too-slow", message);
-            }
+        if let Ok(news) = rest.wait(deadline) {
+            self.say_trouble(news);
+        } else {
+            spooler.give_up();
+            let counts = self.snapshot().exporters;
+            let left = counts.iter().map(ExporterCounts::unsafe_records).max().unwrap_or(0);
+            let message = format!(
+                "the spool {directory} did not take what was left in time: {left} records are not on disk. See \
+                 whether its disk answers."
+            );
+            self.notices().say("spool-too-slow", message);
         }
         let waiting = self.snapshot().exporters.iter().map(|exporter| exporter.spooled).max().unwrap_or(0);
         if waiting > 0 && spooler.signal().may_say() {

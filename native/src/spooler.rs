@@ -183,8 +183,8 @@ impl<D: Disk> Spooler<D> {
             Ok(spot) => {
                 if let Some(store) = inner.stores.get_mut(&spot.store) {
                     store.held.insert(spot.place.number, (sequence, owed));
-                    let still = backlog.spilled(sequence, spot);
-                    let gone = owed.iter().filter(|cursor| !still.contains(*cursor));
+                    let owing = backlog.spilled(sequence, spot);
+                    let gone = owed.iter().filter(|cursor| !owing.contains(*cursor));
                     store.settle(&gone.map(|cursor| (spot.place.number, cursor)).collect::<Vec<_>>());
                 }
                 Spilled::Done { recovered: inner.backoff.succeeded(monotonic_nanos()).is_some() }

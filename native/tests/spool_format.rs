@@ -166,6 +166,7 @@ fn low_moves_over_blocks_that_were_never_owed() {
             records: 1,
             protected_records: 0,
             owed,
+            unprocessed: false,
             readable: true,
         };
         index.insert(number, held);
