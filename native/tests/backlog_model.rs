@@ -343,7 +343,7 @@ impl World {
                     assert_eq!(found, Some((sequence, block.records)));
                     return;
                 }
-                Some(Unread::Later) => self.resting.push((None, sequence)),
+                Some(Unread::Later | Unread::Locked(_)) => self.resting.push((None, sequence)),
                 Some(Unread::Foreign) if block.adopted => self.disown(sequence),
                 Some(Unread::Lost | Unread::Foreign) => {
                     for cursor in 0..3 {
