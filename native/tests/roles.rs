@@ -4,7 +4,7 @@
 use fapilog_native::backlog::Backlog;
 use fapilog_native::block::{Block, Codec};
 use fapilog_native::cursors::Cursors;
-use fapilog_native::entries::{Claimed, Spot};
+use fapilog_native::entries::{Claimed, Spill, Spot};
 use fapilog_native::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use fapilog_native::roles::{Duty, Role};
 use fapilog_native::spool::{Exporters, Place};
