@@ -388,22 +388,14 @@ impl Pipeline {
 
     /// Stage 6: blocks, and where each exporter stands.
     #[must_use]
-    pub fn backlog(&self) -> &Backlog {
+    pub fn backlog(&self) -> &Arc<Backlog> {
         &self.backlog
     }
 
     /// Stage 6: the spools; `None`: blocks are in memory only.
     #[must_use]
-    pub fn spooler(&self) -> Option<&Spooler> {
-        self.spooler.as_deref()
-    }
-
-    pub(crate) const fn shared_spooler(&self) -> Option<&Arc<Spooler>> {
+    pub fn spooler(&self) -> Option<&Arc<Spooler>> {
         self.spooler.as_ref()
-    }
-
-    pub(crate) fn shared_backlog(&self) -> Arc<Backlog> {
-        Arc::clone(&self.backlog)
     }
 
     /// Stage 6: who delivers, in the order of the backlog's cursors.

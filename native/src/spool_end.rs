@@ -74,10 +74,10 @@ impl Rest {
 impl Pipeline {
     /// Writes everything to the disk that is in memory, for the end, within `left` and a reserve. Nothing without a spool.
     pub fn spool_rest(&self, left: Duration, then: Then) {
-        let Some(spooler) = self.shared_spooler() else { return };
+        let Some(spooler) = self.spooler() else { return };
         let deadline = Instant::now() + left + RESERVE;
         let rest = Arc::new(Rest::default());
-        let (shared, backlog, spools) = (Arc::clone(&rest), self.shared_backlog(), Arc::clone(spooler));
+        let (shared, backlog, spools) = (Arc::clone(&rest), Arc::clone(self.backlog()), Arc::clone(spooler));
         let made = Builder::new().name("fapilog-rest".to_owned()).spawn(move || {
             shared.run(&backlog, &spools, then);
         });
