@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := $(shell find native \( -path native/target -o -path native/fuzz \) -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
 
-.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak test-faults fuzz wheels docs clean
+.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak test-faults kill-rounds fuzz wheels docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -84,6 +84,9 @@ bench: build .venv/.bench ## Run the benchmarks beside their peers
 
 test-faults: build ## Every fault on the wire, on every way, judged by the ledger and by what arrived
 	@$(CHECK) run "faults" -- $(BIN)/python -m pytest $(PYTEST_WORKERS) -m "long or not long" tests/integration/faults
+
+kill-rounds: build ## Kill a thousand processes while they log and recover; nothing that a call returned from may be missing
+	@$(BIN)/python -m pytest -m long -s tests/integration/test_kill_rounds.py
 
 # Ten minutes at 200,000 records per second, as the goals say; a slower machine says what it reached.
 SOAK ?= --seconds 600 --rate 200000

@@ -36,6 +36,7 @@ __all__ = [
     "decode_request",
     "encode_request",
     "encode_resource",
+    "end_rings",
     "forget_contexts",
     "give_up_at_exit",
     "goes_on_to_logging",
@@ -219,13 +220,15 @@ class Pipeline:
     `set_spool_keys` takes them).
     `flight_recorder` is None or a dict: `level`, `levels` (as in `set_levels`), `limit_bytes`, `max_traces`,
     `max_trace_records`, `max_age_seconds`.
+    `ring` is None, or, with a spool, a dict: `directory` (None: chosen), `limit_bytes`,
+    `sync_interval_millis` (None: durability `process`).
     `on_start` is called once, on the thread of the first record and before it is stored, and again with the
     first record in a forked child: the place to start threads.
 
     Raises:
         TypeError: If the dict lacks a setting or one has the wrong type.
-        ValueError: If a certificate, the endpoint or the spool's directory cannot be used, or two exporters
-            have one name.
+        ValueError: If a certificate, the endpoint or the spool's directory cannot be used, the place
+            cannot give the ring, or two exporters have one name.
     """
 
     def __new__(cls, settings: dict[str, Any]) -> Pipeline: ...
@@ -632,6 +635,9 @@ def begin_exit() -> None:
 
 def mute_thread() -> None:
     """Drop every record of the calling thread from now on, uncounted: it delivers to exporters in Python."""
+
+def end_rings() -> None:
+    """Remove the files of crash rings in which nothing is, before a signal ends the process."""
 
 def give_up_at_exit() -> None:
     """Tell the C exit handler that Python's last flush ran out of time, so that it does not wait again."""

@@ -433,6 +433,17 @@ _FLIGHT_RECORDER = tuple(
     )
 )
 
+_RING = (
+    Row("ring.directory", (_ours("RING_DIRECTORY", parse.text),), "path", _FAPILOG),
+    Row("ring.limit_bytes", (_ours("RING_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row(
+        "ring.sync_interval_millis",
+        (_ours("RING_SYNC_INTERVAL_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+)
+
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         row.name: row
@@ -445,6 +456,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             *_WEBHOOK,
             *_CONSOLE,
             *_SPOOL,
+            *_RING,
             *_DELIVERY,
             *_LIMITS,
             *_REDACTION,

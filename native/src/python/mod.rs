@@ -78,6 +78,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ending::begin_exit, module)?)?;
     module.add_function(wrap_pyfunction!(muted::mute_thread, module)?)?;
     module.add_function(wrap_pyfunction!(lifecycle::give_up_at_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(lifecycle::end_rings, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_record, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
     module.add_function(wrap_pyfunction!(encoded::encode_request, module)?)?;
