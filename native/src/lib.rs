@@ -7,8 +7,8 @@
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`], [`scope_secrets`] | caller |
 //! | 4 append | [`buffer`]; [`flight`]; [`summaries`] too on the sealer; [`mod@ring`] | caller |
 //! | 5 seal | [`seal`], [`reseal`], [`compress`], into [`block`] | sealer |
-//! | 6 export | [`entries`], [`cursors`], [`roles`] and [`moves`] in [`backlog`], [`exporters`], [`export`], [`claims`], [`duties`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes; [`spool`] keeps blocks on disk, [`spooler`] behind [`shelf`] holds `stores`, [`spooling`] and [`spool_signal`] run it | senders, spooler |
-//! | 7 settle | [`ledger`], [`losses`], [`notices`], [`meters`] | as 6 |
+//! | 6 export | [`entries`], [`cursors`], [`roles`] and [`moves`] in [`backlog`], [`exporters`], [`export`], [`claims`], [`duties`], [`diversions`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes; [`spool`] keeps blocks on disk, [`spooler`] behind [`shelf`] holds `stores`, [`spooling`] and [`spool_signal`] run it | senders, spooler |
+//! | 7 settle | [`dead_letters`], [`ledger`], [`losses`], [`notices`], [`meters`] | as 6 |
 //!
 //! [`pipeline`] wires them. Only `python` knows an interpreter; everything else is plain Rust.
 
@@ -45,6 +45,7 @@ pub mod claims;
 pub mod console;
 pub mod cursors;
 pub mod decode;
+pub mod diversions;
 pub mod duties;
 pub mod encode;
 pub mod entries;
@@ -62,6 +63,7 @@ pub mod spooling;
 mod stores;
 pub mod wake;
 
+pub mod dead_letters;
 pub mod ledger;
 pub mod losses;
 pub mod meters;

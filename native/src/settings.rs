@@ -34,6 +34,8 @@ pub struct Settings {
     pub recorder: Option<FlightSettings>,
     /// Stage 6: the spool; `None`: blocks are in memory only.
     pub spool: Option<SpoolingSettings>,
+    /// Stage 7: the file for refused requests; `None`: they are only counted.
+    pub dead_letters: Option<FileSettings>,
 }
 
 /// Stage 6: blocks on disk.
@@ -60,8 +62,8 @@ pub struct ExporterSettings {
     pub kind: ExporterKind,
     /// What it is to the records.
     pub role: Role,
-    /// Name of the exporter that gets what this one does not take.
-    pub fallback: Option<String>,
+    /// Name of the exporter that gets what this one does not take, and how long it may take nothing before that.
+    pub fallback: Option<(String, Duration)>,
 }
 
 /// Stage 6: who delivers blocks.
