@@ -213,8 +213,10 @@ class Pipeline:
     gives them), `stream` (`form`; to standard output) or `python` (`compression`: how blocks wait in memory,
     `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with protobuf and
     `python` wants them; another OTLP exporter that wants another codec compresses again.
-    Each may have a `role`: `required` (blocks wait for it; default) or `best_effort` (they do not: what it is
-    too slow for is dropped as `best_effort`).
+    Each may have a `role`: `required` (blocks wait for it; default), `best_effort` (they do not: what it is
+    too slow for is dropped as `best_effort`) or `fallback` (it gets what is handed over to it), and a
+    `fallback`: the name of such a one, with `fallback_after_millis`.
+    `dead_letters` is None or a dict: `path`, `max_bytes`, `keep_files`.
     `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
     `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`, `keys` (as
     `set_spool_keys` takes them).
@@ -298,6 +300,18 @@ class Pipeline:
 
     def release(self, exporter: str, sequence: int) -> None:
         """Give a claimed batch back, undelivered: `claim` returns it again, before younger ones."""
+
+    def note_failing(self, exporter: str, seconds: float) -> None:
+        """Say for how long no call of a Python exporter has succeeded; 0: the last one has.
+
+        After `fallback_after_millis` its fallback gets its blocks, until a call succeeds.
+        """
+
+    def keep_refused(self, exporter: str, batch: Batch, rejected: int, error_type: str, cause: str) -> None:
+        """Keep a block in the file for refused records, of which an exporter's receiver refused so many."""
+
+    def hand_over_rest(self, timeout_millis: int) -> None:
+        """Hand over to fallbacks what their exporters did not take, and wait for that. For the end."""
 
     def claim_unprocessed(self) -> Batch | None:
         """Return the oldest batch that waits for the batch processors, uncompressed; None: nothing now."""
