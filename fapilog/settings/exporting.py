@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from fapilog.settings.groups import RetrySettings
-from fapilog.settings.types import Group, Names, Positive
+from fapilog.settings.types import Flag, Group, Names, Positive
 
 
 class DeliverySettings(Group):
@@ -18,6 +18,11 @@ class DeliverySettings(Group):
     )
     max_in_flight: Positive = Field(
         1, description="Calls of one exporter under way at once, where the exporter does not say how many."
+    )
+    adaptive: Flag = Field(
+        True,
+        description="Whether calls follow the destination: fewer at once and further apart while it asks for"
+        " pauses or does not answer in time.",
     )
     breaker_failures: Positive = Field(
         5,
