@@ -484,6 +484,40 @@ class Pipeline:
         """Stop calling a tap; an unknown one is ignored."""
 
 @final
+class Flow:
+    """How many calls of an exporter may be under way, and how far apart they begin: from how the last ended.
+
+    A state machine: times are seconds of the caller's clock. A ticket of `begin` goes back through one of the
+    last three methods, or is forgotten when a call says nothing about the receiver.
+
+    Args:
+        max_in_flight: Calls at once at most.
+        adapts: False: always that many, without a gap.
+    """
+
+    def __new__(cls, max_in_flight: int, *, adapts: bool = True) -> Self: ...
+    def limit(self) -> int:
+        """Return the calls at once, now."""
+
+    def gap(self) -> float:
+        """Return the seconds from the start of a call to the start of the next, now."""
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next call may begin."""
+
+    def begin(self, now: float) -> int:
+        """A call begins; the next one has to keep the distance. Return its ticket."""
+
+    def taken(self, ticket: int, seconds: float, now: float) -> None:
+        """The call got somewhere, after so many seconds."""
+
+    def throttled(self, ticket: int, now: float) -> None:
+        """The receiver wants fewer calls."""
+
+    def timed_out(self, ticket: int, now: float) -> None:
+        """It did not answer in time."""
+
+@final
 class Batch:
     """A frozen view of one sealed block of records."""
 

@@ -230,6 +230,7 @@ _DELIVERY = (
         "OTel specification: OTEL_BLRP_EXPORT_TIMEOUT",
     ),
     Row("delivery.max_in_flight", (_ours("DELIVERY_MAX_IN_FLIGHT", parse.whole_number),), "calls", _OTEL),
+    Row("delivery.adaptive", (_ours("DELIVERY_ADAPTIVE", parse.flag),), "true or false", _FAPILOG),
     Row(
         "delivery.breaker_failures",
         (_ours("DELIVERY_BREAKER_FAILURES", parse.whole_number),),

@@ -16,6 +16,7 @@ mod ending;
 mod enrich;
 mod finish;
 mod flight;
+mod flow;
 mod foreign;
 mod gil;
 mod given;
@@ -63,6 +64,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<logger::Logger>()?;
     module.add_class::<pipeline::Pipeline>()?;
     module.add_class::<batch::Batch>()?;
+    module.add_class::<flow::Flow>()?;
     module.add_class::<readable::RecordBuilder>()?;
     module.add_class::<snapshot::Snapshot>()?;
     module.add_class::<handle::PipelineHandle>()?;
