@@ -23,6 +23,7 @@ BENCHMARKS = {
     "slow_receiver": "While the receiver is slow or limited",
     "memory": "Memory of queued records",
     "scaling": "Threads and processes",
+    "flight_recorder": "Records that are kept for failures",
     "footprint": "Import, set-up, size, exit",
     "instructions": "Instructions per call",
 }
