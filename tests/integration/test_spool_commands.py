@@ -159,7 +159,7 @@ def test_replay_names_an_exporter_that_the_settings_do_not_have(
     monkeypatch.setenv("FAPILOG_EXPORTERS", "memory")
     code, _, err = run("replay", only(spool), "--timeout", "5")
     assert code == 1
-    assert "which have no such exporter: otlp\n" in err
+    assert "the settings have no such exporter: otlp\n" in err
 
 
 def test_a_living_process_is_listed_as_such_and_neither_replayed_nor_purged(
