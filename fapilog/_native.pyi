@@ -371,6 +371,17 @@ class Pipeline:
     def deliver_adopted(self, timeout_millis: int) -> None:
         """Wait, without the interpreter lock, until what was taken over from ended processes is delivered."""
 
+    def replay_spool(self, name: str, timeout_millis: int) -> None:
+        """Deliver what an ended process left in one directory of the spool, as far as there is time.
+
+        Instead of records, and once: it starts the pipeline. Nothing happens without the interpreter lock
+        where a process holds the directory, or without a spool.
+
+        Args:
+            name: Of the directory, of the pipeline's own service.
+            timeout_millis: Waited for at most, without the interpreter lock.
+        """
+
     def spool_rest(self) -> None:
         """Write what is pending in memory to the spool, without the interpreter lock; nothing without one.
 
@@ -824,6 +835,46 @@ def split_request(request: bytes, records: int) -> tuple[bytes, bytes] | None:
     Example:
         >>> split_request(b"", 0) is None
         True
+    """
+
+def spool_directories(root: str | PathLike[str]) -> list[str]:
+    """Return the directories of all processes and services in a spool, sorted by name.
+
+    Args:
+        root: `spool.directory`; it must exist.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+
+def survey_spool(root: str | PathLike[str], name: str, *, check: bool) -> dict[str, Any]:
+    """Return what is in one directory of a spool, without the interpreter lock; nothing in it changes.
+
+    Args:
+        root: `spool.directory`.
+        name: One of `spool_directories`.
+        check: Whether the checksum of every block is looked at.
+
+    Returns:
+        `service`, `process` (the owner's id), `alive`, `bytes`; of what is not settled `blocks`, `records`,
+        `owed` (records by exporter), `written_nanos` (oldest and newest, or None), `encrypted_blocks`,
+        `key_ids`; of what is not intact `corrupt_bytes`, `corrupt_places`, `torn_bytes`, `torn_records`,
+        `read_errors`, `damaged_blocks`, `damaged_records`, `set_aside` (files), `other_versions` (files),
+        `positions_lost`.
+
+    Raises:
+        OSError: If it cannot be read, is not this user's, or others may write to it.
+    """
+
+def purge_spool(root: str | PathLike[str], name: str) -> bool:
+    """Remove one directory of a spool with all records in it; False: a process holds it, nothing happened.
+
+    Args:
+        root: `spool.directory`.
+        name: One of `spool_directories`.
+
+    Raises:
+        OSError: If something cannot be removed; what somebody else put there is not.
     """
 
 class HttpError(OSError):

@@ -61,6 +61,7 @@ pub mod roles;
 pub mod shelf;
 pub mod spool;
 mod spool_keys;
+pub mod spool_meter;
 pub mod spool_signal;
 pub mod spooler;
 pub mod spooling;

@@ -44,6 +44,7 @@ mod resolved;
 mod settings;
 mod snapshot;
 mod split;
+mod spools;
 mod stdlib;
 mod stdlib_capture;
 mod stdlib_hook;
@@ -85,6 +86,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
     module.add_function(wrap_pyfunction!(encoded::encode_request, module)?)?;
     module.add_function(wrap_pyfunction!(split::split_request, module)?)?;
+    module.add_function(wrap_pyfunction!(spools::spool_directories, module)?)?;
+    module.add_function(wrap_pyfunction!(spools::survey_spool, module)?)?;
+    module.add_function(wrap_pyfunction!(spools::purge_spool, module)?)?;
     module.add_class::<stdlib::RecordHandler>()?;
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_hook::call_handlers, module)?)?;
