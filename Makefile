@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := $(shell find native \( -path native/target -o -path native/fuzz \) -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
 
-.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak test-faults fuzz wheels docs clean
+.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak outage test-faults fuzz wheels docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -90,6 +90,12 @@ SOAK ?= --seconds 600 --rate 200000
 
 soak: build ## Log for ten minutes to a receiver that flaps; fails if memory grows or a record is missing
 	$(BIN)/python -m tests.integration.faults.soak $(SOAK)
+
+# Half an hour of a service that logs 2,000 records per second.
+OUTAGE ?= --records 3600000
+
+outage: build ## The collector away for half an hour, compressed: the spool grows, drains, and nothing is lost
+	$(BIN)/python -m tests.integration.faults.outage $(OUTAGE)
 
 fuzz: $(CARGO_FUZZ) ## Each fuzz target for FUZZ_SECONDS under libFuzzer; needs a nightly toolchain
 	@for target in $(FUZZ_TARGETS); do \

@@ -154,14 +154,15 @@ class Flapping:
     Args:
         good_seconds: How long it is well.
         bad_seconds: How long it is not; each kind of trouble has its turn.
+        port: Where it listens; 0: a free one.
     """
 
-    def __init__(self, good_seconds: float, bad_seconds: float) -> None:
+    def __init__(self, good_seconds: float, bad_seconds: float, port: int = 0) -> None:
         self.received = Received()
         self.state = "good"
         self._seconds = good_seconds, bad_seconds
         self._stopping = threading.Event()
-        self._server = self._listen(0)
+        self._server = self._listen(port)
         self.port: int = self._server.server_port
         self._thread = threading.Thread(target=self._flap, daemon=True)
 
@@ -205,8 +206,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--good-seconds", type=float, default=2.0)
     parser.add_argument("--bad-seconds", type=float, default=0.5)
+    parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
-    flapping = Flapping(arguments.good_seconds, arguments.bad_seconds)
+    flapping = Flapping(arguments.good_seconds, arguments.bad_seconds, arguments.port)
     flapping.start()
     print(flapping.port, flush=True)
     sys.stdin.readline()
