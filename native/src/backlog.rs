@@ -12,9 +12,10 @@ use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::roles::Duty;
 use crate::shelf::{Shelf, Unread};
 use crate::spool::Exporters;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::wake::Wake;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Default)]

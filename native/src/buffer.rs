@@ -15,9 +15,10 @@ use crate::ledger::{DropReason, Drops, Refusal, REFUSALS};
 use crate::record::{patch_sequence, Meta};
 use crate::redact::Redacted;
 use crate::settings::{BufferSettings, Overflow};
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 const SCOPE_MARK_BYTES: usize = 5;
