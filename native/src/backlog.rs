@@ -13,9 +13,9 @@ use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::roles::Duty;
 use crate::shelf::{Shelf, Unread};
 use crate::spool::Exporters;
+use crate::sync::{AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use crate::wake::Wake;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Default)]

@@ -15,6 +15,7 @@
 pub mod block;
 pub mod clock;
 pub mod settings;
+pub mod sync;
 pub mod wire;
 
 pub mod encoded_attributes;
