@@ -29,6 +29,7 @@ impl<D: Disk> Spooler<D> {
                 Ok(Some(spool)) => {
                     news.extend(self.rooms().say_missing(&name, spool.report()));
                     if !spool.report().is_intact() {
+                        self.lock().trouble.damaged += 1;
                         let what =
                             format!("the spool {name} of another process is damaged: {:?}", spool.report());
                         news.push(("spool-corrupt", what));
@@ -37,7 +38,10 @@ impl<D: Disk> Spooler<D> {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    self.lock().passed.insert(name, version);
+                    let mut inner = self.lock();
+                    inner.trouble.note(&error);
+                    inner.passed.insert(name, version);
+                    drop(inner);
                     news.push((error.code(), error.to_string()));
                 }
             }
@@ -45,12 +49,18 @@ impl<D: Disk> Spooler<D> {
         news
     }
 
+    /// Takes over the directory `name` and no other.
+    pub fn adopt_only(&self, name: &str) {
+        self.lock().only = Some(name.to_owned());
+    }
+
     fn may_adopt(&self, name: &str) -> bool {
         let inner = self.lock();
         let adopted = inner.stores.len() - usize::from(inner.own.is_some());
         let is_held = inner.stores.values().any(|store| store.spool.name() == name);
         let is_passed = inner.passed.get(name) == Some(&self.keys.version());
-        !inner.closed && adopted < MAX_ADOPTED && !is_held && !is_passed
+        let is_wanted = inner.only.as_deref().is_none_or(|only| only == name);
+        !inner.closed && is_wanted && adopted < MAX_ADOPTED && !is_held && !is_passed
     }
 
     fn take_over(&self, backlog: &Backlog, spool: Spool<D>, keys_version: u64) {

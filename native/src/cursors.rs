@@ -7,6 +7,7 @@
 
 use crate::block::Block;
 use crate::entries::{Body, Claimed, Entry, Mark, Seen, Side, Spot, Stage};
+use crate::keep::Keep;
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::roles::{Duty, Role};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +53,8 @@ pub struct Cursors {
     pub(crate) lag_limit: usize,
     /// What whoever keeps blocks on disk has to hear: which cursor is done with which.
     pub(crate) done: Vec<(Spot, usize)>,
+    /// What kept records that are safe or counted by now; whoever holds the lock lets it go afterwards.
+    pub(crate) released: Vec<Keep>,
 }
 
 impl Cursors {
@@ -93,16 +96,16 @@ impl Cursors {
         self.gated && self.entries.values().any(waits)
     }
 
-    /// Which cursors are done with which blocks on disk since the last call.
-    pub fn take_done(&mut self) -> Vec<(Spot, usize)> {
-        std::mem::take(&mut self.done)
-    }
-
-    /// Appends a block and gives it the next sequence number; a closed cursor drops its share at once.
-    pub fn push(&mut self, block: Block) {
+    /// Appends a block and gives it the next sequence number. A closed cursor drops its share at once, unless something
+    /// keeps it for the next process.
+    pub fn push(&mut self, block: Block, keep: Option<Keep>) {
         let records = block.records;
+        let is_kept = keep.is_some();
         let side = |cursor: &mut Cursor| {
             if let Some(reason) = cursor.closed.filter(|_| cursor.duty.role != Role::Fallback) {
+                if is_kept && cursor.duty.role == Role::Required {
+                    return Side::of(Mark::Left, records);
+                }
                 cursor.dropped.add(reason, records);
                 return Side::of(Mark::Settled, 0);
             }
@@ -112,11 +115,9 @@ impl Cursors {
             }
         };
         let sides: Vec<Side> = self.places.iter_mut().map(side).collect();
-        if sides.iter().all(|side| side.mark.is_done()) {
-            return;
+        if sides.iter().any(|side| !side.mark.is_done()) {
+            self.insert(block, sides, keep, false);
         }
-        let stage = self.stage_of(Seen::Unprocessed);
-        self.enter_memory(block, stage, sides, false);
     }
 
     /// Where a block begins.
@@ -127,21 +128,18 @@ impl Cursors {
         }
     }
 
-    pub(crate) fn enter_memory(
-        &mut self,
-        block: Block,
-        stage: Stage,
-        sides: Vec<Side>,
-        adopted: bool,
-    ) -> u64 {
+    /// Adds a block in memory, which batch processors have not seen.
+    pub(crate) fn insert(&mut self, block: Block, sides: Vec<Side>, keep: Option<Keep>, adopted: bool) {
         let sequence = self.end;
         self.bytes += block.body.len();
         self.records += block.records;
         self.in_memory.insert(sequence);
         let body = Body::Memory(Arc::new(Block { sequence, ..block }));
-        self.enter(Entry::new(body, stage, sides, adopted))
+        let stage = self.stage_of(Seen::Unprocessed);
+        self.enter(Entry { keep, ..Entry::new(body, stage, sides, adopted) });
     }
 
+    /// Adds an entry.
     pub(crate) fn enter(&mut self, entry: Entry) -> u64 {
         let sequence = self.end;
         self.end += 1;
@@ -150,10 +148,10 @@ impl Cursors {
         self.undecided.insert((adopted, sequence));
         if stage == Stage::Ready {
             self.offer(sequence);
-            self.refresh(sequence);
         } else {
             self.unprocessed.insert((adopted, sequence));
         }
+        self.refresh(sequence);
         sequence
     }
 
@@ -201,6 +199,12 @@ impl Cursors {
         place.delivered += settlement.delivered;
         place.rejected += settlement.rejected;
         place.dropped.merge(&settlement.dropped);
+        let is_noted = is_done && place.duty.fallback.is_none();
+        // What was handed over is not done with: the fallback has it.
+        let keep = self.entries.get_mut(&sequence).and_then(|entry| entry.keep.as_mut());
+        if let Some(keep) = keep.filter(|_| is_noted) {
+            keep.done_by(cursor);
+        }
         if is_done {
             self.settle_side(cursor, sequence);
         }
@@ -231,14 +235,16 @@ impl Cursors {
     }
 
     /// Drops everything in memory that `cursor` has not decided, and what is pushed later, under `reason`. What is on
-    /// disk stays there and pending, for whoever takes it over. A best-effort exporter's reason is always the same.
+    /// disk, or in a crash ring, stays there and pending, for whoever takes it over. A best-effort exporter's reason is
+    /// always the same.
     pub fn close(&mut self, cursor: usize, reason: DropReason) {
         let reason = if self.matters(cursor) { reason } else { DropReason::BestEffort };
         self.places[cursor].closed = Some(reason);
         let sequences: Vec<u64> = self.entries.keys().copied().collect();
         for sequence in sequences {
             let Some(entry) = self.entries.get(&sequence) else { continue };
-            let (is_kept, adopted) = (self.is_kept_for(entry, cursor), entry.adopted);
+            let in_ring = entry.keep.is_some() && self.matters(cursor);
+            let (is_kept, adopted) = (in_ring || self.is_kept_for(entry, cursor), entry.adopted);
             let Some(entry) = self.entries.get_mut(&sequence) else { continue };
             let Side { mark, doomed, .. } = entry.sides[cursor];
             if !is_kept {
@@ -308,6 +314,7 @@ impl Cursors {
                 pending: left(&|_| true),
                 in_flight: left(&|entry| entry.sides[index].mark == Mark::InFlight),
                 spooled: left(&|entry| self.is_kept_for(entry, index)),
+                kept: left(&|entry| entry.is_kept() && self.matters(index)),
             }
         });
         counts.collect()
@@ -365,6 +372,12 @@ impl Cursors {
     pub(crate) fn refresh(&mut self, sequence: u64) {
         let Some(entry) = self.entries.get(&sequence) else { return };
         let (is_over, is_settled) = (self.is_over(entry), entry.is_settled());
+        let is_owed = !self.owed(entry).is_empty();
+        if let Some(entry) = self.entries.get_mut(&sequence).filter(|_| !is_owed) {
+            // What only best-effort exporters want takes no place in a ring.
+            self.released.extend(entry.keep.take());
+        }
+        let Some(entry) = self.entries.get(&sequence) else { return };
         if is_over {
             self.undecided.remove(&(entry.adopted, sequence));
             self.unprocessed.remove(&(entry.adopted, sequence));

@@ -1,6 +1,7 @@
 //! Stage 6 of 7, export: one block of the log: where its bytes and its exporters are. Threads: as `backlog`, which locks.
 
 use crate::block::Block;
+use crate::keep::Keep;
 use crate::ledger::DropReason;
 use crate::spool::{Exporters, Place};
 use std::sync::Arc;
@@ -97,6 +98,8 @@ pub(crate) struct Entry {
     pub lent: Option<Arc<Block>>,
     /// Where it lies on disk as it was before the batch processors saw it, when what they made of it is in memory.
     pub original: Option<Spot>,
+    /// What keeps the records for the next process while they are in memory.
+    pub keep: Option<Keep>,
 }
 
 /// Whether batch processors have seen a block.
@@ -122,7 +125,7 @@ pub struct Spill {
 impl Entry {
     /// One that nobody works on.
     pub fn new(body: Body, stage: Stage, sides: Vec<Side>, adopted: bool) -> Self {
-        Self { body, stage, sides, adopted, spilling: None, lent: None, original: None }
+        Self { body, stage, sides, adopted, spilling: None, lent: None, original: None, keep: None }
     }
 
     pub fn is_settled(&self) -> bool {
@@ -133,6 +136,11 @@ impl Entry {
     pub fn is_busy(&self) -> bool {
         let in_hands = || self.sides.iter().any(|side| side.mark == Mark::InFlight);
         self.spilling.is_some() || self.stage == Stage::Processing || in_hands()
+    }
+
+    /// True when it is in memory and the next process finds it all the same.
+    pub fn is_kept(&self) -> bool {
+        self.memory().is_some() && self.keep.is_some()
     }
 
     pub fn memory(&self) -> Option<&Arc<Block>> {

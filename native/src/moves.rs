@@ -5,7 +5,9 @@
 use crate::block::Block;
 use crate::cursors::Cursors;
 use crate::entries::{Body, Entry, Mark, Seen, Side, Spill, Spot, Stage};
+use crate::keep::Keep;
 use crate::ledger::DropReason;
+use crate::roles::Role;
 use crate::spool::Exporters;
 use std::sync::Arc;
 
@@ -39,6 +41,7 @@ impl Cursors {
         let owed = self.entries.get(&sequence).map_or(Exporters::NONE, |entry| self.owed(entry));
         let Some(entry) = self.entries.get_mut(&sequence) else { return Exporters::NONE };
         let seen = entry.spilling.take();
+        self.released.extend(entry.keep.take());
         let Body::Memory(block) = &entry.body else { return owed };
         if seen == Some(Seen::Unprocessed) && entry.stage == Stage::Ready {
             entry.original = Some(spot);
@@ -70,20 +73,13 @@ impl Cursors {
     /// Appends a block on disk of another process that `owed` have not settled; batch processors see it first if they have
     /// not. `None` when nobody here delivers any more.
     pub fn adopt(&mut self, records: u64, spot: Spot, owed: Exporters, seen: Seen) -> Option<u64> {
-        let sides = self.adopted_sides(records, owed, true)?;
+        let sides = self.adopted_sides(records, owed)?;
         let stage = self.stage_of(seen);
         Some(self.enter(Entry::new(Body::Disk(spot), stage, sides, true)))
     }
 
-    /// As [`Self::adopt`], of a block in memory.
-    pub fn adopt_block(&mut self, block: Block, owed: Exporters, seen: Seen) -> Option<u64> {
-        let sides = self.adopted_sides(block.records, owed, false)?;
-        let stage = self.stage_of(seen);
-        Some(self.enter_memory(block, stage, sides, true))
-    }
-
-    /// Where exporters stand with a block that is taken over. One that delivers no more leaves its share of what is on disk.
-    fn adopted_sides(&mut self, records: u64, owed: Exporters, on_disk: bool) -> Option<Vec<Side>> {
+    /// Where exporters stand with a block on disk that is taken over. One that delivers no more leaves its share there.
+    fn adopted_sides(&mut self, records: u64, owed: Exporters) -> Option<Vec<Side>> {
         let is_open = |cursor: usize| self.places.get(cursor).is_some_and(|place| place.closed.is_none());
         if !owed.iter().any(is_open) {
             return None;
@@ -93,16 +89,41 @@ impl Cursors {
             (true, true) => Side::of(Mark::Pending, records),
             (true, false) => Side::of(Mark::Left, records),
         };
-        let mut sides: Vec<Side> = (0..self.places.len()).map(side).collect();
-        for (place, side) in self.places.iter_mut().zip(&mut sides) {
+        let sides: Vec<Side> = (0..self.places.len()).map(side).collect();
+        for (place, side) in self.places.iter_mut().zip(&sides) {
             place.adopted += side.left;
-            if let (Mark::Left, false, Some(reason)) = (side.mark, on_disk, place.closed) {
-                place.dropped.add(reason, side.left);
-                *side = Side::of(Mark::Settled, 0);
-            }
         }
         self.adopted += records;
         Some(sides)
+    }
+
+    /// Appends a block of another process that is in memory, for the cursors `owed`. If nobody here wants it, it is let go.
+    pub fn adopt_kept(&mut self, block: Block, keep: Keep, owed: Exporters) {
+        let side = |cursor: usize| match (owed.contains(cursor), self.is_closed(cursor)) {
+            _ if self.places[cursor].duty.role == Role::Fallback => Side::of(Mark::Idle, 0),
+            (false, _) => Side::of(Mark::Settled, 0),
+            (true, false) => Side::of(Mark::Pending, block.records),
+            (true, true) => Side::of(Mark::Left, block.records),
+        };
+        let sides: Vec<Side> = (0..self.places.len()).map(side).collect();
+        if sides.iter().all(|side| side.mark.is_done()) {
+            self.released.push(keep);
+            return;
+        }
+        for (place, side) in self.places.iter_mut().zip(&sides) {
+            place.adopted += side.left;
+        }
+        self.adopted += block.records;
+        self.insert(block, sides, Some(keep), true);
+    }
+
+    /// Counts records of another process that could not be read.
+    pub fn adopt_damaged(&mut self, records: u64) {
+        self.adopted += records;
+        for place in self.places.iter_mut().filter(|place| place.duty.role != Role::Fallback) {
+            place.adopted += records;
+            place.dropped.add(DropReason::Damaged, records);
+        }
     }
 
     /// Gives up what `cursor` has not decided of a block on disk. Who has it in his hands may still deliver it.

@@ -7,6 +7,7 @@ use crate::entries::Spot;
 use crate::shelf::{Shelf, Unread};
 use crate::spool::disk::Disk;
 use crate::spool::{Reader, SpoolError};
+use crate::spool_meter::{Holding, Trouble};
 use crate::spooler::{News, Spooler};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -33,12 +34,17 @@ pub(crate) struct Rooms<D: Disk> {
     pub missing_keys: BTreeSet<u32>,
     /// What is to be said about them.
     pub news: Vec<News>,
+    /// What reading met.
+    pub trouble: Trouble,
+    /// What was held when it could be looked at last.
+    pub holding: Holding,
 }
 
 impl<D: Disk> Default for Rooms<D> {
     fn default() -> Self {
+        let (trouble, holding) = (Trouble::default(), Holding::default());
         let (readers, tries, missing_keys) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { readers, tries, own: None, missing_keys, news: Vec::new() }
+        Self { readers, tries, own: None, missing_keys, news: Vec::new(), trouble, holding }
     }
 }
 
@@ -81,8 +87,9 @@ impl<D: Disk> Shelf for Spooler<D> {
                 Err(unread)
             }
             // A file that is missing may have been unlinked just now, which the backlog hears in a moment.
-            Err(_) => {
+            Err(error) => {
                 let mut rooms = self.rooms();
+                rooms.trouble.note(&error);
                 let tries = rooms.tries.entry((spot.store, spot.place.number)).or_default();
                 *tries += 1;
                 Err(if *tries < READ_TRIES { Unread::Later } else { Unread::Lost })

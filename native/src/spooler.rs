@@ -8,6 +8,7 @@
 
 use crate::backlog::Backlog;
 use crate::clock::{monotonic_nanos, Clock};
+use crate::crash_ring::CrashRing;
 use crate::entries::{Seen, Spill, Spot};
 use crate::settings::{BufferSettings, Overflow, SpoolingSettings};
 use crate::shelving::{Rooms, Settled};
@@ -17,11 +18,12 @@ use crate::spool::disk::Disk;
 use crate::spool::identity::Identity;
 use crate::spool::retry::Backoff;
 use crate::spool::{Fsync, Root, SpoolError};
+use crate::spool_meter::Trouble;
 use crate::spool_signal::Signal;
 use crate::stores::Store;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Share of the buffer that blocks may fill before the oldest go to the disk: shedding begins at three quarters, and
@@ -48,6 +50,10 @@ pub(crate) struct Inner<D: Disk> {
     /// Whether the last look after the files failed, which was said then.
     ailing: bool,
     pub closed: bool,
+    /// What the disk did to us.
+    pub trouble: Trouble,
+    /// The only directory that is taken over, for people who ask for one.
+    pub only: Option<String>,
 }
 
 /// What came of moving one block.
@@ -71,8 +77,8 @@ pub struct Spooler<D: Disk = RealDisk> {
     pub(crate) settings: SpoolingSettings,
     pub(crate) names: Vec<String>,
     pub(crate) keys: Arc<Keys>,
-    share_bytes: usize,
-    share_records: u64,
+    pub(crate) share_bytes: usize,
+    pub(crate) share_records: u64,
     makes_room: bool,
     pub(crate) clock: Clock,
     inner: Mutex<Inner<D>>,
@@ -81,6 +87,8 @@ pub struct Spooler<D: Disk = RealDisk> {
     pub(crate) rooms: Mutex<Rooms<D>>,
     signal: Signal,
     gave_up: AtomicBool,
+    /// Its slots hold blocks too.
+    pub(crate) ring: OnceLock<Arc<CrashRing>>,
 }
 
 impl Spooler {
@@ -123,6 +131,8 @@ impl<D: Disk> Spooler<D> {
             passed: BTreeMap::new(),
             ailing: false,
             closed: false,
+            trouble: Trouble::default(),
+            only: None,
         };
         Ok(Self {
             root,
@@ -137,6 +147,7 @@ impl<D: Disk> Spooler<D> {
             rooms: Mutex::default(),
             signal: Signal::default(),
             gave_up: AtomicBool::new(false),
+            ring: OnceLock::new(),
             settings,
         })
     }
@@ -162,12 +173,6 @@ impl<D: Disk> Spooler<D> {
         }
     }
 
-    /// Whether blocks in memory take more than their share.
-    #[must_use]
-    pub const fn is_pressed(&self, bytes: usize, records: u64) -> bool {
-        bytes > self.share_bytes || records > self.share_records
-    }
-
     /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whatever failed before.
     pub fn spill(&self, backlog: &Backlog, rest: bool) -> Spilled {
         let mut inner = self.lock();
@@ -191,6 +196,7 @@ impl<D: Disk> Spooler<D> {
             }
             Err(error) => {
                 backlog.not_spilled(sequence);
+                inner.trouble.note(&error);
                 let is_first = inner.backoff.failed(monotonic_nanos(), fastrand::f64());
                 Spilled::Failed(is_first.then(|| (error.code(), error.to_string())))
             }
@@ -354,6 +360,11 @@ impl<D: Disk> Spooler<D> {
         self.rooms().leave(id);
         inner.own = inner.own.filter(|own| *own != id);
         inner.stores.remove(&id)
+    }
+
+    /// The spools, unless the disk is at work on them.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Inner<D>>> {
+        self.inner.try_lock().ok()
     }
 
     /// The spools, with everything written down that was settled.

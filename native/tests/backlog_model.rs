@@ -36,7 +36,6 @@ enum Action {
     BeginSpill { rest: bool },
     EndSpill { which: usize, written: bool },
     Adopt { records: u64, owed: u16, seen: Seen },
-    AdoptBlock { records: u64, owed: u16, seen: Seen },
     Unprocessed { which: usize },
     Room(bool),
     Lose { cursor: usize, which: usize },
@@ -83,7 +82,6 @@ fn action() -> impl Strategy<Value = Action> {
         40 => prop::bool::weighted(0.3).prop_map(|rest| Action::BeginSpill { rest }),
         40 => (0..4usize, prop::bool::weighted(0.8)).prop_map(|(which, written)| Action::EndSpill { which, written }),
         15 => (1..9u64, 1..8u16, seen()).prop_map(|(records, owed, seen)| Action::Adopt { records, owed, seen }),
-        5 => (1..9u64, 1..8u16, seen()).prop_map(|(records, owed, seen)| Action::AdoptBlock { records, owed, seen }),
         10 => (0..4usize).prop_map(|which| Action::Unprocessed { which }),
         10 => prop::bool::weighted(0.7).prop_map(Action::Room),
         10 => (cursor(), 0..4usize).prop_map(|(cursor, which)| Action::Lose { cursor, which }),
@@ -272,9 +270,6 @@ impl World {
             Action::BeginSpill { rest } => self.begin_spill(rest),
             Action::EndSpill { which, written } => self.end_spill(which, written),
             Action::Adopt { records, owed, seen } => self.adopt(records, Exporters::from_bits(owed), seen),
-            Action::AdoptBlock { records, owed, seen } => {
-                self.adopt_block(records, Exporters::from_bits(owed), seen);
-            }
             Action::Unprocessed { which } => self.unprocessed(which),
             Action::Room(room) => self.shelf.full.store(!room, Ordering::Relaxed),
             Action::Lose { cursor, which } => self.lose(cursor, which),
@@ -500,23 +495,6 @@ impl World {
         self.end += 1;
     }
 
-    fn adopt_block(&mut self, records: u64, owed: Exporters, seen: Seen) {
-        let sequence = self.backlog.adopt_block(block(records, false), owed, seen);
-        assert_eq!(sequence, owed.iter().any(|cursor| self.closed[cursor].is_none()).then_some(self.end));
-        let Some(sequence) = sequence else { return };
-        let mut left = [0; 3];
-        for cursor in owed.iter() {
-            self.adopted[cursor] += records;
-            match self.closed[cursor] {
-                Some(reason) => self.dropped[cursor].add(reason, records),
-                None => left[cursor] = records,
-            }
-        }
-        let block = ModelBlock::new(records, self.first_stage(seen), left);
-        self.blocks.insert(sequence, ModelBlock { adopted: true, ..block });
-        self.end += 1;
-    }
-
     fn first_stage(&self, seen: Seen) -> Stage {
         if self.gated && seen == Seen::Unprocessed {
             Stage::Unprocessed
@@ -611,6 +589,7 @@ impl World {
             let blocks = || self.blocks.values();
             let expected = ExporterCounts {
                 handed_over: None,
+                kept: 0,
                 name: NAMES[cursor].to_owned(),
                 accepted: 0,
                 adopted: self.adopted[cursor],
