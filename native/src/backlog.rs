@@ -82,7 +82,16 @@ impl Backlog {
 
     /// Appends a block and gives it the next sequence number.
     pub fn push(&self, block: Block) {
-        self.change(|cursors| cursors.push(block));
+        self.push_as(block, false);
+    }
+
+    /// As [`Self::push`], for a block that is not dropped to make room.
+    pub fn push_kept(&self, block: Block) {
+        self.push_as(block, true);
+    }
+
+    fn push_as(&self, block: Block, kept: bool) {
+        self.change(|cursors| cursors.push(block, kept));
         self.ready.notify_all();
         self.wake.wake();
         if let Some(shelf) = &self.shelf {

@@ -91,7 +91,8 @@ impl Cursors {
     }
 
     /// Appends a block and gives it the next sequence number; a closed cursor drops its share at once.
-    pub fn push(&mut self, mut block: Block) {
+    /// `kept`: [`Self::drop_oldest`] passes it by.
+    pub fn push(&mut self, mut block: Block, kept: bool) {
         let records = block.records;
         let side = |cursor: &mut Cursor| {
             if let Some(reason) = cursor.closed.filter(|_| cursor.duty.role != Role::Fallback) {
@@ -114,7 +115,7 @@ impl Cursors {
         self.records += records;
         let stage = if self.gated { Stage::Unprocessed } else { Stage::Ready };
         let body = Body::Memory(Arc::new(block));
-        self.entries.insert(sequence, Entry { body, stage, sides, adopted: false, spilling: false });
+        self.entries.insert(sequence, Entry { body, stage, sides, adopted: false, spilling: false, kept });
         self.in_memory.insert(sequence);
         self.undecided.insert((false, sequence));
         if self.gated {
@@ -221,7 +222,7 @@ impl Cursors {
     pub fn drop_oldest(&mut self, protected_too: bool) -> bool {
         let is_droppable = |entry: &Entry| {
             let spared = entry.memory().is_none_or(|block| block.protected_records > 0 && !protected_too);
-            !spared && !entry.is_busy()
+            !spared && !entry.kept && !entry.is_busy()
         };
         let mut oldest = self.in_memory.iter().copied();
         let found = oldest.find(|sequence| self.entries.get(sequence).is_some_and(is_droppable));

@@ -73,6 +73,8 @@ pub(crate) struct Entry {
     pub adopted: bool,
     /// Being written to the disk; still in memory.
     pub spilling: bool,
+    /// Audit and security records, which are not dropped to make room.
+    pub kept: bool,
 }
 
 impl Entry {

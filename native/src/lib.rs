@@ -5,7 +5,7 @@
 //! | 1 emit | `python::logger`, [`rules`], [`process`], [`emit_counts`] | caller |
 //! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] | caller |
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`], [`scope_secrets`] | caller |
-//! | 4 append | [`buffer`]; [`flight`]; [`summaries`] too on the sealer; [`mod@ring`] | caller |
+//! | 4 append | [`buffer`] with `lane`, [`waiting`]; [`flight`]; [`summaries`] too on the sealer; [`mod@ring`] | caller |
 //! | 5 seal | [`seal`], [`reseal`], [`compress`], into [`block`] | sealer |
 //! | 6 export | [`entries`], [`cursors`], [`roles`] and [`moves`] in [`backlog`], [`exporters`], [`export`], [`claims`], [`duties`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes; [`spool`] keeps blocks on disk, [`spooler`] behind [`shelf`] holds `stores`, [`spooling`] and [`spool_signal`] run it | senders, spooler |
 //! | 7 settle | [`ledger`], [`losses`], [`notices`], [`meters`] | as 6 |
@@ -33,8 +33,10 @@ pub mod truncate;
 pub mod buffer;
 pub mod chunk;
 pub mod flight;
+mod lane;
 pub mod ring;
 pub mod summaries;
+pub mod waiting;
 
 pub mod compress;
 pub mod reseal;

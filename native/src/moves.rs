@@ -72,7 +72,8 @@ impl Cursors {
         self.end += 1;
         self.adopted += records;
         let (body, stage) = (Body::Disk(spot), Stage::Ready);
-        self.entries.insert(sequence, Entry { body, stage, sides, adopted: true, spilling: false });
+        let entry = Entry { body, stage, sides, adopted: true, spilling: false, kept: false };
+        self.entries.insert(sequence, entry);
         self.undecided.insert((true, sequence));
         self.offer(sequence);
         self.refresh(sequence);

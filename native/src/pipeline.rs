@@ -200,7 +200,11 @@ impl Pipeline {
         }
         self.wake.wake();
         let end = || self.backlog.end();
-        let settled = self.buffer.wait_sealed(ticket, deadline) && self.backlog.wait_settled(end(), deadline);
+        let admitted = self.buffer.wait_admitted(deadline);
+        let ticket = self.buffer.rotate().max(ticket);
+        let settled = admitted
+            && self.buffer.wait_sealed(ticket, deadline)
+            && self.backlog.wait_settled(end(), deadline);
         if settled {
             self.indulge(end(), timeout, deadline);
         }
@@ -224,6 +228,8 @@ impl Pipeline {
         let deadline = Instant::now() + timeout;
         self.send_held();
         let ticket = self.buffer.rotate();
+        let _ = self.buffer.wait_admitted(deadline);
+        let ticket = self.buffer.rotate().max(ticket);
         if self.started.load(Ordering::Acquire) && self.buffer.wait_sealed(ticket, deadline) {
             let mut native = self.cursors_of(Role::Required);
             native.retain(|cursor| self.exporters[*cursor].native.is_some());
@@ -257,6 +263,7 @@ impl Pipeline {
         if drained {
             self.deliver_adopted(deadline.saturating_duration_since(Instant::now()));
         }
+        self.buffer.give_up_waiting(DropReason::Shutdown);
         self.backlog.stop();
         self.wake.wake();
         if let Some(spooler) = &self.spooler {
