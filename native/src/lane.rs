@@ -1,11 +1,20 @@
 //! Stage 4 of 7, append: one open chunk and what still fits into it. Thread: caller, under the buffer's lock.
 
 use crate::chunk::{Chunk, SCOPE_MARK};
-use crate::record::patch_sequence;
+use crate::record::{patch_sequence, Meta};
 use crate::redact::Redacted;
 
 /// Written where the scope changes.
 pub(crate) const SCOPE_MARK_BYTES: usize = 5;
+
+impl Meta {
+    /// True for audit and security records below ERROR, which have a chunk and a reserve of their own.
+    #[inline]
+    #[must_use]
+    pub const fn is_audit(self) -> bool {
+        self.protected && self.severity < 17
+    }
+}
 
 /// An open chunk.
 #[derive(Debug, Default)]

@@ -88,15 +88,6 @@ pub struct Meta {
     pub protected: bool,
 }
 
-impl Meta {
-    /// True for audit and security records below ERROR, which have a reserve.
-    #[inline]
-    #[must_use]
-    pub const fn is_audit(self) -> bool {
-        self.protected && self.severity < 17
-    }
-}
-
 /// Position of a length byte that is filled in when its message is complete.
 #[derive(Debug, Clone, Copy)]
 #[must_use]
