@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from fapilog.cli import bench, config, demo, plugins
+from fapilog.cli import bench, config, demo, gaps, plugins
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
 from fapilog.plugins import COMMANDS, Plugins
@@ -32,6 +32,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(plugins.app, name="plugins")
 app.command()(demo.demo)
 app.command()(bench.bench)
+app.command()(gaps.gaps)
 
 
 def _print_version(wanted: bool) -> None:

@@ -200,8 +200,7 @@ impl Pipeline {
         }
         self.wake.wake();
         let end = || self.backlog.end();
-        let admitted = self.buffer.wait_admitted(deadline);
-        let ticket = self.buffer.rotate().max(ticket);
+        let (admitted, ticket) = self.buffer.take_in(ticket, deadline);
         let settled = admitted
             && self.buffer.wait_sealed(ticket, deadline)
             && self.backlog.wait_settled(end(), deadline);
@@ -228,8 +227,7 @@ impl Pipeline {
         let deadline = Instant::now() + timeout;
         self.send_held();
         let ticket = self.buffer.rotate();
-        let _ = self.buffer.wait_admitted(deadline);
-        let ticket = self.buffer.rotate().max(ticket);
+        let (_, ticket) = self.buffer.take_in(ticket, deadline);
         if self.started.load(Ordering::Acquire) && self.buffer.wait_sealed(ticket, deadline) {
             let mut native = self.cursors_of(Role::Required);
             native.retain(|cursor| self.exporters[*cursor].native.is_some());

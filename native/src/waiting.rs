@@ -203,9 +203,15 @@ impl Buffer {
         state.waiting.left_bytes += bytes;
     }
 
-    /// Waits until every record is decided that waits now. False at the deadline.
+    /// After [`Self::rotate`] gave `ticket`: waits until every record is decided that waits now, and hands them over too.
+    /// False at the deadline; and the new ticket.
     #[must_use]
-    pub fn wait_admitted(&self, deadline: Instant) -> bool {
+    pub fn take_in(&self, ticket: u64, deadline: Instant) -> (bool, u64) {
+        let admitted = self.wait_admitted(deadline);
+        (admitted, self.rotate().max(ticket))
+    }
+
+    fn wait_admitted(&self, deadline: Instant) -> bool {
         let mut state = self.lock();
         let end = NEXT.load(Ordering::Relaxed);
         while state.waiting.records.keys().any(|(_, number)| *number < end) {
