@@ -13,16 +13,24 @@
 use crate::backlog::Backlog;
 use crate::block::Block;
 use crate::chunk::Chunk;
-use crate::lane::{Lane, SCOPE_MARK_BYTES};
+use crate::crash_ring::CrashRing;
+use crate::keep::Keep;
+use crate::lane::Lane;
+pub(crate) use crate::lane::SCOPE_MARK_BYTES;
 use crate::ledger::{DropReason, Drops, Refusal, REFUSALS};
 use crate::record::{patch_sequence, Meta};
 use crate::redact::Redacted;
 use crate::settings::{BufferSettings, Overflow};
+use crate::sync::{AtomicU8, Condvar, Mutex, MutexGuard, Ordering};
 use crate::waiting::Queue;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
+
+mod counts;
+mod slots;
+
+pub use counts::BufferCounts;
 
 /// Emptied chunks kept warm, outside of the limit: a page's first touch costs ten times a copy into it.
 const WARM_CHUNKS: usize = 4;
@@ -59,9 +67,11 @@ pub(crate) struct State {
     sealing_bytes: usize,
     sealing: Option<u64>,
     rotated_chunks: u64,
+    /// Records that were left in the ring, for the next process.
+    left_records: u64,
     next_sequence: u64,
     accepted: u64,
-    refused: [u64; REFUSALS.len()],
+    pub refused: [u64; REFUSALS.len()],
     dropped: Drops,
     pub closed: bool,
 }
@@ -78,36 +88,24 @@ pub struct Buffer {
     pub(crate) moved: Condvar,
     floor: AtomicU8,
     backlog: Arc<Backlog>,
-}
-
-/// The buffer's terms of the ledger at one moment.
-#[derive(Debug, Clone, Copy)]
-pub struct BufferCounts {
-    /// Past stage 3.
-    pub accepted: u64,
-    /// Not accepted, by reason.
-    pub refused: [u64; REFUSALS.len()],
-    /// Lost before they reached a block, by reason.
-    pub dropped: Drops,
-    /// In chunks, sealed or not, or waiting for room.
-    pub pending: u64,
+    /// Where chunks are that have to outlive the process.
+    pub(crate) ring: Option<Arc<CrashRing>>,
 }
 
 impl Buffer {
     /// A buffer that feeds `backlog`. Without `stores` (no exporter reads blocks) records are only counted.
     #[must_use]
     pub fn new(settings: BufferSettings, backlog: Arc<Backlog>, stores: bool) -> Self {
-        let smallest = settings.record_bytes + SCOPE_MARK_BYTES + 64;
-        let chunk_bytes = (settings.limit_bytes / 8).clamp(smallest, settings.chunk_bytes.max(smallest));
         Self {
+            chunk_bytes: settings.real_chunk_bytes(),
             settings,
             stores,
-            chunk_bytes,
             state: Mutex::default(),
             work: Condvar::new(),
             moved: Condvar::new(),
             floor: AtomicU8::new(0),
             backlog,
+            ring: None,
         }
     }
 
@@ -134,7 +132,7 @@ impl Buffer {
         Appended::Stored(sequence)
     }
 
-    /// As [`Self::append`], for records that are protected, find the chunk full, or `waited`.
+    /// As [`Self::append`], for records that are protected, go into a ring, find the chunk full, or `waited`.
     #[inline(never)]
     pub(crate) fn append_slowly(
         &self,
@@ -145,7 +143,7 @@ impl Buffer {
     ) -> Appended {
         let meta = record.meta();
         let audit = meta.is_audit();
-        if !state.lane(audit).fits(record, scope) {
+        if !state.lane(audit).takes(record, scope) {
             if let Some(answer) = self.make_room(state, meta, waited) {
                 if let (Appended::Stored(sequence), true) = (answer, record.sequenced()) {
                     patch_sequence(record.frame_mut(), sequence);
@@ -153,11 +151,14 @@ impl Buffer {
                 return answer;
             }
         }
-        let sequence = state.next();
-        let lane = state.lane(audit);
-        lane.put(record, scope, sequence);
-        lane.chunk.protected_records += u64::from(meta.protected);
-        if lane.space_records == 0 || state.closed {
+        let sequence = state.next_sequence;
+        if !state.lane(audit).put_slowly(record, scope, sequence) {
+            // Only in a forked child, which has a pipeline of its own.
+            state.drop_newest(DropReason::OverflowNewest);
+            return Appended::Dropped;
+        }
+        state.next();
+        if state.lane(audit).space_records == 0 || state.closed {
             self.hand_over(state, audit);
         }
         Appended::Stored(sequence)
@@ -225,7 +226,7 @@ impl Buffer {
             let soon = self.attend(&mut state);
             if let Some(chunk) = state.full.pop_front() {
                 state.sealing_records = chunk.records;
-                state.sealing_bytes = chunk.bytes.len();
+                state.sealing_bytes = chunk.content().len();
                 state.sealing = Some(chunk.number);
                 return Some(chunk);
             }
@@ -248,24 +249,31 @@ impl Buffer {
         state.sealing_records = 0;
         state.sealing_bytes = 0;
         state.sealing = None;
-        match block {
-            Some(block) if chunk.kept => self.backlog.push_kept(block),
-            Some(block) => self.backlog.push(block),
-            None => {}
+        if let Some(block) = block {
+            let keep = chunk.slot.take().map(Keep::Slot);
+            if chunk.audited {
+                self.backlog.push_audited(block, keep);
+            } else {
+                self.backlog.push_kept(block, keep);
+            }
         }
-        chunk.bytes.clear();
-        state.recycle(chunk.bytes);
+        state.recycle(chunk);
         self.admit(&mut state);
         self.update_floor(&state);
         self.moved.notify_all();
     }
 
-    /// Drops what is still here, under `reason`. For the end of a shutdown.
+    /// Drops what is still here, under `reason`, but for what is in a crash ring. For the end of a shutdown.
     pub fn abandon(&self, reason: DropReason) {
         let mut state = self.lock();
         self.hand_over_all(&mut state);
         for chunk in std::mem::take(&mut state.full) {
-            state.dropped.add(reason, chunk.records);
+            if chunk.slot.is_some() {
+                // The next process finds it: it stays pending.
+                state.left_records += chunk.records;
+            } else {
+                state.dropped.add(reason, chunk.records);
+            }
         }
         state.give_up_waiting(reason);
         self.work.notify_all();
@@ -282,26 +290,6 @@ impl Buffer {
         self.admit(&mut state);
         self.update_floor(&state);
         self.moved.notify_all();
-    }
-
-    /// The buffer's counts, and what `with` reads while no record can move between buffer and backlog.
-    pub fn counts<T>(&self, with: impl FnOnce() -> T) -> (BufferCounts, T) {
-        let state = self.lock();
-        let waiting = state.waiting.len();
-        let counts = BufferCounts {
-            accepted: state.accepted + waiting,
-            refused: state.refused,
-            dropped: state.dropped,
-            pending: state.records() + waiting,
-        };
-        (counts, with())
-    }
-
-    /// Memory in use now, in bytes.
-    #[must_use]
-    pub fn used(&self) -> usize {
-        let state = self.lock();
-        self.used_bytes(&state)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -336,6 +324,11 @@ impl Buffer {
         }
         self.open_chunk(state, audit);
         self.update_floor(state);
+        if self.ring.is_some() && state.lane(audit).chunk.slot.is_none() {
+            // The ring was left: the process ends, and this record would not outlive it.
+            state.drop_newest(DropReason::Shutdown);
+            return Some(Appended::Dropped);
+        }
         None
     }
 
@@ -368,12 +361,10 @@ impl Buffer {
         if unprotected.is_none() && (!protected_too || self.backlog.drop_oldest(true)) {
             return protected_too;
         }
-        let oldest = unprotected.or_else(|| state.full.iter().position(|chunk| !chunk.kept));
+        let oldest = unprotected.or_else(|| state.full.iter().position(|chunk| !chunk.audited));
         let Some(chunk) = oldest.and_then(|index| state.full.remove(index)) else { return false };
         state.dropped.add(DropReason::OverflowOldest, chunk.records);
-        let mut bytes = chunk.bytes;
-        bytes.clear();
-        state.recycle(bytes);
+        state.recycle(chunk);
         true
     }
 
@@ -385,7 +376,7 @@ impl Buffer {
     fn hand_over(&self, state: &mut State, audit: bool) {
         if let Some(mut chunk) = state.lane(audit).close() {
             state.rotated_chunks += 1;
-            (chunk.number, chunk.kept) = (state.rotated_chunks, audit);
+            (chunk.number, chunk.audited) = (state.rotated_chunks, audit);
             state.full.push_back(chunk);
             self.work.notify_one();
         }
@@ -394,14 +385,19 @@ impl Buffer {
     fn open_chunk(&self, state: &mut State, audit: bool) {
         let records = self.settings.block_records;
         let left = |state: &State| self.settings.limit_records.saturating_sub(self.queued_records(state));
-        let room = if audit { records } else { left(state) };
-        let warm = if state.lane(audit).is_cold() { state.warm.pop() } else { None };
-        state.lane(audit).open(warm, self.chunk_bytes, records.min(room));
+        let room = records.min(if audit { records } else { left(state) });
+        if let Some(ring) = &self.ring {
+            let slot = ring.take_slot(state.next_sequence);
+            state.lane(audit).open_slot(slot, room);
+        } else {
+            let warm = if state.lane(audit).is_cold() { state.warm.pop() } else { None };
+            state.lane(audit).open(warm, self.chunk_bytes, room);
+        }
     }
 
     fn used_bytes(&self, state: &State) -> usize {
-        let waiting: usize = state.full.iter().map(|chunk| chunk.bytes.len()).sum();
-        let open = state.main.chunk.bytes.len() + state.audit.chunk.bytes.len();
+        let waiting: usize = state.full.iter().map(|chunk| chunk.content().len()).sum();
+        let open = state.main.chunk.content().len() + state.audit.chunk.content().len();
         waiting + open + state.sealing_bytes + self.backlog.bytes()
     }
 
@@ -413,8 +409,11 @@ impl Buffer {
     }
 
     /// Audit records have the reserve too, in which their number does not matter. It holds at least one chunk, because
-    /// theirs may be open while the last one of the others is.
+    /// theirs may be open while the last one of the others is. A ring has no more slots for them.
     pub(crate) fn has_room(&self, state: &State, audit: bool) -> bool {
+        if self.ring.as_ref().is_some_and(|ring| !ring.has_free_slot()) {
+            return false;
+        }
         let used = self.used_bytes(state) + self.chunk_bytes;
         if audit {
             let reserve = self.settings.reserve_bytes.max(self.chunk_bytes);
@@ -428,7 +427,8 @@ impl Buffer {
     fn update_floor(&self, state: &State) {
         let percent = self.used_bytes(state) * 100 / self.settings.limit_bytes.max(1);
         let records = self.queued_records(state).saturating_mul(100) / self.settings.limit_records.max(1);
-        let percent = percent.max(usize::try_from(records).unwrap_or(0));
+        let slots = self.ring.as_ref().map_or(0, |ring| ring.percent_used());
+        let percent = percent.max(usize::try_from(records).unwrap_or(0)).max(slots);
         let shedding = self.settings.overflow != Overflow::Wait && !state.closed;
         let floor =
             FLOORS.iter().find(|(from, _)| shedding && percent >= *from).map_or(0, |(_, floor)| *floor);
@@ -471,8 +471,12 @@ impl State {
         self.dropped.add(reason, 1);
     }
 
-    fn recycle(&mut self, bytes: Vec<u8>) {
-        if self.warm.len() < WARM_CHUNKS {
+    fn recycle(&mut self, chunk: Chunk) {
+        let Chunk { mut bytes, slot, .. } = chunk;
+        if let Some(slot) = slot {
+            slot.recycle();
+        } else if self.warm.len() < WARM_CHUNKS {
+            bytes.clear();
             self.warm.push(bytes);
         }
     }

@@ -7,13 +7,14 @@
 //! records take no more than one chunk. It is pending in the ledger all the while.
 
 use crate::buffer::{Appended, Buffer, State};
-use crate::ledger::DropReason;
+use crate::ledger::{DropReason, Refusal};
 use crate::redact::{Parked, Redacted};
+use crate::sync::Condvar;
 use crate::wake::Wake;
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often the sealer looks for deadlines while records wait.
@@ -157,6 +158,12 @@ impl Buffer {
         let record = record.park();
         let waiting = Waiting { record, scope, deadline, turn: Arc::clone(&turn), bell: None, left: false };
         let mut state = self.lock();
+        if state.closed {
+            // Closed since room was asked for: the sealer may have ended.
+            state.refused[Refusal::ShutDown as usize] += 1;
+            waiting.decide(LOST);
+            return turn;
+        }
         state.waiting.records.insert(turn.key(), waiting);
         // Room may have come since it was asked for.
         self.admit(&mut state);
@@ -166,8 +173,16 @@ impl Buffer {
     /// Waits until the record of `turn` is decided, at most `timeout`. The caller must not hold the interpreter lock.
     #[must_use]
     pub fn wait_for(&self, turn: &Turn, timeout: Duration) -> Fate {
-        let undecided = |_: &mut State| turn.fate() == Fate::Waiting;
-        drop(turn.decided.wait_timeout_while(self.lock(), timeout, undecided));
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        while turn.fate() == Fate::Waiting {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = turn.decided.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(state);
         turn.fate()
     }
 
