@@ -107,6 +107,12 @@ METRICS = (
         "{log_record}",
         "Accepted records that were lost, by exporter and `fapilog.reason`.",
     ),
+    Metric(
+        "fapilog.records.dead_letters",
+        "counter",
+        "{log_record}",
+        "Refused records in the file for them, and with `error.type` those that it did not take.",
+    ),
     Metric("fapilog.records.pending", "updowncounter", "{log_record}", "Records not decided, by exporter."),
     Metric(
         "fapilog.exporter.requests.limit",
@@ -292,6 +298,13 @@ def _dropped(now: Snapshot) -> Readings:
             yield records, {"fapilog.exporter": name, "fapilog.reason": reason}
 
 
+def _dead_letters(now: Snapshot) -> Readings:
+    found = now.native.get("dead_letters", {"kept": 0, "lost": 0})
+    yield found["kept"], {}
+    if found["lost"]:
+        yield found["lost"], {"error.type": "not_written"}
+
+
 def _pending(now: Snapshot) -> Readings:
     for name, side in now.ledger.exporters.items():
         yield side.pending, {"fapilog.exporter": name}
@@ -400,6 +413,7 @@ READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
     "fapilog.records.filtered": _filtered,
     "fapilog.records.refused": _refused,
     "fapilog.records.dropped": _dropped,
+    "fapilog.records.dead_letters": _dead_letters,
     "fapilog.records.pending": _pending,
     "fapilog.exporter.requests.limit": _requests_limit,
     "fapilog.exporter.requests.gap": _requests_gap,

@@ -10,6 +10,7 @@
 use crate::backlog::Backlog;
 use crate::block::Block;
 use crate::clock::{monotonic_nanos, Clock};
+use crate::crash_ring::CrashRing;
 use crate::entries::Spot;
 use crate::settings::{BufferSettings, Overflow, SpoolingSettings};
 use crate::shelf::{Shelf, Unread};
@@ -22,7 +23,7 @@ use crate::spool_meter::Trouble;
 use crate::spool_signal::Signal;
 use crate::stores::Store;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Share of the buffer that blocks may fill before the oldest go to the disk: shedding begins at three quarters, and
@@ -80,12 +81,14 @@ pub struct Spooler {
     settings: SpoolingSettings,
     names: Vec<String>,
     keys: Arc<Keys>,
-    share_bytes: usize,
-    share_records: u64,
+    pub(crate) share_bytes: usize,
+    pub(crate) share_records: u64,
     makes_room: bool,
     clock: Clock,
     inner: Mutex<Inner>,
     signal: Signal,
+    /// Its slots hold blocks too.
+    pub(crate) ring: OnceLock<Arc<CrashRing>>,
 }
 
 impl Spooler {
@@ -127,6 +130,7 @@ impl Spooler {
                 only: None,
             }),
             signal: Signal::default(),
+            ring: OnceLock::new(),
             settings: settings.clone(),
         })
     }
@@ -150,12 +154,6 @@ impl Spooler {
             Fsync::Every(interval) => (interval / 2).clamp(Duration::from_millis(10), Duration::from_secs(1)),
             Fsync::Never | Fsync::Always => Duration::from_secs(1),
         }
-    }
-
-    /// Whether blocks in memory take more than their share.
-    #[must_use]
-    pub fn is_pressed(&self, bytes: usize, records: u64) -> bool {
-        bytes > self.share_bytes || records > self.share_records
     }
 
     /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whatever failed before.

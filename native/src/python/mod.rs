@@ -16,6 +16,7 @@ mod ending;
 mod enrich;
 mod finish;
 mod flight;
+mod flow;
 mod foreign;
 mod gil;
 mod given;
@@ -64,6 +65,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<logger::Logger>()?;
     module.add_class::<pipeline::Pipeline>()?;
     module.add_class::<batch::Batch>()?;
+    module.add_class::<flow::Flow>()?;
     module.add_class::<readable::RecordBuilder>()?;
     module.add_class::<snapshot::Snapshot>()?;
     module.add_class::<handle::PipelineHandle>()?;
@@ -79,6 +81,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ending::begin_exit, module)?)?;
     module.add_function(wrap_pyfunction!(muted::mute_thread, module)?)?;
     module.add_function(wrap_pyfunction!(lifecycle::give_up_at_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(lifecycle::end_rings, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_record, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
     module.add_function(wrap_pyfunction!(encoded::encode_request, module)?)?;
