@@ -113,6 +113,7 @@ fn settings_of(buffer: BufferSettings, exporters: Vec<ExporterSettings>) -> Sett
         sequenced: true,
         resource: Vec::new(),
         process: ProcessSettings::default(),
+        recorder: None,
         spool: None,
     }
 }
