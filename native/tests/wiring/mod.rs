@@ -115,6 +115,9 @@ fn settings_of(buffer: BufferSettings, exporters: Vec<ExporterSettings>) -> Sett
         process: ProcessSettings::default(),
         recorder: None,
         spool: None,
+        ring: None,
+        dead_letters: None,
+        recorder: None,
     }
 }
 
