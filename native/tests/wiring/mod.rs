@@ -113,7 +113,6 @@ fn settings_of(buffer: BufferSettings, exporters: Vec<ExporterSettings>) -> Sett
         sequenced: true,
         resource: Vec::new(),
         process: ProcessSettings::default(),
-        recorder: None,
         spool: None,
         ring: None,
         dead_letters: None,
