@@ -265,7 +265,9 @@ impl Spooler {
                 Ok(()) => {}
             }
         }
-        trouble.iter().for_each(|error| inner.trouble.note(error));
+        if let Some(error) = &trouble {
+            inner.trouble.note(error);
+        }
         let is_first = !std::mem::replace(&mut inner.ailing, trouble.is_some());
         trouble.filter(|_| is_first).map(|error| (error.code(), error.to_string()))
     }

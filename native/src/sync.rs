@@ -1,6 +1,6 @@
 //! The locks of stages 4 to 7: std's, or with the feature `shuttle` those of a scheduler that tries orders of threads.
 //!
-//! `tests/model_check.rs` runs the real code under it ([ADR 0011](../../docs/adr/0013-shuttle-for-thread-orders.md)).
+//! `tests/model_check.rs` runs the real code under it ([ADR 0013](../../docs/adr/0013-shuttle-for-thread-orders.md)).
 
 #[cfg(feature = "shuttle")]
 pub use shuttle::sync::{

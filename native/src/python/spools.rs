@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 /// The directories of all processes and services; see the stub.
 #[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it so.
 pub fn spool_directories(root: PathBuf) -> PyResult<Vec<String>> {
     survey::directories(&RealDisk, &root).map_err(raised)
 }
@@ -18,6 +19,7 @@ pub fn spool_directories(root: PathBuf) -> PyResult<Vec<String>> {
 /// What is in one directory; see the stub.
 #[pyfunction]
 #[pyo3(signature = (root, name, *, check))]
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it so.
 pub fn survey_spool<'py>(
     py: Python<'py>,
     root: PathBuf,
@@ -30,6 +32,7 @@ pub fn survey_spool<'py>(
 
 /// Removes one directory; see the stub.
 #[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it so.
 pub fn purge_spool(py: Python<'_>, root: PathBuf, name: &str) -> PyResult<bool> {
     py.detach(|| survey::purge(&RealDisk, &root, name)).map_err(raised)
 }
