@@ -70,6 +70,7 @@ def build(  # noqa: PLR0913 - what each stage needs besides the settings, one na
             str(resource.attributes.get("service.name", "unknown_service")), spool_keys
         ),
         "ring": settings.ring.native(settings.durability),
+        "dead_letters": settings.delivery.native_dead_letters(),
         "on_start": on_start,
         "console": _console(settings) if "console" in exporters else None,
     }

@@ -230,6 +230,7 @@ _DELIVERY = (
         "OTel specification: OTEL_BLRP_EXPORT_TIMEOUT",
     ),
     Row("delivery.max_in_flight", (_ours("DELIVERY_MAX_IN_FLIGHT", parse.whole_number),), "calls", _OTEL),
+    Row("delivery.adaptive", (_ours("DELIVERY_ADAPTIVE", parse.flag),), "true or false", _FAPILOG),
     Row(
         "delivery.breaker_failures",
         (_ours("DELIVERY_BREAKER_FAILURES", parse.whole_number),),
@@ -249,6 +250,26 @@ _DELIVERY = (
         _FAPILOG,
     ),
     Row("delivery.best_effort", (_ours("BEST_EFFORT", parse.names),), "list of names", _FAPILOG),
+    Row("delivery.fallback", (_ours("FALLBACK", parse.pairs),), "exporter=exporter list", _FAPILOG),
+    Row(
+        "delivery.fallback_after_millis",
+        (_ours("FALLBACK_AFTER_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row("delivery.dead_letters", (_ours("DEAD_LETTERS", parse.text),), "path", _FAPILOG),
+    Row(
+        "delivery.dead_letters_bytes",
+        (_ours("DEAD_LETTERS_BYTES", parse.whole_number),),
+        "bytes",
+        _FAPILOG,
+    ),
+    Row(
+        "delivery.dead_letters_files",
+        (_ours("DEAD_LETTERS_FILES", parse.whole_number),),
+        "files",
+        _FAPILOG,
+    ),
     *_retries("delivery.retry", "DELIVERY_RETRY"),
 )
 

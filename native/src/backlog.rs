@@ -13,9 +13,9 @@ use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::roles::Duty;
 use crate::shelf::{Shelf, Unread};
 use crate::spool::Exporters;
+use crate::sync::{AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use crate::wake::Wake;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Default)]
@@ -132,7 +132,8 @@ impl Backlog {
                 return Some(claimed);
             }
             let may_come = || self.shelf.as_ref().is_some_and(|shelf| shelf.may_bring());
-            if state.draining && !state.cursors.is_processing() && !may_come() {
+            let may_get = state.cursors.may_get(cursor);
+            if state.draining && !may_get && !state.cursors.is_processing() && !may_come() {
                 return None;
             }
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -189,7 +190,14 @@ impl Backlog {
 
     /// Records what became of a claimed block, wholly or in parts; frees it when every cursor is done with it.
     pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
-        let spot = self.change(|cursors| cursors.settle(cursor, sequence, settlement));
+        let (spot, is_last) = self.change(|cursors| {
+            let spot = cursors.settle(cursor, sequence, settlement);
+            (spot, cursors.has_fallbacks() && cursors.is_all_settled())
+        });
+        if is_last {
+            // A fallback's senders wait for others to end.
+            self.ready.notify_all();
+        }
         if let (Some(spot), Some(shelf)) = (spot, &self.shelf) {
             shelf.settle(spot, cursor);
         }
@@ -290,6 +298,31 @@ impl Backlog {
     pub fn give_up_best_effort(&self) {
         self.change(Cursors::give_up_best_effort);
         self.moved.notify_all();
+    }
+
+    /// The fallback of `cursor` gets its blocks, or does not any more: [`Cursors::divert`].
+    pub fn divert(&self, cursor: usize, on: bool) {
+        self.change(|cursors| cursors.divert(cursor, on));
+        self.offered();
+        self.moved.notify_all();
+    }
+
+    /// Hands the oldest blocks that wait for `cursor` over: [`Cursors::relieve`].
+    pub fn relieve(&self, cursor: usize, bytes: usize) -> u64 {
+        let records = self.change(|cursors| cursors.relieve(cursor, bytes));
+        if records > 0 {
+            self.offered();
+            self.moved.notify_all();
+        }
+        records
+    }
+
+    /// Hands everything over that can be, for the end. False when there was nothing.
+    pub fn hand_all_over(&self) -> bool {
+        let handed = self.change(Cursors::hand_all_over);
+        self.offered();
+        self.moved.notify_all();
+        handed
     }
 
     /// Lets senders end once every block is claimed; the last call of a sealer that has nothing more to push.

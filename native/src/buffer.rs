@@ -17,9 +17,9 @@ use crate::ledger::{DropReason, Drops, Refusal, REFUSALS};
 use crate::record::{patch_sequence, Meta};
 use crate::redact::Redacted;
 use crate::settings::{BufferSettings, Overflow};
+use crate::sync::{AtomicU8, Condvar, Mutex, MutexGuard, Ordering};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 mod counts;

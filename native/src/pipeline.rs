@@ -14,16 +14,15 @@ use crate::duties::{duties, LAG_SHARE};
 use crate::emit_counts::EmitCounts;
 use crate::export::http::TransportError;
 use crate::export::sender::Sender;
-use crate::exporters::{seal_codec, Exporter};
+use crate::exporters::{self, seal_codec, Exporter};
 use crate::flight::FlightRecorder;
-use crate::ledger::{DropReason, ExporterCounts, Refusal, Snapshot};
+use crate::ledger::{DropReason, Refusal, Snapshot};
 use crate::losses::{Losses, Lost};
 use crate::meters::SealMeter;
 use crate::notices::Notices;
 use crate::process::Processors;
 use crate::record::{Meta, RecordWriter};
 use crate::redact::{redact, FrameSettings, Redacted};
-use crate::roles::Role;
 use crate::scopes::Scopes;
 use crate::seal::Sealer;
 use crate::settings::Settings;
@@ -70,7 +69,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// Builds the stages; starts nothing. Fails when a transport's files or URL are wrong, or the spool cannot be used.
     pub fn new(settings: Arc<Settings>) -> Result<Arc<Self>, TransportError> {
-        let exporters = settings.exporters.iter().map(Exporter::new).collect::<Result<Vec<_>, _>>()?;
+        let exporters = exporters::build(&settings)?;
         let names: Vec<&str> = exporters.iter().map(|exporter| exporter.name.as_str()).collect();
         let wake = Arc::new(Wake::default());
         let spooler = open_spool(&settings, &names)?;
@@ -175,6 +174,7 @@ impl Pipeline {
             let block =
                 self.sealing.time(chunk.records, || sealer.seal(&chunk, &self.scopes.prefixes(&resource)));
             self.buffer.sealed(chunk, block);
+            self.relieve();
         }
         self.backlog.drain();
     }
@@ -214,32 +214,13 @@ impl Pipeline {
     }
 
     /// After the records have left: what is to be forced to a disk, is.
-    fn flush_transports(&self) -> bool {
+    pub(crate) fn flush_transports(&self) -> bool {
         let natives = self.exporters.iter().filter_map(|exporter| exporter.native.as_ref());
         let mut done = true;
         for native in natives {
             done &= native.transport.flush();
         }
         done
-    }
-
-    /// As [`Self::force_flush`] when Python is gone: waits for the native exporters only; what they did not take goes to
-    /// the spool. Returns the records that are pending in memory then.
-    #[must_use]
-    pub fn last_flush(&self, timeout: Duration) -> u64 {
-        let deadline = Instant::now() + timeout;
-        self.send_held();
-        let ticket = self.buffer.rotate();
-        if self.started.load(Ordering::Acquire) && self.buffer.wait_sealed(ticket, deadline) {
-            let mut native = self.cursors_of(Role::Required);
-            native.retain(|cursor| self.exporters[*cursor].native.is_some());
-            let _ = self.backlog.wait_settled_by(&native, self.backlog.end(), deadline);
-            self.flush_transports();
-        }
-        self.backlog.give_up_best_effort();
-        self.spool_rest();
-        self.end_ring(false);
-        self.snapshot().exporters.iter().map(ExporterCounts::unsafe_records).max().unwrap_or(0)
     }
 
     /// Refuses new records; what is there is delivered, and then the threads end by themselves.
@@ -260,9 +241,11 @@ impl Pipeline {
     pub fn shutdown(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         self.close();
-        let drained = self.force_flush(deadline.saturating_duration_since(Instant::now()));
+        let drained = self.force_flush(self.without_end_share(timeout));
         if drained {
             self.deliver_adopted(deadline.saturating_duration_since(Instant::now()));
+        } else {
+            self.hand_over_rest(deadline);
         }
         self.backlog.stop();
         self.wake.wake();

@@ -37,6 +37,8 @@ pub struct Settings {
     pub spool: Option<SpoolingSettings>,
     /// Stage 4: the crash ring; `None`: durability `memory`. It needs a spool.
     pub ring: Option<RingSettings>,
+    /// Stage 7: the file for refused requests; `None`: they are only counted.
+    pub dead_letters: Option<FileSettings>,
 }
 
 /// Stage 4: what outlives a process that is killed.
@@ -74,8 +76,8 @@ pub struct ExporterSettings {
     pub kind: ExporterKind,
     /// What it is to the records.
     pub role: Role,
-    /// Name of the exporter that gets what this one does not take.
-    pub fallback: Option<String>,
+    /// Name of the exporter that gets what this one does not take, and how long it may take nothing before that.
+    pub fallback: Option<(String, Duration)>,
 }
 
 /// Stage 6: who delivers blocks.

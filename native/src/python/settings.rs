@@ -51,6 +51,7 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
             .as_ref()
             .map(recorder)
             .transpose()?,
+        dead_letters: dead_letters(settings)?,
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
         ring: required::<Option<Bound<'_, PyDict>>>(settings, "ring")?.as_ref().map(ring).transpose()?,
     };
@@ -108,7 +109,11 @@ fn exporter(dict: &Bound<'_, PyDict>) -> PyResult<ExporterSettings> {
         "fallback" => Role::Fallback,
         other => return Err(unknown("role", other)),
     };
-    let fallback = optional(dict, "fallback")?;
+    let after = || required(dict, "fallback_after_millis").map(millis);
+    let fallback = match optional(dict, "fallback")? {
+        Some(name) => Some((name, after()?)),
+        None => None,
+    };
     Ok(ExporterSettings { name: required(dict, "name")?, kind, role, fallback })
 }
 
@@ -133,6 +138,23 @@ fn file_settings(dict: &Bound<'_, PyDict>) -> PyResult<FileSettings> {
             other => return Err(unknown("fsync", other)),
         },
     })
+}
+
+fn dead_letters(settings: &Bound<'_, PyDict>) -> PyResult<Option<FileSettings>> {
+    let dict: Option<Bound<'_, PyDict>> = required(settings, "dead_letters")?;
+    dict.map(|dict| {
+        Ok(FileSettings {
+            path: required(&dict, "path")?,
+            form: Form::OtlpJson,
+            max_bytes: required(&dict, "max_bytes")?,
+            max_age: None,
+            compress_rotated: false,
+            keep_files: required(&dict, "keep_files")?,
+            keep_age: None,
+            fsync: Fsync::Never,
+        })
+    })
+    .transpose()
 }
 
 fn spool(dict: &Bound<'_, PyDict>) -> PyResult<SpoolingSettings> {

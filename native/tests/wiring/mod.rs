@@ -115,6 +115,8 @@ fn settings_of(buffer: BufferSettings, exporters: Vec<ExporterSettings>) -> Sett
         process: ProcessSettings::default(),
         spool: None,
         ring: None,
+        dead_letters: None,
+        recorder: None,
     }
 }
 
