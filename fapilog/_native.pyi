@@ -36,6 +36,7 @@ __all__ = [
     "decode_request",
     "encode_request",
     "encode_resource",
+    "end_rings",
     "forget_contexts",
     "give_up_at_exit",
     "goes_on_to_logging",
@@ -212,20 +213,24 @@ class Pipeline:
     gives them), `stream` (`form`; to standard output) or `python` (`compression`: how blocks wait in memory,
     `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with protobuf and
     `python` wants them; another OTLP exporter that wants another codec compresses again.
-    Each may have a `role`: `required` (blocks wait for it; default) or `best_effort` (they do not: what it is
-    too slow for is dropped as `best_effort`).
+    Each may have a `role`: `required` (blocks wait for it; default), `best_effort` (they do not: what it is
+    too slow for is dropped as `best_effort`) or `fallback` (it gets what is handed over to it), and a
+    `fallback`: the name of such a one, with `fallback_after_millis`.
+    `dead_letters` is None or a dict: `path`, `max_bytes`, `keep_files`.
     `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
     `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`, `keys` (as
     `set_spool_keys` takes them).
     `flight_recorder` is None or a dict: `level`, `levels` (as in `set_levels`), `limit_bytes`, `max_traces`,
     `max_trace_records`, `max_age_seconds`.
+    `ring` is None, or, with a spool, a dict: `directory` (None: chosen), `limit_bytes`,
+    `sync_interval_millis` (None: durability `process`).
     `on_start` is called once, on the thread of the first record and before it is stored, and again with the
     first record in a forked child: the place to start threads.
 
     Raises:
         TypeError: If the dict lacks a setting or one has the wrong type.
-        ValueError: If a certificate, the endpoint or the spool's directory cannot be used, or two exporters
-            have one name.
+        ValueError: If a certificate, the endpoint or the spool's directory cannot be used, the place
+            cannot give the ring, or two exporters have one name.
     """
 
     def __new__(cls, settings: dict[str, Any]) -> Pipeline: ...
@@ -296,6 +301,18 @@ class Pipeline:
     def release(self, exporter: str, sequence: int) -> None:
         """Give a claimed batch back, undelivered: `claim` returns it again, before younger ones."""
 
+    def note_failing(self, exporter: str, seconds: float) -> None:
+        """Say for how long no call of a Python exporter has succeeded; 0: the last one has.
+
+        After `fallback_after_millis` its fallback gets its blocks, until a call succeeds.
+        """
+
+    def keep_refused(self, exporter: str, batch: Batch, rejected: int, error_type: str, cause: str) -> None:
+        """Keep a block in the file for refused records, of which an exporter's receiver refused so many."""
+
+    def hand_over_rest(self, timeout_millis: int) -> None:
+        """Hand over to fallbacks what their exporters did not take, and wait for that. For the end."""
+
     def claim_unprocessed(self) -> Batch | None:
         """Return the oldest batch that waits for the batch processors, uncompressed; None: nothing now."""
 
@@ -353,6 +370,17 @@ class Pipeline:
 
     def deliver_adopted(self, timeout_millis: int) -> None:
         """Wait, without the interpreter lock, until what was taken over from ended processes is delivered."""
+
+    def replay_spool(self, name: str, timeout_millis: int) -> None:
+        """Deliver what an ended process left in one directory of the spool, as far as there is time.
+
+        Instead of records, and once: it starts the pipeline. Nothing happens without the interpreter lock
+        where a process holds the directory, or without a spool.
+
+        Args:
+            name: Of the directory, of the pipeline's own service.
+            timeout_millis: Waited for at most, without the interpreter lock.
+        """
 
     def spool_rest(self) -> None:
         """Write what is pending in memory to the spool, without the interpreter lock; nothing without one.
@@ -667,6 +695,9 @@ def begin_exit() -> None:
 def mute_thread() -> None:
     """Drop every record of the calling thread from now on, uncounted: it delivers to exporters in Python."""
 
+def end_rings() -> None:
+    """Remove the files of crash rings in which nothing is, before a signal ends the process."""
+
 def give_up_at_exit() -> None:
     """Tell the C exit handler that Python's last flush ran out of time, so that it does not wait again."""
 
@@ -804,6 +835,46 @@ def split_request(request: bytes, records: int) -> tuple[bytes, bytes] | None:
     Example:
         >>> split_request(b"", 0) is None
         True
+    """
+
+def spool_directories(root: str | PathLike[str]) -> list[str]:
+    """Return the directories of all processes and services in a spool, sorted by name.
+
+    Args:
+        root: `spool.directory`; it must exist.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+
+def survey_spool(root: str | PathLike[str], name: str, *, check: bool) -> dict[str, Any]:
+    """Return what is in one directory of a spool, without the interpreter lock; nothing in it changes.
+
+    Args:
+        root: `spool.directory`.
+        name: One of `spool_directories`.
+        check: Whether the checksum of every block is looked at.
+
+    Returns:
+        `service`, `process` (the owner's id), `alive`, `bytes`; of what is not settled `blocks`, `records`,
+        `owed` (records by exporter), `written_nanos` (oldest and newest, or None), `encrypted_blocks`,
+        `key_ids`; of what is not intact `corrupt_bytes`, `corrupt_places`, `torn_bytes`, `torn_records`,
+        `read_errors`, `damaged_blocks`, `damaged_records`, `set_aside` (files), `other_versions` (files),
+        `positions_lost`.
+
+    Raises:
+        OSError: If it cannot be read, is not this user's, or others may write to it.
+    """
+
+def purge_spool(root: str | PathLike[str], name: str) -> bool:
+    """Remove one directory of a spool with all records in it; False: a process holds it, nothing happened.
+
+    Args:
+        root: `spool.directory`.
+        name: One of `spool_directories`.
+
+    Raises:
+        OSError: If something cannot be removed; what somebody else put there is not.
     """
 
 class HttpError(OSError):

@@ -22,12 +22,13 @@ class ExporterLedger:
     """One exporter's side.
 
     Attributes:
-        accepted: Records this exporter answers for.
+        accepted: Records this exporter answers for: all, and of a fallback those that were handed over to it.
         delivered: Acknowledged by the receiver (console: written).
         rejected: Refused by the receiver for good (console: the stream could not be written).
         dropped: Lost, by reason: `overflow_oldest`, `overflow_newest`, `wait_timeout`, `not_awaited`,
             `expired`, `shutdown`, `processed` (left out by a batch processor), `encode_failed`, `damaged`
-            (its bytes on disk), `best_effort` (the exporter is best-effort and was behind).
+            (its bytes on disk), `best_effort` (the exporter is best-effort and was behind),
+            `diverted` (not lost: its fallback accepted them).
         pending: Held in memory or on disk, not decided yet. Counted where the records lie, not computed.
         adopted: Taken over from ended processes, for this exporter.
         spooled: Of the pending ones, those on disk: they survive this process.
@@ -40,6 +41,11 @@ class ExporterLedger:
     pending: int
     adopted: int = 0
     spooled: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Records that were dropped; those that the fallback got are not."""
+        return sum(self.dropped.values()) - self.dropped.get("diverted", 0)
 
     @property
     def balanced(self) -> bool:

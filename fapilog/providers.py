@@ -143,7 +143,7 @@ class Telemetry:
         """Return how the log pipeline is doing; cheap enough for a health endpoint."""
         ledger = self.ledger()
         used, floor = self.logger_provider.pipeline.pressure()
-        dropped = (sum(side.dropped.values()) for side in ledger.exporters.values())
+        dropped = (side.lost for side in ledger.exporters.values())
         refused = (count for reason, count in ledger.refused.items() if reason not in WANTED_REFUSALS)
         lost = sum(refused) + max(dropped, default=0)
         status = "losing" if lost else "pressure" if floor else "ok"

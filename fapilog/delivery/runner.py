@@ -54,6 +54,14 @@ class Cursor(Protocol):
     def release(self, exporter: str, sequence: int) -> None:
         """A claimed block goes back, undelivered."""
 
+    def keep_refused(
+        self, exporter: str, batch: _native.Batch, rejected: int, error_type: str, cause: str
+    ) -> None:
+        """Keep a block of which records were refused for good, where a file for that is set."""
+
+    def note_failing(self, exporter: str, seconds: float) -> None:
+        """For how long no call has succeeded; asked for where there is a fallback."""
+
 
 @dataclass
 class _Delivery:
@@ -116,6 +124,9 @@ class Runner:
         self._hurries = 0
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
+        self._keeps_refused = settings.dead_letters is not None
+        self._has_fallback = name in settings.fallback
+        self._failing_since: float | None = None
 
     def serve(self, cursor: Cursor) -> None:
         """Deliver the blocks of a further pipeline too."""
@@ -240,6 +251,10 @@ class Runner:
         delivery.error_type = verdict.error_type if verdict.failed or not verdict.delivered else ""
         if verdict.rejected:
             self._timings.operations.rejected(self.name, verdict.error_type, verdict.rejected)
+            if self._keeps_refused:
+                delivery.cursor.keep_refused(
+                    self.name, delivery.block, verdict.rejected, verdict.error_type, verdict.cause
+                )
         if verdict.delivered + verdict.rejected == delivery.left:
             self._finished(delivery)
         if verdict.delivered or verdict.rejected:
@@ -257,9 +272,22 @@ class Runner:
         else:
             self.breaker.succeeded(ticket)
         self._say(verdict)
+        if self._has_fallback:
+            self._note(not (verdict.retry and not verdict.delivered))
         self._change()
         if delivery.left:
             await self._back_off(delivery, verdict)
+
+    def _note(self, succeeded: bool) -> None:
+        """Let the fallback have the blocks when nothing was taken for long."""
+        now = _now()
+        if succeeded:
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = now
+        seconds = 0.0 if self._failing_since is None else max(now - self._failing_since, 1e-6)
+        for cursor in self._cursors:
+            cursor.note_failing(self.name, seconds)
 
     def _learn(self, ticket: int, called: Called, verdict: Verdict) -> None:
         """What the call says about how much the destination bears."""

@@ -84,13 +84,16 @@ def choose(
 
     Raises:
         ConfigurationError: `setting-invalid`, if there is none; `auth-invalid`, `exporter-unknown` (also when
-            `delivery.best_effort` names one that is not among them), `exporter-invalid`, or what is wrong
+            a setting of `delivery` names one that is not among them), `exporter-invalid`, or what is wrong
             with an exporter's own settings; all problems at once.
     """
     given, functions = list(exporters), checked_functions(auth)
+    standing_by = [name for name in settings.delivery.fallback.values() if name in _MAKERS]
     if not given:
         remedy = "pass ['none'] to export nothing"
         raise _problem("setting-invalid", "exporters names no exporter", "[]", remedy)
+    # A fallback that is built in needs no second mention.
+    given += [name for name in standing_by if name not in given]
     problems: list[Problem] = []
     found: list[Exporter | NativeExporter] = []
     names = list(dict.fromkeys(each for each in given if isinstance(each, str)))

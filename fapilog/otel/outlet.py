@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # Of a shutdown's time, for the exporters' own shutdown; the rest is for delivering what is there.
 _ENDING_SHARE = 0.1
+# Of a flush's time at the end of a process, for fallbacks.
+_HANDING_SHARE = 0.25
 
 
 class Outlet:
@@ -162,12 +164,15 @@ class Outlet:
         timeout_millis = bounded(timeout_millis)
         deadline = time.monotonic() + timeout_millis / 1_000
         share = 0.0 if self._delivery is None else _ENDING_SHARE
+        handing_over = _HANDING_SHARE if self._settings.delivery.fallback else 0.0
         flush_millis = int(timeout_millis * (1.0 - share))
         flushed_by = time.monotonic() + flush_millis / 1_000
-        flushed = self.force_flush(flush_millis)
-        if flushed:
-            for each in self.pipelines:
+        flushed = self.force_flush(int(flush_millis * (1.0 - handing_over)))
+        for each in self.pipelines:
+            if flushed:
                 each.deliver_adopted(_left(flushed_by))
+            else:
+                each.hand_over_rest(_left(flushed_by))
         ended = self._delivery is None or self._delivery.shutdown(deadline)
         for each in self.pipelines:
             each.spool_rest()

@@ -250,6 +250,26 @@ _DELIVERY = (
         _FAPILOG,
     ),
     Row("delivery.best_effort", (_ours("BEST_EFFORT", parse.names),), "list of names", _FAPILOG),
+    Row("delivery.fallback", (_ours("FALLBACK", parse.pairs),), "exporter=exporter list", _FAPILOG),
+    Row(
+        "delivery.fallback_after_millis",
+        (_ours("FALLBACK_AFTER_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row("delivery.dead_letters", (_ours("DEAD_LETTERS", parse.text),), "path", _FAPILOG),
+    Row(
+        "delivery.dead_letters_bytes",
+        (_ours("DEAD_LETTERS_BYTES", parse.whole_number),),
+        "bytes",
+        _FAPILOG,
+    ),
+    Row(
+        "delivery.dead_letters_files",
+        (_ours("DEAD_LETTERS_FILES", parse.whole_number),),
+        "files",
+        _FAPILOG,
+    ),
     *_retries("delivery.retry", "DELIVERY_RETRY"),
 )
 
@@ -434,6 +454,17 @@ _FLIGHT_RECORDER = tuple(
     )
 )
 
+_RING = (
+    Row("ring.directory", (_ours("RING_DIRECTORY", parse.text),), "path", _FAPILOG),
+    Row("ring.limit_bytes", (_ours("RING_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row(
+        "ring.sync_interval_millis",
+        (_ours("RING_SYNC_INTERVAL_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+)
+
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         row.name: row
@@ -446,6 +477,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             *_WEBHOOK,
             *_CONSOLE,
             *_SPOOL,
+            *_RING,
             *_DELIVERY,
             *_LIMITS,
             *_REDACTION,

@@ -8,13 +8,14 @@
 use crate::block::Block;
 use crate::cursors::Cursors;
 use crate::entries::{Claimed, Spot};
+use crate::keep::Keep;
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::roles::Duty;
 use crate::shelf::{Shelf, Unread};
 use crate::spool::Exporters;
+use crate::sync::{AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use crate::wake::Wake;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Default)]
@@ -82,7 +83,12 @@ impl Backlog {
 
     /// Appends a block and gives it the next sequence number.
     pub fn push(&self, block: Block) {
-        self.change(|cursors| cursors.push(block));
+        self.push_kept(block, None);
+    }
+
+    /// As [`Self::push`], with what keeps the block's records for the next process.
+    pub fn push_kept(&self, block: Block, keep: Option<Keep>) {
+        self.change(|cursors| cursors.push(block, keep));
         self.ready.notify_all();
         self.wake.wake();
         if let Some(shelf) = &self.shelf {
@@ -126,7 +132,8 @@ impl Backlog {
                 return Some(claimed);
             }
             let may_come = || self.shelf.as_ref().is_some_and(|shelf| shelf.may_bring());
-            if state.draining && !state.cursors.is_processing() && !may_come() {
+            let may_get = state.cursors.may_get(cursor);
+            if state.draining && !may_get && !state.cursors.is_processing() && !may_come() {
                 return None;
             }
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -183,7 +190,14 @@ impl Backlog {
 
     /// Records what became of a claimed block, wholly or in parts; frees it when every cursor is done with it.
     pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
-        let spot = self.change(|cursors| cursors.settle(cursor, sequence, settlement));
+        let (spot, is_last) = self.change(|cursors| {
+            let spot = cursors.settle(cursor, sequence, settlement);
+            (spot, cursors.has_fallbacks() && cursors.is_all_settled())
+        });
+        if is_last {
+            // A fallback's senders wait for others to end.
+            self.ready.notify_all();
+        }
         if let (Some(spot), Some(shelf)) = (spot, &self.shelf) {
             shelf.settle(spot, cursor);
         }
@@ -234,6 +248,17 @@ impl Backlog {
         self.change(|cursors| cursors.adopt(records, spot, owed))
     }
 
+    /// Appends a block of another process that is in memory, for those cursors that `owed` names. [`Self::offered`]
+    /// follows.
+    pub fn adopt_kept(&self, block: Block, keep: Keep, owed: Exporters) {
+        self.change(|cursors| cursors.adopt_kept(block, keep, owed));
+    }
+
+    /// Counts records of another process that could not be read.
+    pub fn adopt_damaged(&self, records: u64) {
+        self.change(|cursors| cursors.adopt_damaged(records));
+    }
+
     /// Wakes whoever waits for blocks.
     pub fn offered(&self) {
         self.ready.notify_all();
@@ -273,6 +298,31 @@ impl Backlog {
     pub fn give_up_best_effort(&self) {
         self.change(Cursors::give_up_best_effort);
         self.moved.notify_all();
+    }
+
+    /// The fallback of `cursor` gets its blocks, or does not any more: [`Cursors::divert`].
+    pub fn divert(&self, cursor: usize, on: bool) {
+        self.change(|cursors| cursors.divert(cursor, on));
+        self.offered();
+        self.moved.notify_all();
+    }
+
+    /// Hands the oldest blocks that wait for `cursor` over: [`Cursors::relieve`].
+    pub fn relieve(&self, cursor: usize, bytes: usize) -> u64 {
+        let records = self.change(|cursors| cursors.relieve(cursor, bytes));
+        if records > 0 {
+            self.offered();
+            self.moved.notify_all();
+        }
+        records
+    }
+
+    /// Hands everything over that can be, for the end. False when there was nothing.
+    pub fn hand_all_over(&self) -> bool {
+        let handed = self.change(Cursors::hand_all_over);
+        self.offered();
+        self.moved.notify_all();
+        handed
     }
 
     /// Lets senders end once every block is claimed; the last call of a sealer that has nothing more to push.
@@ -374,6 +424,9 @@ impl Backlog {
         let result = change(&mut state.cursors);
         self.bytes.store(state.cursors.bytes(), Ordering::Relaxed);
         self.records.store(state.cursors.records(), Ordering::Relaxed);
+        let released = std::mem::take(&mut state.cursors.released);
+        drop(state);
+        released.into_iter().for_each(Keep::let_go);
         result
     }
 

@@ -3,8 +3,9 @@
 //! Native senders come through [`NativeSource`] and wait; the delivery loop calls the pipeline's methods, which never do.
 
 use crate::block::Block;
+use crate::dead_letters::Refused;
 use crate::export::http::TransportError;
-use crate::export::sender::{BlockSource, Outcome, SenderEvent};
+use crate::export::sender::{BlockSource, Outcome, Refusal, SenderEvent};
 use crate::exporters::{is_protected, NativeExporter};
 use crate::ledger::{DropReason, Drops, Settlement};
 use crate::losses;
@@ -56,6 +57,18 @@ impl BlockSource for NativeSource<'_> {
     fn headers_refused(&self) {
         self.pipeline.wake().wake();
     }
+
+    fn refused(&self, request: &Block, refusal: &Refusal<'_>) {
+        self.pipeline.keep_refused(self.cursor, request, refusal);
+    }
+
+    fn failing(&self, for_so_long: Duration) {
+        self.pipeline.failing(self.cursor, for_so_long);
+    }
+
+    fn answered(&self) {
+        self.pipeline.answered(self.cursor);
+    }
 }
 
 /// Why a replacement was not taken; the block is still with the processors.
@@ -91,6 +104,7 @@ impl Pipeline {
     pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
         self.backlog().settle(cursor, sequence, settlement);
         self.buffer().settled();
+        self.calm_down(cursor);
         if self.buffer().floor() == 0 {
             self.losses().report(&self.lost(), |scope, write| self.log(scope, write));
         }
@@ -114,6 +128,23 @@ impl Pipeline {
         self.backlog().processed(sequence, after);
         self.buffer().settled();
         Ok(())
+    }
+
+    /// Keeps a request that `cursor`'s receiver refused, where a file for that is set.
+    pub fn keep_refused(&self, cursor: usize, request: &Block, refusal: &Refusal<'_>) {
+        let Some(exporter) = self.exporters().get(cursor) else { return };
+        let Some(dead_letters) = &exporter.dead_letters else { return };
+        let refused = Refused {
+            exporter: &exporter.name,
+            status: refusal.status,
+            error: refusal.error,
+            cause: refusal.cause,
+            rejected: refusal.rejected,
+            time_unix_nanos: self.clock().now_nanos(),
+        };
+        if let Some(message) = dead_letters.keep(request, &refused) {
+            self.notices().say("dead-letters-lost", message);
+        }
     }
 
     /// Replaces an exporter's request headers, from its next attempt on.

@@ -16,10 +16,10 @@ const LONGEST_FLUSH: Duration = Duration::from_secs(1);
 /// The duties of the exporters, in order; a fallback that is not among them is none.
 #[must_use]
 pub fn duties(exporters: &[ExporterSettings]) -> Vec<Duty> {
-    let position = |name: &String| exporters.iter().position(|exporter| exporter.name == *name);
+    let position = |name: &str| exporters.iter().position(|exporter| exporter.name == *name);
     let duty = |exporter: &ExporterSettings| Duty {
         role: exporter.role,
-        fallback: exporter.fallback.as_ref().and_then(position),
+        fallback: exporter.fallback.as_ref().and_then(|(name, _)| position(name)),
     };
     exporters.iter().map(duty).collect()
 }

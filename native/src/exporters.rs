@@ -4,7 +4,9 @@
 //! delivery loop claims its blocks. A new kind is a variant here and a `Transport`; nothing else knows the kinds.
 
 use crate::block::Codec;
+use crate::dead_letters::DeadLetters;
 use crate::decode::RecordView;
+use crate::diversions::Diversion;
 use crate::encode::Form;
 use crate::export::file::{FileSettings, FileTransport};
 use crate::export::flow::{Bounds, Flow};
@@ -14,7 +16,8 @@ use crate::export::sender::SenderSettings;
 use crate::export::stream::StreamTransport;
 use crate::meters::SendMeter;
 use crate::notices::Target;
-use crate::settings::{ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, RetrySettings};
+use crate::settings::{ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, RetrySettings, Settings};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The name of the exporter that a configuration without names has; notices leave it out.
@@ -26,6 +29,17 @@ pub struct Exporter {
     pub name: String,
     /// `None`: Python's delivery loop claims its blocks.
     pub native: Option<NativeExporter>,
+    /// Where blocks go that it does not take; `None`: nowhere.
+    pub diversion: Option<Diversion>,
+    /// Where requests are kept that the receiver refuses; `None`: nowhere.
+    pub dead_letters: Option<Arc<DeadLetters>>,
+}
+
+/// The exporters of one pipeline, in order. Connects to nothing. Fails when a file or a URL is wrong.
+pub fn build(settings: &Settings) -> Result<Vec<Exporter>, TransportError> {
+    let dead_letters = settings.dead_letters.as_ref().map(DeadLetters::new).transpose()?.map(Arc::new);
+    let made = settings.exporters.iter().map(Exporter::new);
+    made.map(|made| Ok(Exporter { dead_letters: dead_letters.clone(), ..made? })).collect()
 }
 
 /// What the native threads of one exporter share.
@@ -53,7 +67,8 @@ impl Exporter {
             ExporterKind::Stream(form) => Some(NativeExporter::stream(&settings.name, *form)),
             ExporterKind::Python { .. } => None,
         };
-        Ok(Self { name: settings.name.clone(), native })
+        let diversion = settings.fallback.as_ref().map(|(name, after)| Diversion::new(name, *after));
+        Ok(Self { name: settings.name.clone(), native, diversion, dead_letters: None })
     }
 }
 

@@ -9,20 +9,20 @@ use crate::block::Codec;
 use crate::buffer::{Appended, Buffer};
 use crate::claims::NativeSource;
 use crate::clock::Clock;
+use crate::crash_ring::CrashRing;
 use crate::duties::{duties, LAG_SHARE};
 use crate::emit_counts::EmitCounts;
 use crate::export::http::TransportError;
 use crate::export::sender::Sender;
-use crate::exporters::{seal_codec, Exporter};
+use crate::exporters::{self, seal_codec, Exporter};
 use crate::flight::FlightRecorder;
-use crate::ledger::{DropReason, ExporterCounts, Refusal, Snapshot};
+use crate::ledger::{DropReason, Refusal, Snapshot};
 use crate::losses::{Losses, Lost};
 use crate::meters::SealMeter;
 use crate::notices::Notices;
 use crate::process::Processors;
 use crate::record::{Meta, RecordWriter};
 use crate::redact::{redact, FrameSettings, Redacted};
-use crate::roles::Role;
 use crate::scopes::Scopes;
 use crate::seal::Sealer;
 use crate::settings::Settings;
@@ -30,6 +30,7 @@ use crate::shelf::Shelf;
 use crate::spooler::Spooler;
 use crate::spooling::open_spool;
 use crate::summaries::Summaries;
+use crate::syncing::open_ring;
 use crate::wake::Wake;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -49,9 +50,10 @@ pub struct Pipeline {
     buffer: Buffer,
     backlog: Arc<Backlog>,
     spooler: Option<Arc<Spooler>>,
+    pub(crate) ring: Option<Arc<CrashRing>>,
     /// In the order of the backlog's cursors.
     exporters: Vec<Exporter>,
-    resource: RwLock<Arc<Vec<u8>>>,
+    pub(crate) resource: RwLock<Arc<Vec<u8>>>,
     wake: Arc<Wake>,
     notices: Notices,
     losses: Losses,
@@ -67,7 +69,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// Builds the stages; starts nothing. Fails when a transport's files or URL are wrong, or the spool cannot be used.
     pub fn new(settings: Arc<Settings>) -> Result<Arc<Self>, TransportError> {
-        let exporters = settings.exporters.iter().map(Exporter::new).collect::<Result<Vec<_>, _>>()?;
+        let exporters = exporters::build(&settings)?;
         let names: Vec<&str> = exporters.iter().map(|exporter| exporter.name.as_str()).collect();
         let wake = Arc::new(Wake::default());
         let spooler = open_spool(&settings, &names)?;
@@ -76,17 +78,20 @@ impl Pipeline {
         let backlog =
             backlog.with_duties(&duties(&settings.exporters), settings.buffer.limit_bytes / LAG_SHARE);
         let backlog = Arc::new(backlog);
-        let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), !exporters.is_empty());
+        let ring = open_ring(&settings, &names, spooler.as_deref())?;
+        let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), !exporters.is_empty())
+            .with_ring(ring.clone());
         let frame =
             FrameSettings { record_bytes: settings.buffer.record_bytes, sequenced: settings.sequenced };
         Ok(Arc::new(Self {
-            scopes: Scopes::default(),
+            scopes: Scopes::with_ring(ring.clone()),
             frame,
             clock: Clock::default(),
             counts: EmitCounts::default(),
             buffer,
             backlog,
             spooler,
+            ring,
             exporters,
             resource: RwLock::new(Arc::new(settings.resource.clone())),
             wake,
@@ -169,6 +174,7 @@ impl Pipeline {
             let block =
                 self.sealing.time(chunk.records, || sealer.seal(&chunk, &self.scopes.prefixes(&resource)));
             self.buffer.sealed(chunk, block);
+            self.relieve();
         }
         self.backlog.drain();
     }
@@ -208,31 +214,13 @@ impl Pipeline {
     }
 
     /// After the records have left: what is to be forced to a disk, is.
-    fn flush_transports(&self) -> bool {
+    pub(crate) fn flush_transports(&self) -> bool {
         let natives = self.exporters.iter().filter_map(|exporter| exporter.native.as_ref());
         let mut done = true;
         for native in natives {
             done &= native.transport.flush();
         }
         done
-    }
-
-    /// As [`Self::force_flush`] when Python is gone: waits for the native exporters only; what they did not take goes to
-    /// the spool. Returns the records that are pending in memory then.
-    #[must_use]
-    pub fn last_flush(&self, timeout: Duration) -> u64 {
-        let deadline = Instant::now() + timeout;
-        self.send_held();
-        let ticket = self.buffer.rotate();
-        if self.started.load(Ordering::Acquire) && self.buffer.wait_sealed(ticket, deadline) {
-            let mut native = self.cursors_of(Role::Required);
-            native.retain(|cursor| self.exporters[*cursor].native.is_some());
-            let _ = self.backlog.wait_settled_by(&native, self.backlog.end(), deadline);
-            self.flush_transports();
-        }
-        self.backlog.give_up_best_effort();
-        self.spool_rest();
-        self.snapshot().exporters.iter().map(ExporterCounts::unsafe_records).max().unwrap_or(0)
     }
 
     /// Refuses new records; what is there is delivered, and then the threads end by themselves.
@@ -253,9 +241,11 @@ impl Pipeline {
     pub fn shutdown(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         self.close();
-        let drained = self.force_flush(deadline.saturating_duration_since(Instant::now()));
+        let drained = self.force_flush(self.without_end_share(timeout));
         if drained {
             self.deliver_adopted(deadline.saturating_duration_since(Instant::now()));
+        } else {
+            self.hand_over_rest(deadline);
         }
         self.backlog.stop();
         self.wake.wake();
@@ -270,6 +260,7 @@ impl Pipeline {
         if let Some(spooler) = &self.spooler {
             spooler.close();
         }
+        self.end_ring(true);
         drained
     }
 
@@ -299,6 +290,7 @@ impl Pipeline {
             }
             exporter.accepted = buffer.accepted;
             exporter.pending += buffer.pending;
+            exporter.kept += if buffer.kept { buffer.pending } else { 0 };
             exporter.dropped.merge(&buffer.dropped);
         }
         let refused: u64 = buffer.refused.iter().sum();
@@ -325,15 +317,6 @@ impl Pipeline {
     /// Counts a record that never got past capture.
     pub fn refuse(&self, reason: Refusal) {
         self.buffer.refuse(reason);
-    }
-
-    /// Describes the process in blocks that are sealed from now on: `ResourceLogs` fields other than the scopes.
-    pub fn set_resource(&self, resource: Vec<u8>) {
-        *self.resource.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(resource);
-    }
-
-    fn resource(&self) -> Arc<Vec<u8>> {
-        Arc::clone(&self.resource.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

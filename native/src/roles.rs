@@ -148,6 +148,16 @@ impl Cursors {
         self.is_diverting(cursor) && is_tested(cursor)
     }
 
+    /// True while something may still be handed over to `cursor`.
+    pub(crate) fn may_get(&self, cursor: usize) -> bool {
+        self.places[cursor].duty.role == Role::Fallback && !self.is_all_settled()
+    }
+
+    /// True when an exporter has a fallback.
+    pub(crate) fn has_fallbacks(&self) -> bool {
+        self.places.iter().any(|place| place.duty.fallback.is_some())
+    }
+
     /// Hands the oldest blocks that wait for `cursor` over, until they are `bytes` long. Returns their records.
     pub fn relieve(&mut self, cursor: usize, bytes: usize) -> u64 {
         let Some(place) = self.places.get(cursor).filter(|place| place.duty.fallback.is_some()) else {

@@ -60,6 +60,8 @@ def make() -> Iterator[Make]:
             "chunk_bytes": 1 << 15,
             "record_bytes": 1 << 14,
             "schedule_delay_millis": 5,
+            "overflow": "wait",
+            "wait_timeout_millis": 60_000,
             **settings.pop("buffer", {}),
         }
         loaded = Settings.load(
@@ -89,7 +91,7 @@ def sides(provider: LoggerProvider) -> dict[str, tuple[int, dict[str, int], int]
 
 def test_a_hanging_best_effort_exporter_costs_the_others_neither_records_nor_time(make: Make) -> None:
     taking = Taking()
-    provider = make(taking, Hanging(), buffer={"overflow": "wait", "wait_timeout_millis": 60_000})
+    provider = make(taking, Hanging())
     log(provider, 4_000)
     assert provider.force_flush(10_000)
     delivered, dropped, pending = sides(provider)["hanging"]
@@ -130,7 +132,7 @@ def test_nothing_is_spooled_for_a_best_effort_exporter(make: Make, tmp_path: Pat
 
 
 def test_with_best_effort_exporters_alone_no_caller_waits(make: Make) -> None:
-    provider = make(Hanging(), buffer={"overflow": "wait", "wait_timeout_millis": 60_000})
+    provider = make(Hanging())
     logging = threading.Thread(target=log, args=(provider, 4_000))
     logging.start()
     logging.join(PATIENCE_SECONDS)

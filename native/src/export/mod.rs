@@ -1,6 +1,6 @@
 //! Stage 6 of 7, export: OTLP/HTTP, files and standard output from native sender threads.
 //!
-//! Read in this order: `sender` (the loop), `bundle` (what goes in one request), `pace` (when it may send), `flow`
+//! Read in this order: `sender` (the loop), `news` (what it says), `bundle` (what goes in one request), `pace` (when it may send), `flow`
 //! (how fast), `retry` (how long it waits), `http` (one attempt), `answer` (what the server's answer means), `split` (a request
 //! that is too large). `echo` hides
 //! secrets that an answer repeats. `headers`, `tls`, `proxy`
@@ -14,6 +14,7 @@ pub mod echo;
 pub mod file;
 pub mod flow;
 pub mod http;
+pub mod news;
 pub mod pace;
 pub mod proxy;
 pub mod retry;
@@ -25,4 +26,4 @@ mod connect;
 mod headers;
 mod json_block;
 pub mod tls;
-mod unpack;
+pub(crate) mod unpack;

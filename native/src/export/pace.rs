@@ -31,6 +31,8 @@ struct State {
     failures: u32,
     /// Number of the next failure for the backoff; runs ahead of `failures` after a `Retry-After`.
     backoff: u32,
+    /// When the first of these failed.
+    failing_since: Option<Instant>,
     not_before: Option<Instant>,
     probing: bool,
     /// This run of failures was told to people, so its end will be.
@@ -102,6 +104,7 @@ impl Pace {
     #[must_use]
     pub fn following(flow: Flow) -> Self {
         let state = State {
+            failing_since: None,
             flow,
             holding: 0,
             attempting: 0,
@@ -191,6 +194,7 @@ impl Pace {
         }
         let failures = std::mem::take(&mut state.failures);
         state.backoff = 0;
+        state.failing_since = None;
         state.not_before = None;
         std::mem::take(&mut state.announced).then_some(failures)
     }
@@ -217,12 +221,19 @@ impl Pace {
         }
         state.backoff = retry::next_attempt(state.backoff, after, settings);
         state.failures = state.failures.saturating_add(1);
+        state.failing_since.get_or_insert(now);
         // A run that was too close to the last one to be told is told once it outlasts the interval.
         if state.announced || state.unreachable.pass(now, 0).is_none() {
             return false;
         }
         state.announced = true;
         true
+    }
+
+    /// For how long attempts have failed; zero while the endpoint works.
+    #[must_use]
+    pub fn failing_for(&self, now: Instant) -> Duration {
+        self.lock().failing_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// Records that a server refused: how many to report now, if any.

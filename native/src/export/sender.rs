@@ -6,6 +6,7 @@ use super::answer::Answer;
 use super::bundle::{together, Load, Shares, MOST_BLOCKS};
 use super::flow::Heard;
 use super::http::{Reply, Transport};
+pub use super::news::{Outcome, Refusal, SenderEvent};
 use super::pace::{Pace, Permit, Ticket};
 use super::retry;
 use crate::block::Block;
@@ -44,63 +45,19 @@ pub trait BlockSource: Send + Sync {
     /// The endpoint refused the request's headers, and somebody else can renew them.
     fn headers_refused(&self) {}
 
+    /// The endpoint refused a request, or a part of it.
+    fn refused(&self, _request: &Block, _refusal: &Refusal<'_>) {}
+
+    /// An attempt failed; no attempt has succeeded for so long.
+    fn failing(&self, _for_so_long: Duration) {}
+
+    /// An attempt got an answer that settles a request.
+    fn answered(&self) {}
+
     /// The clock that pauses and ages are measured with.
     fn now(&self) -> Instant {
         Instant::now()
     }
-}
-
-/// What became of the records of one block.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Taken by the server.
-    pub delivered: u64,
-    /// Refused by the server for good, or larger than it takes.
-    pub rejected: u64,
-    /// Given up after `RetrySettings::max_elapsed`.
-    pub dropped_max_elapsed: u64,
-}
-
-impl Outcome {
-    /// All records that the outcome accounts for.
-    #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.delivered + self.rejected + self.dropped_max_elapsed
-    }
-}
-
-/// News for people. Each kind comes at most once a minute per exporter, `Recovered` only after one of the first two.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SenderEvent {
-    /// The endpoint does not take requests for now; records wait.
-    Unreachable {
-        /// Why the latest attempt failed.
-        cause: String,
-    },
-    /// As `Unreachable`: it refuses the credentials, and somebody is asked for new ones.
-    CredentialsRefused {
-        /// Why the latest attempt failed.
-        cause: String,
-    },
-    /// It takes requests again.
-    Recovered {
-        /// Attempts that had failed.
-        attempts: u32,
-    },
-    /// The endpoint refused requests for good.
-    Rejected {
-        /// Why the latest one was refused.
-        cause: String,
-        /// Records refused this way since the last such event.
-        records: u64,
-    },
-    /// The endpoint took requests without some of their records, or with a warning.
-    PartialSuccess {
-        /// Records left out since the last such event; 0 when it only warned.
-        rejected: u64,
-        /// What the endpoint said.
-        warning: Option<String>,
-    },
 }
 
 /// What a sender needs to know beyond its transport.
@@ -258,8 +215,7 @@ impl Sender<'_> {
         shares: &mut Shares<'_>,
         loads: &mut Vec<Load>,
     ) -> bool {
-        let records = request.records;
-        let (ended, error) = self.operate(request, started);
+        let (ended, last) = self.operate(request, started);
         let outcome = match ended {
             Attempts::Stopped => return false,
             Attempts::TooMuch => {
@@ -268,9 +224,9 @@ impl Sender<'_> {
                     .extend(halves.map_or_else(|| vec![load.clone()], |[first, second]| vec![second, first]));
                 return true;
             }
-            Attempts::Expired => Outcome { dropped_max_elapsed: records, ..Outcome::default() },
+            Attempts::Expired => Outcome { dropped_max_elapsed: request.records, ..Outcome::default() },
             Attempts::Answered(Answer::Delivered { rejected_records, warning }) => {
-                let outcome = self.accept(records, rejected_records, warning);
+                let outcome = self.accept(request, last.status, rejected_records, warning);
                 shares.add(load, outcome, &Cow::Borrowed("rejected"));
                 return true;
             }
@@ -279,7 +235,7 @@ impl Sender<'_> {
                     loads.extend(halves.into_iter().rev());
                     return true;
                 }
-                self.reject(records, cause)
+                self.reject(request, &last, &cause)
             }
             Attempts::Answered(Answer::Rejected { cause } | Answer::Retry { cause, .. }) => {
                 // One block that the receiver refuses must not take others with it.
@@ -287,10 +243,10 @@ impl Sender<'_> {
                     loads.extend(halves.into_iter().rev());
                     return true;
                 }
-                self.reject(records, cause)
+                self.reject(request, &last, &cause)
             }
         };
-        shares.add(load, outcome, &error);
+        shares.add(load, outcome, &last.error);
         true
     }
 
@@ -308,9 +264,14 @@ impl Sender<'_> {
         }
     }
 
-    fn accept(&self, records: u64, rejected: u64, warning: Option<String>) -> Outcome {
+    fn accept(&self, request: &Block, status: u16, rejected: u64, warning: Option<String>) -> Outcome {
+        let records = request.records;
         // A server may claim to have refused more than it was sent.
         let rejected = rejected.min(records);
+        if rejected > 0 {
+            let cause = warning.as_deref().unwrap_or_default();
+            self.source.refused(request, &Refusal { status, error: "rejected", cause, rejected });
+        }
         if rejected > 0 || warning.is_some() {
             if let Some(rejected) = self.pace.note_partial(self.source.now(), rejected) {
                 self.source.note(SenderEvent::PartialSuccess { rejected, warning });
@@ -319,25 +280,27 @@ impl Sender<'_> {
         Outcome { delivered: records - rejected, rejected, ..Outcome::default() }
     }
 
-    fn reject(&self, records: u64, cause: String) -> Outcome {
+    fn reject(&self, request: &Block, last: &Last, cause: &str) -> Outcome {
+        let records = request.records;
+        let refusal = Refusal { status: last.status, error: &last.error, cause, rejected: records };
+        self.source.refused(request, &refusal);
         if let Some(records) = self.pace.note_rejected(self.source.now(), records) {
-            self.source.note(SenderEvent::Rejected { cause, records });
+            self.source.note(SenderEvent::Rejected { cause: cause.to_owned(), records });
         }
         Outcome { rejected: records, ..Outcome::default() }
     }
 
-    /// All attempts with one request, metered; with the kind of failure that the last one met.
-    fn operate(&self, request: &Block, started: Instant) -> (Attempts, Cow<'static, str>) {
+    /// All attempts with one request, metered; with how the last one went.
+    fn operate(&self, request: &Block, started: Instant) -> (Attempts, Last) {
         let begun = self.source.now();
         let mut last = Last { status: 0, error: Cow::Borrowed("") };
         let ended = self.send(request, started, &mut last);
-        let Last { status, error } = last;
         if !matches!(ended, Attempts::Stopped) {
             let duration = self.source.now().saturating_duration_since(begun);
-            let (error, records) = (error.clone(), request.records);
+            let (status, error, records) = (last.status, last.error.clone(), request.records);
             self.meter.finished(Operation { duration, status, error, records });
         }
-        (ended, error)
+        (ended, last)
     }
 
     /// Attempts until there is an answer that settles the request.
@@ -398,6 +361,7 @@ impl Sender<'_> {
                 if let Some(attempts) = self.pace.answered(ticket) {
                     self.source.note(SenderEvent::Recovered { attempts });
                 }
+                self.source.answered();
                 return Ok(answer);
             }
         };
@@ -410,6 +374,7 @@ impl Sender<'_> {
                 SenderEvent::Unreachable { cause }
             });
         }
+        self.source.failing(self.pace.failing_for(self.source.now()));
         let wait = retry::pause(attempt, after, settings, random);
         Err((wait, retry::next_attempt(attempt, after, settings)))
     }

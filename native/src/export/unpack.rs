@@ -8,6 +8,6 @@ use std::io::Result;
 const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
 /// The uncompressed `ExportLogsServiceRequest`. Fails when the body is damaged.
-pub(super) fn unpack(block: &Block) -> Result<Vec<u8>> {
+pub(crate) fn unpack(block: &Block) -> Result<Vec<u8>> {
     decompress(block.codec, &block.body, block.raw_bytes.max(LIMIT_BYTES))
 }

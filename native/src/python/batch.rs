@@ -17,6 +17,10 @@ impl Batch {
     pub fn of(block: Arc<Block>) -> Self {
         Self { block }
     }
+
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
 }
 
 #[pymethods]

@@ -79,6 +79,11 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
     memory.set_item("chunk_bytes", pipeline.buffer().used().saturating_sub(blocks))?;
     memory.set_item("block_bytes", blocks)?;
     memory.set_item("scope_bytes", pipeline.scopes().bytes())?;
+    let dead_letters = pipeline.exporters().first().and_then(|exporter| exporter.dead_letters.as_ref());
+    let (kept, lost) = dead_letters.map(|letters| letters.counts()).unwrap_or_default();
+    let letters = PyDict::new(py);
+    letters.set_item("kept", kept)?;
+    letters.set_item("lost", lost)?;
     let stats = PyDict::new(py);
     if pipeline.recorder().is_some() {
         let counts = recorded(pipeline);
@@ -87,9 +92,21 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
         flown.set_item("below", pipeline.emit_counts().below_count())?;
         stats.set_item("flight_recorder", flown)?;
     }
+    stats.set_item("dead_letters", letters)?;
     stats.set_item("exporters", exporters)?;
     stats.set_item("seal", seal)?;
     stats.set_item("memory", memory)?;
+    if let Some(spooler) = pipeline.spooler() {
+        let holding = spooler.holding(pipeline.clock().now_nanos());
+        let spool = PyDict::new(py);
+        spool.set_item("bytes", holding.bytes)?;
+        spool.set_item("blocks", holding.blocks)?;
+        // A list, because several pipelines' ages are not added up.
+        spool.set_item("ages_nanos", [holding.age_nanos])?;
+        spool.set_item("disk_errors", holding.trouble.disk_errors)?;
+        spool.set_item("damaged_directories", holding.trouble.damaged)?;
+        stats.set_item("spool", spool)?;
+    }
     Ok(stats)
 }
 

@@ -1,12 +1,14 @@
 //! Stages 6 and 7 of 7, for exporters written in Python: their cursor of the backlog. Thread: delivery loop.
 
 use super::batch::Batch;
+use crate::export::sender::Refusal;
 use crate::exporters::Exporter;
 use crate::ledger::{DropReason, Settlement, DROPS};
 use crate::pipeline::Pipeline;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
+use std::time::Duration;
 
 /// The oldest block that `exporter` has to deliver. One on disk is read without the interpreter lock.
 pub fn claim(py: Python<'_>, pipeline: &Pipeline, exporter: &str) -> PyResult<Option<Batch>> {
@@ -31,6 +33,29 @@ pub fn settle(
 ) -> PyResult<()> {
     let cursor = python_cursor(pipeline, exporter)?;
     py.detach(|| pipeline.settle(cursor, sequence, settlement));
+    Ok(())
+}
+
+/// Says for how long no call has succeeded; 0: the last one has.
+pub fn note_failing(pipeline: &Pipeline, exporter: &str, seconds: f64) -> PyResult<()> {
+    let cursor = python_cursor(pipeline, exporter)?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(so_long) if !so_long.is_zero() => pipeline.failing(cursor, so_long),
+        _ => pipeline.answered(cursor),
+    }
+    Ok(())
+}
+
+/// Keeps a block of which the exporter's receiver refused so many records.
+pub fn keep_refused(
+    py: Python<'_>,
+    pipeline: &Pipeline,
+    exporter: &str,
+    batch: &Batch,
+    refusal: &Refusal<'_>,
+) -> PyResult<()> {
+    let cursor = python_cursor(pipeline, exporter)?;
+    py.detach(|| pipeline.keep_refused(cursor, batch.block(), refusal));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use super::readable::RecordBuilder;
 use super::settings::{self, Read};
 use super::stdlib_levels;
 use super::{counts, delivery, flight, foreign, helpers, lifecycle, trace};
+use crate::export::sender::Refusal;
 use crate::rules::Levels;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -57,6 +58,16 @@ impl Pipeline {
     /// Waits until what was taken over from ended processes is delivered.
     fn deliver_adopted(&self, py: Python<'_>, timeout_millis: u64) {
         let active = self.active();
+        py.detach(|| active.pipeline.deliver_adopted(Duration::from_millis(timeout_millis)));
+    }
+
+    /// Delivers what an ended process left in one directory of the spool.
+    fn replay_spool(&self, py: Python<'_>, name: &str, timeout_millis: u64) {
+        let active = self.active();
+        if let Some(spooler) = active.pipeline.spooler() {
+            spooler.adopt_only(name);
+        }
+        active.start(py);
         py.detach(|| active.pipeline.deliver_adopted(Duration::from_millis(timeout_millis)));
     }
 
@@ -134,6 +145,32 @@ impl Pipeline {
     /// Gives a claimed block back, undelivered.
     fn release(&self, exporter: &str, sequence: u64) -> PyResult<()> {
         delivery::release(&self.active().pipeline, exporter, sequence)
+    }
+
+    /// No call of a Python exporter has succeeded for so many seconds; 0: the last one has.
+    fn note_failing(&self, exporter: &str, seconds: f64) -> PyResult<()> {
+        delivery::note_failing(&self.active().pipeline, exporter, seconds)
+    }
+
+    /// Keeps a block of which a Python exporter's receiver refused `rejected` records.
+    fn keep_refused(
+        &self,
+        py: Python<'_>,
+        exporter: &str,
+        batch: &Batch,
+        rejected: u64,
+        error_type: &str,
+        cause: &str,
+    ) -> PyResult<()> {
+        let refusal = Refusal { status: 0, error: error_type, cause, rejected };
+        delivery::keep_refused(py, &self.active().pipeline, exporter, batch, &refusal)
+    }
+
+    /// Hands over to fallbacks what their exporters did not take, and waits for it; for the end of the process.
+    fn hand_over_rest(&self, py: Python<'_>, timeout_millis: u64) {
+        let active = self.active();
+        let deadline = Instant::now() + Duration::from_millis(timeout_millis);
+        py.detach(|| active.pipeline.hand_over_rest(deadline));
     }
 
     /// The oldest block that waits for the batch processors.

@@ -16,7 +16,7 @@ use crate::roles::Role;
 use crate::rules::{Levels, Rule, Rules};
 use crate::settings::{
     BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,
-    Settings, SpoolingSettings,
+    RingSettings, Settings, SpoolingSettings,
 };
 use crate::spool::crypt::Keys;
 use crate::spool::quota::Quota;
@@ -51,7 +51,9 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
             .as_ref()
             .map(recorder)
             .transpose()?,
+        dead_letters: dead_letters(settings)?,
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
+        ring: required::<Option<Bound<'_, PyDict>>>(settings, "ring")?.as_ref().map(ring).transpose()?,
     };
     let capture: Bound<'_, PyDict> = required(settings, "capture")?;
     let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
@@ -107,7 +109,11 @@ fn exporter(dict: &Bound<'_, PyDict>) -> PyResult<ExporterSettings> {
         "fallback" => Role::Fallback,
         other => return Err(unknown("role", other)),
     };
-    let fallback = optional(dict, "fallback")?;
+    let after = || required(dict, "fallback_after_millis").map(millis);
+    let fallback = match optional(dict, "fallback")? {
+        Some(name) => Some((name, after()?)),
+        None => None,
+    };
     Ok(ExporterSettings { name: required(dict, "name")?, kind, role, fallback })
 }
 
@@ -132,6 +138,23 @@ fn file_settings(dict: &Bound<'_, PyDict>) -> PyResult<FileSettings> {
             other => return Err(unknown("fsync", other)),
         },
     })
+}
+
+fn dead_letters(settings: &Bound<'_, PyDict>) -> PyResult<Option<FileSettings>> {
+    let dict: Option<Bound<'_, PyDict>> = required(settings, "dead_letters")?;
+    dict.map(|dict| {
+        Ok(FileSettings {
+            path: required(&dict, "path")?,
+            form: Form::OtlpJson,
+            max_bytes: required(&dict, "max_bytes")?,
+            max_age: None,
+            compress_rotated: false,
+            keep_files: required(&dict, "keep_files")?,
+            keep_age: None,
+            fsync: Fsync::Never,
+        })
+    })
+    .transpose()
 }
 
 fn spool(dict: &Bound<'_, PyDict>) -> PyResult<SpoolingSettings> {
@@ -166,6 +189,14 @@ pub fn spool_keys(given: &Bound<'_, PyTuple>) -> PyResult<Keys> {
     let keys: Vec<(u32, Bound<'_, PyBytes>)> = keys.collect::<PyResult<_>>()?;
     let keys: Vec<(u32, &[u8])> = keys.iter().map(|(id, key)| (*id, key.as_bytes())).collect();
     Keys::new(current, &keys).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+fn ring(dict: &Bound<'_, PyDict>) -> PyResult<RingSettings> {
+    Ok(RingSettings {
+        directory: required(dict, "directory")?,
+        limit_bytes: required(dict, "limit_bytes")?,
+        sync_interval: required::<Option<u64>>(dict, "sync_interval_millis")?.map(millis),
+    })
 }
 
 fn form(dict: &Bound<'_, PyDict>) -> PyResult<Form> {

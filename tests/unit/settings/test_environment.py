@@ -102,6 +102,9 @@ EXAMPLES = {
     "FAPILOG_SPOOL_ADOPT": ("false", False),
     "FAPILOG_SPOOL_KEY_PROVIDER": ("env", "env:FAPILOG_SPOOL_KEY"),
     "FAPILOG_SPOOL_KEY_REFRESH_SECONDS": ("5", 5),
+    "FAPILOG_RING_DIRECTORY": ("ring", "ring"),
+    "FAPILOG_RING_BYTES": ("1048576", 1_048_576),
+    "FAPILOG_RING_SYNC_INTERVAL_MILLIS": ("200", 200),
     "FAPILOG_WEBHOOK_URL": ("https://h/services/T0?k=1", "https://h/***"),
     "FAPILOG_WEBHOOK_FORM": ("JSON", "json"),
     "FAPILOG_WEBHOOK_SECRET": ("s", "***"),
@@ -342,8 +345,6 @@ def test_wrong_headers_are_an_error_that_does_not_show_them(load):
 @pytest.mark.parametrize(
     ("environ", "remedy"),
     [
-        ({"FAPILOG_DURABILITY": "process"}, "set FAPILOG_DURABILITY to memory"),
-        ({"FAPILOG_DURABILITY": "power"}, "set FAPILOG_DURABILITY to memory"),
         ({"FAPILOG_COMPLIANCE": "pci-dss"}, "set FAPILOG_COMPLIANCE to nothing: leave it out"),
         ({"FAPILOG_REDACTION": "scan"}, "set FAPILOG_REDACTION to keys"),
     ],

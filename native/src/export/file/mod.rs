@@ -75,6 +75,17 @@ impl FileTransport {
         Ok(Self { settings, now, appender })
     }
 
+    /// Appends whole lines, all or nothing, outside of any block.
+    pub fn append(&self, text: &str) -> std::io::Result<()> {
+        let mut appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
+        let rotated = appender.append(text.as_bytes(), &self.settings, self.now)?;
+        drop(appender);
+        if rotated {
+            housekeeping::run(&self.settings, (self.now)());
+        }
+        Ok(())
+    }
+
     fn lines(&self, block: &Block) -> std::io::Result<String> {
         let request = unpack(block)?;
         let mut text = String::new();
