@@ -12,6 +12,7 @@ CHECK := tools/check.sh
 CARGO := cargo
 MANIFEST := --manifest-path native/Cargo.toml
 MATURIN_FLAGS := --release --locked
+MODEL_CHECK := $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd,shuttle --test model_check
 # A shipped wheel names crates in its panic messages, not the folders of whoever built it.
 REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
 # One test file stays on one worker: its session fixtures (the Collector) start once per worker.
@@ -30,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := $(shell find native \( -path native/target -o -path native/fuzz \) -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
 
-.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak test-faults fuzz wheels docs clean
+.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench soak outage model-check test-faults kill-rounds fuzz wheels docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +66,10 @@ deny: $(CARGO_DENY) ## Licences, bans and sources of the crates; advisories when
 
 test-rust: setup ## cargo test of the pure core (no interpreter)
 	@$(CHECK) run "cargo test" -- $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd
+	@$(CHECK) run "orders of threads" -- $(MODEL_CHECK)
+
+model-check: setup ## Append, seal, claim and settle in 50,000 orders of threads each
+	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=50000 $(MODEL_CHECK)
 
 test-python: build ## pytest with coverage
 	@$(BIN)/coverage erase
@@ -85,11 +90,20 @@ bench: build .venv/.bench ## Run the benchmarks beside their peers
 test-faults: build ## Every fault on the wire, on every way, judged by the ledger and by what arrived
 	@$(CHECK) run "faults" -- $(BIN)/python -m pytest $(PYTEST_WORKERS) -m "long or not long" tests/integration/faults
 
+kill-rounds: build ## Kill a thousand processes while they log and recover; nothing that a call returned from may be missing
+	@$(BIN)/python -m pytest -m long -s tests/integration/test_kill_rounds.py
+
 # Ten minutes at 200,000 records per second, as the goals say; a slower machine says what it reached.
 SOAK ?= --seconds 600 --rate 200000
 
 soak: build ## Log for ten minutes to a receiver that flaps; fails if memory grows or a record is missing
 	$(BIN)/python -m tests.integration.faults.soak $(SOAK)
+
+# Half an hour of a service that logs 2,000 records per second.
+OUTAGE ?= --records 3600000
+
+outage: build ## The collector away for half an hour, compressed: the spool grows, drains, and nothing is lost
+	$(BIN)/python -m tests.integration.faults.outage $(OUTAGE)
 
 fuzz: $(CARGO_FUZZ) ## Each fuzz target for FUZZ_SECONDS under libFuzzer; needs a nightly toolchain
 	@for target in $(FUZZ_TARGETS); do \

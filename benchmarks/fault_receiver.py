@@ -20,7 +20,7 @@ from benchmarks.servers import ROOT, stop
 from benchmarks.slow_answers import Slowly
 
 if TYPE_CHECKING:
-    from fapilog.testing import OtlpReceiver
+    from fapilog.testing import Answer, OtlpReceiver
 
 SLOW_SECONDS = 0.25
 # The attribute of the rows that carries the number (`tasks.Tasks.numbered`).
@@ -29,8 +29,14 @@ NUMBER = "user_id"
 
 def command(receiver: OtlpReceiver, words: list[str], state: dict[str, bool]) -> Any:
     """Carry out one command."""
-    from fapilog.testing import Ok, Status
+    from fapilog.testing import CloseWithoutAnswer, Ok, Status
 
+    answers: dict[str, Answer] = {
+        "503": Status(503),
+        "429": Status(429, 1),
+        "cut": CloseWithoutAnswer(True),
+        "slow": Slowly(SLOW_SECONDS),
+    }
     if words == ["stats"]:
         numbers = [record.attributes[NUMBER] for record in receiver.log_records]
         requests = receiver.requests
@@ -39,7 +45,7 @@ def command(receiver: OtlpReceiver, words: list[str], state: dict[str, bool]) ->
         receiver.refuse_connections()
         state["refused"] = True
     elif words[0] == "fault":
-        receiver.answer_always_with(Status(503) if words[1] == "503" else Slowly(SLOW_SECONDS))
+        receiver.answer_always_with(answers[words[1]])
     elif words[0] == "answer":
         receiver.answer_always_with(slow_answers.named(words[1:]))
     elif words == ["heal"]:

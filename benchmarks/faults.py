@@ -1,9 +1,10 @@
 """What is lost, what arrives twice and what a call costs while the receiver fails, beside the stock SDK.
 
 One thread logs numbered records at a steady rate; for the middle half of the time the receiver refuses
-connections, answers 503, or takes a quarter of a second per request. Then it is well again, and each library
-may flush for as long as it wants. Both have their defaults: fapilog a buffer of 64 MiB, the SDK a queue of
-2,048 records. The receiver counts the numbers. Latencies are those of the calls during the fault.
+connections, answers 503 or 429, closes without an answer, or takes a quarter of a second per request. Then
+it is well again, and each library may flush for as long as it wants. Both have their defaults: fapilog a
+buffer of 64 MiB, the SDK a queue of 2,048 records. The receiver counts the numbers. Latencies are those of
+the calls during the fault.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ RATE = 10_000
 FAULTS = {
     "refused": "connections refused",
     "503": "answers 503",
+    "429": "answers 429, Retry-After 1 s",
+    "cut": "takes the records and closes without an answer",
     "slow": "250 ms per request",
 }
 LABELS = {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "max"}

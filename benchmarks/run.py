@@ -21,8 +21,10 @@ BENCHMARKS = {
     "third_party": "To exporters written in Python",
     "faults": "While the receiver fails",
     "slow_receiver": "While the receiver is slow or limited",
+    "durability": "What outlives the process",
     "memory": "Memory of queued records",
     "scaling": "Threads and processes",
+    "flight_recorder": "Records that are kept for failures",
     "footprint": "Import, set-up, size, exit",
     "instructions": "Instructions per call",
 }

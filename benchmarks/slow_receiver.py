@@ -1,7 +1,7 @@
 """What is lost and how many requests it takes while a receiver is slow, narrow or limits requests.
 
 One thread logs numbered records at a steady rate; the receiver never gets better. Then each library may flush
-for as long as it wants. fapilog runs with `otlp.adaptive` and without it, both with a buffer of 4 MiB in
+for as long as it wants. fapilog runs with `otlp.adaptive` and without it, both with a buffer of 1 MiB in
 chunks of 128 KiB, so that a few seconds fill it; the SDK has its default queue of 2,048 records. The
 receiver counts numbers and requests, those that it refuses included. Latencies are those of the calls.
 """
@@ -27,7 +27,7 @@ RECEIVERS = {
 }
 SMALL_BUFFER = {
     "FAPILOG_OVERFLOW": "drop_oldest",
-    "FAPILOG_BUFFER_BYTES": str(4 * 1024 * 1024),
+    "FAPILOG_BUFFER_BYTES": str(1024 * 1024),
     "FAPILOG_CHUNK_BYTES": str(128 * 1024),
 }
 VARIANTS = {

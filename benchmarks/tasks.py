@@ -126,6 +126,15 @@ class Tasks:
             )
         )
 
+    def burst(self, n: int, first: int) -> dict[str, float]:
+        """Log n numbered records as fast as the library takes them, from `first` on."""
+        rows = [(first + index, *self.rows[index % ROW_COUNT][1:]) for index in range(n)]
+        stream = self.library.stream()
+        with active_span():
+            start = time.perf_counter()
+            stream(rows)
+            return {"per_second": n / (time.perf_counter() - start)}
+
     def flush(self) -> bool:
         """Wait for what was logged, as long as the library does."""
         return self.library.flush()

@@ -36,6 +36,7 @@ __all__ = [
     "decode_request",
     "encode_request",
     "encode_resource",
+    "end_rings",
     "forget_contexts",
     "give_up_at_exit",
     "goes_on_to_logging",
@@ -221,13 +222,15 @@ class Pipeline:
     `set_spool_keys` takes them).
     `flight_recorder` is None or a dict: `level`, `levels` (as in `set_levels`), `limit_bytes`, `max_traces`,
     `max_trace_records`, `max_age_seconds`.
+    `ring` is None, or, with a spool, a dict: `directory` (None: chosen), `limit_bytes`,
+    `sync_interval_millis` (None: durability `process`).
     `on_start` is called once, on the thread of the first record and before it is stored, and again with the
     first record in a forked child: the place to start threads.
 
     Raises:
         TypeError: If the dict lacks a setting or one has the wrong type.
-        ValueError: If a certificate, the endpoint or the spool's directory cannot be used, or two exporters
-            have one name.
+        ValueError: If a certificate, the endpoint or the spool's directory cannot be used, the place
+            cannot give the ring, or two exporters have one name.
     """
 
     def __new__(cls, settings: dict[str, Any]) -> Pipeline: ...
@@ -368,6 +371,17 @@ class Pipeline:
     def deliver_adopted(self, timeout_millis: int) -> None:
         """Wait, without the interpreter lock, until what was taken over from ended processes is delivered."""
 
+    def replay_spool(self, name: str, timeout_millis: int) -> None:
+        """Deliver what an ended process left in one directory of the spool, as far as there is time.
+
+        Instead of records, and once: it starts the pipeline. Nothing happens without the interpreter lock
+        where a process holds the directory, or without a spool.
+
+        Args:
+            name: Of the directory, of the pipeline's own service.
+            timeout_millis: Waited for at most, without the interpreter lock.
+        """
+
     def spool_rest(self) -> None:
         """Write what is pending in memory to the spool, without the interpreter lock; nothing without one.
 
@@ -479,6 +493,40 @@ class Pipeline:
 
     def remove_tap(self, tap: Callable[[bytes, str], object]) -> None:
         """Stop calling a tap; an unknown one is ignored."""
+
+@final
+class Flow:
+    """How many calls of an exporter may be under way, and how far apart they begin: from how the last ended.
+
+    A state machine: times are seconds of the caller's clock. A ticket of `begin` goes back through one of the
+    last three methods, or is forgotten when a call says nothing about the receiver.
+
+    Args:
+        max_in_flight: Calls at once at most.
+        adapts: False: always that many, without a gap.
+    """
+
+    def __new__(cls, max_in_flight: int, *, adapts: bool = True) -> Self: ...
+    def limit(self) -> int:
+        """Return the calls at once, now."""
+
+    def gap(self) -> float:
+        """Return the seconds from the start of a call to the start of the next, now."""
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next call may begin."""
+
+    def begin(self, now: float) -> int:
+        """A call begins; the next one has to keep the distance. Return its ticket."""
+
+    def taken(self, ticket: int, seconds: float, now: float) -> None:
+        """The call got somewhere, after so many seconds."""
+
+    def throttled(self, ticket: int, now: float) -> None:
+        """The receiver wants fewer calls."""
+
+    def timed_out(self, ticket: int, now: float) -> None:
+        """It did not answer in time."""
 
 @final
 class Batch:
@@ -647,6 +695,9 @@ def begin_exit() -> None:
 def mute_thread() -> None:
     """Drop every record of the calling thread from now on, uncounted: it delivers to exporters in Python."""
 
+def end_rings() -> None:
+    """Remove the files of crash rings in which nothing is, before a signal ends the process."""
+
 def give_up_at_exit() -> None:
     """Tell the C exit handler that Python's last flush ran out of time, so that it does not wait again."""
 
@@ -784,6 +835,46 @@ def split_request(request: bytes, records: int) -> tuple[bytes, bytes] | None:
     Example:
         >>> split_request(b"", 0) is None
         True
+    """
+
+def spool_directories(root: str | PathLike[str]) -> list[str]:
+    """Return the directories of all processes and services in a spool, sorted by name.
+
+    Args:
+        root: `spool.directory`; it must exist.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+
+def survey_spool(root: str | PathLike[str], name: str, *, check: bool) -> dict[str, Any]:
+    """Return what is in one directory of a spool, without the interpreter lock; nothing in it changes.
+
+    Args:
+        root: `spool.directory`.
+        name: One of `spool_directories`.
+        check: Whether the checksum of every block is looked at.
+
+    Returns:
+        `service`, `process` (the owner's id), `alive`, `bytes`; of what is not settled `blocks`, `records`,
+        `owed` (records by exporter), `written_nanos` (oldest and newest, or None), `encrypted_blocks`,
+        `key_ids`; of what is not intact `corrupt_bytes`, `corrupt_places`, `torn_bytes`, `torn_records`,
+        `read_errors`, `damaged_blocks`, `damaged_records`, `set_aside` (files), `other_versions` (files),
+        `positions_lost`.
+
+    Raises:
+        OSError: If it cannot be read, is not this user's, or others may write to it.
+    """
+
+def purge_spool(root: str | PathLike[str], name: str) -> bool:
+    """Remove one directory of a spool with all records in it; False: a process holds it, nothing happened.
+
+    Args:
+        root: `spool.directory`.
+        name: One of `spool_directories`.
+
+    Raises:
+        OSError: If something cannot be removed; what somebody else put there is not.
     """
 
 class HttpError(OSError):

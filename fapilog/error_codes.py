@@ -79,6 +79,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             " in use.",
             "See the message: it says what is wrong, and shows no key.",
         ),
+        "durability-without-spool": CodeEntry(
+            "ConfigurationError",
+            "`durability` is `process` or `power`, and there is no spool.",
+            "Set `spool.directory` (FAPILOG_SPOOL_DIRECTORY), or `durability` to `memory`.",
+        ),
         "chunk-smaller-than-record": CodeEntry(
             "ConfigurationError",
             "One record may be larger than the chunk that has to hold it.",
@@ -260,6 +265,23 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "Records in the spool are encrypted with a key that the key provider does not give, or that does"
             " not open them. They wait on disk until it does, or until the age limit.",
             "Give the key with this id again, behind the current one.",
+        ),
+        "ring-io": CodeEntry(
+            "FapilogError",
+            "The crash ring could not be forced to the disk, or the one of an ended process could not be"
+            " read. Records are logged and delivered all the same.",
+            "See the system's log for the state of the disk, then restart the process.",
+        ),
+        "ring-scopes-full": CodeEntry(
+            "FapilogError",
+            "The crash ring has no room for further logger names. Records of these are recovered without"
+            " their name.",
+            "Make fewer loggers.",
+        ),
+        "ring-corrupt": CodeEntry(
+            "FapilogError",
+            "What an ended process left in its crash ring is damaged. All that could be read is delivered.",
+            "See the message, and the system's log for the state of the disk.",
         ),
         "already-configured": CodeEntry(
             "LifecycleError",

@@ -146,6 +146,7 @@ def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
 
 
 def _end_by_sigterm() -> None:
+    _native.end_rings()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)
 

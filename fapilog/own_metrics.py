@@ -142,6 +142,21 @@ METRICS = (
         "{log_record}",
         "Kept records by what became of them, `fapilog.outcome`: promoted, discarded, evicted.",
     ),
+    Metric(
+        "fapilog.spool.usage", "updowncounter", "By", "Disk that the spool takes, with what it took over."
+    ),
+    Metric("fapilog.spool.limit", "updowncounter", "By", "Bound of that, for all processes of the service."),
+    Metric("fapilog.spool.blocks", "updowncounter", "{block}", "Blocks on disk that an exporter still owes."),
+    Metric("fapilog.spool.records", "updowncounter", "{log_record}", "Records pending on disk, by exporter."),
+    Metric("fapilog.spool.age", "updowncounter", "s", "Age of the oldest file with blocks that wait."),
+    Metric("fapilog.spool.disk_errors", "counter", "{error}", "Errors of the disk under the spool."),
+    Metric("fapilog.spool.adopted", "counter", "{log_record}", "Records taken over from ended processes."),
+    Metric(
+        "fapilog.spool.damaged",
+        "counter",
+        "{directory}",
+        "Directories of ended processes in which something was damaged.",
+    ),
     Metric("fapilog.stage.time", "counter", "s", "Time spent behind the caller, by `fapilog.stage`."),
     Metric("fapilog.plugin.time", "counter", "s", "Time spent in plugins, by kind and name."),
     Metric("fapilog.plugin.calls", "counter", "{call}", "Calls of plugins; `error.type` where they raised."),
@@ -358,6 +373,36 @@ def _plugin_calls(now: Snapshot) -> Readings:
             yield spent.failures, {**plugin, "error.type": "exception"}
 
 
+def _spool(key: str) -> Callable[[Snapshot], Readings]:
+    def read(now: Snapshot) -> Readings:
+        if "spool" in now.native:
+            yield now.native["spool"][key], {}
+
+    return read
+
+
+def _spool_limit(now: Snapshot) -> Readings:
+    if "spool" in now.native:
+        yield now.settings.spool.limit_bytes, {}
+
+
+def _spool_records(now: Snapshot) -> Readings:
+    if "spool" in now.native:
+        for name, side in now.ledger.exporters.items():
+            yield side.spooled, {"fapilog.exporter": name}
+
+
+def _spool_age(now: Snapshot) -> Readings:
+    # Ages are not added up: each pipeline has its own.
+    if "spool" in now.native:
+        yield max(now.native["spool"]["ages_nanos"]) / 1e9, now.processor
+
+
+def _spool_adopted(now: Snapshot) -> Readings:
+    if "spool" in now.native:
+        yield now.ledger.adopted, {}
+
+
 READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
     "otel.sdk.log.created": _created,
     "otel.sdk.processor.log.queue.size": _queue_size,
@@ -378,6 +423,14 @@ READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
     "fapilog.flight_recorder.records": _recorder_records,
     "fapilog.flight_recorder.traces": _recorder_traces,
     "fapilog.flight_recorder.decided": _recorder_decided,
+    "fapilog.spool.usage": _spool("bytes"),
+    "fapilog.spool.limit": _spool_limit,
+    "fapilog.spool.blocks": _spool("blocks"),
+    "fapilog.spool.records": _spool_records,
+    "fapilog.spool.age": _spool_age,
+    "fapilog.spool.disk_errors": _spool("disk_errors"),
+    "fapilog.spool.adopted": _spool_adopted,
+    "fapilog.spool.damaged": _spool("damaged_directories"),
     "fapilog.stage.time": _stage_time,
     "fapilog.plugin.time": _plugin_time,
     "fapilog.plugin.calls": _plugin_calls,

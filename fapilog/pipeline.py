@@ -44,7 +44,7 @@ def build(  # noqa: PLR0913 - what each stage needs besides the settings, one na
 
     Raises:
         ConfigurationError: `setting-invalid`, if a certificate, the endpoint, a proxy or the spool's
-            directory cannot be used.
+            directory cannot be used, or the place cannot give the durability that is asked for.
     """
     native = {
         # 1 emit
@@ -69,6 +69,7 @@ def build(  # noqa: PLR0913 - what each stage needs besides the settings, one na
         "spool": settings.spool.native(
             str(resource.attributes.get("service.name", "unknown_service")), spool_keys
         ),
+        "ring": settings.ring.native(settings.durability),
         "dead_letters": settings.delivery.native_dead_letters(),
         "on_start": on_start,
         "console": _console(settings) if "console" in exporters else None,

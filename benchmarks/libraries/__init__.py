@@ -6,7 +6,7 @@ from importlib import import_module
 
 from benchmarks.libraries.base import Library, NotInstalledError
 
-__all__ = ["ADAPTERS", "DEFAULTS", "NotInstalledError", "load"]
+__all__ = ["ADAPTERS", "DEFAULTS", "FILE", "NotInstalledError", "load"]
 
 # Name in the report -> module and class. The order is the order of the tables.
 ADAPTERS: dict[str, tuple[str, str]] = {
@@ -27,7 +27,12 @@ ADAPTERS: dict[str, tuple[str, str]] = {
 }
 # The stock SDK with its default queue, where the question is what a user gets. In no other table.
 DEFAULTS = "otel emit (defaults)"
-EXTRA_ADAPTERS: dict[str, tuple[str, str]] = {DEFAULTS: ("otel_sdk", "OtelEmitDefaults")}
+# A log file, where the question is what outlives a process.
+FILE = "stdlib file"
+EXTRA_ADAPTERS: dict[str, tuple[str, str]] = {
+    DEFAULTS: ("otel_sdk", "OtelEmitDefaults"),
+    FILE: ("stdlib", "StdlibFile"),
+}
 
 
 def load(name: str) -> Library:

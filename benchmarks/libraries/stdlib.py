@@ -70,6 +70,18 @@ class StdlibJson(StdlibNull):
         return handler
 
 
+class StdlibFile(StdlibNull):
+    """A FileHandler of JSON lines: every record is written before its call returns."""
+
+    name = "stdlib file"
+
+    def handler(self) -> logging.Handler:
+        """Return a handler on the file that the environment names."""
+        handler = logging.FileHandler(os.environ["BENCHMARK_FILE"], encoding="utf-8")
+        handler.setFormatter(JsonFormatter())
+        return handler
+
+
 class StdlibQueue(StdlibNull):
     """QueueHandler with a QueueListener that formats JSON in its thread, after `flush()` when held."""
 

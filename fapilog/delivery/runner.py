@@ -18,7 +18,7 @@ from fapilog import _native
 from fapilog.batch import LogBatch
 from fapilog.delivery.backoff import asked_seconds, pause_seconds
 from fapilog.delivery.breaker import Breaker, BreakerState
-from fapilog.delivery.calls import Calls
+from fapilog.delivery.calls import Called, Calls
 from fapilog.delivery.outcomes import Verdict, judge
 from fapilog.diagnostics import Tell, shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
@@ -28,6 +28,8 @@ from fapilog.timings import Timings
 
 # OTEL_BLRP_EXPORT_TIMEOUT, for whoever leaves it open.
 _TIMEOUT_MILLIS = 30_000
+# Error types that mean no answer in time: ours, Python's, gRPC's.
+_TOO_SLOW = frozenset({"timeout", "TimeoutError", "DEADLINE_EXCEEDED"})
 
 _T = TypeVar("_T")
 
@@ -74,6 +76,7 @@ class _Delivery:
     begun: float = math.nan
     error_type: str = ""
     ticket: int | None = field(default=None)
+    flow_ticket: int = 0
 
 
 class Runner:
@@ -102,6 +105,7 @@ class Runner:
         self._exporter: Any = exporter
         self._retries_itself = bool(getattr(exporter, "retries_itself", False))
         self._limit = max(1, _member(exporter, name, "max_in_flight", int) or settings.max_in_flight)
+        self._flow = _native.Flow(self._limit, adapts=settings.adaptive)
         own = _member(exporter, name, "retry", RetrySettings)
         self._retry = own or settings.retry
         # Who sets pauses for one exporter finds no longer ones; natively there are none.
@@ -132,7 +136,7 @@ class Runner:
     def wake(self) -> None:
         """Claim what there is, as far as the limit and the breaker allow. Never raises."""
         while not self._stopped and len(self._deliveries) < self._limit:
-            wait = self.breaker.closed_for(_now())
+            wait = max(self.breaker.closed_for(_now()), self._flow.wait(_now()))
             if wait > 0.0:
                 self._wake_after(wait)
                 return
@@ -226,11 +230,13 @@ class Runner:
             if now >= delivery.expires:
                 return False
             wait = math.inf
-            if self._calls.running < self._limit:
-                delivery.ticket = self.breaker.enter(now)
+            if self._calls.running < self._flow.limit():
+                wait = self._flow.wait(now)
+                delivery.ticket = self.breaker.enter(now) if wait <= 0.0 else None
                 if delivery.ticket is not None:
+                    delivery.flow_ticket = self._flow.begin(now)
                     return True
-                wait = self.breaker.closed_for(now)
+                wait = max(wait, self.breaker.closed_for(now))
             await self._pause(min(wait, delivery.expires - now))
 
     async def _attempt(self, delivery: _Delivery) -> None:
@@ -256,6 +262,7 @@ class Runner:
             delivery.cursor.settle(
                 self.name, delivery.block.sequence, delivered=verdict.delivered, rejected=verdict.rejected
             )
+        self._learn(delivery.flow_ticket, called, verdict)
         ticket, delivery.ticket = delivery.ticket, None
         if verdict.retry and verdict.retry_after_millis is not None:
             asked = asked_seconds(verdict.retry_after_millis, self._retry)
@@ -281,6 +288,15 @@ class Runner:
         seconds = 0.0 if self._failing_since is None else max(now - self._failing_since, 1e-6)
         for cursor in self._cursors:
             cursor.note_failing(self.name, seconds)
+
+    def _learn(self, ticket: int, called: Called, verdict: Verdict) -> None:
+        """What the call says about how much the destination bears."""
+        if verdict.retry and verdict.retry_after_millis is not None:
+            self._flow.throttled(ticket, _now())
+        elif verdict.error_type in _TOO_SLOW:
+            self._flow.timed_out(ticket, _now())
+        elif not verdict.failed:
+            self._flow.taken(ticket, called.seconds, _now())
 
     def _finished(self, delivery: _Delivery) -> None:
         if not math.isnan(delivery.begun):  # else it was never tried

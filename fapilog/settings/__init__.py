@@ -15,6 +15,7 @@ from fapilog.settings.groups import (
 )
 from fapilog.settings.model import Settings
 from fapilog.settings.processing import LoggerRule
+from fapilog.settings.ring import RingSettings
 from fapilog.settings.spool import SpoolSettings
 from fapilog.settings.webhook import WebhookSettings
 
@@ -31,6 +32,7 @@ __all__ = [
     "OtlpSettings",
     "RedactionSettings",
     "RetrySettings",
+    "RingSettings",
     "ServiceSettings",
     "Settings",
     "SpoolSettings",

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from fapilog.settings.groups import RetrySettings
-from fapilog.settings.types import FrozenDict, Group, NamePairs, Names, NotNegative, Positive
+from fapilog.settings.types import Flag, FrozenDict, Group, NamePairs, Names, NotNegative, Positive
 
 
 class DeliverySettings(Group):
@@ -20,6 +20,11 @@ class DeliverySettings(Group):
     )
     max_in_flight: Positive = Field(
         1, description="Calls of one exporter under way at once, where the exporter does not say how many."
+    )
+    adaptive: Flag = Field(
+        True,
+        description="Whether calls follow the destination: fewer at once and further apart while it asks for"
+        " pauses or does not answer in time.",
     )
     breaker_failures: Positive = Field(
         5,

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from fapilog.errors import ConfigurationError, configuration_error
@@ -39,6 +39,7 @@ from fapilog.settings.processing import (
     RateLimitSettings,
     SamplingSettings,
 )
+from fapilog.settings.ring import DurabilityLevel, RingSettings
 from fapilog.settings.sources import (
     ARGUMENT,
     EnvironmentSource,
@@ -92,8 +93,11 @@ class Settings(BaseSettings):
         " exporters. None: otlp, and console on a terminal.",
     )
     compliance: types.Compliance = Field((), description="Compliance profiles. Not in this version.")
-    durability: Annotated[Literal["memory"], types.Durability] = Field(
-        "memory", description="What survives a crash. `process` and `power` are not in this version."
+    durability: DurabilityLevel = Field(
+        "memory",
+        description="What survives of the records that calls returned from. `memory`: what is on disk."
+        " `process`: all, when the process is killed. `power`: all but the last `ring.sync_interval_millis`"
+        " when the power goes. Both need `spool.directory`.",
     )
     disabled: types.Flag = Field(False, description="Nothing is recorded and no thread starts.")
     capture_location: Literal["auto", "always", "never"] = Field(
@@ -138,6 +142,7 @@ class Settings(BaseSettings):
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     spool: SpoolSettings = Field(default_factory=SpoolSettings)
+    ring: RingSettings = Field(default_factory=RingSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     redaction: RedactionSettings = Field(default_factory=RedactionSettings)
@@ -166,6 +171,18 @@ class Settings(BaseSettings):
         if load.problems:
             raise configuration_error(load.problems)
         self._origins, self._preset_headers = load.origins, load.preset_headers
+
+    @model_validator(mode="after")
+    def _durable_needs_a_spool(self) -> Self:
+        if self.durability != "memory" and self.spool.directory is None:
+            raise types.conflict(
+                "durability-without-spool",
+                f"durability {self.durability} needs a spool: what the ring cannot hold has to go somewhere",
+                "set spool.directory (FAPILOG_SPOOL_DIRECTORY) to a directory that outlives the process,"
+                " or {durability} to 'memory'",
+                durability=self.durability,
+            )
+        return self
 
     @classmethod
     def load(

@@ -166,14 +166,6 @@ def _preset(value: object) -> object:
     return name
 
 
-def _durability(value: object) -> object:
-    if value in ("process", "power"):
-        raise refuse(
-            f"asks for durability {value}, which is not in this version", "memory", "not-in-this-version"
-        )
-    return value
-
-
 def _redaction(value: object) -> object:
     if value == "scan":
         raise refuse("asks for a scan of values, which is not in this version", "keys", "not-in-this-version")
@@ -202,6 +194,5 @@ Flag = Annotated[bool, Field(strict=True)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=_LARGEST)]
 NotNegative = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
 Preset = Annotated[str, BeforeValidator(_preset)]
-Durability = BeforeValidator(_durability)
 RedactionMode = BeforeValidator(_redaction)
 Compliance = Annotated[tuple[str, ...], BeforeValidator(_compliance)]

@@ -231,6 +231,7 @@ _DELIVERY = (
         "OTel specification: OTEL_BLRP_EXPORT_TIMEOUT",
     ),
     Row("delivery.max_in_flight", (_ours("DELIVERY_MAX_IN_FLIGHT", parse.whole_number),), "calls", _OTEL),
+    Row("delivery.adaptive", (_ours("DELIVERY_ADAPTIVE", parse.flag),), "true or false", _FAPILOG),
     Row(
         "delivery.breaker_failures",
         (_ours("DELIVERY_BREAKER_FAILURES", parse.whole_number),),
@@ -454,6 +455,17 @@ _FLIGHT_RECORDER = tuple(
     )
 )
 
+_RING = (
+    Row("ring.directory", (_ours("RING_DIRECTORY", parse.text),), "path", _FAPILOG),
+    Row("ring.limit_bytes", (_ours("RING_BYTES", parse.whole_number),), "bytes", _FAPILOG),
+    Row(
+        "ring.sync_interval_millis",
+        (_ours("RING_SYNC_INTERVAL_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+)
+
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         row.name: row
@@ -466,6 +478,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             *_WEBHOOK,
             *_CONSOLE,
             *_SPOOL,
+            *_RING,
             *_DELIVERY,
             *_LIMITS,
             *_REDACTION,

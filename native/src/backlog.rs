@@ -8,13 +8,14 @@
 use crate::block::Block;
 use crate::cursors::Cursors;
 use crate::entries::{Claimed, Spot};
+use crate::keep::Keep;
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::roles::Duty;
 use crate::shelf::{Shelf, Unread};
 use crate::spool::Exporters;
+use crate::sync::{AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
 use crate::wake::Wake;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Default)]
@@ -82,7 +83,12 @@ impl Backlog {
 
     /// Appends a block and gives it the next sequence number.
     pub fn push(&self, block: Block) {
-        self.change(|cursors| cursors.push(block));
+        self.push_kept(block, None);
+    }
+
+    /// As [`Self::push`], with what keeps the block's records for the next process.
+    pub fn push_kept(&self, block: Block, keep: Option<Keep>) {
+        self.change(|cursors| cursors.push(block, keep));
         self.ready.notify_all();
         self.wake.wake();
         if let Some(shelf) = &self.shelf {
@@ -240,6 +246,17 @@ impl Backlog {
     /// Appends a block of another process; returns its sequence number here. [`Self::offered`] follows.
     pub fn adopt(&self, records: u64, spot: Spot, owed: Exporters) -> Option<u64> {
         self.change(|cursors| cursors.adopt(records, spot, owed))
+    }
+
+    /// Appends a block of another process that is in memory, for those cursors that `owed` names. [`Self::offered`]
+    /// follows.
+    pub fn adopt_kept(&self, block: Block, keep: Keep, owed: Exporters) {
+        self.change(|cursors| cursors.adopt_kept(block, keep, owed));
+    }
+
+    /// Counts records of another process that could not be read.
+    pub fn adopt_damaged(&self, records: u64) {
+        self.change(|cursors| cursors.adopt_damaged(records));
     }
 
     /// Wakes whoever waits for blocks.
@@ -407,6 +424,9 @@ impl Backlog {
         let result = change(&mut state.cursors);
         self.bytes.store(state.cursors.bytes(), Ordering::Relaxed);
         self.records.store(state.cursors.records(), Ordering::Relaxed);
+        let released = std::mem::take(&mut state.cursors.released);
+        drop(state);
+        released.into_iter().for_each(Keep::let_go);
         result
     }
 

@@ -11,16 +11,23 @@
 use crate::backlog::Backlog;
 use crate::block::Block;
 use crate::chunk::{Chunk, SCOPE_MARK};
+use crate::crash_ring::CrashRing;
+use crate::keep::Keep;
 use crate::ledger::{DropReason, Drops, Refusal, REFUSALS};
 use crate::record::{patch_sequence, Meta};
 use crate::redact::Redacted;
 use crate::settings::{BufferSettings, Overflow};
+use crate::sync::{AtomicU8, Condvar, Mutex, MutexGuard, Ordering};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-const SCOPE_MARK_BYTES: usize = 5;
+mod counts;
+mod slots;
+
+pub use counts::BufferCounts;
+
+pub(crate) const SCOPE_MARK_BYTES: usize = 5;
 /// Emptied chunks kept warm, outside of the limit: a page's first touch costs ten times a copy into it.
 const WARM_CHUNKS: usize = 4;
 /// Fill ratio in percent, and the severity below which records are shed from there on.
@@ -53,6 +60,8 @@ struct State {
     sealing_bytes: usize,
     sealing: Option<u64>,
     rotated_chunks: u64,
+    /// Records that were left in the ring, for the next process.
+    left_records: u64,
     next_sequence: u64,
     accepted: u64,
     refused: [u64; REFUSALS.len()],
@@ -71,36 +80,24 @@ pub struct Buffer {
     room: Condvar,
     floor: AtomicU8,
     backlog: Arc<Backlog>,
-}
-
-/// The buffer's terms of the ledger at one moment.
-#[derive(Debug, Clone, Copy)]
-pub struct BufferCounts {
-    /// Past stage 3.
-    pub accepted: u64,
-    /// Not accepted, by reason.
-    pub refused: [u64; REFUSALS.len()],
-    /// Lost before they reached a block, by reason.
-    pub dropped: Drops,
-    /// In chunks, sealed or not.
-    pub pending: u64,
+    /// Where chunks are that have to outlive the process.
+    ring: Option<Arc<CrashRing>>,
 }
 
 impl Buffer {
     /// A buffer that feeds `backlog`. Without `stores` (no exporter reads blocks) records are only counted.
     #[must_use]
     pub fn new(settings: BufferSettings, backlog: Arc<Backlog>, stores: bool) -> Self {
-        let smallest = settings.record_bytes + SCOPE_MARK_BYTES + 64;
-        let chunk_bytes = (settings.limit_bytes / 8).clamp(smallest, settings.chunk_bytes.max(smallest));
         Self {
+            chunk_bytes: settings.real_chunk_bytes(),
             settings,
             stores,
-            chunk_bytes,
             state: Mutex::default(),
             work: Condvar::new(),
             room: Condvar::new(),
             floor: AtomicU8::new(0),
             backlog,
+            ring: None,
         }
     }
 
@@ -118,10 +115,7 @@ impl Buffer {
         let mark = if state.scope == scope { 0 } else { SCOPE_MARK_BYTES };
         let need = record.frame().len() + mark;
         if need > state.space_bytes || state.space_records == 0 {
-            if let Some(answer) = self.make_room(&mut state, record.meta()) {
-                if let (Appended::Stored(sequence), true) = (answer, record.sequenced()) {
-                    patch_sequence(record.frame_mut(), sequence);
-                }
+            if let Some(answer) = self.append_elsewhere(&mut state, record, scope) {
                 return answer;
             }
         }
@@ -210,7 +204,7 @@ impl Buffer {
             let mut state = self.lock();
             if let Some(chunk) = state.full.pop_front() {
                 state.sealing_records = chunk.records;
-                state.sealing_bytes = chunk.bytes.len();
+                state.sealing_bytes = chunk.content().len();
                 state.sealing = Some(chunk.number);
                 return Some(chunk);
             }
@@ -234,20 +228,24 @@ impl Buffer {
         state.sealing_bytes = 0;
         state.sealing = None;
         if let Some(block) = block {
-            self.backlog.push(block);
+            self.backlog.push_kept(block, chunk.slot.take().map(Keep::Slot));
         }
-        chunk.bytes.clear();
-        state.recycle(chunk.bytes);
+        state.recycle(chunk);
         self.update_floor(&state);
         self.room.notify_all();
     }
 
-    /// Drops what is still here, under `reason`. For the end of a shutdown.
+    /// Drops what is still here, under `reason`, but for what is in a crash ring. For the end of a shutdown.
     pub fn abandon(&self, reason: DropReason) {
         let mut state = self.lock();
         self.hand_over(&mut state);
         for chunk in std::mem::take(&mut state.full) {
-            state.dropped.add(reason, chunk.records);
+            if chunk.slot.is_some() {
+                // The next process finds it: it stays pending.
+                state.left_records += chunk.records;
+            } else {
+                state.dropped.add(reason, chunk.records);
+            }
         }
         self.room.notify_all();
     }
@@ -263,32 +261,11 @@ impl Buffer {
         self.room.notify_all();
     }
 
-    /// The buffer's counts, and what `with` reads while no record can move between buffer and backlog.
-    pub fn counts<T>(&self, with: impl FnOnce() -> T) -> (BufferCounts, T) {
-        let state = self.lock();
-        let waiting: u64 = state.full.iter().map(|chunk| chunk.records).sum();
-        let counts = BufferCounts {
-            accepted: state.accepted,
-            refused: state.refused,
-            dropped: state.dropped,
-            pending: state.active.records + waiting + state.sealing_records,
-        };
-        (counts, with())
-    }
-
-    /// Memory in use now, in bytes.
-    #[must_use]
-    pub fn used(&self) -> usize {
-        let state = self.lock();
-        self.used_bytes(&state)
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The slow path: opens a chunk, or answers what happens to a record that finds no room.
-    #[cold]
+    /// Opens a chunk, or answers what happens to a record that finds no room.
     fn make_room(&self, state: &mut State, meta: Meta) -> Option<Appended> {
         if state.closed {
             state.refused[Refusal::ShutDown as usize] += 1;
@@ -310,6 +287,11 @@ impl Buffer {
         }
         self.open_chunk(state);
         self.update_floor(state);
+        if self.ring.is_some() && state.active.slot.is_none() {
+            // The ring was left: the process ends, and this record would not outlive it.
+            state.drop_newest(DropReason::Shutdown);
+            return Some(Appended::Dropped);
+        }
         None
     }
 
@@ -340,9 +322,7 @@ impl Buffer {
         }
         let Some(chunk) = state.full.remove(unprotected.unwrap_or(0)) else { return false };
         state.dropped.add(DropReason::OverflowOldest, chunk.records);
-        let mut bytes = chunk.bytes;
-        bytes.clear();
-        state.recycle(bytes);
+        state.recycle(chunk);
         true
     }
 
@@ -358,20 +338,25 @@ impl Buffer {
     }
 
     fn open_chunk(&self, state: &mut State) {
-        if state.active.bytes.capacity() == 0 {
-            state.active.bytes = state.warm.pop().unwrap_or_else(|| Vec::with_capacity(self.chunk_bytes));
-        }
         state.scope = u32::MAX;
-        // The scope mark of the first record is not in the caller's estimate of `need`.
-        state.space_bytes = self.chunk_bytes;
+        if let Some(ring) = &self.ring {
+            // `space_bytes` stays 0: it is about memory, so that a record for memory pays nothing for the ring.
+            state.active.slot = ring.take_slot(state.next_sequence);
+        } else {
+            if state.active.bytes.capacity() == 0 {
+                state.active.bytes = state.warm.pop().unwrap_or_else(|| Vec::with_capacity(self.chunk_bytes));
+            }
+            // The scope mark of the first record is not in the caller's estimate of `need`.
+            state.space_bytes = self.chunk_bytes;
+        }
         let queued = self.queued_records(state);
         state.space_records =
             self.settings.block_records.min(self.settings.limit_records.saturating_sub(queued));
     }
 
     fn used_bytes(&self, state: &State) -> usize {
-        let waiting: usize = state.full.iter().map(|chunk| chunk.bytes.len()).sum();
-        waiting + state.active.bytes.len() + state.sealing_bytes + self.backlog.bytes()
+        let waiting: usize = state.full.iter().map(|chunk| chunk.content().len()).sum();
+        waiting + state.active.content().len() + state.sealing_bytes + self.backlog.bytes()
     }
 
     fn queued_records(&self, state: &State) -> u64 {
@@ -385,6 +370,7 @@ impl Buffer {
     fn has_room(&self, state: &State) -> bool {
         self.used_bytes(state) + self.chunk_bytes <= self.settings.limit_bytes
             && self.queued_records(state) < self.settings.limit_records
+            && self.ring.as_ref().is_none_or(|ring| ring.has_free_slot())
     }
 
     /// Sets the severity floor from the fill ratio. `wait` promises to lose nothing, so it sheds nothing; a closed
@@ -392,7 +378,8 @@ impl Buffer {
     fn update_floor(&self, state: &State) {
         let percent = self.used_bytes(state) * 100 / self.settings.limit_bytes.max(1);
         let records = self.queued_records(state).saturating_mul(100) / self.settings.limit_records.max(1);
-        let percent = percent.max(usize::try_from(records).unwrap_or(0));
+        let slots = self.ring.as_ref().map_or(0, |ring| ring.percent_used());
+        let percent = percent.max(usize::try_from(records).unwrap_or(0)).max(slots);
         let shedding = self.settings.overflow != Overflow::Wait && !state.closed;
         let floor =
             FLOORS.iter().find(|(from, _)| shedding && percent >= *from).map_or(0, |(_, floor)| *floor);
@@ -442,8 +429,12 @@ impl State {
         self.dropped.add(reason, 1);
     }
 
-    fn recycle(&mut self, bytes: Vec<u8>) {
-        if self.warm.len() < WARM_CHUNKS {
+    fn recycle(&mut self, chunk: Chunk) {
+        let Chunk { mut bytes, slot, .. } = chunk;
+        if let Some(slot) = slot {
+            slot.recycle();
+        } else if self.warm.len() < WARM_CHUNKS {
+            bytes.clear();
             self.warm.push(bytes);
         }
     }

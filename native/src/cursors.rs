@@ -7,6 +7,7 @@
 
 use crate::block::Block;
 use crate::entries::{Body, Claimed, Entry, Mark, Side, Spot, Stage};
+use crate::keep::Keep;
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::roles::{Duty, Role};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,7 @@ pub(crate) struct Cursor {
     pub adopted: u64,
     delivered: u64,
     rejected: u64,
-    dropped: Drops,
+    pub dropped: Drops,
     /// Why its blocks are dropped from now on: nobody delivers them any more.
     pub closed: Option<DropReason>,
     pub duty: Duty,
@@ -50,6 +51,8 @@ pub struct Cursors {
     pub(crate) lagging: BTreeSet<u64>,
     pub(crate) lagging_bytes: usize,
     pub(crate) lag_limit: usize,
+    /// What kept records that are safe or counted by now; whoever holds the lock lets it go afterwards.
+    pub(crate) released: Vec<Keep>,
 }
 
 impl Cursors {
@@ -90,11 +93,16 @@ impl Cursors {
         self.gated && self.entries.values().any(|entry| entry.stage != Stage::Ready)
     }
 
-    /// Appends a block and gives it the next sequence number; a closed cursor drops its share at once.
-    pub fn push(&mut self, mut block: Block) {
+    /// Appends a block and gives it the next sequence number. A closed cursor drops its share at once, unless something
+    /// keeps it for the next process.
+    pub fn push(&mut self, block: Block, keep: Option<Keep>) {
         let records = block.records;
+        let is_kept = keep.is_some();
         let side = |cursor: &mut Cursor| {
             if let Some(reason) = cursor.closed.filter(|_| cursor.duty.role != Role::Fallback) {
+                if is_kept && cursor.duty.role == Role::Required {
+                    return Side { mark: Mark::Left, left: records };
+                }
                 cursor.dropped.add(reason, records);
                 return Side { mark: Mark::Settled, left: 0 };
             }
@@ -104,9 +112,14 @@ impl Cursors {
             }
         };
         let sides: Vec<Side> = self.places.iter_mut().map(side).collect();
-        if sides.iter().all(|side| side.mark.is_done()) {
-            return;
+        if sides.iter().any(|side| !side.mark.is_done()) {
+            self.insert(block, sides, keep, false);
         }
+    }
+
+    /// Adds a block in memory.
+    pub(crate) fn insert(&mut self, mut block: Block, sides: Vec<Side>, keep: Option<Keep>, adopted: bool) {
+        let records = block.records;
         let sequence = self.end;
         block.sequence = sequence;
         self.end += 1;
@@ -114,15 +127,15 @@ impl Cursors {
         self.records += records;
         let stage = if self.gated { Stage::Unprocessed } else { Stage::Ready };
         let body = Body::Memory(Arc::new(block));
-        self.entries.insert(sequence, Entry { body, stage, sides, adopted: false, spilling: false });
+        self.entries.insert(sequence, Entry { body, stage, sides, adopted, spilling: false, keep });
         self.in_memory.insert(sequence);
-        self.undecided.insert((false, sequence));
+        self.undecided.insert((adopted, sequence));
         if self.gated {
             self.unprocessed.insert(sequence);
         } else {
             self.offer(sequence);
-            self.refresh(sequence);
         }
+        self.refresh(sequence);
     }
 
     /// The oldest block that `cursor` has to deliver.
@@ -168,8 +181,14 @@ impl Cursors {
         place.delivered += settlement.delivered;
         place.rejected += settlement.rejected;
         place.dropped.merge(&settlement.dropped);
+        let is_noted = is_done && place.duty.fallback.is_none();
         let entry = self.entries.get(&sequence).filter(|entry| is_done && self.is_kept_for(entry, cursor));
         let spot = entry.and_then(Entry::spot);
+        // What was handed over is not done with: the fallback has it.
+        let keep = self.entries.get_mut(&sequence).and_then(|entry| entry.keep.as_mut());
+        if let Some(keep) = keep.filter(|_| is_noted) {
+            keep.done_by(cursor);
+        }
         self.refresh(sequence);
         spot
     }
@@ -234,14 +253,16 @@ impl Cursors {
     }
 
     /// Drops everything in memory that `cursor` has not decided, and what is pushed later, under `reason`. What is on
-    /// disk stays there and pending, for whoever takes it over. A best-effort exporter's reason is always the same.
+    /// disk, or in a crash ring, stays there and pending, for whoever takes it over. A best-effort exporter's reason is
+    /// always the same.
     pub fn close(&mut self, cursor: usize, reason: DropReason) {
         let reason = if self.matters(cursor) { reason } else { DropReason::BestEffort };
         self.places[cursor].closed = Some(reason);
         let sequences: Vec<u64> = self.entries.keys().copied().collect();
         for sequence in sequences {
             let Some(entry) = self.entries.get(&sequence) else { continue };
-            let (is_kept, adopted) = (self.is_kept_for(entry, cursor), entry.adopted);
+            let in_ring = entry.keep.is_some() && self.matters(cursor);
+            let (is_kept, adopted) = (in_ring || self.is_kept_for(entry, cursor), entry.adopted);
             let Some(entry) = self.entries.get_mut(&sequence) else { continue };
             if !is_kept {
                 self.drop_side(cursor, sequence, reason);
@@ -310,6 +331,7 @@ impl Cursors {
                 pending: left(&|_| true),
                 in_flight: left(&|entry| entry.sides[index].mark == Mark::InFlight),
                 spooled: left(&|entry| self.is_kept_for(entry, index)),
+                kept: left(&|entry| entry.is_kept() && self.matters(index)),
             }
         });
         counts.collect()
@@ -351,6 +373,12 @@ impl Cursors {
     pub(crate) fn refresh(&mut self, sequence: u64) {
         let Some(entry) = self.entries.get(&sequence) else { return };
         let (is_over, is_settled) = (self.is_over(entry), entry.is_settled());
+        let is_owed = !self.owed(entry).is_empty();
+        if let Some(entry) = self.entries.get_mut(&sequence).filter(|_| !is_owed) {
+            // What only best-effort exporters want takes no place in a ring.
+            self.released.extend(entry.keep.take());
+        }
+        let Some(entry) = self.entries.get(&sequence) else { return };
         if is_over {
             self.undecided.remove(&(entry.adopted, sequence));
         }

@@ -142,6 +142,7 @@ impl Pipeline {
         }
         self.backlog().give_up_best_effort();
         self.spool_rest();
+        self.end_ring(false);
         self.snapshot().exporters.iter().map(ExporterCounts::unsafe_records).max().unwrap_or(0)
     }
 

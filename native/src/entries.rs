@@ -1,6 +1,7 @@
 //! Stage 6 of 7, export: one block of the log: where its bytes and its exporters are. Threads: as `backlog`, which locks.
 
 use crate::block::Block;
+use crate::keep::Keep;
 use crate::spool::Place;
 use std::sync::Arc;
 
@@ -73,6 +74,8 @@ pub(crate) struct Entry {
     pub adopted: bool,
     /// Being written to the disk; still in memory.
     pub spilling: bool,
+    /// What keeps the records for the next process while they are in memory.
+    pub keep: Option<Keep>,
 }
 
 impl Entry {
@@ -84,6 +87,11 @@ impl Entry {
     pub fn is_busy(&self) -> bool {
         let in_hands = || self.sides.iter().any(|side| side.mark == Mark::InFlight);
         self.spilling || self.stage == Stage::Processing || in_hands()
+    }
+
+    /// True when it is in memory and the next process finds it all the same.
+    pub fn is_kept(&self) -> bool {
+        self.memory().is_some() && self.keep.is_some()
     }
 
     pub fn memory(&self) -> Option<&Arc<Block>> {

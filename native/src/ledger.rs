@@ -195,13 +195,15 @@ pub struct ExporterCounts {
     pub in_flight: u64,
     /// Of the pending ones, records in blocks on disk: they survive this process.
     pub spooled: u64,
+    /// Of the pending ones, those in memory that a crash ring keeps for the next process.
+    pub kept: u64,
 }
 
 impl ExporterCounts {
     /// Pending records that do not survive this process.
     #[must_use]
     pub const fn unsafe_records(&self) -> u64 {
-        self.pending.saturating_sub(self.spooled)
+        self.pending.saturating_sub(self.spooled + self.kept)
     }
 }
 

@@ -5,9 +5,9 @@
 //! | 1 emit | `python::logger`, [`rules`], [`process`], [`emit_counts`] | caller |
 //! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] and [`record_uid`] | caller |
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`], [`scope_secrets`] | caller |
-//! | 4 append | [`buffer`]; [`flight`]; [`summaries`] too on the sealer; [`mod@ring`] | caller |
+//! | 4 append | [`buffer`]; [`flight`]; [`summaries`] too on the sealer; [`crash_ring`] holds a [`mod@ring`], [`syncing`] serves it | caller |
 //! | 5 seal | [`seal`], [`reseal`], [`compress`], into [`block`] | sealer |
-//! | 6 export | [`entries`], [`cursors`], [`roles`] and [`moves`] in [`backlog`], [`exporters`], [`export`], [`claims`], [`duties`], [`diversions`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes; [`spool`] keeps blocks on disk, [`spooler`] behind [`shelf`] holds `stores`, [`spooling`] and [`spool_signal`] run it | senders, spooler |
+//! | 6 export | [`entries`], [`cursors`], [`roles`] and [`moves`] in [`backlog`], [`exporters`], [`export`], [`claims`], [`duties`], [`diversions`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes; [`spool`] keeps blocks on disk, [`spooler`] behind [`shelf`] holds `stores`, [`spooling`] and [`spool_signal`] run it; [`keep`] and [`remains`] are about crash rings | senders, spooler |
 //! | 7 settle | [`dead_letters`], [`ledger`], [`losses`], [`notices`], [`meters`] | as 6 |
 //!
 //! [`pipeline`] wires them. Only `python` knows an interpreter; everything else is plain Rust.
@@ -15,6 +15,7 @@
 pub mod block;
 pub mod clock;
 pub mod settings;
+pub mod sync;
 pub mod wire;
 
 pub mod encoded_attributes;
@@ -33,9 +34,11 @@ pub mod truncate;
 
 pub mod buffer;
 pub mod chunk;
+pub mod crash_ring;
 pub mod flight;
 pub mod ring;
 pub mod summaries;
+pub mod syncing;
 
 pub mod compress;
 pub mod reseal;
@@ -52,12 +55,15 @@ pub mod encode;
 pub mod entries;
 pub mod export;
 pub mod exporters;
+pub mod keep;
 pub mod moves;
+pub mod remains;
 pub mod request;
 pub mod roles;
 pub mod shelf;
 pub mod spool;
 mod spool_keys;
+pub mod spool_meter;
 pub mod spool_signal;
 pub mod spooler;
 pub mod spooling;

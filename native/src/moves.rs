@@ -5,7 +5,9 @@
 use crate::block::Block;
 use crate::cursors::Cursors;
 use crate::entries::{Body, Entry, Mark, Side, Spot, Stage};
+use crate::keep::Keep;
 use crate::ledger::DropReason;
+use crate::roles::Role;
 use crate::spool::Exporters;
 use std::sync::Arc;
 
@@ -40,6 +42,7 @@ impl Cursors {
         }
         self.in_memory.remove(&sequence);
         entry.body = Body::Disk(spot);
+        self.released.extend(entry.keep.take());
         let owed = self.entries.get(&sequence).map_or(Exporters::NONE, |entry| self.owed(entry));
         // What goes to the disk is not for those that blocks do not wait for.
         self.drop_best_effort(sequence, &[Mark::Pending]);
@@ -72,11 +75,41 @@ impl Cursors {
         self.end += 1;
         self.adopted += records;
         let (body, stage) = (Body::Disk(spot), Stage::Ready);
-        self.entries.insert(sequence, Entry { body, stage, sides, adopted: true, spilling: false });
+        self.entries
+            .insert(sequence, Entry { body, stage, sides, adopted: true, spilling: false, keep: None });
         self.undecided.insert((true, sequence));
         self.offer(sequence);
         self.refresh(sequence);
         Some(sequence)
+    }
+
+    /// Appends a block of another process that is in memory, for the cursors `owed`. If nobody here wants it, it is let go.
+    pub fn adopt_kept(&mut self, block: Block, keep: Keep, owed: Exporters) {
+        let side = |cursor: usize| match (owed.contains(cursor), self.is_closed(cursor)) {
+            _ if self.places[cursor].duty.role == Role::Fallback => Side { mark: Mark::Idle, left: 0 },
+            (false, _) => Side { mark: Mark::Settled, left: 0 },
+            (true, false) => Side { mark: Mark::Pending, left: block.records },
+            (true, true) => Side { mark: Mark::Left, left: block.records },
+        };
+        let sides: Vec<Side> = (0..self.places.len()).map(side).collect();
+        if sides.iter().all(|side| side.mark.is_done()) {
+            self.released.push(keep);
+            return;
+        }
+        for (place, side) in self.places.iter_mut().zip(&sides) {
+            place.adopted += side.left;
+        }
+        self.adopted += block.records;
+        self.insert(block, sides, Some(keep), true);
+    }
+
+    /// Counts records of another process that could not be read.
+    pub fn adopt_damaged(&mut self, records: u64) {
+        self.adopted += records;
+        for place in self.places.iter_mut().filter(|place| place.duty.role != Role::Fallback) {
+            place.adopted += records;
+            place.dropped.add(DropReason::Damaged, records);
+        }
     }
 
     /// Gives up what `cursor` has not decided of a block on disk.

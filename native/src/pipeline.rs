@@ -9,6 +9,7 @@ use crate::block::Codec;
 use crate::buffer::{Appended, Buffer};
 use crate::claims::NativeSource;
 use crate::clock::Clock;
+use crate::crash_ring::CrashRing;
 use crate::duties::{duties, LAG_SHARE};
 use crate::emit_counts::EmitCounts;
 use crate::export::http::TransportError;
@@ -29,6 +30,7 @@ use crate::shelf::Shelf;
 use crate::spooler::Spooler;
 use crate::spooling::open_spool;
 use crate::summaries::Summaries;
+use crate::syncing::open_ring;
 use crate::wake::Wake;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -48,9 +50,10 @@ pub struct Pipeline {
     buffer: Buffer,
     backlog: Arc<Backlog>,
     spooler: Option<Arc<Spooler>>,
+    pub(crate) ring: Option<Arc<CrashRing>>,
     /// In the order of the backlog's cursors.
     exporters: Vec<Exporter>,
-    resource: RwLock<Arc<Vec<u8>>>,
+    pub(crate) resource: RwLock<Arc<Vec<u8>>>,
     wake: Arc<Wake>,
     notices: Notices,
     losses: Losses,
@@ -75,17 +78,20 @@ impl Pipeline {
         let backlog =
             backlog.with_duties(&duties(&settings.exporters), settings.buffer.limit_bytes / LAG_SHARE);
         let backlog = Arc::new(backlog);
-        let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), !exporters.is_empty());
+        let ring = open_ring(&settings, &names, spooler.as_deref())?;
+        let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), !exporters.is_empty())
+            .with_ring(ring.clone());
         let frame =
             FrameSettings { record_bytes: settings.buffer.record_bytes, sequenced: settings.sequenced };
         Ok(Arc::new(Self {
-            scopes: Scopes::default(),
+            scopes: Scopes::with_ring(ring.clone()),
             frame,
             clock: Clock::default(),
             counts: EmitCounts::default(),
             buffer,
             backlog,
             spooler,
+            ring,
             exporters,
             resource: RwLock::new(Arc::new(settings.resource.clone())),
             wake,
@@ -254,6 +260,7 @@ impl Pipeline {
         if let Some(spooler) = &self.spooler {
             spooler.close();
         }
+        self.end_ring(true);
         drained
     }
 
@@ -283,6 +290,7 @@ impl Pipeline {
             }
             exporter.accepted = buffer.accepted;
             exporter.pending += buffer.pending;
+            exporter.kept += if buffer.kept { buffer.pending } else { 0 };
             exporter.dropped.merge(&buffer.dropped);
         }
         let refused: u64 = buffer.refused.iter().sum();
@@ -309,15 +317,6 @@ impl Pipeline {
     /// Counts a record that never got past capture.
     pub fn refuse(&self, reason: Refusal) {
         self.buffer.refuse(reason);
-    }
-
-    /// Describes the process in blocks that are sealed from now on: `ResourceLogs` fields other than the scopes.
-    pub fn set_resource(&self, resource: Vec<u8>) {
-        *self.resource.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(resource);
-    }
-
-    fn resource(&self) -> Arc<Vec<u8>> {
-        Arc::clone(&self.resource.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

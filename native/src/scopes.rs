@@ -1,9 +1,10 @@
-//! The instrumentation scopes of one pipeline: a small id for the buffer, encoded fields for the sealer. Imports `wire` only.
+//! The instrumentation scopes of one pipeline: a small id for the buffer, encoded fields for the sealer. Imports `wire`, and the crash ring.
 
+use crate::crash_ring::CrashRing;
 use crate::seal::Prefixes;
 use crate::wire::put_bytes;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// `ScopeLogs.scope = 1`, `ResourceLogs.resource = 1`
 const SCOPE: u8 = 0x0a;
@@ -58,8 +59,12 @@ struct Table {
 }
 
 impl Table {
-    fn add(&mut self, scope: Scope) -> u32 {
+    fn add(&mut self, scope: Scope, ring: Option<&CrashRing>) -> u32 {
         let id = self.scopes.len() as u32;
+        if let Some(ring) = ring {
+            // Before anybody can log a record that names it.
+            ring.define_scope(id, &scope.fields());
+        }
         self.ids.insert(scope.clone(), id);
         self.scopes.push(scope);
         id
@@ -70,9 +75,16 @@ impl Table {
 #[derive(Debug, Default)]
 pub struct Scopes {
     table: RwLock<Table>,
+    ring: Option<Arc<CrashRing>>,
 }
 
 impl Scopes {
+    /// An empty table that is kept in a ring too, if there is one.
+    #[must_use]
+    pub fn with_ring(ring: Option<Arc<CrashRing>>) -> Self {
+        Self { ring, ..Self::default() }
+    }
+
     /// The id of `scope`, the same for equal scopes.
     pub fn id(&self, scope: &Scope) -> u32 {
         if let Some(id) = self.read().ids.get(scope) {
@@ -82,11 +94,12 @@ impl Scopes {
         if let Some(id) = table.ids.get(scope) {
             return *id;
         }
+        let ring = self.ring.as_deref();
         if table.scopes.len() < MAX_SCOPES {
-            return table.add(scope.clone());
+            return table.add(scope.clone(), ring);
         }
         let overflow = Scope { name: OVERFLOW_NAME.to_owned(), ..Scope::default() };
-        table.ids.get(&overflow).copied().unwrap_or_else(|| table.add(overflow))
+        table.ids.get(&overflow).copied().unwrap_or_else(|| table.add(overflow, ring))
     }
 
     /// The scope with an id.

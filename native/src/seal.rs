@@ -45,7 +45,8 @@ impl Sealer {
 
     /// Seals one chunk. `None` when it holds no record.
     pub fn seal(&mut self, chunk: &Chunk, prefixes: &impl Prefixes) -> Option<Block> {
-        let groups = group_by_scope(&chunk.bytes);
+        let bytes = chunk.content();
+        let groups = group_by_scope(bytes);
         if groups.is_empty() {
             return None;
         }
@@ -53,7 +54,7 @@ impl Sealer {
         let mut parts: Vec<&[u8]> = Vec::with_capacity(groups.len() * 2);
         for (group, header) in groups.iter().zip(&headers) {
             parts.push(header);
-            parts.extend(group.runs.iter().map(|run| &chunk.bytes[run.clone()]));
+            parts.extend(group.runs.iter().map(|run| &bytes[run.clone()]));
         }
         let raw_bytes = parts.iter().map(|part| part.len()).sum();
         let (codec, body) = match self.compressor.compress(self.codec, &parts) {

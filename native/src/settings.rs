@@ -1,6 +1,7 @@
 //! The frozen value received from Python, field for field (`fapilog/pipeline.py` builds it).
 
 use crate::block::Codec;
+use crate::buffer::SCOPE_MARK_BYTES;
 use crate::encode::Form;
 use crate::export::file::FileSettings;
 use crate::flight::FlightSettings;
@@ -34,8 +35,21 @@ pub struct Settings {
     pub recorder: Option<FlightSettings>,
     /// Stage 6: the spool; `None`: blocks are in memory only.
     pub spool: Option<SpoolingSettings>,
+    /// Stage 4: the crash ring; `None`: durability `memory`. It needs a spool.
+    pub ring: Option<RingSettings>,
     /// Stage 7: the file for refused requests; `None`: they are only counted.
     pub dead_letters: Option<FileSettings>,
+}
+
+/// Stage 4: what outlives a process that is killed.
+#[derive(Debug, Clone)]
+pub struct RingSettings {
+    /// Where its file goes; `None`: memory for files if it has room, else the spool's directory.
+    pub directory: Option<PathBuf>,
+    /// Length of all slots together.
+    pub limit_bytes: u64,
+    /// How often it is forced to the disk; `None`: never, durability `process`.
+    pub sync_interval: Option<Duration>,
 }
 
 /// Stage 6: blocks on disk.
@@ -112,6 +126,21 @@ pub struct BufferSettings {
     pub record_bytes: usize,
     /// Longest time a record stays in an open chunk before it is sealed.
     pub schedule_delay: Duration,
+}
+
+impl BufferSettings {
+    /// What a chunk holds: at most an eighth of the buffer, at least one record.
+    #[must_use]
+    pub fn real_chunk_bytes(&self) -> usize {
+        (self.limit_bytes / 8)
+            .clamp(self.smallest_chunk_bytes(), self.chunk_bytes.max(self.smallest_chunk_bytes()))
+    }
+
+    /// A chunk for one record, with its scope mark.
+    #[must_use]
+    pub fn smallest_chunk_bytes(&self) -> usize {
+        self.record_bytes + SCOPE_MARK_BYTES + 64
+    }
 }
 
 /// Stage 6: retries of one block, as OTLP 2.1 says: exponential backoff with full jitter.

@@ -4,10 +4,13 @@
 //! Before: `backlog`, which keeps blocks in memory. One mutex around all spools; it is taken before the backlog's lock,
 //! never after it. A block is read without it. The own spool is made when the first block has to go to the disk: a
 //! pipeline whose exporters deliver writes nothing.
+//!
+//! reason: one mutex guards what all of these functions change; in two files they would share its fields.
 
 use crate::backlog::Backlog;
 use crate::block::Block;
 use crate::clock::{monotonic_nanos, Clock};
+use crate::crash_ring::CrashRing;
 use crate::entries::Spot;
 use crate::settings::{BufferSettings, Overflow, SpoolingSettings};
 use crate::shelf::{Shelf, Unread};
@@ -16,10 +19,11 @@ use crate::spool::disk::real::RealDisk;
 use crate::spool::identity::Identity;
 use crate::spool::retry::Backoff;
 use crate::spool::{Exporters, Fsync, Place, Root, Spool, SpoolError};
+use crate::spool_meter::Trouble;
 use crate::spool_signal::Signal;
 use crate::stores::Store;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Share of the buffer that blocks may fill before the oldest go to the disk: shedding begins at three quarters, and
@@ -50,6 +54,10 @@ pub(crate) struct Inner {
     /// Whether the last look after the files failed, which was said then.
     ailing: bool,
     closed: bool,
+    /// What the disk did to us.
+    pub(crate) trouble: Trouble,
+    /// The only directory that is taken over, for people who ask for one.
+    only: Option<String>,
 }
 
 /// What came of moving one block.
@@ -73,12 +81,14 @@ pub struct Spooler {
     settings: SpoolingSettings,
     names: Vec<String>,
     keys: Arc<Keys>,
-    share_bytes: usize,
-    share_records: u64,
+    pub(crate) share_bytes: usize,
+    pub(crate) share_records: u64,
     makes_room: bool,
     clock: Clock,
     inner: Mutex<Inner>,
     signal: Signal,
+    /// Its slots hold blocks too.
+    pub(crate) ring: OnceLock<Arc<CrashRing>>,
 }
 
 impl Spooler {
@@ -116,8 +126,11 @@ impl Spooler {
                 news: Vec::new(),
                 ailing: false,
                 closed: false,
+                trouble: Trouble::default(),
+                only: None,
             }),
             signal: Signal::default(),
+            ring: OnceLock::new(),
             settings: settings.clone(),
         })
     }
@@ -143,12 +156,6 @@ impl Spooler {
         }
     }
 
-    /// Whether blocks in memory take more than their share.
-    #[must_use]
-    pub fn is_pressed(&self, bytes: usize, records: u64) -> bool {
-        bytes > self.share_bytes || records > self.share_records
-    }
-
     /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whatever failed before.
     pub fn spill(&self, backlog: &Backlog, rest: bool) -> Spilled {
         let mut inner = self.lock();
@@ -169,6 +176,7 @@ impl Spooler {
             }
             Err(error) => {
                 backlog.not_spilled(block.sequence);
+                inner.trouble.note(&error);
                 let is_first = inner.backoff.failed(monotonic_nanos(), fastrand::f64());
                 Spilled::Failed(is_first.then(|| (error.code(), error.to_string())))
             }
@@ -257,6 +265,9 @@ impl Spooler {
                 Ok(()) => {}
             }
         }
+        if let Some(error) = &trouble {
+            inner.trouble.note(error);
+        }
         let is_first = !std::mem::replace(&mut inner.ailing, trouble.is_some());
         trouble.filter(|_| is_first).map(|error| (error.code(), error.to_string()))
     }
@@ -290,6 +301,7 @@ impl Spooler {
                 Ok(Some(spool)) => {
                     news.extend(self.lock().say_missing(&name, spool.report()));
                     if !spool.report().is_intact() {
+                        self.lock().trouble.damaged += 1;
                         let what =
                             format!("the spool {name} of another process is damaged: {:?}", spool.report());
                         news.push(("spool-corrupt", what));
@@ -298,7 +310,10 @@ impl Spooler {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    self.lock().passed.insert(name, self.keys.version());
+                    let mut inner = self.lock();
+                    inner.trouble.note(&error);
+                    inner.passed.insert(name, self.keys.version());
+                    drop(inner);
                     news.push((error.code(), error.to_string()));
                 }
             }
@@ -306,11 +321,18 @@ impl Spooler {
         news
     }
 
+    /// Takes over the directory `name` and no other.
+    pub fn adopt_only(&self, name: &str) {
+        self.lock().only = Some(name.to_owned());
+    }
+
     fn may_adopt(&self, name: &str) -> bool {
         let inner = self.lock();
         let adopted = inner.stores.len() - usize::from(inner.own.is_some());
         let is_held = inner.stores.values().any(|store| store.spool.name() == name);
+        let is_wanted = inner.only.as_deref().is_none_or(|only| only == name);
         !inner.closed
+            && is_wanted
             && adopted < MAX_ADOPTED
             && !is_held
             && inner.passed.get(name) != Some(&self.keys.version())
@@ -416,8 +438,9 @@ impl Shelf for Spooler {
             Ok(block) => Ok(block),
             Err(SpoolError::Corrupt { .. } | SpoolError::NotFound { .. }) => Err(Unread::Lost),
             Err(SpoolError::Unreadable { why, .. }) => Err(self.lock().unreadable(spot, why, version)),
-            Err(_) => {
+            Err(error) => {
                 let mut inner = self.lock();
+                inner.trouble.note(&error);
                 let tries = inner.tries.entry((spot.store, spot.place.number)).or_default();
                 *tries += 1;
                 Err(if *tries < READ_TRIES { Unread::Later } else { Unread::Lost })

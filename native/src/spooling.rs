@@ -5,7 +5,9 @@
 use crate::export::http::TransportError;
 use crate::notices::print;
 use crate::pipeline::Pipeline;
+use crate::remains::Remains;
 use crate::settings::Settings;
+use crate::spool::Fsync;
 use crate::spooler::{Spilled, Spooler};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +22,12 @@ pub(crate) fn open_spool(
     names: &[&str],
 ) -> Result<Option<Arc<Spooler>>, TransportError> {
     let Some(spool) = settings.spool.as_ref().filter(|_| !names.is_empty()) else { return Ok(None) };
-    let opened = Spooler::open(spool, names, &settings.buffer);
+    let mut spool = spool.clone();
+    if settings.ring.as_ref().is_some_and(|ring| ring.sync_interval.is_some()) {
+        // What leaves a ring that survives a loss of power must survive it too.
+        spool.store.fsync = Fsync::Always;
+    }
+    let opened = Spooler::open(&spool, names, &settings.buffer);
     opened.map(|spooler| Some(Arc::new(spooler))).map_err(|error| {
         let directory = spool.directory.display();
         TransportError::new(format!("the spool directory {directory} cannot be used: {error}"))
@@ -32,6 +39,7 @@ impl Pipeline {
     pub(crate) fn start_spool(self: &Arc<Self>, spooler: &Arc<Spooler>) {
         let (pipeline, spool) = (Arc::clone(self), Arc::clone(spooler));
         self.spawn("fapilog-spool", move || pipeline.run_spool(&spool));
+        self.start_sync();
         if spooler.settings().adopt {
             let (pipeline, spool) = (Arc::clone(self), Arc::clone(spooler));
             self.spawn("fapilog-adopt", move || pipeline.run_adopter(&spool));
@@ -68,8 +76,10 @@ impl Pipeline {
 
     /// Takes over what dead processes left, until nobody delivers any more.
     pub(crate) fn run_adopter(&self, spooler: &Spooler) {
+        let mut rings = Remains::new(self);
         loop {
             self.say_all(spooler.adopt(self.backlog()));
+            self.adopt_rings(spooler, &mut rings);
             spooler.signal().looked();
             // Senders that wait for what was found may end when it is nothing.
             self.backlog().offered();

@@ -478,6 +478,7 @@ impl World {
             let blocks = || self.blocks.values();
             let expected = ExporterCounts {
                 handed_over: None,
+                kept: 0,
                 name: NAMES[cursor].to_owned(),
                 accepted: 0,
                 adopted: self.adopted[cursor],

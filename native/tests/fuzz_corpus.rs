@@ -1,6 +1,7 @@
 //! The fuzz targets without a fuzzer: every file of the corpus, what real code writes now, and thousands of changes of both.
 //!
 //! `make fuzz` runs the same functions under libFuzzer. `cargo test --test fuzz_corpus -- --ignored` writes the corpus anew.
+//! `FUZZ_INPUTS` is the number of changes, `FUZZ_SEED` the start of their random numbers.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 #[path = "../fuzz/targets/mod.rs"]
@@ -58,11 +59,16 @@ fn changed(inputs: &[Vec<u8>], random: &mut Rng) -> Vec<u8> {
     bytes
 }
 
+fn number(variable: &str, default: usize) -> usize {
+    std::env::var(variable).map_or(default, |value| value.parse().unwrap())
+}
+
 fn run(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     let inputs = inputs(target);
-    let mut random = Rng::with_seed(5);
-    let changes = (0..CHANGED_INPUTS / target.cost).map(|_| changed(&inputs, &mut random));
+    let mut random = Rng::with_seed(number("FUZZ_SEED", 5) as u64);
+    let changes =
+        (0..number("FUZZ_INPUTS", CHANGED_INPUTS) / target.cost).map(|_| changed(&inputs, &mut random));
     for input in inputs.iter().cloned().chain(changes) {
         let outcome = std::panic::catch_unwind(|| (target.run)(&input));
         assert!(outcome.is_ok(), "{name} fails on {input:02x?}");

@@ -68,7 +68,9 @@ impl World {
     }
 
     fn did(&self, deed: Deed) {
-        self.deeds.lock().unwrap().push(deed);
+        let mut deeds = self.deeds.lock().unwrap();
+        assert!(deeds.len() < 10_000, "the sender goes round in circles");
+        deeds.push(deed);
     }
 
     fn run(&self, settings: &SenderSettings) -> Vec<Deed> {

@@ -155,7 +155,7 @@ fn segments_are_retired_in_any_order_and_only_so_many_apart() {
 #[test]
 fn low_moves_over_blocks_that_were_never_owed() {
     let mut index = Index::default();
-    index.add_segment(0, Segment { bytes: 0, live: 0, written_nanos: 1, salt: None });
+    index.add_segment(0, Segment { bytes: 0, live: 0, begun_nanos: 1, written_nanos: 1, salt: None });
     for number in 0..4 {
         // The second exporter is owed the last one only.
         let owed = Exporters::first(if number == 3 { 2 } else { 1 });
@@ -299,7 +299,7 @@ proptest! {
     #[test]
     fn what_is_settled_is_settled_and_nothing_else(order in btree_set(0..40u64, 0..40)) {
         let mut index = Index::default();
-        index.add_segment(0, Segment { bytes: 0, live: 0, written_nanos: 1, salt: None });
+        index.add_segment(0, Segment { bytes: 0, live: 0, begun_nanos: 1, written_nanos: 1, salt: None });
         let held = |_| Held { segment: 0, offset: 0, payload_bytes: 0, records: 1, protected_records: 0, owed: Exporters::first(1), readable: true };
         assert!((0..40).all(|number| index.insert(number, held(number))));
         assert!(!index.insert(7, held(7)), "a number names one block");

@@ -93,7 +93,10 @@ fn a_settled_segment_is_unlinked_and_the_growing_one_when_it_is_idle() {
     spool.tick(5 * SECOND).unwrap();
     assert_eq!(segments(), 1);
     spool.tick(7 * SECOND).unwrap();
-    assert_eq!((segments(), spool.occupancy()), (0, Occupancy { bytes: POSITIONS_BYTES, blocks: 0 }));
+    assert_eq!(
+        (segments(), spool.occupancy()),
+        (0, Occupancy { bytes: POSITIONS_BYTES, blocks: 0, since_nanos: None })
+    );
     assert_eq!(append(&mut spool, 9, 1).unwrap().segment, 3);
 }
 
@@ -284,7 +287,7 @@ fn old_segments_expire_as_a_whole_and_every_record_is_answered_for() {
     let numbers: Vec<(u64, usize)> =
         spool.expire(10_000 * SECOND).iter().map(|loss| (loss.number, loss.exporter)).collect();
     assert_eq!(numbers, [(1, 0), (1, 1), (2, 0), (2, 1)]);
-    assert_eq!(spool.occupancy(), Occupancy { bytes: POSITIONS_BYTES, blocks: 0 });
+    assert_eq!(spool.occupancy(), Occupancy { bytes: POSITIONS_BYTES, blocks: 0, since_nanos: None });
     // A clock that was set back expires nothing.
     append(&mut spool, 9, 1).unwrap();
     assert_eq!(spool.expire(0), []);

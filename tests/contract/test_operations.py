@@ -34,14 +34,15 @@ def names(expression: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def exported() -> dict[str, Any]:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Name and labels of each series, as a Prometheus server scrapes them from a pipeline that was used."""
     reader = PrometheusMetricReader()
     meters = MeterProvider([reader], shutdown_on_exit=False)
     with OtlpReceiver() as receiver:
         otlp = {"endpoint": receiver.logs_endpoint}
         bounded, recorder = {"max_queue_records": 100}, {"enabled": True}
-        settings = fapilog.Settings.load(environ={}, otlp=otlp, buffer=bounded, flight_recorder=recorder)
+        groups = {"flight_recorder": recorder, "spool": {"directory": tmp_path_factory.mktemp("spool")}}
+        settings = fapilog.Settings.load(environ={}, otlp=otlp, buffer=bounded, **groups)
         with fapilog.LoggerProvider(settings=settings) as provider:
             observe(provider, meters)
             provider.timings.add("exporter", "x", 0.1, failed=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import threading
 
 import pytest
@@ -72,6 +73,19 @@ def test_a_shutdown_throws_away_what_is_kept():
         recording.logger().error("too late")
     assert recording.shown == []
     assert terms(recording.provider.ledger()) == (2, 1, 0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
+def test_a_forked_child_begins_without_what_the_parent_kept():
+    with Recording() as recording, recording.span():
+        recording.logger().debug("of the parent")
+        child = os.fork()
+        if child == 0:
+            recording.logger().debug("of the child")
+            os._exit(recording.stats == {"records": 1, "traces": 1, "recorded": 1})
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 1
+        assert recording.stats["records"] == 1
 
 
 def test_tasks_of_one_trace_share_what_is_kept():

@@ -322,8 +322,9 @@ def test_a_processor_leaves_what_the_stock_provider_counts_to_it(monkeypatch, re
     assert "otel.sdk.log.created" not in scopes["fapilog"]
 
 
-def test_instruments_are_created_with_the_units_that_the_table_lists(reader, meters):
+def test_instruments_are_created_with_the_units_that_the_table_lists(reader, meters, tmp_path):
     groups = {"buffer": {"max_queue_records": 100}, "flight_recorder": {"enabled": True}}
+    groups["spool"] = {"directory": tmp_path}
     with OtlpReceiver() as receiver, provider_to(receiver, **groups) as provider:
         observe(provider, meters)
         provider.timings.add("exporter", "x", 0.1)

@@ -144,12 +144,11 @@ pub fn reopen(data: &[u8]) {
     });
     let adopted = root(&disk).adopt(DIRECTORY, &NAMES, settings(), Arc::new(Keys::none()));
     let Ok(Some(mut spool)) = adopted else { return };
-    let places: Vec<Place> = spool.held().map(|(place, _)| place).collect();
-    for place in &places {
+    // A damaged name is one of an exporter that nobody here has: it may owe something too.
+    let places: Vec<(Place, Exporters)> = spool.held().map(|(place, held)| (place, held.owed)).collect();
+    for (place, owed) in &places {
         match spool.read(*place) {
-            Ok(_) => NAMES.iter().enumerate().for_each(|(exporter, _)| {
-                spool.settle(exporter, place.number).unwrap();
-            }),
+            Ok(_) => owed.iter().for_each(|exporter| spool.settle(exporter, place.number).unwrap()),
             Err(_) => drop(spool.discard(place.number, LossReason::Damage)),
         }
     }

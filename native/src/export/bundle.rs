@@ -107,6 +107,7 @@ impl<'a> Shares<'a> {
 
     /// Gives each block its share of what became of a request with `load`; `error` is why records of it were rejected. Of
     /// several blocks, the first have those that a partial success leaves out: no answer says which they were.
+    #[allow(clippy::ptr_arg)] // A `&str` would be copied for each block.
     pub fn add(&mut self, load: &Load, outcome: Outcome, error: &Cow<'static, str>) {
         let mut left = outcome;
         for place in load.places() {

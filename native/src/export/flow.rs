@@ -5,13 +5,16 @@
 //!
 //! | what happened | requests at once | gap between them | size of a request |
 //! |---|---|---|---|
-//! | throttled | halved, 1 at least | doubled | |
+//! | throttled | halved, 1 at least | doubled, if something was taken since the last time | |
 //! | no answer in time | halved, 1 at least | | halved |
 //! | too large | | | halved, and not tried again for ten minutes |
 //! | taken | one more after four rounds | an eighth less; near the last bad gap 1/64 | doubled, if it took a quarter of the timeout at most |
 //! | 30 s without trouble | all | none | |
 //!
 //! Requests that began before a cut say nothing about what it was for.
+
+// Requests at once are few, or so many that there is no bound: a double holds both.
+#![allow(clippy::cast_precision_loss)]
 
 use std::time::{Duration, Instant};
 
@@ -75,6 +78,8 @@ pub struct Flow {
     not_before: Option<Instant>,
     /// The last time at which less was wanted; `None`: nothing is cut.
     trouble: Option<Instant>,
+    /// Nothing was taken since the receiver last complained: the pauses that it asks for, and backoff, are enough.
+    complained: bool,
     cuts: u32,
 }
 
@@ -103,6 +108,7 @@ impl Flow {
             took: Duration::ZERO,
             not_before: None,
             trouble: None,
+            complained: false,
             cuts: 0,
             bounds: Bounds { in_flight, ..bounds },
         }
@@ -180,6 +186,7 @@ impl Flow {
         if !self.adapts || cuts != self.cuts {
             return;
         }
+        self.complained = false;
         self.limit = (self.limit + 1.0 / (ROUNDS * self.limit)).min(self.bounds.in_flight as f64);
         let near = self.gap < self.bad_gap * 5 / 4;
         self.gap -= self.gap / if near { 64 } else { 8 };
@@ -194,7 +201,7 @@ impl Flow {
 
     /// The receiver wants fewer requests.
     pub fn throttled(&mut self, cuts: u32, now: Instant) {
-        if !self.cut(cuts, now) {
+        if !self.cut(cuts, now) || std::mem::replace(&mut self.complained, true) {
             return;
         }
         self.bad_gap = self.gap;

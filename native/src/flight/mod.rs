@@ -6,6 +6,7 @@
 
 pub mod store;
 
+use crate::clock::monotonic_nanos;
 use crate::pipeline::Pipeline;
 use crate::redact::Redacted;
 use crate::rules::Levels;
@@ -112,6 +113,13 @@ impl Pipeline {
     #[must_use]
     pub fn recorder(&self) -> Option<&FlightRecorder> {
         self.recorder.as_ref()
+    }
+
+    /// Keeps a record below the level for its trace. True: the trace has failed meanwhile, and what it kept should go on.
+    #[must_use]
+    pub fn record(&self, trace: u128, record: &Redacted<'_>, scope: u32) -> bool {
+        let before = self.buffer().next_sequence();
+        self.recorder().is_some_and(|recorder| recorder.keep(trace, record, scope, before, monotonic_nanos()))
     }
 }
 

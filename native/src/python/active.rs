@@ -107,7 +107,7 @@ impl Extras {
     /// Whether anything is done to records before append.
     #[inline]
     pub const fn before(self) -> bool {
-        self.0 & 30 != 0
+        self.0 & 0b1_1110 != 0
     }
 
     /// Whether there is a flight recorder.

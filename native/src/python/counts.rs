@@ -96,6 +96,17 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
     stats.set_item("exporters", exporters)?;
     stats.set_item("seal", seal)?;
     stats.set_item("memory", memory)?;
+    if let Some(spooler) = pipeline.spooler() {
+        let holding = spooler.holding(pipeline.clock().now_nanos());
+        let spool = PyDict::new(py);
+        spool.set_item("bytes", holding.bytes)?;
+        spool.set_item("blocks", holding.blocks)?;
+        // A list, because several pipelines' ages are not added up.
+        spool.set_item("ages_nanos", [holding.age_nanos])?;
+        spool.set_item("disk_errors", holding.trouble.disk_errors)?;
+        spool.set_item("damaged_directories", holding.trouble.damaged)?;
+        stats.set_item("spool", spool)?;
+    }
     Ok(stats)
 }
 

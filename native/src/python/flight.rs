@@ -194,9 +194,8 @@ impl Emission<'_, '_> {
 
     unsafe fn keep(&mut self, recorder: &FlightRecorder, trace: u128, scope: u32) -> bool {
         let active = self.active;
-        let before = active.pipeline.buffer().next_sequence();
         let redacted = active.pipeline.redact(&mut self.writer, self.meta);
-        if recorder.keep(trace, &redacted, scope, before, monotonic_nanos()) {
+        if active.pipeline.record(trace, &redacted, scope) {
             // The trace failed while the call was captured.
             self.let_out(recorder.trigger(trace).unwrap_or(Trigger::Error), trace);
         }

@@ -49,6 +49,15 @@ pub fn give_up_at_exit() {
     GAVE_UP.store(1, Ordering::Release);
 }
 
+/// Removes the files of crash rings in which nothing is: a signal ends the process next, and no exit handler runs.
+#[pyfunction]
+pub fn end_rings() {
+    let Ok(pipelines) = PIPELINES.try_lock() else { return };
+    let forks = FORKS.load(Ordering::Acquire);
+    let ours = pipelines.iter().filter(|known| known.forks == forks);
+    ours.filter_map(|known| known.pipeline.upgrade()).for_each(|pipeline| pipeline.end_ring(false));
+}
+
 extern "C" fn after_fork_in_child() {
     forget_calls();
     leave_spools();
@@ -62,6 +71,9 @@ fn leave_spools() {
     for pipeline in pipelines.iter().filter_map(|known| known.pipeline.upgrade()) {
         if let Some(spooler) = pipeline.spooler() {
             spooler.leave_to_parent();
+        }
+        if let Some(ring) = pipeline.ring() {
+            ring.leave_to_parent();
         }
         // It is the parent's: nothing of it may be dropped here.
         std::mem::forget(pipeline);

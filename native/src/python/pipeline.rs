@@ -61,6 +61,16 @@ impl Pipeline {
         py.detach(|| active.pipeline.deliver_adopted(Duration::from_millis(timeout_millis)));
     }
 
+    /// Delivers what an ended process left in one directory of the spool.
+    fn replay_spool(&self, py: Python<'_>, name: &str, timeout_millis: u64) {
+        let active = self.active();
+        if let Some(spooler) = active.pipeline.spooler() {
+            spooler.adopt_only(name);
+        }
+        active.start(py);
+        py.detach(|| active.pipeline.deliver_adopted(Duration::from_millis(timeout_millis)));
+    }
+
     /// Writes what is pending in memory to the spool, if there is one; for the end of the process.
     fn spool_rest(&self, py: Python<'_>) -> PyResult<()> {
         let active = self.active();

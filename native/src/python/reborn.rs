@@ -1,9 +1,10 @@
 //! A forked child's pipeline: the parent's settings and what was changed since, nothing else of the parent's. Thread: caller.
 
 use super::active::Active;
+use crate::crash_ring::CrashRing;
 use crate::export::http::TransportError;
 use crate::exporters::Exporter;
-use crate::settings::{Settings, SpoolingSettings};
+use crate::settings::{RingSettings, Settings, SpoolingSettings};
 use crate::spooler::Spooler;
 use std::sync::Arc;
 
@@ -27,6 +28,9 @@ impl Active {
         if let Some(spooler) = self.pipeline.spooler() {
             spooler.leave_to_parent();
         }
+        if let Some(ring) = self.pipeline.ring() {
+            ring.leave_to_parent();
+        }
         // SAFETY: attached, as every user of an `Active` is; copied out.
         let (outputs, changes) = unsafe { (self.outputs(), self.changes.get().clone()) };
         let make = |settings: Arc<Settings>| {
@@ -35,7 +39,8 @@ impl Active {
         let settings = self.pipeline.settings();
         let fresh = make(Arc::clone(settings)).or_else(|error| {
             let fresh = make(Arc::new(what_works(settings)))?;
-            let what = format!("this forked process goes without an exporter or the spool: {error}");
+            let what =
+                format!("this forked process goes without an exporter, the spool or the crash ring: {error}");
             fresh.pipeline.notices().say("start-failed", what);
             Ok(fresh)
         })?;
@@ -67,12 +72,17 @@ impl Active {
     }
 }
 
-/// The settings without exporters that cannot be built, and without a spool that cannot be opened.
+/// The settings without exporters that cannot be built, and without a spool or a crash ring that cannot be opened.
 fn what_works(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     settings.exporters.retain(|exporter| Exporter::new(exporter).is_ok());
     let names: Vec<&str> = settings.exporters.iter().map(|exporter| exporter.name.as_str()).collect();
     let opens = |spool: &SpoolingSettings| Spooler::open(spool, &names, &settings.buffer).is_ok();
     settings.spool = settings.spool.take().filter(opens);
+    let makes = |ring: &RingSettings| {
+        let spool = settings.spool.as_ref();
+        spool.is_some_and(|spool| CrashRing::open(ring, spool, &settings.buffer, &[]).is_ok())
+    };
+    settings.ring = settings.ring.take().filter(makes);
     settings
 }

@@ -16,7 +16,7 @@ use crate::roles::Role;
 use crate::rules::{Levels, Rule, Rules};
 use crate::settings::{
     BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,
-    Settings, SpoolingSettings,
+    RingSettings, Settings, SpoolingSettings,
 };
 use crate::spool::crypt::Keys;
 use crate::spool::quota::Quota;
@@ -53,6 +53,7 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
             .transpose()?,
         dead_letters: dead_letters(settings)?,
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
+        ring: required::<Option<Bound<'_, PyDict>>>(settings, "ring")?.as_ref().map(ring).transpose()?,
     };
     let capture: Bound<'_, PyDict> = required(settings, "capture")?;
     let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
@@ -188,6 +189,14 @@ pub fn spool_keys(given: &Bound<'_, PyTuple>) -> PyResult<Keys> {
     let keys: Vec<(u32, Bound<'_, PyBytes>)> = keys.collect::<PyResult<_>>()?;
     let keys: Vec<(u32, &[u8])> = keys.iter().map(|(id, key)| (*id, key.as_bytes())).collect();
     Keys::new(current, &keys).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+fn ring(dict: &Bound<'_, PyDict>) -> PyResult<RingSettings> {
+    Ok(RingSettings {
+        directory: required(dict, "directory")?,
+        limit_bytes: required(dict, "limit_bytes")?,
+        sync_interval: required::<Option<u64>>(dict, "sync_interval_millis")?.map(millis),
+    })
 }
 
 fn form(dict: &Bound<'_, PyDict>) -> PyResult<Form> {

@@ -74,6 +74,28 @@ pub enum RingError {
 }
 
 impl RingError {
+    /// True when another name may be free.
+    #[must_use]
+    pub const fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken(_))
+    }
+
+    /// True when the directory is not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Stable name for what is said of a running process.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::SideFull { .. } => "ring-scopes-full",
+            Self::NotARing { .. } | Self::NotPrivate { .. } => "ring-corrupt",
+            _ => "ring-io",
+        }
+    }
+
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Io { doing, path, error }

@@ -9,6 +9,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+#[cfg(target_os = "linux")]
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -66,6 +68,32 @@ pub fn only_ours(path: &Path, metadata: &fs::Metadata) -> Result<(), RingError> 
     let why = format!("it belongs to user {} and has mode {:o}", metadata.uid(), metadata.mode() & 0o7777);
     Err(RingError::NotPrivate { path: path.to_owned(), why })
 }
+
+/// Gives the lock back, for every process that has the same descriptor.
+pub fn unlock(file: &File) {
+    // SAFETY: a call on a descriptor that `file` keeps open meanwhile; it touches no memory of ours.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+}
+
+/// Gives up this process's share of the lock of `file`, whose descriptor means nothing from then on. Waits for nothing, so that it may be called in
+/// a forked child.
+#[cfg(target_os = "linux")]
+pub fn let_go(file: &File) {
+    // SAFETY: a call without memory of ours.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    if descriptor < 0 {
+        return;
+    }
+    // SAFETY: the system made it just now, for us.
+    let nothing = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    // Closing it would let another file have its number while `file` still believes in it.
+    // SAFETY: both descriptors are open and ours; no memory is touched.
+    unsafe { libc::dup3(nothing.as_raw_fd(), file.as_raw_fd(), libc::O_CLOEXEC) };
+}
+
+/// Elsewhere there is no ring, so nobody calls this.
+#[cfg(not(target_os = "linux"))]
+pub fn let_go(_: &File) {}
 
 /// Whether `path` still is `file`.
 #[must_use]

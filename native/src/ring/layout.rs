@@ -161,7 +161,7 @@ pub mod word {
     pub const RESOURCE: usize = 5;
     /// Boot of the owner.
     pub const BOOT: usize = 6;
-    /// Process of the owner.
+    /// Process of the owner (low half), and the exporters that are done with the slot's records (high half, one bit each).
     pub const PROCESS: usize = 7;
     /// How many there are.
     pub const COUNT: usize = 8;
@@ -182,6 +182,8 @@ pub struct SlotHeader {
     pub first_sequence: u64,
     /// See [`word::RESOURCE`].
     pub resource: u32,
+    /// See [`word::PROCESS`].
+    pub done: u32,
 }
 
 impl SlotHeader {
@@ -197,6 +199,7 @@ impl SlotHeader {
             protected_records: word(word::PROTECTED),
             first_sequence: word(word::FIRST_SEQUENCE),
             resource: word(word::RESOURCE) as u32,
+            done: (word(word::PROCESS) >> 32) as u32,
         }
     }
 }

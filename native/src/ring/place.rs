@@ -22,10 +22,31 @@ pub fn shared_memory(needed: u64) -> Result<PathBuf, RingError> {
     in_memory(Path::new(SHARED_MEMORY), needed)
 }
 
-/// As [`shared_memory`], for memory that is mounted elsewhere.
-pub fn in_memory(base: &Path, needed: u64) -> Result<PathBuf, RingError> {
+/// This user's directory below [`SHARED_MEMORY`], if there is one that nobody else may use.
+#[must_use]
+pub fn existing_memory() -> Option<PathBuf> {
+    let directory = directory_in(Path::new(SHARED_MEMORY));
+    let metadata = fs::symlink_metadata(&directory).ok()?;
+    (metadata.is_dir() && files::only_ours(&directory, &metadata).is_ok()).then_some(directory)
+}
+
+fn directory_in(base: &Path) -> PathBuf {
     // SAFETY: a call without arguments that cannot fail.
     let user = unsafe { libc::geteuid() };
+    base.join(format!("fapilog-{user}"))
+}
+
+/// Removes the directory of a ring that was removed, if it is one below [`existing_memory`] and empty.
+pub fn tidy(ring: &Path) {
+    let Some(directory) = ring.parent() else { return };
+    if existing_memory().is_some_and(|memory| directory.parent() == Some(&memory)) {
+        // It may not be empty: then others use it.
+        let _ = fs::remove_dir(directory);
+    }
+}
+
+/// As [`shared_memory`], for memory that is mounted elsewhere.
+pub fn in_memory(base: &Path, needed: u64) -> Result<PathBuf, RingError> {
     let base_dir = File::open(base).map_err(RingError::io("open", base))?;
     if !files::is_memory(&base_dir) {
         return Err(RingError::NotARing { path: base.to_owned(), why: "it is not memory for files (tmpfs)" });
@@ -35,7 +56,7 @@ pub fn in_memory(base: &Path, needed: u64) -> Result<PathBuf, RingError> {
     if free < needed {
         return Err(RingError::NoRoom { place: base.to_owned(), free, needed });
     }
-    let directory = base.join(format!("fapilog-{user}"));
+    let directory = directory_in(base);
     private_directory(&directory)?;
     Ok(directory)
 }

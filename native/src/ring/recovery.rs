@@ -6,7 +6,9 @@ use super::checkpoint::{Checkpoint, CHECKPOINT_BYTES};
 use super::error::RingError;
 use super::files;
 use super::frames::{salvage, Salvaged};
-use super::layout::{read_file_header, Geometry, Header, Owner, SlotHeader, HEADER_BYTES, PAGE, SECOND_COPY};
+use super::layout::{
+    read_file_header, word, Geometry, Header, Owner, SlotHeader, HEADER_BYTES, PAGE, SECOND_COPY,
+};
 use super::side::{self, Found};
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -32,6 +34,10 @@ pub struct RecoveredChunk {
     pub resource: u32,
     /// Position among all uses of slots in the dead process.
     pub epoch: u64,
+    /// Which slot it was.
+    pub slot: u32,
+    /// Exporters that are done with the records, one bit each: [`Recovered::is_done`].
+    pub done: u32,
 }
 
 /// What was found, and what was not.
@@ -64,6 +70,7 @@ pub struct Recovered {
     side: Found,
     report: Report,
     owner: Option<Owner>,
+    geometry: Option<Geometry>,
     path: PathBuf,
     file: File,
 }
@@ -87,6 +94,27 @@ impl Recovered {
         self.side.resources.get(&number).or_else(newest).map(Vec::as_slice)
     }
 
+    /// Whether the exporter called `name` was done with a chunk when the process died. False when it is not known.
+    #[must_use]
+    pub fn is_done(&self, chunk: &RecoveredChunk, name: &str) -> bool {
+        let mut known = self.side.exporters.iter();
+        let number = known.find(|(_, known)| known.as_slice() == name.as_bytes()).map(|(number, _)| *number);
+        number.is_some_and(|number| chunk.done.checked_shr(number).unwrap_or(0) & 1 != 0)
+    }
+
+    /// Notes that the records of a slot are delivered, or written elsewhere as safely: who takes the file over does not find
+    /// them again. What fails here makes duplicates, no losses.
+    pub fn recycle(&self, slot: u32) -> Result<(), RingError> {
+        let Some(geometry) = self.geometry.filter(|geometry| slot < geometry.slots) else { return Ok(()) };
+        let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(slot);
+        let committed_at = header_at + 8 * word::COMMITTED as u64;
+        let written = self
+            .file
+            .write_all_at(&[0; HEADER_BYTES as usize], geometry.checkpoints_at(slot))
+            .and_then(|()| self.file.write_all_at(&[0; 8], committed_at));
+        written.map_err(RingError::io("write", &self.path))
+    }
+
     /// What was found, and what was not.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -99,8 +127,14 @@ impl Recovered {
         self.owner
     }
 
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Removes the file. Call it when every record is delivered, or written elsewhere as safely.
-    pub fn remove(self) -> Result<(), RingError> {
+    pub fn remove(&self) -> Result<(), RingError> {
         if !files::is_named(&self.path, &self.file) {
             return Ok(());
         }
@@ -122,10 +156,10 @@ pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
     let reader = Reader { file: &file };
     let header = reader.header().map_err(RingError::io("read", path))?;
     let mut report = Report::default();
-    let (mut chunks, mut side, mut owner) = (Vec::new(), Found::default(), None);
+    let (mut chunks, mut side, mut owner, mut parts) = (Vec::new(), Found::default(), None, None);
     if let Some(header) = header {
         let (found, geometry) = known(header, path)?;
-        owner = Some(found);
+        (owner, parts) = (Some(found), Some(geometry));
         let is_same_boot = (boot != 0 && found.boot == boot) || files::is_memory(&file);
         side = reader.side(geometry).map_err(RingError::io("read", path))?;
         report.damaged_side_bytes = side.damaged_bytes;
@@ -135,7 +169,7 @@ pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
         chunks.sort_by_key(|chunk| chunk.epoch);
     }
     let (chunks, path) = (chunks.into(), path.to_owned());
-    Ok(Some(Recovered { chunks, side, report, owner, path, file }))
+    Ok(Some(Recovered { chunks, side, report, owner, geometry: parts, path, file }))
 }
 
 fn known(header: Header, path: &Path) -> Result<(Owner, Geometry), RingError> {
@@ -211,7 +245,9 @@ impl Reader<'_> {
             bytes: found.bytes,
             first_sequence: header.first_sequence,
             resource: header.resource,
+            done: header.done,
             epoch,
+            slot: index,
         })
     }
 

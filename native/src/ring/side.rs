@@ -16,6 +16,8 @@ pub enum Kind {
     Resource = 1,
     /// `ScopeLogs` fields other than the records.
     Scope = 2,
+    /// Name of an exporter.
+    Exporter = 3,
 }
 
 /// One entry as it is written.
@@ -41,6 +43,8 @@ pub struct Found {
     pub resources: BTreeMap<u32, Vec<u8>>,
     /// By id.
     pub scopes: BTreeMap<u32, Vec<u8>>,
+    /// By number.
+    pub exporters: BTreeMap<u32, Vec<u8>>,
     /// Bytes that are no entry and not zero, in steps of 8.
     pub damaged_bytes: u64,
 }
@@ -53,7 +57,11 @@ pub fn read(area: &[u8]) -> Found {
     let mut at = 0;
     while let Some(rest) = area.get(at..).filter(|rest| !rest.is_empty()) {
         if let Some((id, kind, fields)) = intact(rest, &mut effort) {
-            let by_id = if kind == Kind::Scope { &mut found.scopes } else { &mut found.resources };
+            let by_id = match kind {
+                Kind::Resource => &mut found.resources,
+                Kind::Scope => &mut found.scopes,
+                Kind::Exporter => &mut found.exporters,
+            };
             by_id.insert(id, fields.to_vec());
             at += (HEADER_BYTES + fields.len()).next_multiple_of(ALIGNMENT);
             continue;
@@ -75,6 +83,7 @@ fn intact<'a>(bytes: &'a [u8], effort: &mut usize) -> Option<(u32, Kind, &'a [u8
     let kind = match length_and_kind >> 24 {
         1 => Kind::Resource,
         2 => Kind::Scope,
+        3 => Kind::Exporter,
         _ => return None,
     };
     let fields = bytes.get(HEADER_BYTES..HEADER_BYTES + (length_and_kind & 0x00ff_ffff) as usize)?;

@@ -22,11 +22,16 @@ pub struct Slot {
     length: usize,
     records: u32,
     protected_records: u32,
+    /// Exporters that are done with the records, one bit each.
+    done: u32,
 }
 
 impl Slot {
     /// Opens a slot of `free`. `None` when there is none.
     pub(super) fn open(shared: &Arc<Shared>, free: &mut Free, first_sequence: u64) -> Option<Self> {
+        if free.closed {
+            return None;
+        }
         let (index, region) = free.regions.pop()?;
         free.epoch += 1;
         let slot = Self {
@@ -38,11 +43,13 @@ impl Slot {
             length: 0,
             records: 0,
             protected_records: 0,
+            done: 0,
         };
         // `COMMITTED` is 0 since the slot was made or recycled: nobody reads the words before the first commit.
         slot.put(word::PROTECTED, 0);
         slot.put(word::FIRST_SEQUENCE, first_sequence);
         slot.put(word::RESOURCE, u64::from(free.resource));
+        slot.put(word::PROCESS, u64::from(shared.process));
         slot.put(word::EPOCH, free.epoch);
         // Who still reads the old bytes, for a checkpoint, sees the new epoch afterwards.
         fence(Ordering::SeqCst);
@@ -94,6 +101,15 @@ impl Slot {
     pub fn use_newest_resource(&mut self) {
         let resource = self.shared.free().resource;
         self.put(word::RESOURCE, u64::from(resource));
+    }
+
+    /// Notes that an exporter is done with all records, so that it does not get them again. Its number is that of
+    /// [`super::Ring::define_exporter`]; beyond 31 nothing is noted.
+    pub fn done_by(&mut self, exporter: usize) {
+        if exporter < u32::BITS as usize {
+            self.done |= 1 << exporter;
+            self.put(word::PROCESS, u64::from(self.done) << 32 | u64::from(self.shared.process));
+        }
     }
 
     /// What was committed.

@@ -62,12 +62,15 @@ pub(super) struct Free {
     pub(super) regions: Vec<(u32, Region)>,
     pub(super) epoch: u64,
     pub(super) resource: u32,
+    /// The file is removed: no slot is given any more.
+    pub(super) closed: bool,
 }
 
 /// What slots and the ring share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) mapping: Arc<Mapping>,
+    pub(super) process: u32,
     free: Mutex<Free>,
 }
 
@@ -139,9 +142,9 @@ impl Ring {
                 .map_err(RingError::io("sync", &settings.directory))?;
         }
         let regions = (0..geometry.slots).zip(regions).rev().collect();
-        let free = Mutex::new(Free { regions, epoch: 0, resource: 0 });
+        let free = Mutex::new(Free { regions, epoch: 0, resource: 0, closed: false });
         Ok(Self {
-            shared: Arc::new(Shared { mapping, free }),
+            shared: Arc::new(Shared { mapping, process: settings.owner.process, free }),
             file,
             path: path.to_owned(),
             geometry,
@@ -162,6 +165,11 @@ impl Ring {
     /// Keeps what stands before the records of scope `id` in a request. Call it before the first frame that names the scope.
     pub fn define_scope(&self, id: u32, fields: &[u8]) -> Result<(), RingError> {
         self.define(Kind::Scope, &mut self.side(), id, fields)
+    }
+
+    /// Keeps the name of the exporter with a number from 0: [`Slot::done_by`].
+    pub fn define_exporter(&self, number: u32, name: &str) -> Result<(), RingError> {
+        self.define(Kind::Exporter, &mut self.side(), number, name.as_bytes())
     }
 
     /// Keeps the resource of slots that are taken from now on. The same bytes again cost nothing.
@@ -194,6 +202,12 @@ impl Ring {
         &self.path
     }
 
+    /// All slots.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.geometry.slots as usize
+    }
+
     /// Length of a slot: the longest chunk.
     #[must_use]
     pub fn slot_bytes(&self) -> usize {
@@ -206,16 +220,33 @@ impl Ring {
         self.shared.mapping.is_owner()
     }
 
-    /// For an orderly end: removes the file if every slot was recycled. False, and the file stays to be recovered, if not.
-    pub fn remove_if_empty(self) -> Result<bool, RingError> {
+    /// For an orderly end: removes the file if every slot was recycled; no slot is given any more then. False, and the file
+    /// stays to be recovered, if not.
+    pub fn remove_if_empty(&self) -> Result<bool, RingError> {
         if !self.is_owner() {
             return Err(RingError::Forked);
         }
-        let is_empty = self.free_slots() == self.geometry.slots as usize;
-        if is_empty && files::is_named(&self.path, &self.file) {
+        let mut free = self.shared.free();
+        if free.regions.len() < self.geometry.slots as usize {
+            return Ok(false);
+        }
+        let is_first = !std::mem::replace(&mut free.closed, true);
+        drop(free);
+        if is_first && files::is_named(&self.path, &self.file) {
             fs::remove_file(&self.path).map_err(RingError::io("remove", &self.path))?;
         }
-        Ok(is_empty)
+        Ok(true)
+    }
+
+    /// Gives no slot any more and lets go of the lock: whoever looks next recovers what is in the file. Call it when nobody
+    /// appends any more; in a forked child, it lets go of what was inherited.
+    pub fn leave(&self) {
+        if self.is_owner() {
+            self.shared.free().closed = true;
+            // The mapping keeps the lock too, so that it has to be given back. A child must not: it is its parent's.
+            files::unlock(&self.file);
+        }
+        files::let_go(&self.file);
     }
 
     fn define(&self, kind: Kind, side: &mut Side, id: u32, fields: &[u8]) -> Result<(), RingError> {

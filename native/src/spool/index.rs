@@ -50,6 +50,8 @@ pub struct Segment {
     pub bytes: u64,
     /// Blocks inside that somebody has not settled.
     pub live: usize,
+    /// When its first block was written, or the file made.
+    pub begun_nanos: u64,
     /// When its last block was written.
     pub written_nanos: u64,
     /// What its blocks repeat; `None`: the header was lost, and no block is left that says it.

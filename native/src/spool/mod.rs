@@ -66,6 +66,7 @@ pub mod segment;
 pub mod settings;
 #[allow(clippy::module_inception)] // The store is what the room is about.
 pub mod spool;
+pub mod survey;
 
 pub use directory::Root;
 pub use error::SpoolError;

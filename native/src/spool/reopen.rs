@@ -99,7 +99,7 @@ pub fn reopen<D: Disk>(
     Ok(opened.reopened)
 }
 
-fn is_set_aside(name: &str) -> bool {
+pub(super) fn is_set_aside(name: &str) -> bool {
     name.strip_suffix(CORRUPT_SUFFIX).and_then(segment_number).is_some()
 }
 
@@ -278,11 +278,12 @@ impl<D: Disk> Opened<'_, D> {
 
     fn add(&mut self, number: u32, entry: &Entry, scan: Option<&Scan>) {
         let found = scan.map(|scan| scan.found.as_slice()).unwrap_or_default();
-        let written_nanos = found.iter().map(|found| found.header.written_nanos).max();
+        let written = || found.iter().map(|found| found.header.written_nanos);
         let segment = Segment {
             bytes: entry.bytes,
             live: 0,
-            written_nanos: written_nanos.unwrap_or(entry.modified_nanos),
+            begun_nanos: written().min().unwrap_or(entry.modified_nanos),
+            written_nanos: written().max().unwrap_or(entry.modified_nanos),
             salt: scan.and_then(|scan| scan.salt),
         };
         self.reopened.index.add_segment(number, segment);
@@ -372,10 +373,10 @@ fn settled_by_all(positions: &Positions, start: u64, end: u64) -> u64 {
     settled.min().unwrap_or(0)
 }
 
-struct FileSource<'a, D: Disk> {
-    disk: &'a D,
-    file: &'a D::File,
-    length: u64,
+pub(super) struct FileSource<'a, D: Disk> {
+    pub disk: &'a D,
+    pub file: &'a D::File,
+    pub length: u64,
 }
 
 impl<D: Disk> Source for FileSource<'_, D> {

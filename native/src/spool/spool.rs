@@ -32,6 +32,8 @@ pub struct Occupancy {
     pub bytes: u64,
     /// Blocks that somebody has not settled.
     pub blocks: usize,
+    /// Since when the oldest of them may be here, in nanoseconds since the Unix epoch.
+    pub since_nanos: Option<u64>,
 }
 
 /// The block log in one directory that this process has locked.
@@ -111,7 +113,9 @@ impl<D: Disk> Spool<D> {
         let positions = self.file.bytes(&*self.disk);
         let bytes = self.index.bytes().saturating_add(kept).saturating_add(positions);
         let bytes = bytes.saturating_add(self.report.postponed_bytes);
-        Occupancy { bytes, blocks: self.index.len() }
+        let live = self.index.segments().filter(|(_, segment)| segment.live > 0);
+        let since_nanos = live.map(|(_, segment)| segment.begun_nanos).min();
+        Occupancy { bytes, blocks: self.index.len(), since_nanos }
     }
 
     /// Tells what other directories of the same service take, which counts toward the quota.
@@ -263,7 +267,8 @@ impl<D: Disk> Spool<D> {
                 left.and_then(|file| self.disk.len(&file)).unwrap_or(0)
             }
         };
-        self.index.add_segment(header.segment, Segment { bytes, live: 0, written_nanos: 0, salt });
+        let segment = Segment { bytes, live: 0, begun_nanos: now_nanos, written_nanos: 0, salt };
+        self.index.add_segment(header.segment, segment);
         writer.next_segment = writer.next_segment.saturating_add(1);
         writer.growing = Some(made.map_err(|(error, _)| error)?);
         writer.unnamed = true;

@@ -114,6 +114,7 @@ fn settings_of(buffer: BufferSettings, exporters: Vec<ExporterSettings>) -> Sett
         resource: Vec::new(),
         process: ProcessSettings::default(),
         spool: None,
+        ring: None,
         dead_letters: None,
         recorder: None,
     }

@@ -10,12 +10,14 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fapilog import Ledger, LoggerProvider, Settings
@@ -59,6 +61,7 @@ class Soak:
         unbalanced: Ledgers that did not add up.
         ledger: The last one.
         received: What the receiver says (`tests/servers/flapping.py`).
+        spooled: The most records that were on disk at once; None without a spool.
     """
 
     asked_rate: int
@@ -67,6 +70,7 @@ class Soak:
     unbalanced: Sequence[Ledger]
     ledger: Ledger
     received: dict[str, int]
+    spooled: int | None = None
 
     def parts(self) -> tuple[Sequence[Sample], Sequence[Sample]]:
         """The second and the third third: the first one is for warming up."""
@@ -94,6 +98,7 @@ class Soak:
             # Between closing and opening, a connection counts twice.
             "descriptors were added": _most(last, "descriptors") > _most(middle, "descriptors") + 2,
             f"{len(self.unbalanced)} ledgers did not add up": bool(self.unbalanced),
+            "nothing went to the disk": self.spooled == 0,
             f"not everything was delivered: {side}": side.delivered != side.accepted,
             f"the receiver misses records: {self.received}": (
                 self.received["distinct"] != side.accepted or self.received["missing"] != 0
@@ -115,6 +120,7 @@ class Soak:
                 f"threads     {_most(middle, 'threads')}, {_most(last, 'threads')}",
                 f"descriptors {_most(middle, 'descriptors')}, {_most(last, 'descriptors')}",
                 f"received    {self.received}",
+                f"on disk     {self.spooled} records at most",
                 str(self.ledger),
             ]
         )
@@ -124,18 +130,28 @@ def _most(samples: Sequence[Sample], what: str) -> int:
     return max(getattr(sample, what) for sample in samples)
 
 
-def soak(way: str, rate: int, seconds: float, good_seconds: float, bad_seconds: float) -> Soak:
-    """Runs one over HTTP and answers what it found."""
+def soak(
+    way: str,
+    rate: int,
+    seconds: float,
+    good_seconds: float,
+    bad_seconds: float,
+    stored: Mapping[str, Any] = MappingProxyType({}),
+) -> Soak:
+    """Runs one over HTTP, with `stored` added to its settings, and answers what it found."""
     with flapping(good_seconds, bad_seconds) as (port, stay_good, told):
-        loaded = Settings.load(environ={}, **merged(SETTINGS, ways.settings(way, port, 5_000, None)))
+        own = merged(merged(SETTINGS, stored), ways.settings(way, port, 5_000, None))
+        loaded = Settings.load(environ={}, **own)
         with LoggerProvider(settings=loaded, shutdown_on_exit=False) as provider:
-            samples, unbalanced = [], []
+            samples, unbalanced, spooled = [], [], 0
             begun, ended = time.monotonic(), threading.Event()
 
             def watch() -> None:
+                nonlocal spooled
                 while not ended.wait(SAMPLE_SECONDS):
                     samples.append(sample(time.monotonic() - begun))
                     ledger = provider.ledger()
+                    spooled = max(spooled, *(side.spooled for side in ledger.exporters.values()))
                     if not ledger.balanced:
                         unbalanced.append(ledger)
 
@@ -149,7 +165,20 @@ def soak(way: str, rate: int, seconds: float, good_seconds: float, bad_seconds: 
             stay_good()
             provider.force_flush(FLUSH_MILLIS)
             ledger = provider.ledger()
-        return Soak(rate, reached, samples, unbalanced, ledger, told())
+        on_disk = spooled if "spool" in stored else None
+        return Soak(rate, reached, samples, unbalanced, ledger, told(), on_disk)
+
+
+def stored_in(directory: Path, spool: bool, durability: str | None) -> dict[str, Any]:
+    """Settings for what outlives memory."""
+    stored: dict[str, Any] = {} if durability is None else {"durability": durability}
+    if spool:
+        # Small and not compressed, so that an outage of a second is more than memory may hold.
+        stored["buffer"] = {"limit_bytes": MIB, "chunk_bytes": 65_536, "overflow": "wait"}
+        stored["otlp"] = {"compression": "none"}
+    if spool or durability not in {None, "memory"}:
+        stored["spool"] = {"directory": directory}
+    return stored
 
 
 def log_steadily(provider: LoggerProvider, rate: int, seconds: float) -> float:
@@ -177,11 +206,11 @@ def sample(seconds: float) -> Sample:
 
 @contextmanager
 def flapping(
-    good_seconds: float, bad_seconds: float
+    good_seconds: float, bad_seconds: float, port: int = 0
 ) -> Iterator[tuple[int, Callable[[], None], Callable[[], dict[str, int]]]]:
     """The receiver in a process of its own: its port, how to calm it, and what it received in the end."""
     command = [sys.executable, "-m", "tests.servers.flapping"]
-    command += ["--good-seconds", str(good_seconds), "--bad-seconds", str(bad_seconds)]
+    command += ["--good-seconds", str(good_seconds), "--bad-seconds", str(bad_seconds), "--port", str(port)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         stdin, stdout = process.stdin, process.stdout
@@ -212,7 +241,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--good-seconds", type=float, default=4.0)
     parser.add_argument("--bad-seconds", type=float, default=1.0)
-    found = soak(**vars(parser.parse_args()))
+    parser.add_argument("--spool", action="store_true", help="a spool, and a buffer so small that it is used")
+    parser.add_argument("--durability", choices=["memory", "process", "power"])
+    arguments = vars(parser.parse_args())
+    with tempfile.TemporaryDirectory() as folder:
+        spool, durability = arguments.pop("spool"), arguments.pop("durability")
+        found = soak(**arguments, stored=stored_in(Path(folder) / "spool", spool, durability))
     print(found)
     for problem in found.problems():
         print(f"PROBLEM: {problem}")

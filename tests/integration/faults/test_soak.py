@@ -5,6 +5,8 @@ import sys
 from dataclasses import replace
 from types import MappingProxyType
 
+import pytest
+
 from fapilog import Ledger
 from fapilog.ledger import ExporterLedger
 from tests.integration.faults.soak import MIB, ROOT, Sample, Soak
@@ -22,9 +24,10 @@ GOOD = Soak(
 )
 
 
-def test_some_seconds_of_soak_find_no_problem() -> None:
+@pytest.mark.parametrize("more", [(), ("--spool",)], ids=["memory", "spool"])
+def test_some_seconds_of_soak_find_no_problem(more: tuple[str, ...]) -> None:
     # A process of its own: what other tests left behind would count.
-    command = [sys.executable, "-m", "tests.integration.faults.soak", *SHORT]
+    command = [sys.executable, "-m", "tests.integration.faults.soak", *SHORT, *more]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 

@@ -1,0 +1,259 @@
+"""`fapilog spool`: what waits on disk, whether it is intact; deliver it now, or remove it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from opentelemetry.sdk.resources import Resource
+
+from fapilog import _native
+from fapilog.cli.report import ledger_lines
+from fapilog.settings import Settings
+
+app = typer.Typer(help="Look at records that wait on disk; deliver or remove them.", no_args_is_help=True)
+
+FAILED = 1
+_NANOS = 1_000_000_000
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_HEAD = ("directory", "process", "records", "bytes", "age", "encrypted", "owed")
+
+Names = Annotated[list[str] | None, typer.Argument(help="Directories, as `list` names them; none: all.")]
+Name = Annotated[str, typer.Argument(help="The directory, as `list` names it.")]
+Root = Annotated[
+    Path | None, typer.Option("--directory", help="The spool; default: `spool.directory` of the settings.")
+]
+File = Annotated[Path | None, typer.Option("--settings", help="Settings file: .yaml, .yml or .json.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_directories(directory: Root = None, settings: File = None, as_json: Json = False) -> None:
+    """Print the directory of each process: alive or ended, what waits in it, since when, for whom."""
+    root = _root(directory, settings)
+    found = [_listed(name, _survey(root, name, check=False)) for name in _names(root, None)]
+    typer.echo(json.dumps(found, indent=2) if as_json else _table(found))
+
+
+@app.command()
+def verify(names: Names = None, directory: Root = None, settings: File = None, as_json: Json = False) -> None:
+    """Check every block of records that wait; exit code 1 if something is damaged."""
+    root = _root(directory, settings)
+    found = [_verified(name, _survey(root, name, check=True)) for name in _names(root, names)]
+    typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(_verdict, found)) or "nothing waits")
+    if any(each["damaged"] for each in found):
+        sys.exit(FAILED)
+
+
+@app.command()
+def replay(
+    name: Name,
+    directory: Root = None,
+    settings: File = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds to deliver at most.")] = 30.0,
+) -> None:
+    """Deliver an ended process's records through the exporters of the settings; exit code 1 if some are left.
+
+    Nothing is too old. A directory that a process holds is refused: that process delivers it.
+    """
+    root = _root(directory, settings)
+    found = _survey(root, name, check=False)
+    if found["alive"]:
+        _refuse(f"{name} belongs to a process that runs; it delivers what is in it")
+    wanted: dict[str, Any] = {
+        "spool.directory": root,
+        "spool.adopt": True,
+        "spool.max_age_seconds": None,
+    }
+    loaded = Settings.load(settings, **wanted)
+    ledger = _deliver(loaded, found["service"], name, round(timeout * 1_000))
+    typer.echo(ledger_lines(ledger))
+    missing = sorted(found["owed"].keys() - ledger.exporters.keys())
+    if missing:
+        typer.echo(
+            f"not delivered, because the settings have no such exporter: {', '.join(missing)}", err=True
+        )
+    left = _left(root, name)
+    if left:
+        typer.echo(f"{left} records still wait in {name}", err=True)
+        sys.exit(FAILED)
+
+
+@app.command()
+def purge(
+    names: Names = None,
+    directory: Root = None,
+    settings: File = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", help="Only where the newest record is older: 90s, 30m, 12h, 3d."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove directories of ended processes with all records in them; asks, and leaves living ones alone."""
+    root, seconds = _root(directory, settings), _seconds(older_than)
+    chosen = [
+        (name, found)
+        for name in _names(root, names)
+        if not (found := _survey(root, name, check=False))["alive"] and _is_older(root, name, found, seconds)
+    ]
+    if not chosen:
+        typer.echo("nothing to remove")
+        return
+    for name, found in chosen:
+        typer.echo(f"{name}: {found['records']} records, {found['bytes']} bytes")
+    if not yes and not typer.confirm("Remove them? Their records are lost."):
+        sys.exit(FAILED)
+    for name, _ in chosen:
+        try:
+            removed = _native.purge_spool(root, name)
+        except OSError as error:
+            _refuse(str(error))
+        typer.echo(f"{name}: {'removed' if removed else 'left alone, a process holds it now'}")
+
+
+def _root(directory: Path | None, settings: Path | None) -> Path:
+    root = directory if directory is not None else Settings.load(settings).spool.directory
+    if root is None:
+        raise typer.BadParameter(
+            "there is no spool: give --directory, or set spool.directory (FAPILOG_SPOOL_DIRECTORY)"
+        )
+    if not root.is_dir():
+        raise typer.BadParameter(f"{root} is no directory")
+    return root
+
+
+def _names(root: Path, given: Sequence[str] | None) -> list[str]:
+    try:
+        return list(given) if given else _native.spool_directories(root)
+    except OSError as error:
+        _refuse(str(error))
+
+
+def _survey(root: Path, name: str, *, check: bool) -> dict[str, Any]:
+    try:
+        return _native.survey_spool(root, name, check=check)
+    except OSError as error:
+        _refuse(str(error))
+
+
+def _left(root: Path, name: str) -> int:
+    is_there = name in _names(root, None)
+    return int(_survey(root, name, check=False)["records"]) if is_there else 0
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    sys.exit(FAILED)
+
+
+def _deliver(settings: Settings, service: str, name: str, timeout_millis: int) -> Any:
+    from fapilog.otel.outlet import Outlet  # noqa: PLC0415 - what the other commands do not need
+
+    # What waits was processed before it was stored.
+    outlet = Outlet(settings, settings.exporters or ("otlp",), (), enrichers=())
+    pipeline = outlet.open(Resource({"service.name": service}))
+    pipeline.replay_spool(name, timeout_millis)
+    outlet.shutdown(1_000)
+    return outlet.ledger()
+
+
+def _age_seconds(nanos: int) -> int:
+    return max(0, (time.time_ns() - nanos) // _NANOS)
+
+
+def _listed(name: str, found: dict[str, Any]) -> dict[str, Any]:
+    written = found["written_nanos"]
+    return {
+        "directory": name,
+        "service": found["service"],
+        "process": found["process"],
+        "alive": found["alive"],
+        "records": found["records"],
+        "blocks": found["blocks"],
+        "bytes": found["bytes"],
+        "oldest_seconds": None if written is None else _age_seconds(written[0]),
+        "owed": found["owed"],
+        "encrypted_blocks": found["encrypted_blocks"],
+        "key_ids": found["key_ids"],
+    }
+
+
+def _verified(name: str, found: dict[str, Any]) -> dict[str, Any]:
+    kept = ("alive", "records", "corrupt_bytes", "damaged_blocks", "damaged_records", "read_errors")
+    rest = ("torn_bytes", "torn_records", "set_aside", "other_versions", "positions_lost", "key_ids")
+    damage = ("corrupt_bytes", "damaged_blocks", "read_errors", "set_aside", "positions_lost")
+    return {
+        "directory": name,
+        "damaged": any(found[each] for each in damage),
+        "salvageable_records": found["records"] - found["damaged_records"],
+        **{each: found[each] for each in kept + rest},
+    }
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    salvageable = f"{found['salvageable_records']} of {found['records']} records can be delivered"
+    if not found["damaged"]:
+        return f"{found['directory']}: intact, {salvageable}"
+    facts = [
+        f"{found['damaged_blocks']} damaged blocks",
+        f"{found['corrupt_bytes']} bytes that belong to no block",
+        f"{found['read_errors']} read errors",
+        f"{len(found['set_aside'])} files set aside",
+    ]
+    said = [fact for fact in facts if not fact.startswith("0 ")]
+    if found["positions_lost"]:
+        said.append("unknown what was delivered, all would be once more")
+    return f"{found['directory']}: damaged ({', '.join(said)}), {salvageable}"
+
+
+def _table(found: Sequence[dict[str, Any]]) -> str:
+    if not found:
+        return "nothing waits"
+    rows = [_HEAD, *map(_row, found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _row(found: dict[str, Any]) -> tuple[str, ...]:
+    owed = ", ".join(f"{name} {records}" for name, records in sorted(found["owed"].items()))
+    keys = ", ".join(f"key {key}" for key in found["key_ids"])
+    return (
+        found["directory"],
+        f"{found['process']} {'alive' if found['alive'] else 'ended'}",
+        str(found["records"]),
+        str(found["bytes"]),
+        "-" if found["oldest_seconds"] is None else _short(found["oldest_seconds"]),
+        keys or "no",
+        owed or "-",
+    )
+
+
+def _short(seconds: int) -> str:
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds >= 2 * _UNITS[unit] or unit == "s")
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def _seconds(text: str | None) -> int | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    if match is None:
+        raise typer.BadParameter(f"--older-than {text!r} is no age; give 90s, 30m, 12h or 3d")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _is_older(root: Path, name: str, found: dict[str, Any], seconds: int | None) -> bool:
+    if seconds is None:
+        return True
+    written = found["written_nanos"]
+    newest = (root / name).stat().st_mtime_ns if written is None else written[1]
+    return _age_seconds(newest) > seconds

@@ -1,0 +1,97 @@
+"""Forks one process after another: each logs until it is killed, and a last one delivers the rest.
+
+Arguments: rounds, and a seed. For each round one line: round, calls that returned. Waits for a line
+before each one. The children have nothing of fapilog from their parent, which never configures it.
+"""
+
+import mmap
+import os
+import random
+import signal
+import struct
+import sys
+import time
+
+import fapilog
+import fapilog.providers  # what a child would import, once for all
+import fapilog.telemetry
+
+rounds, chance = int(sys.argv[1]), random.Random(int(sys.argv[2]))
+PER_ROUND = 1_000_000
+words = mmap.mmap(
+    -1, 16
+)  # shared with the children: calls that returned, and whether the child has ended well
+
+
+def configure(ending_millis: int) -> fapilog.Telemetry:
+    return fapilog.configure_otel(
+        "shop",
+        capture_location="never",
+        buffer={
+            "limit_bytes": 1 << 21,
+            "chunk_bytes": 1 << 14,
+            "record_bytes": 1 << 12,
+            "schedule_delay_millis": 5,
+            "shutdown_timeout_millis": ending_millis,
+            "overflow": "wait",
+            "wait_timeout_millis": 30_000,
+        },
+        ring={"limit_bytes": 1 << 18},
+        spool={"segment_bytes": 1 << 17},
+        otlp={"max_in_flight": 1, "retry": {"initial_backoff_millis": 1, "max_backoff_millis": 20}},
+    )
+
+
+def log_for_ever(number: int) -> None:
+    """What is killed. What it says of an absent collector would fill the pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    configure(1_000)
+    log = fapilog.get_logger(f"orders.{number % 7}")
+    for count in range(PER_ROUND):
+        log.info(str(number * PER_ROUND + count), padding="x" * (count % 200))
+        struct.pack_into("<q", words, 0, count + 1)
+
+
+def deliver() -> None:
+    """What lives: it takes over what is left, and ends in order."""
+    telemetry = configure(60_000)
+    fapilog.get_logger("orders").info("-1")
+    done = telemetry.shutdown(60_000)
+    ledger = telemetry.ledger()
+    struct.pack_into("<q", words, 8, int(done and ledger.balanced))
+
+
+def fork(run: object, *arguments: int) -> int:
+    struct.pack_into("<q", words, 0, 0)
+    child = os.fork()
+    if child == 0:
+        try:
+            run(*arguments)  # type: ignore[operator]
+        finally:
+            os._exit(0)
+    return child
+
+
+def kill_soon(child: int) -> int:
+    """Kill at a random number of records, or at a random moment if the child is stuck behind a full ring."""
+    wanted = 1 << chance.randrange(12)
+    wanted += chance.randrange(wanted)
+    until = time.monotonic() + 0.02 + chance.random() * 0.1
+    started = time.monotonic() + 20
+    while True:
+        returned: int = struct.unpack_from("<q", words, 0)[0]
+        now = time.monotonic()
+        if returned >= wanted or (returned > 0 and now > until) or now > started:
+            break
+        time.sleep(0.0005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return int(struct.unpack_from("<q", words, 0)[0])
+
+
+for number in range(rounds):
+    sys.stdin.readline()
+    print(number, kill_soon(fork(log_for_ever, number)), flush=True)
+sys.stdin.readline()
+os.waitpid(fork(deliver), 0)
+print("end", struct.unpack_from("<q", words, 8)[0], flush=True)
