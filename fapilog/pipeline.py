@@ -102,6 +102,7 @@ def _capture(settings: Settings) -> dict[str, object]:
         "location_severity": severity,
         "source_level_names": settings.severity_text == "source",
         "threads": settings.capture_thread,
+        "uids": settings.gives_uids,
         "level": level,
         "level_chosen": settings.origin("level") != "default",
         "levels": rules,

@@ -3,7 +3,7 @@
 //! | stage | module | thread |
 //! |---|---|---|
 //! | 1 emit | `python::logger`, [`rules`], [`process`], [`emit_counts`] | caller |
-//! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] | caller |
+//! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] and [`record_uid`] | caller |
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`], [`scope_secrets`] | caller |
 //! | 4 append | [`buffer`] with `lane`, [`waiting`]; [`flight`]; [`summaries`] too on the sealer; [`crash_ring`] holds a [`mod@ring`], [`syncing`] serves it | caller |
 //! | 5 seal | [`seal`], [`reseal`], [`compress`], into [`block`] | sealer |
@@ -21,6 +21,7 @@ pub mod wire;
 pub mod encoded_attributes;
 pub mod fields;
 pub mod record;
+pub mod record_uid;
 pub mod rules;
 pub mod scopes;
 

@@ -120,6 +120,7 @@ unsafe fn go_on(
         if kept.meta.severity < buffer.floor() && !kept.meta.protected {
             buffer.shed();
         } else if !extras.before_append() || emission.processed(kept.scope, None) {
+            emission.give_uid();
             let mut redacted = active.pipeline.redact(&mut emission.writer, emission.meta);
             let appended = buffer.append(&mut redacted, kept.scope);
             if appended == Appended::Full || extras.after_append() {

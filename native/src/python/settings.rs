@@ -278,6 +278,7 @@ fn capture_settings(dict: &Bound<'_, PyDict>) -> PyResult<CaptureSettings> {
         location_severity: required(dict, "location_severity")?,
         source_level_names: required(dict, "source_level_names")?,
         threads: required(dict, "threads")?,
+        uids: required(dict, "uids")?,
         rules: Rules::new(
             Levels {
                 default: required(dict, "level")?,
