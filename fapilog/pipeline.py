@@ -123,6 +123,7 @@ def _buffer(settings: Settings) -> dict[str, object]:
         "limit_records": buffer.max_queue_records,
         "block_records": buffer.max_block_records,
         "overflow": buffer.overflow,
+        "reserve_bytes": buffer.reserve_bytes,
         "wait_timeout_millis": buffer.wait_timeout_millis,
         "record_bytes": buffer.record_bytes,
         "schedule_delay_millis": buffer.schedule_delay_millis,

@@ -133,6 +133,12 @@ _BUFFER = (
         "milliseconds",
         _FAPILOG,
     ),
+    Row(
+        "buffer.audit_reserve_bytes",
+        (_ours("AUDIT_RESERVE_BYTES", parse.whole_number),),
+        "bytes",
+        _FAPILOG,
+    ),
     Row("buffer.chunk_bytes", (_ours("CHUNK_BYTES", parse.whole_number),), "bytes", _FAPILOG),
     Row("buffer.record_bytes", (_ours("RECORD_BYTES", parse.whole_number),), "bytes", _FAPILOG),
     Row(

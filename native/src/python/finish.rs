@@ -40,7 +40,7 @@ impl<'py> Emission<'_, 'py> {
         // SAFETY: attached.
         unsafe {
             if appended == Appended::Full || extras.after_append() {
-                let told = after_append(self.py, active, redacted, scope, appended);
+                let told = after_append(self.py, active, &redacted, scope, appended);
                 return self.end(told);
             }
             if self.interrupt.is_some() || active.pipeline.is_waiting() {

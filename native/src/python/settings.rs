@@ -225,6 +225,7 @@ fn buffer(dict: &Bound<'_, PyDict>) -> PyResult<BufferSettings> {
             "drop_oldest" => Overflow::DropOldest,
             other => return Err(unknown("overflow", other)),
         },
+        reserve_bytes: required(dict, "reserve_bytes")?,
         wait_timeout: millis(required(dict, "wait_timeout_millis")?),
         record_bytes: required(dict, "record_bytes")?,
         schedule_delay: millis(required(dict, "schedule_delay_millis")?),
