@@ -96,6 +96,15 @@ impl Cursors {
         self.gated && self.entries.values().any(waits)
     }
 
+    /// As [`Self::push`]; [`Self::drop_oldest`] passes the block by.
+    pub fn push_audited(&mut self, block: Block, keep: Option<Keep>) {
+        let sequence = self.end;
+        self.push(block, keep);
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.audited = true;
+        }
+    }
+
     /// Appends a block and gives it the next sequence number. A closed cursor drops its share at once, unless something
     /// keeps it for the next process.
     pub fn push(&mut self, block: Block, keep: Option<Keep>) {
@@ -225,7 +234,7 @@ impl Cursors {
     pub fn drop_oldest(&mut self, protected_too: bool) -> bool {
         let is_droppable = |entry: &Entry| {
             let spared = entry.memory().is_none_or(|block| block.protected_records > 0 && !protected_too);
-            !spared && !entry.is_busy()
+            !spared && !entry.audited && !entry.is_busy()
         };
         let mut oldest = self.in_memory.iter().copied();
         let found = oldest.find(|sequence| self.entries.get(sequence).is_some_and(is_droppable));

@@ -98,6 +98,8 @@ pub(crate) struct Entry {
     pub lent: Option<Arc<Block>>,
     /// Where it lies on disk as it was before the batch processors saw it, when what they made of it is in memory.
     pub original: Option<Spot>,
+    /// Audit and security records, which are not dropped to make room.
+    pub audited: bool,
     /// What keeps the records for the next process while they are in memory.
     pub keep: Option<Keep>,
 }
@@ -125,7 +127,17 @@ pub struct Spill {
 impl Entry {
     /// One that nobody works on.
     pub fn new(body: Body, stage: Stage, sides: Vec<Side>, adopted: bool) -> Self {
-        Self { body, stage, sides, adopted, spilling: None, lent: None, original: None, keep: None }
+        Self {
+            body,
+            stage,
+            sides,
+            adopted,
+            spilling: None,
+            lent: None,
+            original: None,
+            audited: false,
+            keep: None,
+        }
     }
 
     pub fn is_settled(&self) -> bool {

@@ -60,6 +60,9 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
         "spool": None,
         "on_start": None,
         "console": None,
+        "dead_letters": None,
+        "flight_recorder": None,
+        "ring": None,
     }
 
 
