@@ -4,6 +4,8 @@
 //! Before: `seal`. After: `export`. A slow or dead exporter delays only itself. Blocks may settle in any order, because
 //! several requests are in flight. What happens to a block is in [`crate::cursors`]; who waits for it is here. A block
 //! that lies on disk is read by whoever claims it, without the lock.
+//!
+//! reason: one lock guards what all of these methods change; in two files they would share it.
 
 use crate::block::Block;
 use crate::cursors::Cursors;
@@ -417,6 +419,12 @@ impl Backlog {
         for waiters in [&self.ready, &self.moved, &self.stop] {
             waiters.notify_all();
         }
+    }
+
+    /// Whether a block is not dropped to make room.
+    #[must_use]
+    pub fn is_audited(&self, sequence: u64) -> bool {
+        self.lock().cursors.is_audited(sequence)
     }
 
     /// Sequence number that the next block will get.

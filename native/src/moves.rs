@@ -63,6 +63,12 @@ impl Cursors {
         owed
     }
 
+    /// Whether a block holds audit or security records.
+    #[must_use]
+    pub fn is_audited(&self, sequence: u64) -> bool {
+        self.entries.get(&sequence).is_some_and(|entry| entry.audited)
+    }
+
     /// It could not be written and stays in memory.
     pub fn not_spilled(&mut self, sequence: u64) {
         if let Some(entry) = self.entries.get_mut(&sequence) {

@@ -236,7 +236,8 @@ impl<D: Disk> Spooler<D> {
         Ok(id)
     }
 
-    /// Gives up the oldest blocks on disk: of those that were taken over, which are older than ours, and then of ours.
+    /// Gives up the oldest blocks on disk: of those that were taken over, which are older than ours, and then of ours but
+    /// for files with audit records.
     /// False when that frees nothing.
     fn free_oldest(&self, inner: &mut Inner<D>, backlog: &Backlog, own: u64) -> bool {
         let mut ids: Vec<u64> = inner.stores.keys().copied().filter(|id| *id != own).collect();
@@ -244,7 +245,9 @@ impl<D: Disk> Spooler<D> {
         let freed = ids.into_iter().any(|id| {
             let Some(store) = inner.stores.get_mut(&id) else { return false };
             let before = store.spool.occupancy().bytes;
-            let losses = store.spool.drop_oldest();
+            let held = &store.held;
+            let is_audited = |number| held.get(&number).is_some_and(|(block, _)| backlog.is_audited(*block));
+            let losses = store.spool.drop_oldest_but(&is_audited);
             store.tell(backlog, &losses);
             store.spool.occupancy().bytes < before
         });
