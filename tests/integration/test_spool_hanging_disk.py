@@ -1,0 +1,68 @@
+"""A disk that does not answer, as a network file system without its server: it holds up neither calls nor the end."""
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fapilog.testing import OtlpReceiver
+from tests.integration.harness import PROGRAMS, finish, run, start
+
+COMPILER = shutil.which("cc")
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler, which makes the disk that hangs")
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("disk") / "hanging_disk.so"
+    source = str(PROGRAMS / "hanging_disk.c")
+    subprocess.run([str(COMPILER), "-shared", "-fPIC", "-o", str(path), source, "-ldl"], check=True)
+    return str(path)
+
+
+def environment(library: str, tmp_path: Path) -> dict[str, str]:
+    return {
+        "LD_PRELOAD": library,
+        "HANG": str(tmp_path / "hang"),
+        "FAPILOG_SPOOL_DIRECTORY": str(tmp_path / "spool"),
+    }
+
+
+def test_calls_flushes_and_the_end_do_not_wait_for_it(
+    library: str, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    receiver.refuse_connections()
+    variables = environment(library, tmp_path)
+    ended = run("on_hanging_disk.py", receiver.logs_endpoint, "shutdown", "2000", **variables)
+    assert ended.stdout.splitlines() == ["called False True", "True True True"], ended.stderr
+    assert "did not take what was left in time" in ended.stderr
+
+
+def test_delivery_goes_on_without_it(library: str, receiver: OtlpReceiver, tmp_path: Path) -> None:
+    receiver.refuse_connections()
+    variables = environment(library, tmp_path)
+    process = start("on_hanging_disk.py", receiver.logs_endpoint, "deliver", "2000", **variables)
+    assert [process.stdout.readline() for _ in range(2)] == ["called False True\n", "ready\n"]
+    receiver.accept_again()
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "delivers\n"
+    assert finish(process).returncode == 0
+
+
+def test_a_child_forked_meanwhile_does_not_keep_the_parents_directory(
+    library: str, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    receiver.refuse_connections()
+    variables = environment(library, tmp_path)
+    process = start("on_hanging_disk.py", receiver.logs_endpoint, "fork", "2000", **variables)
+    assert [process.stdout.readline() for _ in range(2)] == ["called False True\n", "forked\n"]
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    receiver.accept_again()
+    spool = variables["FAPILOG_SPOOL_DIRECTORY"]
+    # The child lives, and whoever comes next takes the directory over all the same.
+    run("spooling.py", receiver.logs_endpoint, "return", "0", "1", FAPILOG_SPOOL_DIRECTORY=spool)
+    assert receiver.log_record_count > 100
