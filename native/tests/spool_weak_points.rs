@@ -307,3 +307,37 @@ proptest! {
         assert_eq!(process.counts().pending, 0);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Any byte of any file of an ended process, changed, or anything cut off behind it.
+    #[test]
+    fn a_damaged_directory_is_salvaged_the_rest_is_counted_and_nothing_hangs(
+        file in any::<prop::sample::Index>(), byte in any::<prop::sample::Index>(), flip in 1..=255u8, cut in any::<bool>(),
+    ) {
+        let disk = Arc::new(SimDisk::new());
+        let first = Process::start(&disk, 1, false, Overflow::Wait, 20_000);
+        (0..60).for_each(|id| first.backlog.push(block(id)));
+        first.spill_all(true);
+        drop(first);
+        let files = disk.files();
+        let (path, length) = &files[file.index(files.len())];
+        if *length > 0 {
+            let at = byte.index(usize::try_from(*length).unwrap());
+            disk.alter(path, |bytes| if cut { bytes.truncate(at) } else { bytes[at] ^= flip });
+        }
+        let second = Process::start(&disk, 2, false, Overflow::Wait, 20_000);
+        second.spooler.adopt(&second.backlog);
+        let ids = second.deliver_all();
+        let counts = second.counts();
+        let mut once = ids.clone();
+        once.dedup();
+        assert_eq!((&once, counts.pending), (&ids, 0), "each once, in order");
+        assert!(ids.iter().all(|id| *id < 60));
+        assert_eq!(counts.adopted, counts.delivered + counts.dropped.get(DropReason::Damaged));
+        assert!(counts.adopted <= 120);
+        // One file of several: most of it is there.
+        assert!(ids.len() >= 60 - 60 / 4, "{} of 60", ids.len());
+    }
+}

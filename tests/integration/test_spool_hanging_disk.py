@@ -1,9 +1,10 @@
-"""A disk that does not answer, as a network file system without its server: it holds up neither calls nor the end."""
+"""A disk that does not answer, such as a network file system without its server, holds up nobody."""
 
 import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def environment(library: str, tmp_path: Path) -> dict[str, str]:
+def environment(library: str, tmp_path: Path) -> dict[str, Any]:
     return {
         "LD_PRELOAD": library,
         "HANG": str(tmp_path / "hang"),
