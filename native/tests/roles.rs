@@ -59,7 +59,7 @@ fn dropped(counts: &ExporterCounts) -> Vec<(&'static str, u64)> {
 #[test]
 fn a_block_is_settled_when_required_exporters_have_it_and_a_best_effort_one_may_still_claim_it() {
     let mut log = cursors(&[REQUIRED, BEST_EFFORT], 100);
-    log.push(block(5));
+    log.push(block(5), None);
     deliver(&mut log, 0, 5);
     assert!(log.is_settled(1) && log.is_all_settled());
     assert_eq!((log.bytes(), log.records()), (50, 5));
@@ -72,7 +72,7 @@ fn a_block_is_settled_when_required_exporters_have_it_and_a_best_effort_one_may_
 fn a_best_effort_exporter_that_is_behind_holds_its_share_of_memory_and_loses_the_oldest() {
     let mut log = cursors(&[REQUIRED, BEST_EFFORT], 100);
     for _ in 0..50 {
-        log.push(block(5));
+        log.push(block(5), None);
         deliver(&mut log, 0, 5);
         assert!(log.bytes() <= 100, "{}", log.bytes());
     }
@@ -85,8 +85,8 @@ fn a_best_effort_exporter_that_is_behind_holds_its_share_of_memory_and_loses_the
 #[test]
 fn room_is_made_at_the_expense_of_best_effort_exporters_first() {
     let mut log = cursors(&[REQUIRED, BEST_EFFORT], 1_000);
-    log.push(block(5));
-    log.push(block(5));
+    log.push(block(5), None);
+    log.push(block(5), None);
     deliver(&mut log, 0, 5);
     assert!(log.drop_lagging());
     assert!(!log.drop_lagging(), "a block that a required exporter waits for does not lag");
@@ -98,7 +98,7 @@ fn room_is_made_at_the_expense_of_best_effort_exporters_first() {
 #[test]
 fn a_block_that_a_best_effort_exporter_works_on_is_left_to_it() {
     let mut log = cursors(&[REQUIRED, BEST_EFFORT], 0);
-    log.push(block(5));
+    log.push(block(5), None);
     let sequence = claimed(&mut log, 1).unwrap();
     deliver(&mut log, 0, 5);
     assert_eq!(log.bytes(), 50);
@@ -109,7 +109,7 @@ fn a_block_that_a_best_effort_exporter_works_on_is_left_to_it() {
 #[test]
 fn nothing_is_written_to_the_disk_for_a_best_effort_exporter() {
     let mut log = cursors(&[REQUIRED, BEST_EFFORT], 100);
-    log.push(block(5));
+    log.push(block(5), None);
     let (spilling, owed) = log.begin_spill().unwrap();
     assert_eq!(owed, Exporters::NONE.with(0));
     assert_eq!(log.spilled(spilling.sequence, spot(0)), Exporters::NONE.with(0));
@@ -118,14 +118,14 @@ fn nothing_is_written_to_the_disk_for_a_best_effort_exporter() {
     assert_eq!((counts[1].pending, dropped(&counts[1])), (0, vec![("best_effort", 5)]));
 
     let mut all = cursors(&[BEST_EFFORT], 100);
-    all.push(block(5));
+    all.push(block(5), None);
     assert!(all.begin_spill().is_none());
 }
 
 #[test]
 fn a_block_that_went_to_the_disk_does_not_come_back_for_a_best_effort_exporter() {
     let mut log = cursors(&[REQUIRED, BEST_EFFORT], 100);
-    log.push(block(5));
+    log.push(block(5), None);
     let sequence = claimed(&mut log, 1).unwrap();
     let (spilling, _) = log.begin_spill().unwrap();
     log.spilled(spilling.sequence, spot(0));
@@ -140,7 +140,7 @@ fn a_block_that_went_to_the_disk_does_not_come_back_for_a_best_effort_exporter()
 fn with_best_effort_exporters_alone_nobody_waits_and_memory_stays_small() {
     let mut log = cursors(&[BEST_EFFORT, BEST_EFFORT], 100);
     for _ in 0..9 {
-        log.push(block(4));
+        log.push(block(4), None);
     }
     assert!(log.is_settled(9));
     assert_eq!((log.bytes(), log.counts()[0].pending), (80, 8));
@@ -161,7 +161,7 @@ fn a_flush_does_not_wait_for_a_best_effort_exporter() {
 #[test]
 fn a_fallback_gets_nothing_until_something_is_handed_over() {
     let mut log = cursors(&[with_fallback(1), FALLBACK], 0);
-    log.push(block(5));
+    log.push(block(5), None);
     assert_eq!(claimed(&mut log, 1), None);
     deliver(&mut log, 0, 5);
     assert!(log.is_all_settled());
@@ -172,11 +172,11 @@ fn a_fallback_gets_nothing_until_something_is_handed_over() {
 fn while_an_exporter_is_down_its_fallback_gets_its_blocks_in_order_and_one_stays_for_a_test() {
     let mut log = cursors(&[with_fallback(1), FALLBACK], 0);
     for _ in 0..3 {
-        log.push(block(5));
+        log.push(block(5), None);
     }
     assert_eq!(claimed(&mut log, 0), Some(0));
     log.divert(0, true);
-    log.push(block(5));
+    log.push(block(5), None);
     for expected in 1..4 {
         let sequence = claimed(&mut log, 1).unwrap();
         assert_eq!(sequence, expected);
@@ -184,7 +184,7 @@ fn while_an_exporter_is_down_its_fallback_gets_its_blocks_in_order_and_one_stays
     }
     log.settle(0, 0, delivered(5));
     log.divert(0, false);
-    log.push(block(5));
+    log.push(block(5), None);
     deliver(&mut log, 0, 5);
     let counts = log.counts();
     assert_eq!((counts[0].delivered, dropped(&counts[0])), (10, vec![("diverted", 15)]));
@@ -196,18 +196,18 @@ fn while_an_exporter_is_down_its_fallback_gets_its_blocks_in_order_and_one_stays
 fn an_exporter_that_is_down_and_works_on_nothing_keeps_the_next_block() {
     let mut log = cursors(&[with_fallback(1), FALLBACK], 0);
     log.divert(0, true);
-    log.push(block(5));
-    log.push(block(5));
+    log.push(block(5), None);
+    log.push(block(5), None);
     assert_eq!((claimed(&mut log, 0), claimed(&mut log, 1)), (Some(0), Some(1)));
     assert!(log.release(0, 0));
-    log.push(block(5));
+    log.push(block(5), None);
     assert_eq!((claimed(&mut log, 0), claimed(&mut log, 1)), (Some(0), Some(2)));
 }
 
 #[test]
 fn two_exporters_that_hand_the_same_block_over_deliver_it_once() {
     let mut log = cursors(&[with_fallback(2), with_fallback(2), FALLBACK], 0);
-    log.push(block(5));
+    log.push(block(5), None);
     assert!(log.hand_all_over());
     deliver(&mut log, 2, 5);
     let counts = log.counts();
@@ -219,7 +219,7 @@ fn two_exporters_that_hand_the_same_block_over_deliver_it_once() {
 #[test]
 fn what_is_handed_over_at_the_end_includes_blocks_that_the_exporter_has_and_counts_once() {
     let mut log = cursors(&[with_fallback(1), FALLBACK], 0);
-    log.push(block(5));
+    log.push(block(5), None);
     assert_eq!(claimed(&mut log, 0), Some(0));
     assert!(log.hand_all_over());
     log.settle(0, 0, delivered(5));
@@ -232,7 +232,7 @@ fn what_is_handed_over_at_the_end_includes_blocks_that_the_exporter_has_and_coun
 #[test]
 fn records_that_are_too_old_go_to_the_fallback() {
     let mut log = cursors(&[with_fallback(1), FALLBACK], 0);
-    log.push(block(5));
+    log.push(block(5), None);
     let sequence = claimed(&mut log, 0).unwrap();
     let mut drops = Drops::default();
     drops.add(DropReason::Expired, 5);
@@ -245,7 +245,7 @@ fn records_that_are_too_old_go_to_the_fallback() {
 fn without_room_the_oldest_blocks_go_to_the_fallback_and_when_it_is_stuck_too_they_are_lost_for_both() {
     let mut log = cursors(&[with_fallback(1), FALLBACK], 0);
     for _ in 0..4 {
-        log.push(block(5));
+        log.push(block(5), None);
     }
     assert_eq!(log.relieve(0, 60), 10);
     assert!(log.drop_oldest(false));
@@ -320,7 +320,7 @@ impl World {
         match action {
             Action::Push(records) => {
                 let end = self.log.end();
-                self.log.push(block(records));
+                self.log.push(block(records), None);
                 self.records.insert(end, records);
                 self.pushed += records;
             }
