@@ -622,11 +622,33 @@ class Completed:
 
 @final
 class PendingRecord:
-    """What a log call on an event loop returns under `overflow="wait"` while the buffer is full."""
+    """What a log call on an event loop returns while its record waits for room."""
 
     def __await__(self) -> Generator[Any]: ...
-    def attempt(self) -> bool:
-        """Try to store the record; True when it is decided: stored, or given up at its deadline."""
+    @property
+    def number(self) -> int:
+        """Unique in the process; what `RoomBell.take` names."""
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline."""
+
+    def is_decided(self) -> bool:
+        """Whether the record is stored or lost; after its deadline it is given up here."""
+
+    def listen(self, bell: RoomBell) -> bool:
+        """Let `bell` ring when the record is decided; False: it is."""
+
+@final
+class RoomBell:
+    """What tells one event loop that records which waited were decided."""
+
+    def __new__(cls) -> RoomBell: ...
+    def fd(self) -> int:
+        """The descriptor that polls readable when there is something to take. It stays native."""
+
+    def take(self) -> list[int]:
+        """The numbers of the records that were decided since the last call."""
 
 def connect_context(
     *,

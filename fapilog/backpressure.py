@@ -1,7 +1,8 @@
-"""Stage 4 of 7, append: how an awaited call waits under `overflow="wait"`. Thread: caller, an event loop.
+"""Stage 4 of 7, append: how an awaited call waits for room. Thread: caller, an event loop.
 
-A native thread never calls into a loop (it would need the interpreter), so the awaiting task looks again,
-soon at first and then less often.
+The record waits natively, and whoever frees memory stores it; a native thread never calls into a loop (it
+would need the interpreter). So one descriptor per loop polls readable when records of its tasks are decided.
+Loops that watch no descriptors (asyncio's proactor, trio) look again, soon at first and then less often.
 """
 
 from __future__ import annotations
@@ -9,24 +10,102 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from fapilog import _native
+
 if TYPE_CHECKING:
+    import asyncio
+
     from fapilog._native import PendingRecord
 
 _FIRST_PAUSE_SECONDS = 0.001
 _LONGEST_PAUSE_SECONDS = 0.05
 
+# By the loop's identity; an entry lives while tasks of the loop wait.
+_waiting: dict[int, _Loop] = {}
+
+
+class _Loop:
+    """The tasks of one event loop that wait."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.bell = _native.RoomBell()
+        self.futures: dict[int, asyncio.Future[None]] = {}
+        loop.add_reader(self.bell.fd(), self.wake)
+
+    async def wait(self, pending: PendingRecord) -> None:
+        """Return when the record is decided."""
+        future = self.futures[pending.number] = self.loop.create_future()
+        deadline = self.loop.call_later(pending.seconds_left, _wake, future)
+        try:
+            if pending.listen(self.bell):
+                await future
+        finally:
+            deadline.cancel()
+            del self.futures[pending.number]
+            if not self.futures:
+                self.close()
+
+    def wake(self) -> None:
+        """Wake the tasks whose records are decided."""
+        for number in self.bell.take():
+            _wake(self.futures.get(number))
+
+    def close(self) -> None:
+        """Let the loop go."""
+        _waiting.pop(id(self.loop), None)
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self.bell.fd())
+
+
+def _wake(future: asyncio.Future[None] | None) -> None:
+    if future is not None and not future.done():
+        future.set_result(None)
+
 
 async def wait_for_room(pending: PendingRecord) -> None:
     """Yield to the event loop until the record is stored or its deadline has passed."""
-    import asyncio  # noqa: PLC0415 - loaded already: a loop is running
+    if _asyncio_runs():
+        import asyncio  # noqa: PLC0415 - loaded already: a loop is running
 
+        waiting = _of(asyncio.get_running_loop())
+        if waiting is not None:
+            await waiting.wait(pending)
+        # A proactor's tasks come here at once, others when the loop's clock was early.
+        await _look_again(pending, asyncio)
+    else:
+        await _look_again(pending, sys.modules["trio"])
+
+
+def _of(loop: asyncio.AbstractEventLoop) -> _Loop | None:
+    """Return the waiting tasks of the loop; None: it watches no descriptors."""
+    waiting = _waiting.get(id(loop))
+    if waiting is None or waiting.loop is not loop:
+        for gone in [each for each in _waiting.values() if each.loop.is_closed()]:
+            gone.close()
+        try:
+            waiting = _waiting[id(loop)] = _Loop(loop)
+        except NotImplementedError:
+            return None
+    return waiting
+
+
+async def _look_again(pending: PendingRecord, library: object) -> None:
     pause = _FIRST_PAUSE_SECONDS
-    while not pending.attempt():
-        await asyncio.sleep(pause)
+    while not pending.is_decided():
+        await library.sleep(pause)  # type: ignore[attr-defined]
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
-def on_event_loop() -> bool:
-    """Tell whether the calling thread runs an asyncio event loop now."""
+def _asyncio_runs() -> bool:
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def on_event_loop() -> bool:
+    """Tell whether the calling thread runs an event loop now: asyncio's (uvloop's too) or trio's."""
+    if _asyncio_runs():
+        return True
+    lowlevel = getattr(sys.modules.get("trio"), "lowlevel", None)
+    runs = getattr(lowlevel, "in_trio_run", None)
+    return runs is not None and bool(runs())

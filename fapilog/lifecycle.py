@@ -105,7 +105,8 @@ def _at_exit() -> None:
     if not calls.wait(deadline):
         say("stock-exporter", "spans or metrics were not delivered before the process ended")
     for provider in _reported:
-        print(f"fapilog: {provider.ledger()}", file=sys.stderr)
+        # In one write: workers share the stream.
+        print(f"fapilog: {provider.ledger()}\n", end="", file=sys.stderr)
 
 
 def _at_child_exit() -> None:

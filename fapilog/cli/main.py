@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from fapilog.cli import bench, config, demo, plugins, spool
+from fapilog.cli import bench, config, demo, gaps, plugins, spool
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
 from fapilog.plugins import COMMANDS, Plugins
@@ -33,6 +33,7 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(spool.app, name="spool")
 app.command()(demo.demo)
 app.command()(bench.bench)
+app.command()(gaps.gaps)
 
 
 def _print_version(wanted: bool) -> None:

@@ -37,7 +37,14 @@ class BufferSettings(Group):
         " record is dropped, or the caller waits. Every drop is counted.",
     )
     wait_timeout_millis: NotNegative = Field(
-        5_000, description="Longest time one call waits when `overflow` is `wait`."
+        5_000,
+        description="Longest time one record waits for room: every one when `overflow` is `wait`, audit and"
+        " security records always.",
+    )
+    audit_reserve_bytes: Positive | None = Field(
+        None,
+        description="Room on top of `limit_bytes` for audit and security records; at least one chunk. None: a"
+        " sixteenth of `limit_bytes`.",
     )
     chunk_bytes: Positive = Field(
         MIB, description="Size of one append chunk, and so of one block before compression."
@@ -61,6 +68,11 @@ class BufferSettings(Group):
         30_000,
         description="Default of `force_flush`: longest wait for delivery of everything emitted before.",
     )
+
+    @property
+    def reserve_bytes(self) -> int:
+        """`audit_reserve_bytes`, or what stands in its place."""
+        return self.limit_bytes // 16 if self.audit_reserve_bytes is None else self.audit_reserve_bytes
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> BufferSettings:

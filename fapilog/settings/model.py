@@ -121,6 +121,11 @@ class Settings(BaseSettings):
     sequence: types.Flag = Field(
         True, description="Each record carries `fapilog.sequence`, which proves order and gaps."
     )
+    record_uid: Literal["off", "on", "auto"] = Field(
+        "off",
+        description="Each record carries `log.record.uid`, by which a receiver knows one that comes twice."
+        " `auto`: with a spool, a fallback or a file for refused records.",
+    )
     exit_report: types.Flag = Field(
         False, description="The ledger is printed on stderr when the process ends."
     )
@@ -232,6 +237,12 @@ class Settings(BaseSettings):
         load = _current.get()
         own = (source(settings_cls, load) for source in (EnvironmentSource, FileSource, PresetSource))
         return init_settings, *own
+
+    @property
+    def gives_uids(self) -> bool:
+        """Whether records carry `log.record.uid`: what `record_uid` comes to."""
+        ways = (self.spool.directory, self.delivery.fallback, self.delivery.dead_letters)
+        return self.record_uid == "on" or (self.record_uid == "auto" and any(ways))
 
     def origin(self, name: str) -> str:
         """Where the value of a setting comes from.

@@ -103,6 +103,7 @@ _TOP = (
     Row("capture_warnings", (_ours("CAPTURE_WARNINGS", parse.flag),), "true or false", "logging"),
     Row("exception_hooks", (_ours("EXCEPTION_HOOKS", parse.flag),), "true or false", _FAPILOG),
     Row("sequence", (_ours("SEQUENCE", parse.flag),), "true or false", _FAPILOG),
+    Row("record_uid", (_ours("RECORD_UID", parse.word),), "one word", "OTel semantic conventions: opt-in"),
     Row("exit_report", (_ours("EXIT_REPORT", parse.flag),), "true or false", _FAPILOG),
     Row("disabled_plugins", (_ours("DISABLED_PLUGINS", parse.names),), "list of names", _FAPILOG),
     Row(
@@ -130,6 +131,12 @@ _BUFFER = (
         "buffer.wait_timeout_millis",
         (_ours("WAIT_TIMEOUT_MILLIS", parse.whole_number),),
         "milliseconds",
+        _FAPILOG,
+    ),
+    Row(
+        "buffer.audit_reserve_bytes",
+        (_ours("AUDIT_RESERVE_BYTES", parse.whole_number),),
+        "bytes",
         _FAPILOG,
     ),
     Row("buffer.chunk_bytes", (_ours("CHUNK_BYTES", parse.whole_number),), "bytes", _FAPILOG),

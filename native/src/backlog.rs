@@ -88,7 +88,18 @@ impl Backlog {
 
     /// As [`Self::push`], with what keeps the block's records for the next process.
     pub fn push_kept(&self, block: Block, keep: Option<Keep>) {
-        self.change(|cursors| cursors.push(block, keep));
+        self.push_as(block, keep, false);
+    }
+
+    /// As [`Self::push_kept`], for audit records: the block is not dropped to make room.
+    pub fn push_audited(&self, block: Block, keep: Option<Keep>) {
+        self.push_as(block, keep, true);
+    }
+
+    fn push_as(&self, block: Block, keep: Option<Keep>, audited: bool) {
+        self.change(
+            |cursors| if audited { cursors.push_audited(block, keep) } else { cursors.push(block, keep) },
+        );
         self.ready.notify_all();
         self.wake.wake();
         if let Some(shelf) = &self.shelf {

@@ -6,18 +6,23 @@
 //! order, and needs nothing special when a thread ends or the process forks. Records are complete before the lock
 //! is taken, so the critical section is a bounds check and a copy. Whoever holds it never waits and never calls Python.
 //!
-//! When full: [`Overflow`]. Loses: only what it counts.
+//! Audit and security records have a chunk of their own ([`crate::lane`]) and so blocks of their own, which nothing
+//! displaces, and a reserve on top of the limit. When full: [`Overflow`]; who waits is in [`crate::waiting`]. Loses: only
+//! what it counts. Length reason: what one lock guards stays together.
 
 use crate::backlog::Backlog;
 use crate::block::Block;
-use crate::chunk::{Chunk, SCOPE_MARK};
+use crate::chunk::Chunk;
 use crate::crash_ring::CrashRing;
 use crate::keep::Keep;
+use crate::lane::Lane;
+pub(crate) use crate::lane::SCOPE_MARK_BYTES;
 use crate::ledger::{DropReason, Drops, Refusal, REFUSALS};
 use crate::record::{patch_sequence, Meta};
 use crate::redact::Redacted;
 use crate::settings::{BufferSettings, Overflow};
 use crate::sync::{AtomicU8, Condvar, Mutex, MutexGuard, Ordering};
+use crate::waiting::Queue;
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,7 +32,6 @@ mod slots;
 
 pub use counts::BufferCounts;
 
-pub(crate) const SCOPE_MARK_BYTES: usize = 5;
 /// Emptied chunks kept warm, outside of the limit: a page's first touch costs ten times a copy into it.
 const WARM_CHUNKS: usize = 4;
 /// Fill ratio in percent, and the severity below which records are shed from there on.
@@ -42,17 +46,20 @@ pub enum Appended {
     Dropped,
     /// Not accepted; counted with its reason.
     Refused,
-    /// No room, and the policy is to wait: wait for room and call again. Not counted yet.
+    /// No room, and the record is to wait: [`Buffer::park`] it. Not counted yet.
     Full,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    active: Chunk,
-    /// Bytes and records that still fit into `active`; both 0 when the slow path must decide.
-    space_bytes: usize,
-    space_records: u64,
-    scope: u32,
+pub(crate) struct State {
+    /// Where most records go.
+    main: Lane,
+    /// Where audit and security records go.
+    audit: Lane,
+    /// Records that found no room, in the order of their calls.
+    pub waiting: Queue,
+    /// An audit record waited until its deadline, and no room was seen since: the next one does not.
+    pub in_vain: bool,
     full: VecDeque<Chunk>,
     warm: Vec<Vec<u8>>,
     /// Records and bytes of the chunk that the sealer works on, and its number.
@@ -64,24 +71,25 @@ struct State {
     left_records: u64,
     next_sequence: u64,
     accepted: u64,
-    refused: [u64; REFUSALS.len()],
+    pub refused: [u64; REFUSALS.len()],
     dropped: Drops,
-    closed: bool,
+    pub closed: bool,
 }
 
 /// The bounded memory between callers and the sealer.
 #[derive(Debug)]
 pub struct Buffer {
-    settings: BufferSettings,
+    pub(crate) settings: BufferSettings,
     stores: bool,
-    chunk_bytes: usize,
+    pub(crate) chunk_bytes: usize,
     state: Mutex<State>,
-    work: Condvar,
-    room: Condvar,
+    pub(crate) work: Condvar,
+    /// Chunks became blocks, records in a queue were decided.
+    pub(crate) moved: Condvar,
     floor: AtomicU8,
     backlog: Arc<Backlog>,
     /// Where chunks are that have to outlive the process.
-    ring: Option<Arc<CrashRing>>,
+    pub(crate) ring: Option<Arc<CrashRing>>,
 }
 
 impl Buffer {
@@ -94,7 +102,7 @@ impl Buffer {
             stores,
             state: Mutex::default(),
             work: Condvar::new(),
-            room: Condvar::new(),
+            moved: Condvar::new(),
             floor: AtomicU8::new(0),
             backlog,
             ring: None,
@@ -112,19 +120,48 @@ impl Buffer {
     #[inline]
     pub fn append(&self, record: &mut Redacted<'_>, scope: u32) -> Appended {
         let mut state = self.lock();
-        let mark = if state.scope == scope { 0 } else { SCOPE_MARK_BYTES };
-        let need = record.frame().len() + mark;
-        if need > state.space_bytes || state.space_records == 0 {
-            if let Some(answer) = self.append_elsewhere(&mut state, record, scope) {
+        if record.meta().protected || !state.main.fits(record, scope) {
+            return self.append_slowly(&mut state, record, scope, false);
+        }
+        let sequence = state.next();
+        state.main.put(record, scope, sequence);
+        if state.main.space_records == 0 {
+            // A block that is full by its number of records goes at once, as the SDK's batches do.
+            self.hand_over(&mut state, false);
+        }
+        Appended::Stored(sequence)
+    }
+
+    /// As [`Self::append`], for records that are protected, go into a ring, find the chunk full, or `waited`.
+    #[inline(never)]
+    pub(crate) fn append_slowly(
+        &self,
+        state: &mut State,
+        record: &mut Redacted<'_>,
+        scope: u32,
+        waited: bool,
+    ) -> Appended {
+        let meta = record.meta();
+        let audit = meta.is_audit();
+        if !state.lane(audit).takes(record, scope) {
+            if let Some(answer) = self.make_room(state, meta, waited) {
+                if let (Appended::Stored(sequence), true) = (answer, record.sequenced()) {
+                    patch_sequence(record.frame_mut(), sequence);
+                }
                 return answer;
             }
         }
-        let stored = state.store(record, scope);
-        if state.space_records == 0 {
-            // A block that is full by its number of records goes at once, as the SDK's batches do.
-            self.hand_over(&mut state);
+        let sequence = state.next_sequence;
+        if !state.lane(audit).put_slowly(record, scope, sequence) {
+            // Only in a forked child, which has a pipeline of its own.
+            state.drop_newest(DropReason::OverflowNewest);
+            return Appended::Dropped;
         }
-        stored
+        state.next();
+        if state.lane(audit).space_records == 0 || state.closed {
+            self.hand_over(state, audit);
+        }
+        Appended::Stored(sequence)
     }
 
     /// The number that the next record will get.
@@ -148,25 +185,10 @@ impl Buffer {
         self.lock().drop_newest(reason);
     }
 
-    /// Waits until a record may fit, at most `timeout`. The caller must not hold the interpreter lock.
-    #[must_use]
-    pub fn wait_for_room(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
-        let mut state = self.lock();
-        while !self.has_room(&state) && !state.closed {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            state = self.room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
-    }
-
-    /// Hands the open chunk to the sealer; the answer names the last chunk handed over so far.
+    /// Hands the open chunks to the sealer; the answer names the last chunk handed over so far.
     pub fn rotate(&self) -> u64 {
         let mut state = self.lock();
-        self.hand_over(&mut state);
+        self.hand_over_all(&mut state);
         state.rotated_chunks
     }
 
@@ -179,20 +201,19 @@ impl Buffer {
             if left.is_zero() {
                 return false;
             }
-            state = self.room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
 
-    /// Refuses records from now on and lets the sealer finish what is there.
+    /// Refuses records from now on and lets the sealer finish what is there; what waits for room was logged before.
     pub fn close(&self) {
         let mut state = self.lock();
-        self.hand_over(&mut state);
+        self.hand_over_all(&mut state);
         state.closed = true;
-        state.space_bytes = 0;
         self.update_floor(&state);
         self.work.notify_all();
-        self.room.notify_all();
+        self.moved.notify_all();
     }
 
     /// The next chunk to seal: a full one, or whatever is there when the schedule delay has passed. `None`: closed and empty.
@@ -202,20 +223,21 @@ impl Buffer {
         loop {
             let shortest = meanwhile();
             let mut state = self.lock();
+            let soon = self.attend(&mut state);
             if let Some(chunk) = state.full.pop_front() {
                 state.sealing_records = chunk.records;
                 state.sealing_bytes = chunk.content().len();
                 state.sealing = Some(chunk.number);
                 return Some(chunk);
             }
-            if state.closed {
+            if state.closed && state.waiting.is_empty() {
                 return None;
             }
             let left = self.settings.schedule_delay.saturating_sub(since.elapsed());
-            let wait = left.min(shortest.unwrap_or(left));
+            let wait = left.min(shortest.unwrap_or(left)).min(soon.unwrap_or(left));
             state = self.work.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
             if since.elapsed() >= self.settings.schedule_delay && state.full.is_empty() {
-                self.hand_over(&mut state);
+                self.hand_over_all(&mut state);
                 since = Instant::now();
             }
         }
@@ -228,17 +250,23 @@ impl Buffer {
         state.sealing_bytes = 0;
         state.sealing = None;
         if let Some(block) = block {
-            self.backlog.push_kept(block, chunk.slot.take().map(Keep::Slot));
+            let keep = chunk.slot.take().map(Keep::Slot);
+            if chunk.audited {
+                self.backlog.push_audited(block, keep);
+            } else {
+                self.backlog.push_kept(block, keep);
+            }
         }
         state.recycle(chunk);
+        self.admit(&mut state);
         self.update_floor(&state);
-        self.room.notify_all();
+        self.moved.notify_all();
     }
 
     /// Drops what is still here, under `reason`, but for what is in a crash ring. For the end of a shutdown.
     pub fn abandon(&self, reason: DropReason) {
         let mut state = self.lock();
-        self.hand_over(&mut state);
+        self.hand_over_all(&mut state);
         for chunk in std::mem::take(&mut state.full) {
             if chunk.slot.is_some() {
                 // The next process finds it: it stays pending.
@@ -247,47 +275,56 @@ impl Buffer {
                 state.dropped.add(reason, chunk.records);
             }
         }
-        self.room.notify_all();
+        state.give_up_waiting(reason);
+        self.work.notify_all();
+        self.moved.notify_all();
     }
 
     /// Called when an exporter settled a block: memory may have become free.
     pub fn settled(&self) {
-        let state = self.lock();
-        if !self.has_room(&state) {
+        let mut state = self.lock();
+        if !self.has_room(&state, false) {
             // What exporters left that matter to nobody here must not keep callers waiting.
             self.backlog.drop_lagging();
         }
+        self.admit(&mut state);
         self.update_floor(&state);
-        self.room.notify_all();
+        self.moved.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens a chunk, or answers what happens to a record that finds no room.
-    fn make_room(&self, state: &mut State, meta: Meta) -> Option<Appended> {
-        if state.closed {
+    #[cold]
+    fn make_room(&self, state: &mut State, meta: Meta, waited: bool) -> Option<Appended> {
+        if state.closed && !waited {
             state.refused[Refusal::ShutDown as usize] += 1;
             return Some(Appended::Refused);
         }
         if !self.stores {
-            return Some(state.count_only());
+            return Some(Appended::Stored(state.next()));
         }
-        self.hand_over(state);
-        if !self.has_room(state) {
+        let audit = meta.is_audit();
+        self.hand_over(state, audit);
+        let is_behind = !waited && state.waiting.is_before(audit);
+        if is_behind && self.settings.overflow == Overflow::Wait {
+            return Some(Appended::Full);
+        }
+        if !self.has_room(state, audit) {
             self.backlog.drop_lagging();
         }
-        if !self.has_room(state) {
+        if !self.has_room(state, audit) {
             let answer = self.overflow(state, meta);
             self.update_floor(state);
             if answer.is_some() {
                 return answer;
             }
         }
-        self.open_chunk(state);
+        self.open_chunk(state, audit);
         self.update_floor(state);
-        if self.ring.is_some() && state.active.slot.is_none() {
+        if self.ring.is_some() && state.lane(audit).chunk.slot.is_none() {
             // The ring was left: the process ends, and this record would not outlive it.
             state.drop_newest(DropReason::Shutdown);
             return Some(Appended::Dropped);
@@ -296,22 +333,26 @@ impl Buffer {
     }
 
     fn overflow(&self, state: &mut State, meta: Meta) -> Option<Appended> {
-        let make_room = match self.settings.overflow {
-            Overflow::Wait => return Some(Appended::Full),
-            Overflow::DropOldest => true,
-            Overflow::DropNewest => meta.protected,
+        let audit = meta.is_audit();
+        let (waits, make_room) = match self.settings.overflow {
+            Overflow::Wait => (true, false),
+            Overflow::DropOldest => (audit && !state.in_vain, true),
+            Overflow::DropNewest => (audit && !state.in_vain, meta.protected),
         };
         // A protected record makes room at the expense of any other, an unprotected one only of its equals.
-        while make_room && !self.has_room(state) && self.drop_oldest(state, meta.protected) {}
-        if self.has_room(state) {
+        while make_room && !self.has_room(state, audit) && self.drop_oldest(state, meta.protected) {}
+        if self.has_room(state, audit) {
             return None;
+        }
+        if waits {
+            return Some(Appended::Full);
         }
         state.drop_newest(DropReason::OverflowNewest);
         Some(Appended::Dropped)
     }
 
     /// Drops the oldest block that nobody is sending, else the oldest chunk; such with protected records last, and
-    /// only if `protected_too`. False when there is none.
+    /// only if `protected_too`; audit records never. False when there is none.
     fn drop_oldest(&self, state: &mut State, protected_too: bool) -> bool {
         if self.backlog.drop_oldest(false) {
             return true;
@@ -320,57 +361,65 @@ impl Buffer {
         if unprotected.is_none() && (!protected_too || self.backlog.drop_oldest(true)) {
             return protected_too;
         }
-        let Some(chunk) = state.full.remove(unprotected.unwrap_or(0)) else { return false };
+        let oldest = unprotected.or_else(|| state.full.iter().position(|chunk| !chunk.audited));
+        let Some(chunk) = oldest.and_then(|index| state.full.remove(index)) else { return false };
         state.dropped.add(DropReason::OverflowOldest, chunk.records);
         state.recycle(chunk);
         true
     }
 
-    fn hand_over(&self, state: &mut State) {
-        if state.active.records > 0 {
+    fn hand_over_all(&self, state: &mut State) {
+        self.hand_over(state, false);
+        self.hand_over(state, true);
+    }
+
+    fn hand_over(&self, state: &mut State, audit: bool) {
+        if let Some(mut chunk) = state.lane(audit).close() {
             state.rotated_chunks += 1;
-            let mut chunk = std::mem::take(&mut state.active);
-            chunk.number = state.rotated_chunks;
+            (chunk.number, chunk.audited) = (state.rotated_chunks, audit);
             state.full.push_back(chunk);
             self.work.notify_one();
         }
-        state.space_bytes = 0;
     }
 
-    fn open_chunk(&self, state: &mut State) {
-        state.scope = u32::MAX;
+    fn open_chunk(&self, state: &mut State, audit: bool) {
+        let records = self.settings.block_records;
+        let left = |state: &State| self.settings.limit_records.saturating_sub(self.queued_records(state));
+        let room = records.min(if audit { records } else { left(state) });
         if let Some(ring) = &self.ring {
-            // `space_bytes` stays 0: it is about memory, so that a record for memory pays nothing for the ring.
-            state.active.slot = ring.take_slot(state.next_sequence);
+            let slot = ring.take_slot(state.next_sequence);
+            state.lane(audit).open_slot(slot, room);
         } else {
-            if state.active.bytes.capacity() == 0 {
-                state.active.bytes = state.warm.pop().unwrap_or_else(|| Vec::with_capacity(self.chunk_bytes));
-            }
-            // The scope mark of the first record is not in the caller's estimate of `need`.
-            state.space_bytes = self.chunk_bytes;
+            let warm = if state.lane(audit).is_cold() { state.warm.pop() } else { None };
+            state.lane(audit).open(warm, self.chunk_bytes, room);
         }
-        let queued = self.queued_records(state);
-        state.space_records =
-            self.settings.block_records.min(self.settings.limit_records.saturating_sub(queued));
     }
 
     fn used_bytes(&self, state: &State) -> usize {
         let waiting: usize = state.full.iter().map(|chunk| chunk.content().len()).sum();
-        waiting + state.active.content().len() + state.sealing_bytes + self.backlog.bytes()
+        let open = state.main.chunk.content().len() + state.audit.chunk.content().len();
+        waiting + open + state.sealing_bytes + self.backlog.bytes()
     }
 
     fn queued_records(&self, state: &State) -> u64 {
         if self.settings.limit_records == u64::MAX {
             return 0;
         }
-        let waiting: u64 = state.full.iter().map(|chunk| chunk.records).sum();
-        state.active.records + waiting + state.sealing_records + self.backlog.records()
+        state.records() + self.backlog.records()
     }
 
-    fn has_room(&self, state: &State) -> bool {
-        self.used_bytes(state) + self.chunk_bytes <= self.settings.limit_bytes
-            && self.queued_records(state) < self.settings.limit_records
-            && self.ring.as_ref().is_none_or(|ring| ring.has_free_slot())
+    /// Audit records have the reserve too, in which their number does not matter. It holds at least one chunk, because
+    /// theirs may be open while the last one of the others is. A ring has no more slots for them.
+    pub(crate) fn has_room(&self, state: &State, audit: bool) -> bool {
+        if self.ring.as_ref().is_some_and(|ring| !ring.has_free_slot()) {
+            return false;
+        }
+        let used = self.used_bytes(state) + self.chunk_bytes;
+        if audit {
+            let reserve = self.settings.reserve_bytes.max(self.chunk_bytes);
+            return used + state.main.space_bytes <= self.settings.limit_bytes.saturating_add(reserve);
+        }
+        used <= self.settings.limit_bytes && self.queued_records(state) < self.settings.limit_records
     }
 
     /// Sets the severity floor from the fill ratio. `wait` promises to lose nothing, so it sheds nothing; a closed
@@ -388,26 +437,27 @@ impl Buffer {
 }
 
 impl State {
+    fn lane(&mut self, audit: bool) -> &mut Lane {
+        if audit {
+            &mut self.audit
+        } else {
+            &mut self.main
+        }
+    }
+
+    /// The number of a record that is accepted.
     #[inline]
-    fn store(&mut self, record: &mut Redacted<'_>, scope: u32) -> Appended {
+    fn next(&mut self) -> u64 {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.accepted += 1;
-        if self.scope != scope {
-            self.active.bytes.push(SCOPE_MARK);
-            self.active.bytes.extend_from_slice(&scope.to_le_bytes());
-            self.scope = scope;
-            self.space_bytes -= SCOPE_MARK_BYTES;
-        }
-        if record.sequenced() {
-            patch_sequence(record.frame_mut(), sequence);
-        }
-        self.active.bytes.extend_from_slice(record.frame());
-        self.active.records += 1;
-        self.active.protected_records += u64::from(record.meta().protected);
-        self.space_bytes -= record.frame().len();
-        self.space_records -= 1;
-        Appended::Stored(sequence)
+        sequence
+    }
+
+    /// Records in chunks.
+    fn records(&self) -> u64 {
+        let waiting: u64 = self.full.iter().map(|chunk| chunk.records).sum();
+        self.main.chunk.records + self.audit.chunk.records + waiting + self.sealing_records
     }
 
     /// True while a chunk up to `ticket` has not become a block.
@@ -416,16 +466,8 @@ impl State {
         oldest.is_some_and(|number| number <= ticket)
     }
 
-    fn count_only(&mut self) -> Appended {
-        let sequence = self.next_sequence;
-        self.next_sequence += 1;
-        self.accepted += 1;
-        Appended::Stored(sequence)
-    }
-
-    fn drop_newest(&mut self, reason: DropReason) {
-        self.next_sequence += 1;
-        self.accepted += 1;
+    pub(crate) fn drop_newest(&mut self, reason: DropReason) {
+        self.next();
         self.dropped.add(reason, 1);
     }
 

@@ -18,6 +18,8 @@ pub struct Chunk {
     pub protected_records: u64,
     /// Position among the chunks handed over, from 1.
     pub number: u64,
+    /// Audit and security records: nothing displaces them.
+    pub audited: bool,
 }
 
 impl Chunk {

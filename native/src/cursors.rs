@@ -93,6 +93,15 @@ impl Cursors {
         self.gated && self.entries.values().any(|entry| entry.stage != Stage::Ready)
     }
 
+    /// As [`Self::push`]; [`Self::drop_oldest`] passes the block by.
+    pub fn push_audited(&mut self, block: Block, keep: Option<Keep>) {
+        let sequence = self.end;
+        self.push(block, keep);
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.audited = true;
+        }
+    }
+
     /// Appends a block and gives it the next sequence number. A closed cursor drops its share at once, unless something
     /// keeps it for the next process.
     pub fn push(&mut self, block: Block, keep: Option<Keep>) {
@@ -127,7 +136,8 @@ impl Cursors {
         self.records += records;
         let stage = if self.gated { Stage::Unprocessed } else { Stage::Ready };
         let body = Body::Memory(Arc::new(block));
-        self.entries.insert(sequence, Entry { body, stage, sides, adopted, spilling: false, keep });
+        self.entries
+            .insert(sequence, Entry { body, stage, sides, adopted, spilling: false, audited: false, keep });
         self.in_memory.insert(sequence);
         self.undecided.insert((adopted, sequence));
         if self.gated {
@@ -240,7 +250,7 @@ impl Cursors {
     pub fn drop_oldest(&mut self, protected_too: bool) -> bool {
         let is_droppable = |entry: &Entry| {
             let spared = entry.memory().is_none_or(|block| block.protected_records > 0 && !protected_too);
-            !spared && !entry.is_busy()
+            !spared && !entry.audited && !entry.is_busy()
         };
         let mut oldest = self.in_memory.iter().copied();
         let found = oldest.find(|sequence| self.entries.get(sequence).is_some_and(is_droppable));

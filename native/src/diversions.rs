@@ -131,6 +131,7 @@ impl Pipeline {
         let deadline = Instant::now() + timeout;
         self.send_held();
         let ticket = self.buffer().rotate();
+        let (_, ticket) = self.buffer().take_in(ticket, deadline);
         if self.is_started() && self.buffer().wait_sealed(ticket, deadline) {
             let mut native = self.cursors_of(Role::Required);
             native.retain(|cursor| self.exporters()[*cursor].native.is_some());

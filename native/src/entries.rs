@@ -74,6 +74,8 @@ pub(crate) struct Entry {
     pub adopted: bool,
     /// Being written to the disk; still in memory.
     pub spilling: bool,
+    /// Audit and security records, which are not dropped to make room.
+    pub audited: bool,
     /// What keeps the records for the next process while they are in memory.
     pub keep: Option<Keep>,
 }

@@ -36,9 +36,9 @@ pub enum DropReason {
     OverflowOldest,
     /// The buffer was full and the record being logged was dropped.
     OverflowNewest,
-    /// The buffer was full and the deadline of `wait` passed.
+    /// The buffer was full until the record's deadline.
     WaitTimeout,
-    /// The buffer was full on an event loop and the awaitable was never awaited.
+    /// The buffer was full, nobody waits for the record any more, and such records fill a chunk already.
     NotAwaited,
     /// Delivery did not succeed within the longest age.
     Expired,

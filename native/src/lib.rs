@@ -3,9 +3,9 @@
 //! | stage | module | thread |
 //! |---|---|---|
 //! | 1 emit | `python::logger`, [`rules`], [`process`], [`emit_counts`] | caller |
-//! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] | caller |
+//! | 2 capture | `python::emission`, `python::values`, into [`record`] with [`fields`] and [`record_uid`] | caller |
 //! | 3 redact | [`redact`], [`rewrite`], [`truncate`], [`scope_secrets`] | caller |
-//! | 4 append | [`buffer`]; [`flight`]; [`summaries`] too on the sealer; [`crash_ring`] holds a [`mod@ring`], [`syncing`] serves it | caller |
+//! | 4 append | [`buffer`] with `lane`, [`waiting`]; [`flight`]; [`summaries`] too on the sealer; [`crash_ring`] holds a [`mod@ring`], [`syncing`] serves it | caller |
 //! | 5 seal | [`seal`], [`reseal`], [`compress`], into [`block`] | sealer |
 //! | 6 export | [`entries`], [`cursors`], [`roles`] and [`moves`] in [`backlog`], [`exporters`], [`export`], [`claims`], [`duties`], [`diversions`]; [`console`] on the caller; [`decode`] and [`request`] read, [`encode`] writes; [`spool`] keeps blocks on disk, [`spooler`] behind [`shelf`] holds `stores`, [`spooling`] and [`spool_signal`] run it; [`keep`] and [`remains`] are about crash rings | senders, spooler |
 //! | 7 settle | [`dead_letters`], [`ledger`], [`losses`], [`notices`], [`meters`] | as 6 |
@@ -21,6 +21,7 @@ pub mod wire;
 pub mod encoded_attributes;
 pub mod fields;
 pub mod record;
+pub mod record_uid;
 pub mod rules;
 pub mod scopes;
 
@@ -35,9 +36,11 @@ pub mod buffer;
 pub mod chunk;
 pub mod crash_ring;
 pub mod flight;
+mod lane;
 pub mod ring;
 pub mod summaries;
 pub mod syncing;
+pub mod waiting;
 
 pub mod compress;
 pub mod reseal;

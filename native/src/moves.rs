@@ -75,8 +75,8 @@ impl Cursors {
         self.end += 1;
         self.adopted += records;
         let (body, stage) = (Body::Disk(spot), Stage::Ready);
-        self.entries
-            .insert(sequence, Entry { body, stage, sides, adopted: true, spilling: false, keep: None });
+        let entry = Entry { body, stage, sides, adopted: true, spilling: false, audited: false, keep: None };
+        self.entries.insert(sequence, entry);
         self.undecided.insert((true, sequence));
         self.offer(sequence);
         self.refresh(sequence);

@@ -206,7 +206,10 @@ impl Pipeline {
         }
         self.wake.wake();
         let end = || self.backlog.end();
-        let settled = self.buffer.wait_sealed(ticket, deadline) && self.backlog.wait_settled(end(), deadline);
+        let (admitted, ticket) = self.buffer.take_in(ticket, deadline);
+        let settled = admitted
+            && self.buffer.wait_sealed(ticket, deadline)
+            && self.backlog.wait_settled(end(), deadline);
         if settled {
             self.indulge(end(), timeout, deadline);
         }
@@ -247,6 +250,7 @@ impl Pipeline {
         } else {
             self.hand_over_rest(deadline);
         }
+        self.buffer.give_up_waiting(DropReason::Shutdown);
         self.backlog.stop();
         self.wake.wake();
         if let Some(spooler) = &self.spooler {
@@ -290,7 +294,7 @@ impl Pipeline {
             }
             exporter.accepted = buffer.accepted;
             exporter.pending += buffer.pending;
-            exporter.kept += if buffer.kept { buffer.pending } else { 0 };
+            exporter.kept += buffer.kept;
             exporter.dropped.merge(&buffer.dropped);
         }
         let refused: u64 = buffer.refused.iter().sum();

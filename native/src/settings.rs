@@ -120,7 +120,9 @@ pub struct BufferSettings {
     pub block_records: u64,
     /// What happens when the buffer is full.
     pub overflow: Overflow,
-    /// Longest time one call waits under `Overflow::Wait`.
+    /// Room on top of `limit_bytes` for audit and security records, in bytes; at least one chunk.
+    pub reserve_bytes: usize,
+    /// Longest time one record waits for room: under `Overflow::Wait`, audit and security records always.
     pub wait_timeout: Duration,
     /// One record's size at most, in bytes; a larger one is truncated and marked.
     pub record_bytes: usize,

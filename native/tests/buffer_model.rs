@@ -11,8 +11,10 @@ use fapilog_native::block::{Block, Codec};
 use fapilog_native::buffer::Appended;
 use fapilog_native::chunk::Chunk;
 use fapilog_native::ledger::{DropReason, Drops, ExporterCounts, Refusal, Settlement, REFUSALS};
+use fapilog_native::record::Meta;
 use fapilog_native::seal::{Prefixes, Sealer};
 use fapilog_native::settings::{BufferSettings, Overflow};
+use fapilog_native::waiting::Fate;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -116,6 +118,10 @@ fn contents(block: &Block) -> Vec<Vec<(u64, u64)>> {
     scopes.map(|scope| scope.log_records.iter().map(record).collect()).collect()
 }
 
+fn is_audit(entry: Entry) -> bool {
+    Meta { severity: entry.severity, protected: entry.protected }.is_audit()
+}
+
 /// The system under test beside what must be true of it.
 struct World {
     store: Store,
@@ -127,12 +133,14 @@ struct World {
     /// Sequence number and entry of every record that the buffer stored.
     stored: BTreeMap<u64, Entry>,
     accepted: u64,
+    /// Audit and security records that the buffer stored.
+    audit: u64,
     next_sequence: u64,
     refused: [u64; REFUSALS.len()],
     /// Records decided of each block that a cursor settled in part.
     decided: [BTreeMap<u64, u64>; 2],
-    /// The newest record in a block.
-    last_sealed: Option<u64>,
+    /// The newest record in a block: of the others, and of audit records.
+    last_sealed: [Option<u64>; 2],
     closed: bool,
     abandoned: bool,
 }
@@ -149,10 +157,11 @@ impl World {
             claimed: [Vec::new(), Vec::new()],
             stored: BTreeMap::new(),
             accepted: 0,
+            audit: 0,
             next_sequence: 0,
             refused: [0; REFUSALS.len()],
             decided: [BTreeMap::new(), BTreeMap::new()],
-            last_sealed: None,
+            last_sealed: [None; 2],
             closed: false,
             abandoned: false,
         }
@@ -196,6 +205,7 @@ impl World {
             Appended::Stored(sequence) => {
                 assert_eq!(sequence, self.next_sequence);
                 self.stored.insert(sequence, entry);
+                self.audit += u64::from(is_audit(entry));
                 self.accepted += 1;
                 self.next_sequence += 1;
             }
@@ -208,10 +218,7 @@ impl World {
                 assert!(self.closed);
                 self.refused[Refusal::ShutDown as usize] += 1;
             }
-            Appended::Full => {
-                assert_eq!(self.settings.overflow, Overflow::Wait);
-                assert!(!self.store.buffer.wait_for_room(Duration::ZERO), "full, yet there is room");
-            }
+            Appended::Full => assert!(self.settings.overflow == Overflow::Wait || is_audit(entry)),
         }
     }
 
@@ -252,8 +259,11 @@ impl World {
         assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "twice: {all:?}");
         let protected = all.iter().filter(|sequence| self.stored[sequence].protected).count();
         assert_eq!(block.protected_records, protected as u64);
-        assert!(self.last_sealed < all.first().copied(), "a block overtook another");
-        self.last_sealed = all.last().copied();
+        let audit = all.iter().filter(|sequence| is_audit(self.stored[sequence])).count();
+        assert!(audit == 0 || audit == all.len(), "audit records share a block with others");
+        let last = &mut self.last_sealed[usize::from(audit > 0)];
+        assert!(*last < all.first().copied(), "a block overtook another");
+        *last = all.last().copied();
     }
 
     /// Blocks that `cursor` could claim: pending and not already in its hands.
@@ -336,19 +346,24 @@ impl World {
         let used = self.store.buffer.used();
         // A block has a few bytes more than its chunk's records: request, resource and scope headers.
         let headers = 32 * (1 + self.store.backlog.end() as usize);
-        assert!(used <= self.settings.limit_bytes + headers, "{used} of {}", self.settings.limit_bytes);
-        if self.settings.limit_records != u64::MAX {
+        let reserve = self.settings.reserve_bytes.max(self.chunk_bytes);
+        assert!(
+            used <= self.settings.limit_bytes + reserve + headers,
+            "{used} of {}",
+            self.settings.limit_bytes
+        );
+        if self.settings.limit_records != u64::MAX && self.audit == 0 {
             let queued = self.pending_in_buffer() + self.store.backlog.records();
             assert!(queued <= self.settings.limit_records, "{queued} of {}", self.settings.limit_records);
         }
         if !self.abandoned {
-            // The floor is set before the open chunk has its first record, so it may be one chunk behind.
+            // The floor is set before an open chunk has its first record, so it may be two chunks behind.
             let floor = self.store.buffer.floor();
             let queued = self.pending_in_buffer() + self.store.backlog.records();
             let records = queued.saturating_mul(100) / self.settings.limit_records;
             let by_records = self.shed_at(usize::try_from(records).unwrap());
             assert!(floor <= self.floor_at(used).max(by_records), "{floor} at {used}, {queued} records");
-            assert!(floor >= self.floor_at(used.saturating_sub(self.chunk_bytes)), "{floor} at {used}");
+            assert!(floor >= self.floor_at(used.saturating_sub(2 * self.chunk_bytes)), "{floor} at {used}");
         }
     }
 
@@ -509,14 +524,19 @@ fn under_drop_newest_a_protected_record_still_displaces_an_unprotected_one() {
 }
 
 #[test]
-fn under_wait_nothing_is_dropped_and_room_is_told() {
+fn under_wait_nothing_is_dropped_and_who_waits_is_stored_by_whoever_makes_room() {
     let mut store = full_of(&[false, true], Overflow::Wait);
-    assert_eq!(store.append(Entry::error(10).sized(CHUNK_FILLING)), Appended::Full);
+    let deadline = Instant::now() + Duration::from_secs(3_600);
+    let turn = store.append_or_park(Entry::error(10).sized(CHUNK_FILLING), deadline).unwrap_err();
+    let behind = store.append_or_park(Entry::info(11).sized(CHUNK_FILLING), deadline).unwrap_err();
+    assert_eq!(store.buffer.counts(|| ()).0.pending, 4, "who waits is pending");
     let chunk = store.buffer.next_chunk(&|| None).unwrap();
-    assert!(!store.buffer.wait_for_room(Duration::ZERO));
+    assert_eq!((turn.fate(), behind.fate()), (Fate::Waiting, Fate::Waiting));
     store.buffer.sealed(chunk, None);
-    assert!(store.buffer.wait_for_room(Duration::ZERO));
-    assert_eq!(store.append(Entry::error(10).sized(CHUNK_FILLING)), Appended::Stored(2));
+    assert_eq!((turn.fate(), behind.fate()), (Fate::Stored(2), Fate::Waiting));
+    let chunk = store.buffer.next_chunk(&|| None).unwrap();
+    store.buffer.sealed(chunk, None);
+    assert_eq!(store.buffer.wait_for(&behind, Duration::ZERO), Fate::Stored(3));
 }
 
 #[test]

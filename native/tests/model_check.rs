@@ -17,6 +17,7 @@ use fapilog_native::ledger::{DropReason, Refusal, Settlement};
 use fapilog_native::record::RecordWriter;
 use fapilog_native::redact::{redact, FrameSettings};
 use fapilog_native::settings::{BufferSettings, Overflow};
+use fapilog_native::waiting::Fate;
 use fapilog_native::wake::Wake;
 use shuttle::rand::{thread_rng, Rng};
 use shuttle::thread::{self, JoinHandle};
@@ -135,20 +136,24 @@ fn log(stages: &Stages, size: usize) -> u64 {
     let mut writer = RecordWriter::new();
     let (mut stored, mut last) = (0, None);
     for id in 0..RECORDS {
-        let entry = Entry::info(id).sized(size);
-        loop {
-            let meta = entry.write(&mut writer);
-            let settings = FrameSettings { record_bytes: 512, sequenced: true };
-            match stages.buffer.append(&mut redact(&mut writer, meta, settings), 0) {
-                Appended::Full => assert!(stages.buffer.wait_for_room(FOREVER)),
-                Appended::Stored(sequence) => {
-                    assert!(last < Some(sequence), "the numbers of one caller rise");
-                    last = Some(sequence);
-                    stored += 1;
-                    break;
+        let meta = Entry::info(id).sized(size).write(&mut writer);
+        let settings = FrameSettings { record_bytes: 512, sequenced: true };
+        let mut record = redact(&mut writer, meta, settings);
+        let sequence = match stages.buffer.append(&mut record, 0) {
+            Appended::Full => {
+                let turn = stages.buffer.park(&record, 0, Instant::now() + FOREVER);
+                match stages.buffer.wait_for(&turn, FOREVER) {
+                    Fate::Stored(sequence) => Some(sequence),
+                    Fate::Waiting | Fate::Lost => None,
                 }
-                Appended::Dropped | Appended::Refused => break,
             }
+            Appended::Stored(sequence) => Some(sequence),
+            Appended::Dropped | Appended::Refused => None,
+        };
+        if sequence.is_some() {
+            assert!(last < sequence, "the numbers of one caller rise");
+            last = sequence;
+            stored += 1;
         }
     }
     stored

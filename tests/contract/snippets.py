@@ -16,6 +16,8 @@ _BLOCK = re.compile(
     re.DOTALL,
 )
 _TIME = re.compile(r"^\d\d:\d\d:\d\d\.\d{3}Z", re.MULTILINE)
+# The beginning of the trace id.
+_TRACE = re.compile(r"  [0-9a-f]{8}$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -58,5 +60,5 @@ def run_python(arguments: list[str], folder: Path, **variables: str) -> subproce
 
 
 def without_times(text: str) -> str:
-    """Replace the time at the start of every console line."""
-    return _TIME.sub("TIME", text)
+    """Replace the time at the start of every console line, and leave out the trace at the end of some."""
+    return _TRACE.sub("", _TIME.sub("TIME", text))

@@ -7,7 +7,8 @@ import pytest
 from fapilog.testing import OtlpReceiver
 from tests.contract.snippets import ROOT, Snippet, run_python, snippets, without_times
 
-PAGES = ["README.md", *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/how-to/*.md")))]
+HOW_TO = (str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/how-to/*.md")))
+PAGES = ["README.md", "docs/operations/troubleshooting.md", *HOW_TO]
 ALL = [snippet for page in PAGES for snippet in snippets(page)]
 
 

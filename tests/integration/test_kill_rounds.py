@@ -47,7 +47,7 @@ def test_what_calls_returned_from_arrives_however_often_processes_are_killed(
         returned[number] = int(said[1])
     if is_away:
         receiver.accept_again()
-    out, err = program.communicate("go on\n", timeout=120)
+    out, err = program.communicate("go on\n", timeout=600)
     assert out.split() == ["end", "1"], (seed, err)
 
     arrived = collections.Counter(int(record.body) for record in receiver.log_records)

@@ -1,7 +1,6 @@
 """A full buffer: what each policy keeps, and that every loss is counted and visible as a gap."""
 
 import asyncio
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -332,7 +331,8 @@ def test_wait_blocks_a_call_until_there_is_room(
     thread = threading.Thread(target=call)
     thread.start()
     assert not returned.wait(0.2)
-    assert counts(telemetry.ledger()) == {"offered": 10, "accepted": 10, "pending": 10}
+    # Who waits is pending already.
+    assert counts(telemetry.ledger()) == {"offered": 11, "accepted": 11, "pending": 11}
     release.set()
     assert returned.wait(10)
     thread.join(10)
@@ -393,43 +393,6 @@ async def test_an_awaited_call_is_given_up_at_its_deadline(full: Configure, rele
     telemetry = full("wait", wait_timeout_millis=50)
     await asyncio.wait_for(fapilog.get_logger("orders").info("impatient"), 10)
     assert counts(telemetry.ledger())["dropped.wait_timeout"] == 1
-    release.set()
-
-
-async def test_a_call_that_is_not_awaited_never_blocks_the_loop_and_is_counted(
-    full: Configure, receiver: OtlpReceiver, release: threading.Event
-) -> None:
-    telemetry = full("wait", wait_timeout_millis=30_000)
-    began = time.monotonic()
-    fapilog.get_logger("orders").info("forgotten")
-    assert time.monotonic() - began < 1
-    assert counts(telemetry.ledger()) == {
-        "offered": 11,
-        "accepted": 11,
-        "dropped.not_awaited": 1,
-        "pending": 10,
-    }
-    release.set()
-    assert await asyncio.to_thread(telemetry.force_flush, ALL_IN_TIME_MILLIS)
-    assert missing(receiver.log_records, 11) == {10}
-
-
-async def test_a_cancelled_wait_is_counted(full: Configure, release: threading.Event) -> None:
-    telemetry = full("wait", wait_timeout_millis=30_000)
-
-    async def emit() -> None:
-        await fapilog.get_logger("orders").info("cancelled")
-
-    task = asyncio.create_task(emit())
-    for _ in range(5):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.wait([task])
-    assert task.cancelled()
-    # The traceback of the cancellation holds the record: it is given up with its last reference.
-    del task
-    gc.collect()
-    assert counts(telemetry.ledger())["dropped.not_awaited"] == 1
     release.set()
 
 

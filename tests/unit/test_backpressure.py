@@ -1,4 +1,4 @@
-"""`overflow="wait"`: calls on a loop give an awaitable that holds the record, calls off a loop block."""
+"""`overflow="wait"`: calls on a loop give an awaitable for the record that waits, calls off a loop block."""
 
 import gc
 import threading
@@ -43,10 +43,10 @@ def fill(recorder: Recorder) -> PendingRecord:
 async def test_awaiting_yields_until_there_is_room_and_nothing_is_lost():
     with full_buffer(wait_timeout_millis=30_000) as (recorder, answered):
         pending = fill(recorder)
-        assert pending.attempt() is False
+        assert pending.is_decided() is False
         answered.set()
         assert await pending is None
-        assert pending.attempt() is True
+        assert pending.is_decided() is True
         assert await pending is None
         assert recorder.provider.force_flush(10_000)
         side = recorder.provider.ledger().exporters["otlp"]
@@ -59,12 +59,16 @@ async def test_at_its_deadline_the_record_is_given_up_and_counted():
         assert recorder.provider.ledger().exporters["otlp"].dropped["wait_timeout"] == 1
 
 
-async def test_an_awaitable_that_is_thrown_away_is_counted():
-    with full_buffer(wait_timeout_millis=30_000) as (recorder, _):
+async def test_an_awaitable_that_is_thrown_away_leaves_its_record_waiting():
+    with full_buffer(wait_timeout_millis=30_000) as (recorder, answered):
         pending = fill(recorder)
         del pending
         gc.collect()
-        assert recorder.provider.ledger().exporters["otlp"].dropped["not_awaited"] == 1
+        ledger = recorder.provider.ledger()
+        assert ledger.exporters["otlp"].pending == ledger.accepted
+        answered.set()
+        assert recorder.provider.force_flush(10_000)
+        assert recorder.provider.ledger().exporters["otlp"].delivered == ledger.accepted
 
 
 async def test_a_call_without_a_loop_blocks_until_there_is_room():

@@ -12,23 +12,24 @@ pub struct BufferCounts {
     pub refused: [u64; REFUSALS.len()],
     /// Lost before they reached a block, by reason.
     pub dropped: Drops,
-    /// In chunks, sealed or not.
+    /// In chunks, sealed or not, or waiting for room.
     pub pending: u64,
-    /// Whether the next process finds the pending ones.
-    pub kept: bool,
+    /// Of these, those that the next process finds.
+    pub kept: u64,
 }
 
 impl Buffer {
     /// The buffer's counts, and what `with` reads while no record can move between buffer and backlog.
     pub fn counts<T>(&self, with: impl FnOnce() -> T) -> (BufferCounts, T) {
         let state = self.lock();
-        let waiting: u64 = state.full.iter().map(|chunk| chunk.records).sum();
+        let waiting = state.waiting.len();
+        let in_chunks = state.records() + state.left_records;
         let counts = BufferCounts {
-            accepted: state.accepted,
+            accepted: state.accepted + waiting,
             refused: state.refused,
             dropped: state.dropped,
-            pending: state.active.records + waiting + state.sealing_records + state.left_records,
-            kept: self.ring.is_some(),
+            pending: in_chunks + waiting,
+            kept: if self.ring.is_some() { in_chunks } else { 0 },
         };
         (counts, with())
     }

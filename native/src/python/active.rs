@@ -11,6 +11,7 @@ use super::values::ValueLimits;
 use crate::console::ConsoleSettings;
 use crate::pipeline::Pipeline;
 use crate::record::RecordWriter;
+use crate::record_uid::Uids;
 use crate::rules::Rules;
 use crate::settings::Settings;
 use pyo3::prelude::*;
@@ -42,6 +43,8 @@ pub struct CaptureSettings {
     pub source_level_names: bool,
     /// Whether records say which thread they come from.
     pub threads: bool,
+    /// Whether records carry `log.record.uid`.
+    pub uids: bool,
 }
 
 /// Exporters that run on the caller, after append.
@@ -86,7 +89,13 @@ impl Extras {
         let after = outputs.console.is_some() || !outputs.taps.is_empty();
         let before = outputs.processors.is_some() || capture.threads;
         let enriches = outputs.enrichers.any();
-        Self(u8::from(after) | u8::from(before) << 1 | u8::from(enriches) << 2 | u8::from(records) << 3)
+        Self(
+            u8::from(after)
+                | u8::from(before) << 1
+                | u8::from(enriches) << 2
+                | u8::from(records) << 3
+                | u8::from(capture.uids) << 4,
+        )
     }
 
     /// Whether anything runs on the caller after append.
@@ -98,7 +107,7 @@ impl Extras {
     /// Whether anything is done to records before append.
     #[inline]
     pub const fn before(self) -> bool {
-        self.0 & 0b1110 != 0
+        self.0 & 0b1_1110 != 0
     }
 
     /// Whether there is a flight recorder.
@@ -134,6 +143,8 @@ pub struct Active {
     pub scopes: GilCell<HashMap<u32, Py<PyAny>>>,
     pub changes: GilCell<Changes>,
     /// Called with the first record of a process.
+    /// Drawn anew in a forked child.
+    pub uids: Option<Uids>,
     pub on_start: Option<Arc<Py<PyAny>>>,
     this: Weak<Self>,
     /// [`FORKS`] when this was made: a difference means that a parent owns it.
@@ -156,6 +167,7 @@ impl Active {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             pipeline,
             extras: GilCell::new(extras),
+            uids: capture.uids.then(Uids::draw),
             capture: GilCell::new(capture),
             keys: GilCell::new(KeyCache::new()),
             writers: GilCell::new(Vec::with_capacity(KEEP_WRITERS)),

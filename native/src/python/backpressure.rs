@@ -1,15 +1,15 @@
-//! Stage 4 of 7, append: what a call does under `overflow = "wait"` when there is no room. Thread: caller.
+//! Stage 4 of 7, append: what a call does whose record has to wait for room. Thread: caller.
 //!
-//! Off an event loop the call blocks, without the interpreter lock, until there is room or its deadline. On a loop it
-//! never blocks: it returns an awaitable that holds the record; awaiting it yields to the loop until there is room.
-//! Such an awaitable that is thrown away makes one last attempt and is counted.
+//! The record waits in the queue of [`crate::waiting`]. Off an event loop the call blocks, without the interpreter lock,
+//! until the record is stored or its deadline passes; a signal ends the wait, not the record. On a loop the call never
+//! blocks: it returns an awaitable; awaiting it yields to the loop until the record is decided. An awaitable that is
+//! thrown away leaves its record in the queue, while such records are few.
 
 use super::active::Active;
-use super::gil::GilCell;
 use super::helpers;
 use crate::buffer::Appended;
-use crate::ledger::DropReason;
-use crate::redact::{Parked, Redacted};
+use crate::redact::Redacted;
+use crate::waiting::{Bell, Fate, Turn};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -18,34 +18,64 @@ use std::time::{Duration, Instant};
 /// How often a blocked call looks for signals.
 const SLICE: Duration = Duration::from_millis(50);
 
+/// What tells one event loop that records were decided.
+#[pyclass(frozen, module = "fapilog._native")]
+pub struct RoomBell {
+    bell: Arc<Bell>,
+}
+
+#[pymethods]
+impl RoomBell {
+    #[new]
+    fn new() -> Self {
+        Self { bell: Arc::default() }
+    }
+
+    /// The descriptor that is readable when there is something to take. It stays ours.
+    fn fd(&self) -> PyResult<i32> {
+        Ok(self.bell.fd()?)
+    }
+
+    /// The numbers of the records that were decided since the last call.
+    fn take(&self) -> Vec<u64> {
+        self.bell.take()
+    }
+}
+
 /// The record of a call on an event loop that found no room.
 #[pyclass(frozen, module = "fapilog._native")]
 pub struct PendingRecord {
     active: Arc<Active>,
-    parked: GilCell<Option<Parked>>,
-    scope: u32,
+    turn: Arc<Turn>,
     deadline: Instant,
 }
 
 #[pymethods]
 impl PendingRecord {
-    /// Tries again; True when the record is decided: stored, or given up at its deadline.
-    fn attempt(&self) -> bool {
-        if self.active.is_inherited() {
+    /// The record's number in its queue, unique in the process.
+    #[getter]
+    fn number(&self) -> u64 {
+        self.turn.number()
+    }
+
+    /// Seconds until the deadline.
+    #[getter]
+    fn seconds_left(&self) -> f64 {
+        self.deadline.saturating_duration_since(Instant::now()).as_secs_f64()
+    }
+
+    /// Whether the record is decided: stored, or given up, now if its deadline has passed.
+    fn is_decided(&self) -> bool {
+        // A forked child's copy: the record is the parent's.
+        if self.active.is_inherited() || self.turn.fate() != Fate::Waiting {
             return true;
         }
-        // SAFETY: attached; appending runs no Python code.
-        let Some(parked) = (unsafe { self.parked.get() }) else { return true };
-        let full = self.active.pipeline.append(&mut parked.redacted(), self.scope) == Appended::Full;
-        if full && Instant::now() < self.deadline {
-            return false;
-        }
-        if full {
-            self.active.pipeline.buffer().give_up(DropReason::WaitTimeout);
-        }
-        // SAFETY: attached.
-        drop(unsafe { self.parked.replace(None) });
-        true
+        Instant::now() >= self.deadline && self.active.pipeline.buffer().expire(&self.turn) != Fate::Waiting
+    }
+
+    /// Lets `bell` ring when the record is decided; False: it is.
+    fn listen(&self, bell: &RoomBell) -> bool {
+        !self.active.is_inherited() && self.active.pipeline.buffer().listen(&self.turn, &bell.bell)
     }
 
     fn __await__(slf: Py<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -54,43 +84,48 @@ impl PendingRecord {
 }
 
 impl Drop for PendingRecord {
-    /// Runs with the interpreter lock held, when the last reference goes.
     fn drop(&mut self) {
-        if !self.attempt() {
-            self.active.pipeline.buffer().give_up(DropReason::NotAwaited);
+        if !self.active.is_inherited() && self.turn.fate() == Fate::Waiting {
+            self.active.pipeline.buffer().leave(&self.turn);
         }
     }
 }
 
-/// Waits as the place allows. Returns what the log call returns and what became of the record (`Full`: it waits in the
-/// awaitable); an error when a signal handler raised.
+/// Waits as the place allows. Returns what the log call returns and what became of the record (`Full`: it waits); an
+/// error when a signal handler raised.
 pub fn wait(
     py: Python<'_>,
     active: &Active,
-    record: &mut Redacted<'_>,
+    record: &Redacted<'_>,
     scope: u32,
 ) -> PyResult<(*mut ffi::PyObject, Appended)> {
+    let buffer = active.pipeline.buffer();
     let deadline = Instant::now() + active.pipeline.settings().buffer.wait_timeout;
+    let turn = buffer.park(record, scope, deadline);
     if let (true, Some(active)) = (helpers::on_event_loop(py), active.strong()) {
-        let parked = GilCell::new(Some(record.park()));
-        let pending = PendingRecord { active, parked, scope, deadline };
+        let pending = PendingRecord { active, turn, deadline };
         return Ok((Py::new(py, pending)?.into_ptr(), Appended::Full));
     }
     loop {
-        let buffer = active.pipeline.buffer();
-        let left = deadline.saturating_duration_since(Instant::now()).min(SLICE);
-        let _ = py.detach(|| buffer.wait_for_room(left));
+        let left = deadline.saturating_duration_since(Instant::now());
+        let fate = match py.detach(|| buffer.wait_for(&turn, left.min(SLICE))) {
+            Fate::Waiting if left.is_zero() => buffer.expire(&turn),
+            fate => fate,
+        };
+        match fate {
+            Fate::Stored(sequence) => return Ok((helpers::done(), Appended::Stored(sequence))),
+            Fate::Lost => return Ok((helpers::done(), Appended::Dropped)),
+            Fate::Waiting => {}
+        }
         if let Err(signal) = py.check_signals() {
-            buffer.give_up(DropReason::WaitTimeout);
+            if !active.is_inherited() {
+                buffer.leave(&turn);
+            }
             return Err(signal);
         }
-        let appended = active.pipeline.append(record, scope);
-        if appended != Appended::Full {
-            return Ok((helpers::done(), appended));
-        }
-        if Instant::now() >= deadline {
-            buffer.give_up(DropReason::WaitTimeout);
-            return Ok((helpers::done(), Appended::Dropped));
+        // The signal handler forked, and this is the child: the record is the parent's.
+        if active.is_inherited() {
+            return Ok((helpers::done(), Appended::Refused));
         }
     }
 }

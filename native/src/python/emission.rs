@@ -217,9 +217,13 @@ impl<'a, 'py> Emission<'a, 'py> {
                 Looked::Plan(plan) => (plan.key.to_field(), plan.kind, plan.bits),
                 Looked::Long(field, kind, bits) => (field, kind, bits),
             };
-        if !kind.is_plain(WORDS) && kind != KeyKind::Secret {
+        if WORDS && matches!(kind, KeyKind::Reserved(_)) {
             self.reserved = true;
             return None;
+        }
+        if kind == KeyKind::Category {
+            // SAFETY: a live object of the running call.
+            self.meta.protected |= is_security(&unsafe { Bound::from_borrowed_ptr(self.py, value) });
         }
         if self.attributes >= active.capture().max_attributes {
             self.dropped += 1;

@@ -40,7 +40,7 @@ impl<'py> Emission<'_, 'py> {
         // SAFETY: attached.
         unsafe {
             if appended == Appended::Full || extras.after_append() {
-                let told = after_append(self.py, active, redacted, scope, appended);
+                let told = after_append(self.py, active, &redacted, scope, appended);
                 return self.end(told);
             }
             if self.interrupt.is_some() || active.pipeline.is_waiting() {
@@ -82,7 +82,11 @@ impl<'py> Emission<'_, 'py> {
             return None;
         }
         // SAFETY: attached.
-        (!extras.before_append() || unsafe { self.processed(scope, context) }).then_some(scope)
+        let goes_on = !extras.before_append() || unsafe { self.processed(scope, context) };
+        if goes_on {
+            self.give_uid();
+        }
+        goes_on.then_some(scope)
     }
 
     /// The record as processors leave it. False: one of them refused it.
@@ -97,6 +101,14 @@ impl<'py> Emission<'_, 'py> {
             None => return false,
         }
         true
+    }
+
+    /// `log.record.uid`, where records have one: last, so that processors that make a new record do not lose it.
+    pub fn give_uid(&mut self) {
+        let active = self.active;
+        if let Some(uids) = &active.uids {
+            uids.identify(&mut self.writer);
+        }
     }
 
     /// The end of a record that has something to tell.

@@ -120,11 +120,12 @@ unsafe fn go_on(
         if kept.meta.severity < buffer.floor() && !kept.meta.protected {
             buffer.shed();
         } else if !extras.before_append() || emission.processed(kept.scope, None) {
+            emission.give_uid();
             let mut redacted = active.pipeline.redact(&mut emission.writer, emission.meta);
             let appended = buffer.append(&mut redacted, kept.scope);
             if appended == Appended::Full || extras.after_append() {
-                let (done, interrupt) = after_append(py, active, redacted, kept.scope, appended);
-                // Nobody awaits it: without room it makes its last attempt now.
+                let (done, interrupt) = after_append(py, active, &redacted, kept.scope, appended);
+                // Nobody awaits it: without room it waits as such records do.
                 ffi::Py_XDECREF(done);
                 emission.interrupt = emission.interrupt.take().or(interrupt);
             }

@@ -19,9 +19,14 @@ pub enum KeyKind {
     Plain,
     /// Write the marker; never look at the value.
     Secret,
+    /// Encode it; it may name the category that shedding spares.
+    Category,
     /// A keyword with a meaning of its own.
     Reserved(Reserved),
 }
+
+/// The attribute that a record's category is exported as.
+pub const CATEGORY: &str = "fapilog.event.category";
 
 impl KeyKind {
     /// Whether the value is written as it is. Without `words` no name is reserved: a foreign record is not a call of ours.
@@ -190,6 +195,9 @@ fn slot_of(name: *mut ffi::PyObject) -> usize {
 fn kind_of(name: &str, policy: &Policy) -> KeyKind {
     if let Some((_, reserved)) = RESERVED.iter().find(|(known, _)| *known == name) {
         return KeyKind::Reserved(*reserved);
+    }
+    if name == CATEGORY {
+        return KeyKind::Category;
     }
     match policy.decide(name) {
         KeyDecision::Keep => KeyKind::Plain,

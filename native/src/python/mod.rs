@@ -72,6 +72,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<bound::BoundAttributes>()?;
     module.add_class::<helpers::Completed>()?;
     module.add_class::<backpressure::PendingRecord>()?;
+    module.add_class::<backpressure::RoomBell>()?;
     module.add_function(wrap_pyfunction!(trace::connect_context, module)?)?;
     module.add_function(wrap_pyfunction!(trace::watch_bound_context, module)?)?;
     module.add_function(wrap_pyfunction!(trace::forget_contexts, module)?)?;

@@ -3,7 +3,7 @@
 use super::emission::{is_security, Emission};
 use super::ending::may_call_python;
 use super::helpers;
-use super::keys::{KeyKind, Reserved};
+use super::keys::{KeyKind, Reserved, CATEGORY};
 use crate::redact::{KeyDecision, SECRET_MARKER};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyString};
@@ -29,7 +29,7 @@ impl<'py> Emission<'_, 'py> {
             Reserved::Category => {
                 self.meta.protected |= is_security(value);
                 let plain = value.getattr("value").unwrap_or_else(|_| value.clone());
-                self.named("fapilog.event.category", &plain);
+                self.named(CATEGORY, &plain);
             }
             Reserved::Severity => self.named("fapilog.event.severity", value),
             Reserved::Tags => self.tags(value),
@@ -61,6 +61,9 @@ impl<'py> Emission<'_, 'py> {
     pub fn pair(&mut self, key: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>, prefix: &str) {
         let name = self.name_of(key);
         let secret = self.active.pipeline.settings().policy.decide(&name) == KeyDecision::Hide;
+        if prefix.is_empty() && name == CATEGORY {
+            self.meta.protected |= is_security(value);
+        }
         let marker = secret.then(|| PyString::new(self.py, SECRET_MARKER).into_any());
         self.named(&format!("{prefix}{name}"), marker.as_ref().unwrap_or(value));
     }

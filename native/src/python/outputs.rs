@@ -19,12 +19,12 @@ use pyo3::types::{PyBytes, PyString};
 pub unsafe fn after_append(
     py: Python<'_>,
     active: &Active,
-    mut redacted: Redacted<'_>,
+    redacted: &Redacted<'_>,
     scope: u32,
     appended: Appended,
 ) -> (*mut ffi::PyObject, Option<PyErr>) {
     let (result, appended) = match appended {
-        Appended::Full => match backpressure::wait(py, active, &mut redacted, scope) {
+        Appended::Full => match backpressure::wait(py, active, redacted, scope) {
             Ok(waited) => waited,
             Err(signal) => return (helpers::done(), Some(signal)),
         },

@@ -225,6 +225,7 @@ fn buffer(dict: &Bound<'_, PyDict>) -> PyResult<BufferSettings> {
             "drop_oldest" => Overflow::DropOldest,
             other => return Err(unknown("overflow", other)),
         },
+        reserve_bytes: required(dict, "reserve_bytes")?,
         wait_timeout: millis(required(dict, "wait_timeout_millis")?),
         record_bytes: required(dict, "record_bytes")?,
         schedule_delay: millis(required(dict, "schedule_delay_millis")?),
@@ -277,6 +278,7 @@ fn capture_settings(dict: &Bound<'_, PyDict>) -> PyResult<CaptureSettings> {
         location_severity: required(dict, "location_severity")?,
         source_level_names: required(dict, "source_level_names")?,
         threads: required(dict, "threads")?,
+        uids: required(dict, "uids")?,
         rules: Rules::new(
             Levels {
                 default: required(dict, "level")?,

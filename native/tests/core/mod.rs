@@ -7,10 +7,11 @@ use fapilog_native::fields::SeverityField;
 use fapilog_native::record::{Meta, RecordWriter};
 use fapilog_native::redact::{redact, FrameSettings, Policy};
 use fapilog_native::settings::{BufferSettings, Overflow};
+use fapilog_native::waiting::Turn;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the default policy's words are written.
 const POLICY_SOURCE: &str = include_str!("../../../fapilog/redaction/policy.py");
@@ -51,6 +52,10 @@ impl Entry {
         Self { size, ..self }
     }
 
+    pub const fn audit(id: u64) -> Self {
+        Self { severity: 10, protected: true, ..Self::info(id) }
+    }
+
     /// Writes the record; its body is the id, padded to `size` characters.
     pub fn write(self, writer: &mut RecordWriter) -> Meta {
         writer.begin(1, 1, &SeverityField::new(self.severity, ""), None);
@@ -87,6 +92,7 @@ pub fn buffer_settings(overflow: Overflow) -> BufferSettings {
         limit_records: u64::MAX,
         block_records: u64::MAX,
         overflow,
+        reserve_bytes: 2 * 1024,
         wait_timeout: Duration::from_secs(5),
         record_bytes: RECORD_BYTES,
         schedule_delay: Duration::from_millis(5),
@@ -113,5 +119,16 @@ impl Store {
         let meta = entry.write(&mut self.writer);
         let settings = FrameSettings { record_bytes: self.record_bytes, sequenced: true };
         self.buffer.append(&mut redact(&mut self.writer, meta, settings), entry.scope)
+    }
+
+    /// As [`Self::append`], and waits as a call does; the record's place in the queue if it has to.
+    pub fn append_or_park(&mut self, entry: Entry, deadline: Instant) -> Result<Appended, Arc<Turn>> {
+        let meta = entry.write(&mut self.writer);
+        let settings = FrameSettings { record_bytes: self.record_bytes, sequenced: true };
+        let mut record = redact(&mut self.writer, meta, settings);
+        match self.buffer.append(&mut record, entry.scope) {
+            Appended::Full => Err(self.buffer.park(&record, entry.scope, deadline)),
+            decided => Ok(decided),
+        }
     }
 }

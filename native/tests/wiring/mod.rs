@@ -10,7 +10,7 @@ use fapilog_native::block::Codec;
 use fapilog_native::buffer::Appended;
 use fapilog_native::compress::decompress;
 use fapilog_native::export::http::TransportError;
-use fapilog_native::ledger::{DropReason, ExporterCounts, Snapshot};
+use fapilog_native::ledger::{ExporterCounts, Snapshot};
 use fapilog_native::losses::EVENT_NAME;
 use fapilog_native::pipeline::Pipeline;
 use fapilog_native::process::ProcessSettings;
@@ -20,10 +20,11 @@ use fapilog_native::settings::{
     BufferSettings, ExporterKind, ExporterSettings, OtlpSettings, Overflow, RetrySettings, Settings,
     SpoolingSettings,
 };
+use fapilog_native::waiting::Fate;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use prost::Message;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than anything here takes: a test that meets it has failed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -157,29 +158,36 @@ impl Producer {
 
     /// One attempt, as the logger makes it.
     pub fn log(&mut self, entry: Entry) -> Appended {
+        self.attempt(entry, None)
+    }
+
+    fn attempt(&mut self, entry: Entry, wait: Option<Duration>) -> Appended {
         assert!(entry.size < RECORD_BYTES - 128, "it would be truncated");
         let meta = entry.write(&mut self.writer);
         let mut record = self.pipeline.redact(&mut self.writer, meta);
-        let appended = self.pipeline.append(&mut record, entry.scope);
+        let mut appended = self.pipeline.append(&mut record, entry.scope);
         self.pipeline.start();
+        if let (Appended::Full, Some(timeout)) = (appended, wait) {
+            let buffer = self.pipeline.buffer();
+            let turn = buffer.park(&record, entry.scope, Instant::now() + timeout);
+            let fate = match buffer.wait_for(&turn, timeout) {
+                Fate::Waiting => buffer.expire(&turn),
+                fate => fate,
+            };
+            appended = match fate {
+                Fate::Stored(sequence) => Appended::Stored(sequence),
+                Fate::Waiting | Fate::Lost => Appended::Dropped,
+            };
+        }
         if let Appended::Stored(sequence) = appended {
             self.stored.push((sequence, entry.id));
         }
         appended
     }
 
-    /// Waits for room, at most `timeout` each time, and gives up as the logger does.
+    /// Waits for room, at most `timeout`, and gives up as the logger does.
     pub fn log_waiting(&mut self, entry: Entry, timeout: Duration) -> Appended {
-        loop {
-            match self.log(entry) {
-                Appended::Full if self.pipeline.buffer().wait_for_room(timeout) => {}
-                Appended::Full => {
-                    self.pipeline.buffer().give_up(DropReason::WaitTimeout);
-                    return Appended::Dropped;
-                }
-                appended => return appended,
-            }
-        }
+        self.attempt(entry, Some(timeout))
     }
 }
 

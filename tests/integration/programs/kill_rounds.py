@@ -11,6 +11,7 @@ import signal
 import struct
 import sys
 import time
+from pathlib import Path
 
 import fapilog
 import fapilog.providers  # what a child would import, once for all
@@ -18,6 +19,7 @@ import fapilog.telemetry
 
 rounds, chance = int(sys.argv[1]), random.Random(int(sys.argv[2]))
 PER_ROUND = 1_000_000
+WORD = "q"  # native: one store, which no kill can cut in two
 words = mmap.mmap(
     -1, 16
 )  # shared with the children: calls that returned, and whether the child has ended well
@@ -49,7 +51,7 @@ def log_for_ever(number: int) -> None:
     log = fapilog.get_logger(f"orders.{number % 7}")
     for count in range(PER_ROUND):
         log.info(str(number * PER_ROUND + count), padding="x" * (count % 200))
-        struct.pack_into("<q", words, 0, count + 1)
+        struct.pack_into(WORD, words, 0, count + 1)
 
 
 def deliver() -> None:
@@ -58,11 +60,11 @@ def deliver() -> None:
     fapilog.get_logger("orders").info("-1")
     done = telemetry.shutdown(60_000)
     ledger = telemetry.ledger()
-    struct.pack_into("<q", words, 8, int(done and ledger.balanced))
+    struct.pack_into(WORD, words, 8, int(done and ledger.balanced))
 
 
 def fork(run: object, *arguments: int) -> int:
-    struct.pack_into("<q", words, 0, 0)
+    struct.pack_into(WORD, words, 0, 0)
     child = os.fork()
     if child == 0:
         try:
@@ -79,19 +81,24 @@ def kill_soon(child: int) -> int:
     until = time.monotonic() + 0.02 + chance.random() * 0.1
     started = time.monotonic() + 20
     while True:
-        returned: int = struct.unpack_from("<q", words, 0)[0]
+        returned: int = struct.unpack_from(WORD, words, 0)[0]
         now = time.monotonic()
         if returned >= wanted or (returned > 0 and now > until) or now > started:
             break
         time.sleep(0.0005)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return int(struct.unpack_from("<q", words, 0)[0])
+    return int(struct.unpack_from(WORD, words, 0)[0])
 
 
 for number in range(rounds):
     sys.stdin.readline()
     print(number, kill_soon(fork(log_for_ever, number)), flush=True)
 sys.stdin.readline()
-os.waitpid(fork(deliver), 0)
-print("end", struct.unpack_from("<q", words, 8)[0], flush=True)
+places = [Path(os.environ[f"FAPILOG_{name}_DIRECTORY"]) for name in ("SPOOL", "RING")]
+# One process takes a few spools over at once, and ends when it has delivered these.
+for _ in range(rounds):
+    os.waitpid(fork(deliver), 0)
+    if not any(path.is_file() for place in places for path in place.rglob("*")):
+        break
+print("end", struct.unpack_from(WORD, words, 8)[0], flush=True)

@@ -38,7 +38,7 @@ def log_all(start: int, at: int = 0) -> None:
         log = fapilog.get_logger("orders")
         for number in range(start, start + records):
             log.info(str(number), padding="x" * (number % 300))
-            struct.pack_into("<q", word, at, number + 1)
+            struct.pack_into("q", word, at, number + 1)  # native: one store, which no kill cuts in two
 
 
 def use_up_memory() -> None:
