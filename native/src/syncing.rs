@@ -3,8 +3,10 @@
 use crate::crash_ring::CrashRing;
 use crate::export::http::TransportError;
 use crate::pipeline::Pipeline;
+use crate::ring::files::is_memory;
 use crate::settings::Settings;
 use crate::spooler::Spooler;
+use std::fs::File;
 use std::sync::{Arc, PoisonError};
 
 /// The ring that the settings ask for. It needs a spool: what no slot holds any more has to go somewhere.
@@ -19,10 +21,27 @@ pub(crate) fn open_ring(
         let level = if asked.sync_interval.is_some() { "power" } else { "process" };
         TransportError::new(format!("durability {level} cannot be given: {error}"))
     })?;
+    if let Some(problem) = written_in_plain(&ring, spooler) {
+        ring.end(false);
+        return Err(problem);
+    }
     ring.define_resource(&settings.resource);
     let ring = Arc::new(ring);
     spooler.watch(&ring);
     Ok(Some(ring))
+}
+
+/// Whoever encrypts the spool does not want the same records unencrypted on a disk.
+fn written_in_plain(ring: &CrashRing, spooler: &Spooler) -> Option<TransportError> {
+    if spooler.keys().current().is_none() || File::open(ring.path()).is_ok_and(|file| is_memory(&file)) {
+        return None;
+    }
+    let place = ring.path().parent().unwrap_or(ring.path()).display();
+    Some(TransportError::new(format!(
+        "the spool is encrypted, and the crash ring would keep records unencrypted on the disk of {place}; use \
+         durability 'process' with ring.directory on a tmpfs that has room, durability 'memory', or no \
+         spool.key_provider"
+    )))
 }
 
 impl Spooler {

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import fapilog
 from fapilog import SpoolKeys
+from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
 from tests.integration.harness import run
 from tests.integration.test_spool import BUFFER, OTLP, files, log_all, wait_until
@@ -148,3 +150,46 @@ def test_a_shut_down_provider_leaves_no_watcher(
     watcher.join(30)
     assert not watcher.is_alive()
     assert receiver.log_record_count == 1
+
+
+def is_memory(path: Path) -> bool:
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    inside = [(point, kind) for point, kind in mounts if path.resolve().is_relative_to(point)]
+    return max(inside, key=lambda mount: len(mount[0]))[1] in ("tmpfs", "ramfs")
+
+
+@pytest.mark.parametrize("level", ["process", "power"])
+def test_an_unencrypted_ring_on_a_disk_is_refused_beside_an_encrypted_spool(
+    configure: Configure, tmp_path: Path, level: str
+) -> None:
+    if is_memory(tmp_path):
+        pytest.skip("files of the tests are in memory here")
+    ring = tmp_path / "ring"
+    spool = {"directory": tmp_path / "spool", "key_provider": lambda: SpoolKeys(KEYS, 2)}
+    with pytest.raises(ConfigurationError) as caught:
+        configure(durability=level, spool=spool, ring={"directory": ring})
+    said = str(caught.value)
+    assert "the crash ring would keep records unencrypted on the disk of" in said
+    assert "do: use durability 'process' with ring.directory on a tmpfs" in said
+    assert KEYS[2].decode() not in said
+    assert [path for path in ring.rglob("*") if path.is_file()] == []
+    # Without encryption, or with the ring in memory, it may be.
+    configure(durability=level, spool={"directory": tmp_path / "spool"}, ring={"directory": ring}).shutdown()
+
+
+def test_a_ring_in_memory_may_stand_beside_an_encrypted_spool(
+    configure: Configure, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    memory = Path(f"/dev/shm/fapilog-keys-{os.getpid()}")
+    if not is_memory(memory.parent):
+        pytest.skip("/dev/shm is no memory here")
+    spool = {"directory": tmp_path / "spool", "key_provider": lambda: SpoolKeys(KEYS, 2)}
+    try:
+        telemetry = configure(
+            durability="process", spool=spool, ring={"directory": memory, "limit_bytes": 1 << 20}, otlp=OTLP
+        )
+        fapilog.get_logger("orders").info("kept")
+        assert telemetry.shutdown(10_000)
+        assert [record.body for record in receiver.log_records] == ["kept"]
+    finally:
+        shutil.rmtree(memory, ignore_errors=True)
