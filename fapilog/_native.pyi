@@ -318,7 +318,17 @@ class Pipeline:
         """Hand over to fallbacks what their exporters did not take, and wait for that. For the end."""
 
     def claim_unprocessed(self) -> Batch | None:
-        """Return the oldest batch that waits for the batch processors, uncompressed; None: nothing now."""
+        """Return the oldest batch that waits for the batch processors; None: nothing now.
+
+        May read it from the spool, without the interpreter lock: an ended process left it unprocessed.
+        """
+
+    def unprocessed(self, sequence: int) -> None:
+        """Take a batch back that the batch processors had to break off, at the end.
+
+        With a spool it goes there as it is, and the next process shows it to its batch processors; without one
+        it passes on as it was. A batch that is not with the processors is ignored.
+        """
 
     def processed(self, sequence: int, request: bytes | None) -> None:
         """Take a batch back from the batch processors and show it to the exporters.
@@ -386,10 +396,11 @@ class Pipeline:
             timeout_millis: Waited for at most, without the interpreter lock.
         """
 
-    def spool_rest(self) -> None:
+    def spool_rest(self, timeout_millis: int) -> None:
         """Write what is pending in memory to the spool, without the interpreter lock; nothing without one.
 
-        For the end of the process: what it writes is delivered by the next one.
+        For the end of the process: what it writes is delivered by the next one. Waits for the disk at most one
+        second longer than told.
         """
 
     def set_spool_keys(self, keys: tuple[int | None, dict[int, bytes]]) -> None:

@@ -245,6 +245,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "Somebody removed the directory of a running process from the spool; what was in it is lost.",
             "Leave directories in the spool to fapilog.",
         ),
+        "spool-too-slow": CodeEntry(
+            "FapilogError",
+            "At the end of the process, the disk of the spool did not take what was left in time. The message says how"
+            " many records that were.",
+            "See whether the disk answers, and raise `buffer.shutdown_timeout_millis` if it is only slow.",
+        ),
         "spool-taken": CodeEntry(
             "FapilogError",
             "No directory for this process could be made in the spool: every name was taken.",

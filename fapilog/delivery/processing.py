@@ -133,7 +133,7 @@ class Processing:
                 batch = after if after is not None else batch.untouched()
             pipeline.processed(block.sequence, batch.otlp_bytes() if changed else None)
         except asyncio.CancelledError:
-            pipeline.processed(block.sequence, None)
+            pipeline.unprocessed(block.sequence)
             raise
         except BaseException as error:
             problem = f"batch processors: {shown_error(error)}; the block passes on as it was"

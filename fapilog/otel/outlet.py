@@ -175,7 +175,7 @@ class Outlet:
                 each.hand_over_rest(_left(flushed_by))
         ended = self._delivery is None or self._delivery.shutdown(deadline)
         for each in self.pipelines:
-            each.spool_rest()
+            each.spool_rest(_left(deadline))
         return ended and flushed
 
     def ledger(self) -> ledger.Ledger:

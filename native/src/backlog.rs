@@ -4,10 +4,12 @@
 //! Before: `seal`. After: `export`. A slow or dead exporter delays only itself. Blocks may settle in any order, because
 //! several requests are in flight. What happens to a block is in [`crate::cursors`]; who waits for it is here. A block
 //! that lies on disk is read by whoever claims it, without the lock.
+//!
+//! reason: one lock guards what all of these methods change; in two files they would share it.
 
 use crate::block::Block;
 use crate::cursors::Cursors;
-use crate::entries::{Claimed, Spot};
+use crate::entries::{Claimed, Seen, Spill, Spot};
 use crate::keep::Keep;
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::roles::Duty;
@@ -24,10 +26,10 @@ struct State {
     stopped: bool,
     /// Nothing more will be pushed: senders end when nothing is left to claim.
     draining: bool,
-    /// Claimed blocks on disk that could not be read for now: cursor and sequence number.
-    resting: Vec<(usize, u64)>,
+    /// Claimed blocks on disk that could not be read for now: cursor (`None`: the batch processors) and sequence number.
+    resting: Vec<(Option<usize>, u64)>,
     /// The same of those whose key is not there, and the version of the keys that were tried.
-    locked: Vec<(u64, usize, u64)>,
+    locked: Vec<(u64, Option<usize>, u64)>,
 }
 
 /// The block log of one pipeline.
@@ -159,8 +161,8 @@ impl Backlog {
         };
         match self.shelf.as_ref().map_or(Err(Unread::Lost), |shelf| shelf.read(spot)) {
             Ok(block) => return Some(Arc::new(Block { sequence, ..block })),
-            Err(Unread::Later) => self.lock().resting.push((cursor, sequence)),
-            Err(Unread::Locked(version)) => self.lock().locked.push((version, cursor, sequence)),
+            Err(Unread::Later) => self.lock().resting.push((Some(cursor), sequence)),
+            Err(Unread::Locked(version)) => self.lock().locked.push((version, Some(cursor), sequence)),
             Err(Unread::Foreign) if self.change(|cursors| cursors.disown(sequence)) => {}
             Err(Unread::Lost | Unread::Foreign) => {
                 let mut dropped = Drops::default();
@@ -176,7 +178,14 @@ impl Backlog {
     pub fn retry_reads(&self) {
         let resting = std::mem::take(&mut self.lock().resting);
         for (cursor, sequence) in resting {
-            self.release(cursor, sequence);
+            self.give_back(cursor, sequence);
+        }
+    }
+
+    fn give_back(&self, cursor: Option<usize>, sequence: u64) {
+        match cursor {
+            Some(cursor) => self.release(cursor, sequence),
+            None => self.unprocessed(sequence),
         }
     }
 
@@ -186,7 +195,7 @@ impl Backlog {
         let (again, rest): (Vec<_>, Vec<_>) = locked.into_iter().partition(|(tried, ..)| *tried != version);
         self.lock().locked.extend(rest);
         for (_, cursor, sequence) in again {
-            self.release(cursor, sequence);
+            self.give_back(cursor, sequence);
         }
     }
 
@@ -195,33 +204,73 @@ impl Backlog {
         if self.change(|cursors| cursors.release(cursor, sequence)) {
             // All: whom one notification wakes may be waiting for another cursor's blocks.
             self.ready.notify_all();
+            self.moved.notify_all();
             self.wake.wake();
         }
     }
 
     /// Records what became of a claimed block, wholly or in parts; frees it when every cursor is done with it.
     pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
-        let (spot, is_last) = self.change(|cursors| {
-            let spot = cursors.settle(cursor, sequence, settlement);
-            (spot, cursors.has_fallbacks() && cursors.is_all_settled())
+        let (waits, is_last) = self.change(|cursors| {
+            cursors.settle(cursor, sequence, settlement);
+            (cursors.has_unprocessed_on_disk(), cursors.has_fallbacks() && cursors.is_all_settled())
         });
+        if waits {
+            self.wake.wake();
+        }
         if is_last {
             // A fallback's senders wait for others to end.
             self.ready.notify_all();
         }
-        if let (Some(spot), Some(shelf)) = (spot, &self.shelf) {
-            shelf.settle(spot, cursor);
-        }
         self.moved.notify_all();
     }
 
-    /// The oldest block that waits for the batch processors; does not wait for one.
+    /// The oldest block that waits for the batch processors; does not wait for one, but the disk may be read. Blocks on
+    /// disk wait while those in memory take more than their share.
     pub fn claim_unprocessed(&self) -> Option<Arc<Block>> {
-        let mut state = self.lock();
-        if state.stopped {
-            return None;
+        let has_room = self.shelf.as_ref().is_some_and(|shelf| shelf.has_room(self.bytes(), self.records()));
+        loop {
+            let claimed = {
+                let mut state = self.lock();
+                if state.stopped {
+                    return None;
+                }
+                state.cursors.claim_unprocessed(has_room)?
+            };
+            if let Some(block) = self.fetch_unprocessed(claimed) {
+                return Some(block);
+            }
         }
-        state.cursors.claim_unprocessed()
+    }
+
+    /// As [`Self::fetch`], for the batch processors.
+    fn fetch_unprocessed(&self, claimed: Claimed) -> Option<Arc<Block>> {
+        let (sequence, spot) = match claimed {
+            Claimed::Block(block) => return Some(block),
+            Claimed::Spooled(sequence, spot) => (sequence, spot),
+        };
+        match self.shelf.as_ref().map_or(Err(Unread::Lost), |shelf| shelf.read(spot)) {
+            Ok(block) => {
+                let block = Arc::new(Block { sequence, ..block });
+                self.change(|cursors| cursors.lend(sequence, &block));
+                return Some(block);
+            }
+            Err(Unread::Later) => self.lock().resting.push((None, sequence)),
+            Err(Unread::Locked(version)) => self.lock().locked.push((version, None, sequence)),
+            Err(Unread::Foreign) if self.change(|cursors| cursors.disown(sequence)) => {}
+            Err(Unread::Lost | Unread::Foreign) => {
+                self.change(|cursors| cursors.drop_block(sequence, DropReason::Damaged));
+            }
+        }
+        self.ready.notify_all();
+        self.moved.notify_all();
+        None
+    }
+
+    /// Gives a block back that the batch processors had and did nothing to.
+    pub fn unprocessed(&self, sequence: u64) {
+        self.change(|cursors| cursors.unprocessed(sequence));
+        self.wake.wake();
     }
 
     /// The block `sequence`, if the batch processors have it.
@@ -240,13 +289,18 @@ impl Backlog {
     }
 
     /// The oldest block that may be written to the disk: [`crate::cursors::Cursors::begin_spill`].
-    pub fn begin_spill(&self) -> Option<(Arc<Block>, Exporters)> {
-        self.lock().cursors.begin_spill()
+    pub fn begin_spill(&self, rest: bool) -> Option<Spill> {
+        self.lock().cursors.begin_spill(rest)
     }
 
     /// It is written: its memory is free. Returns who has not settled it by now.
     pub fn spilled(&self, sequence: u64, spot: Spot) -> Exporters {
-        self.change(|cursors| cursors.spilled(sequence, spot))
+        let (owed, waits) =
+            self.change(|cursors| (cursors.spilled(sequence, spot), cursors.has_unprocessed_on_disk()));
+        if waits {
+            self.wake.wake();
+        }
+        owed
     }
 
     /// It could not be written.
@@ -254,9 +308,10 @@ impl Backlog {
         self.change(|cursors| cursors.not_spilled(sequence));
     }
 
-    /// Appends a block of another process; returns its sequence number here. [`Self::offered`] follows.
-    pub fn adopt(&self, records: u64, spot: Spot, owed: Exporters) -> Option<u64> {
-        self.change(|cursors| cursors.adopt(records, spot, owed))
+    /// Appends a block on disk of another process; returns its sequence number here. Batch processors see it first if
+    /// they have not. `None`: nobody here delivers it. [`Self::offered`] follows.
+    pub fn adopt(&self, records: u64, spot: Spot, owed: Exporters, seen: Seen) -> Option<u64> {
+        self.change(|cursors| cursors.adopt(records, spot, owed, seen))
     }
 
     /// Appends a block of another process that is in memory, for those cursors that `owed` names. [`Self::offered`]
@@ -366,6 +421,12 @@ impl Backlog {
         }
     }
 
+    /// Whether a block is not dropped to make room.
+    #[must_use]
+    pub fn is_audited(&self, sequence: u64) -> bool {
+        self.lock().cursors.is_audited(sequence)
+    }
+
     /// Sequence number that the next block will get.
     #[must_use]
     pub fn end(&self) -> u64 {
@@ -435,8 +496,12 @@ impl Backlog {
         let result = change(&mut state.cursors);
         self.bytes.store(state.cursors.bytes(), Ordering::Relaxed);
         self.records.store(state.cursors.records(), Ordering::Relaxed);
+        let done = std::mem::take(&mut state.cursors.done);
         let released = std::mem::take(&mut state.cursors.released);
         drop(state);
+        if let Some(shelf) = self.shelf.as_ref().filter(|_| !done.is_empty()) {
+            shelf.settle(&done);
+        }
         released.into_iter().for_each(Keep::let_go);
         result
     }

@@ -13,6 +13,7 @@ use crate::pipeline::Pipeline;
 use crate::record::RecordWriter;
 use crate::reseal::{count, recode, seal_request};
 use crate::scopes::Scope;
+use crate::spool_end::Then;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -130,6 +131,17 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Takes a block back that the batch processors had and could not finish. With a spool it waits for the next process
+    /// as they got it, without one it passes on as it is. Ignored when they do not have it.
+    pub fn unprocessed(&self, sequence: u64) {
+        if self.spooler().is_some() {
+            self.backlog().unprocessed(sequence);
+        } else {
+            // Unchanged it cannot be refused.
+            let _ = self.processed(sequence, None);
+        }
+    }
+
     /// Keeps a request that `cursor`'s receiver refused, where a file for that is set.
     pub fn keep_refused(&self, cursor: usize, request: &Block, refusal: &Refusal<'_>) {
         let Some(exporter) = self.exporters().get(cursor) else { return };
@@ -168,7 +180,7 @@ impl Pipeline {
             |cursor: &usize| self.is_gated() || !self.exporters()[*cursor].native.as_ref().is_some_and(sends);
         let cursors: Vec<usize> = (0..self.exporters().len()).filter(gone).collect();
         if !cursors.is_empty() {
-            self.spool_rest();
+            self.spool_rest(Duration::ZERO, Then::Stay);
         }
         let counts = self.snapshot().exporters;
         let lost = cursors.iter().map(|cursor| counts[*cursor].unsafe_records()).max().unwrap_or(0);

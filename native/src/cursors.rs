@@ -6,7 +6,7 @@
 //! for is in [`crate::roles`].
 
 use crate::block::Block;
-use crate::entries::{Body, Claimed, Entry, Mark, Side, Spot, Stage};
+use crate::entries::{Body, Claimed, Entry, Mark, Seen, Side, Spot, Stage};
 use crate::keep::Keep;
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::roles::{Duty, Role};
@@ -36,13 +36,13 @@ pub(crate) struct Cursor {
 pub struct Cursors {
     /// By sequence number; a settled block leaves at once, wherever it stands.
     pub(crate) entries: BTreeMap<u64, Entry>,
-    unprocessed: BTreeSet<u64>,
+    pub(crate) unprocessed: BTreeSet<(bool, u64)>,
     /// Those whose bytes are in memory.
     pub(crate) in_memory: BTreeSet<u64>,
     /// Those that somebody here still has to decide; whether they were taken over, and their number.
     pub(crate) undecided: BTreeSet<(bool, u64)>,
     pub(crate) places: Vec<Cursor>,
-    gated: bool,
+    pub(crate) gated: bool,
     pub(crate) end: u64,
     pub(crate) bytes: usize,
     pub(crate) records: u64,
@@ -51,6 +51,8 @@ pub struct Cursors {
     pub(crate) lagging: BTreeSet<u64>,
     pub(crate) lagging_bytes: usize,
     pub(crate) lag_limit: usize,
+    /// What whoever keeps blocks on disk has to hear: which cursor is done with which.
+    pub(crate) done: Vec<(Spot, usize)>,
     /// What kept records that are safe or counted by now; whoever holds the lock lets it go afterwards.
     pub(crate) released: Vec<Keep>,
 }
@@ -90,7 +92,8 @@ impl Cursors {
     /// True while a block waits for processors or is with one.
     #[must_use]
     pub fn is_processing(&self) -> bool {
-        self.gated && self.entries.values().any(|entry| entry.stage != Stage::Ready)
+        let waits = |entry: &Entry| entry.stage != Stage::Ready && !self.is_over(entry);
+        self.gated && self.entries.values().any(waits)
     }
 
     /// As [`Self::push`]; [`Self::drop_oldest`] passes the block by.
@@ -110,14 +113,14 @@ impl Cursors {
         let side = |cursor: &mut Cursor| {
             if let Some(reason) = cursor.closed.filter(|_| cursor.duty.role != Role::Fallback) {
                 if is_kept && cursor.duty.role == Role::Required {
-                    return Side { mark: Mark::Left, left: records };
+                    return Side::of(Mark::Left, records);
                 }
                 cursor.dropped.add(reason, records);
-                return Side { mark: Mark::Settled, left: 0 };
+                return Side::of(Mark::Settled, 0);
             }
             match cursor.duty.role {
-                Role::Required | Role::BestEffort => Side { mark: Mark::Pending, left: records },
-                Role::Fallback => Side { mark: Mark::Idle, left: 0 },
+                Role::Required | Role::BestEffort => Side::of(Mark::Pending, records),
+                Role::Fallback => Side::of(Mark::Idle, 0),
             }
         };
         let sides: Vec<Side> = self.places.iter_mut().map(side).collect();
@@ -126,26 +129,39 @@ impl Cursors {
         }
     }
 
-    /// Adds a block in memory.
-    pub(crate) fn insert(&mut self, mut block: Block, sides: Vec<Side>, keep: Option<Keep>, adopted: bool) {
-        let records = block.records;
+    /// Where a block begins.
+    pub(crate) const fn stage_of(&self, seen: Seen) -> Stage {
+        match seen {
+            Seen::Unprocessed if self.gated => Stage::Unprocessed,
+            Seen::Processed | Seen::Unprocessed => Stage::Ready,
+        }
+    }
+
+    /// Adds a block in memory, which batch processors have not seen.
+    pub(crate) fn insert(&mut self, block: Block, sides: Vec<Side>, keep: Option<Keep>, adopted: bool) {
         let sequence = self.end;
-        block.sequence = sequence;
-        self.end += 1;
         self.bytes += block.body.len();
-        self.records += records;
-        let stage = if self.gated { Stage::Unprocessed } else { Stage::Ready };
-        let body = Body::Memory(Arc::new(block));
-        self.entries
-            .insert(sequence, Entry { body, stage, sides, adopted, spilling: false, audited: false, keep });
+        self.records += block.records;
         self.in_memory.insert(sequence);
+        let body = Body::Memory(Arc::new(Block { sequence, ..block }));
+        let stage = self.stage_of(Seen::Unprocessed);
+        self.enter(Entry { keep, ..Entry::new(body, stage, sides, adopted) });
+    }
+
+    /// Adds an entry.
+    pub(crate) fn enter(&mut self, entry: Entry) -> u64 {
+        let sequence = self.end;
+        self.end += 1;
+        let (adopted, stage) = (entry.adopted, entry.stage);
+        self.entries.insert(sequence, entry);
         self.undecided.insert((adopted, sequence));
-        if self.gated {
-            self.unprocessed.insert(sequence);
-        } else {
+        if stage == Stage::Ready {
             self.offer(sequence);
+        } else {
+            self.unprocessed.insert((adopted, sequence));
         }
         self.refresh(sequence);
+        sequence
     }
 
     /// The oldest block that `cursor` has to deliver.
@@ -162,6 +178,11 @@ impl Cursors {
     /// Takes a claimed block back, undelivered. False when it was not claimed.
     pub fn release(&mut self, cursor: usize, sequence: u64) -> bool {
         let Some(side) = self.in_flight(cursor, sequence) else { return false };
+        if let Some(reason) = side.doomed {
+            self.drop_side(cursor, sequence, reason);
+            self.refresh(sequence);
+            return true;
+        }
         side.mark = Mark::Pending;
         let Some(entry) = self.entries.get(&sequence) else { return false };
         if entry.memory().is_none() && !self.is_kept_for(entry, cursor) {
@@ -176,72 +197,35 @@ impl Cursors {
         true
     }
 
-    /// Records what became of a claimed block, wholly or in parts. Ignored when it was not claimed. A block on disk that
-    /// the cursor is done with is returned: it is to be settled there too.
-    pub fn settle(&mut self, cursor: usize, sequence: u64, settlement: Settlement) -> Option<Spot> {
-        let left = self.in_flight(cursor, sequence)?.left;
+    /// Records what became of a claimed block, wholly or in parts. Ignored when it was not claimed.
+    pub fn settle(&mut self, cursor: usize, sequence: u64, settlement: Settlement) {
+        let Some(left) = self.in_flight(cursor, sequence).map(|side| side.left) else { return };
         let settlement = self.divert_expired(cursor, sequence, settlement.at_most(left));
-        let side = self.in_flight(cursor, sequence)?;
+        let Some(side) = self.in_flight(cursor, sequence) else { return };
         side.left -= settlement.total();
         let is_done = side.left == 0;
-        if is_done {
-            side.mark = Mark::Settled;
-        }
         let place = &mut self.places[cursor];
         place.delivered += settlement.delivered;
         place.rejected += settlement.rejected;
         place.dropped.merge(&settlement.dropped);
         let is_noted = is_done && place.duty.fallback.is_none();
-        let entry = self.entries.get(&sequence).filter(|entry| is_done && self.is_kept_for(entry, cursor));
-        let spot = entry.and_then(Entry::spot);
         // What was handed over is not done with: the fallback has it.
         let keep = self.entries.get_mut(&sequence).and_then(|entry| entry.keep.as_mut());
         if let Some(keep) = keep.filter(|_| is_noted) {
             keep.done_by(cursor);
         }
-        self.refresh(sequence);
-        spot
-    }
-
-    /// The oldest block that waits for the batch processors.
-    pub fn claim_unprocessed(&mut self) -> Option<Arc<Block>> {
-        let sequence = self.unprocessed.pop_first()?;
-        let entry = self.entries.get_mut(&sequence)?;
-        entry.stage = Stage::Processing;
-        entry.memory().cloned()
-    }
-
-    /// The block `sequence`, if the batch processors have it.
-    #[must_use]
-    pub fn processing(&self, sequence: u64) -> Option<Arc<Block>> {
-        let entry = self.entries.get(&sequence).filter(|entry| entry.stage == Stage::Processing)?;
-        entry.memory().cloned()
-    }
-
-    /// Puts what the batch processors made of a block in its place and lets the cursors see it. Records that it has
-    /// no longer are dropped as processed. Ignored when they do not have it.
-    pub fn processed(&mut self, sequence: u64, mut block: Block) {
-        let Some(entry) = self.entries.get_mut(&sequence).filter(|entry| entry.stage == Stage::Processing)
-        else {
-            return;
-        };
-        let Body::Memory(before) = &entry.body else { return };
-        let gone = before.records.saturating_sub(block.records);
-        for (side, cursor) in entry.sides.iter_mut().zip(&mut self.places) {
-            if side.mark == Mark::Pending {
-                cursor.dropped.add(DropReason::Processed, gone);
-                side.left -= gone;
-                if side.left == 0 {
-                    side.mark = Mark::Settled;
-                }
-            }
+        if is_done {
+            self.settle_side(cursor, sequence);
         }
-        block.sequence = sequence;
-        self.bytes = self.bytes - before.body.len() + block.body.len();
-        self.records -= gone;
-        entry.body = Body::Memory(Arc::new(block));
-        entry.stage = Stage::Ready;
-        self.offer(sequence);
+        self.refresh(sequence);
+    }
+
+    /// Gives a block up at every cursor: it cannot be read.
+    pub fn drop_block(&mut self, sequence: u64, reason: DropReason) {
+        for cursor in 0..self.places.len() {
+            self.tell(cursor, sequence);
+            self.drop_side(cursor, sequence, reason);
+        }
         self.refresh(sequence);
     }
 
@@ -255,10 +239,7 @@ impl Cursors {
         let mut oldest = self.in_memory.iter().copied();
         let found = oldest.find(|sequence| self.entries.get(sequence).is_some_and(is_droppable));
         let Some(sequence) = found else { return false };
-        for cursor in 0..self.places.len() {
-            self.drop_side(cursor, sequence, DropReason::OverflowOldest);
-        }
-        self.refresh(sequence);
+        self.drop_block(sequence, DropReason::OverflowOldest);
         true
     }
 
@@ -274,9 +255,10 @@ impl Cursors {
             let in_ring = entry.keep.is_some() && self.matters(cursor);
             let (is_kept, adopted) = (in_ring || self.is_kept_for(entry, cursor), entry.adopted);
             let Some(entry) = self.entries.get_mut(&sequence) else { continue };
+            let Side { mark, doomed, .. } = entry.sides[cursor];
             if !is_kept {
-                self.drop_side(cursor, sequence, reason);
-            } else if !entry.sides[cursor].mark.is_done() {
+                self.drop_side(cursor, sequence, doomed.unwrap_or(reason));
+            } else if !mark.is_done() {
                 entry.sides[cursor].mark = Mark::Left;
                 self.places[cursor].claimable.remove(&(adopted, sequence));
             }
@@ -367,13 +349,29 @@ impl Cursors {
         }
     }
 
+    /// Ends a cursor's side of a block, of which nothing is left.
+    pub(crate) fn settle_side(&mut self, cursor: usize, sequence: u64) {
+        self.tell(cursor, sequence);
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.sides[cursor] = Side::of(Mark::Settled, 0);
+        }
+    }
+
+    /// Whoever has the block on disk has to hear that a cursor, which has not settled it, will have done so.
+    fn tell(&mut self, cursor: usize, sequence: u64) {
+        let Some(entry) = self.entries.get(&sequence) else { return };
+        if !entry.sides[cursor].mark.is_done() && self.is_kept_for(entry, cursor) {
+            self.done.extend(entry.spots().map(|spot| (spot, cursor)));
+        }
+    }
+
     pub(crate) fn drop_side(&mut self, cursor: usize, sequence: u64, reason: DropReason) {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         let side = &mut entry.sides[cursor];
         if side.mark == Mark::Idle {
             return;
         }
-        side.mark = Mark::Settled;
+        (side.mark, side.doomed) = (Mark::Settled, None);
         let left = std::mem::take(&mut side.left);
         self.places[cursor].dropped.add(reason, left);
         self.places[cursor].claimable.remove(&(entry.adopted, sequence));
@@ -391,6 +389,7 @@ impl Cursors {
         let Some(entry) = self.entries.get(&sequence) else { return };
         if is_over {
             self.undecided.remove(&(entry.adopted, sequence));
+            self.unprocessed.remove(&(entry.adopted, sequence));
         }
         if !is_settled {
             if is_over {
@@ -399,7 +398,6 @@ impl Cursors {
             return;
         }
         self.forget_lag(sequence);
-        self.unprocessed.remove(&sequence);
         self.in_memory.remove(&sequence);
         if let Some(Entry { body: Body::Memory(block), .. }) = self.entries.remove(&sequence) {
             self.bytes -= block.body.len();

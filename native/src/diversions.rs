@@ -10,6 +10,7 @@ use crate::ledger::{DropReason, ExporterCounts};
 use crate::notices::print;
 use crate::pipeline::Pipeline;
 use crate::roles::Role;
+use crate::spool_end::Then;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -108,7 +109,7 @@ impl Pipeline {
         if self.diversions().next().is_none() || !self.is_started() {
             return;
         }
-        self.spool_rest();
+        self.spool_rest(deadline.saturating_duration_since(Instant::now()), Then::Stay);
         let before: Vec<(usize, u64)> =
             self.diversions().map(|(cursor, _)| (cursor, self.diverted(cursor))).collect();
         if !self.backlog().hand_all_over() {
@@ -142,7 +143,7 @@ impl Pipeline {
             self.hand_over_rest(deadline);
         }
         self.backlog().give_up_best_effort();
-        self.spool_rest();
+        self.spool_rest(deadline.saturating_duration_since(Instant::now()), Then::Stay);
         self.end_ring(false);
         self.snapshot().exporters.iter().map(ExporterCounts::unsafe_records).max().unwrap_or(0)
     }

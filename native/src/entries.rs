@@ -2,7 +2,8 @@
 
 use crate::block::Block;
 use crate::keep::Keep;
-use crate::spool::Place;
+use crate::ledger::DropReason;
+use crate::spool::{Exporters, Place};
 use std::sync::Arc;
 
 /// Where a block before any cursor may see it stands.
@@ -11,6 +12,16 @@ pub(crate) enum Stage {
     Unprocessed,
     Processing,
     Ready,
+}
+
+impl Stage {
+    /// How a block that is here is to be written to the disk.
+    pub const fn seen(self) -> Seen {
+        match self {
+            Self::Ready => Seen::Processed,
+            Self::Unprocessed | Self::Processing => Seen::Unprocessed,
+        }
+    }
 }
 
 /// Where one exporter stands with one block.
@@ -38,6 +49,15 @@ pub(crate) struct Side {
     pub mark: Mark,
     /// Records not decided yet; a split block is settled in parts.
     pub left: u64,
+    /// Why they are lost unless the exporter that has them in its hands delivers them: nothing else holds them any more.
+    pub doomed: Option<DropReason>,
+}
+
+impl Side {
+    /// One that somebody else decides, or nobody has to.
+    pub const fn of(mark: Mark, left: u64) -> Self {
+        Self { mark, left, doomed: None }
+    }
 }
 
 /// Where a block lies in one of the spools that this process holds.
@@ -72,15 +92,54 @@ pub(crate) struct Entry {
     pub sides: Vec<Side>,
     /// Taken over from another process.
     pub adopted: bool,
-    /// Being written to the disk; still in memory.
-    pub spilling: bool,
+    /// Being written to the disk, still in memory: as the batch processors left it, or as they have not seen it.
+    pub spilling: Option<Seen>,
+    /// What the batch processors have of a block on disk.
+    pub lent: Option<Arc<Block>>,
+    /// Where it lies on disk as it was before the batch processors saw it, when what they made of it is in memory.
+    pub original: Option<Spot>,
     /// Audit and security records, which are not dropped to make room.
     pub audited: bool,
     /// What keeps the records for the next process while they are in memory.
     pub keep: Option<Keep>,
 }
 
+/// Whether batch processors have seen a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// They have, or there were none.
+    Processed,
+    /// They have to, where there are some.
+    Unprocessed,
+}
+
+/// A block to be written to the disk.
+#[derive(Debug)]
+pub struct Spill {
+    /// The block.
+    pub block: Arc<Block>,
+    /// Who has not settled it.
+    pub owed: Exporters,
+    /// Whether batch processors have seen it.
+    pub seen: Seen,
+}
+
 impl Entry {
+    /// One that nobody works on.
+    pub fn new(body: Body, stage: Stage, sides: Vec<Side>, adopted: bool) -> Self {
+        Self {
+            body,
+            stage,
+            sides,
+            adopted,
+            spilling: None,
+            lent: None,
+            original: None,
+            audited: false,
+            keep: None,
+        }
+    }
+
     pub fn is_settled(&self) -> bool {
         self.sides.iter().all(|side| side.mark.is_done())
     }
@@ -88,7 +147,7 @@ impl Entry {
     /// True while a processor or an exporter has it, or it is being written, so that nobody may drop it.
     pub fn is_busy(&self) -> bool {
         let in_hands = || self.sides.iter().any(|side| side.mark == Mark::InFlight);
-        self.spilling || self.stage == Stage::Processing || in_hands()
+        self.spilling.is_some() || self.stage == Stage::Processing || in_hands()
     }
 
     /// True when it is in memory and the next process finds it all the same.
@@ -108,5 +167,15 @@ impl Entry {
             Body::Memory(_) => None,
             Body::Disk(spot) => Some(spot),
         }
+    }
+
+    /// Everywhere where it lies on disk.
+    pub fn spots(&self) -> impl Iterator<Item = Spot> {
+        self.spot().into_iter().chain(self.original)
+    }
+
+    /// True when the end of this process does not take it.
+    pub fn is_on_disk(&self) -> bool {
+        self.spots().next().is_some()
     }
 }

@@ -27,6 +27,7 @@ use crate::scopes::Scopes;
 use crate::seal::Sealer;
 use crate::settings::Settings;
 use crate::shelf::Shelf;
+use crate::spool_end::Then;
 use crate::spooler::Spooler;
 use crate::spooling::open_spool;
 use crate::summaries::Summaries;
@@ -259,11 +260,8 @@ impl Pipeline {
         self.join_until(self.patience(drained, deadline) + Duration::from_millis(50));
         self.give_up_summaries(DropReason::Shutdown);
         self.buffer.abandon(DropReason::Shutdown);
-        self.spool_rest();
+        self.spool_rest(deadline.saturating_duration_since(Instant::now()), Then::Close);
         self.backlog.abandon(DropReason::Shutdown);
-        if let Some(spooler) = &self.spooler {
-            spooler.close();
-        }
         self.end_ring(true);
         drained
     }
@@ -377,14 +375,14 @@ impl Pipeline {
 
     /// Stage 6: blocks, and where each exporter stands.
     #[must_use]
-    pub fn backlog(&self) -> &Backlog {
+    pub fn backlog(&self) -> &Arc<Backlog> {
         &self.backlog
     }
 
     /// Stage 6: the spools; `None`: blocks are in memory only.
     #[must_use]
-    pub fn spooler(&self) -> Option<&Spooler> {
-        self.spooler.as_deref()
+    pub fn spooler(&self) -> Option<&Arc<Spooler>> {
+        self.spooler.as_ref()
     }
 
     /// Stage 6: who delivers, in the order of the backlog's cursors.

@@ -56,13 +56,15 @@ impl Cursors {
     /// Whom a block on disk would be read for.
     pub(crate) fn owed(&self, entry: &Entry) -> Exporters {
         let owing = entry.sides.iter().enumerate();
-        let owing = owing.filter(|(cursor, side)| !side.mark.is_done() && self.matters(*cursor));
+        let wants = |cursor: usize| entry.adopted || self.matters(cursor);
+        let owing = owing.filter(|(cursor, side)| !side.mark.is_done() && wants(*cursor));
         owing.fold(Exporters::NONE, |owed, (cursor, _)| owed.with(cursor))
     }
 
     /// True when a block lies on disk for `cursor`. Our own are written for those that blocks wait for.
     pub(crate) fn is_kept_for(&self, entry: &Entry, cursor: usize) -> bool {
-        entry.memory().is_none() && (entry.adopted || self.matters(cursor))
+        let is_there = entry.is_on_disk() && entry.sides[cursor].doomed.is_none();
+        is_there && (entry.adopted || self.matters(cursor))
     }
 
     /// Notes that only best-effort exporters have not taken a block, and drops the oldest of such beyond their share.
@@ -220,8 +222,9 @@ impl Cursors {
         let Some(to) = self.places[cursor].duty.fallback else { return false };
         let Some(entry) = self.entries.get_mut(&sequence) else { return false };
         let Some(records) = entry.memory().map(|block| block.records) else { return false };
-        // One that is being written to the disk is there for the other exporter alone.
-        if self.places[to].closed.is_some() || entry.stage != Stage::Ready || entry.spilling {
+        // One that is on disk, or being written there, is there for the other exporter alone.
+        let is_theirs = entry.spilling.is_some() || entry.original.is_some();
+        if self.places[to].closed.is_some() || entry.stage != Stage::Ready || is_theirs {
             return false;
         }
         let side = &mut entry.sides[to];

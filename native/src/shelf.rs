@@ -22,8 +22,11 @@ pub trait Shelf: Debug + Send + Sync {
     /// Reads a block.
     fn read(&self, spot: Spot) -> Result<Block, Unread>;
 
-    /// `cursor` is done with a block.
-    fn settle(&self, spot: Spot, cursor: usize);
+    /// Each cursor is done with a block. Must not wait for the disk: who delivers calls it.
+    fn settle(&self, done: &[(Spot, usize)]);
+
+    /// Whether blocks in memory may become more.
+    fn has_room(&self, bytes: usize, records: u64) -> bool;
 
     /// True while blocks of other processes may still come at the start.
     fn may_bring(&self) -> bool;

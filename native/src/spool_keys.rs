@@ -6,31 +6,33 @@
 use crate::backlog::Backlog;
 use crate::entries::Spot;
 use crate::shelf::Unread;
+use crate::shelving::Rooms;
 use crate::spool::crypt::Keys;
+use crate::spool::disk::Disk;
 use crate::spool::error::Unreadable;
 use crate::spool::report::Report;
-use crate::spooler::{Inner, Spooler};
+use crate::spooler::{News, Spooler};
 
 const MISSING: &str = "spool-key-missing";
 const REMEDY: &str = "they wait on disk until the key provider gives it, or until the age limit";
 
-impl Spooler {
+impl<D: Disk> Spooler<D> {
     /// Encrypts new blocks with the current key of `keys`, and reads old ones with all of them, from now on.
     pub fn set_keys(&self, keys: &Keys) {
-        self.keys().replace(keys);
-        self.lock().missing_keys.retain(|id| !keys.knows(*id));
+        self.keys.replace(keys);
+        self.rooms().missing_keys.retain(|id| !keys.knows(*id));
     }
 
     /// What follows when keys have changed. Returns what is to be said about keys that are not there.
-    pub fn look_after_keys(&self, backlog: &Backlog) -> Vec<(&'static str, String)> {
-        backlog.retry_locked(self.keys().version());
-        std::mem::take(&mut self.lock().news)
+    pub fn look_after_keys(&self, backlog: &Backlog) -> Vec<News> {
+        backlog.retry_locked(self.keys.version());
+        std::mem::take(&mut self.rooms().news)
     }
 }
 
-impl Inner {
+impl<D: Disk> Rooms<D> {
     /// What to say about blocks in the directory `name` that cannot be read.
-    pub(crate) fn say_missing(&mut self, name: &str, report: &Report) -> Option<(&'static str, String)> {
+    pub(crate) fn say_missing(&mut self, name: &str, report: &Report) -> Option<News> {
         let new: Vec<u32> =
             report.missing_keys.iter().copied().filter(|id| self.missing_keys.insert(*id)).collect();
         let records = report.unreadable_records;
@@ -51,9 +53,6 @@ impl Inner {
         }
         if self.own == Some(spot.store) {
             return Unread::Locked(version);
-        }
-        if let Some(store) = self.stores.get_mut(&spot.store) {
-            store.held.remove(&spot.place.number);
         }
         Unread::Foreign
     }

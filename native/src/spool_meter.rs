@@ -34,10 +34,10 @@ impl Trouble {
 }
 
 impl Spooler {
-    /// What it holds at `now_nanos` since the Unix epoch.
+    /// What it holds at `now_nanos` since the Unix epoch; what it held a moment ago, while the disk is at work.
     #[must_use]
     pub fn holding(&self, now_nanos: u64) -> Holding {
-        let inner = self.lock();
+        let Some(inner) = self.try_lock() else { return self.rooms().holding };
         let mut holding = Holding { trouble: inner.trouble, ..Holding::default() };
         for store in inner.stores.values() {
             let taken = store.spool.occupancy();
@@ -46,6 +46,10 @@ impl Spooler {
             let age = taken.since_nanos.map_or(0, |since| now_nanos.saturating_sub(since));
             holding.age_nanos = holding.age_nanos.max(age);
         }
+        drop(inner);
+        let mut rooms = self.rooms();
+        holding.trouble.disk_errors += rooms.trouble.disk_errors;
+        rooms.holding = holding;
         holding
     }
 }

@@ -1,63 +1,59 @@
-//! Stage 6 of 7, export: the spools that one pipeline holds. Threads: spooler, adopter, senders, Python's delivery loop.
+//! Stage 6 of 7, export: the spools that one pipeline holds. Threads: spooler, adopter, who ends; senders, who never wait.
 //!
-//! Its own, and those of dead processes that it took over.
-//! Before: `backlog`, which keeps blocks in memory. One mutex around all spools; it is taken before the backlog's lock,
-//! never after it. A block is read without it. The own spool is made when the first block has to go to the disk: a
+//! Its own, and those of dead processes that it took over. Before: `backlog`, which keeps blocks in memory. One mutex around
+//! all spools; it is held while the disk works, however long that takes, so only the spool's own threads take it, before the
+//! backlog's lock and never after it. A block is read without it (`shelving`), and what exporters settle waits in a list
+//! until a thread of the spool writes it down. The own spool is made when the first block has to go to the disk: a
 //! pipeline whose exporters deliver writes nothing.
-//!
-//! reason: one mutex guards what all of these functions change; in two files they would share its fields.
 
 use crate::backlog::Backlog;
-use crate::block::Block;
 use crate::clock::{monotonic_nanos, Clock};
 use crate::crash_ring::CrashRing;
-use crate::entries::Spot;
+use crate::entries::{Seen, Spill, Spot};
 use crate::settings::{BufferSettings, Overflow, SpoolingSettings};
-use crate::shelf::{Shelf, Unread};
+use crate::shelving::{Rooms, Settled};
 use crate::spool::crypt::Keys;
 use crate::spool::disk::real::RealDisk;
+use crate::spool::disk::Disk;
 use crate::spool::identity::Identity;
 use crate::spool::retry::Backoff;
-use crate::spool::{Exporters, Fsync, Place, Root, Spool, SpoolError};
+use crate::spool::{Fsync, Root, SpoolError};
 use crate::spool_meter::Trouble;
 use crate::spool_signal::Signal;
 use crate::stores::Store;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Share of the buffer that blocks may fill before the oldest go to the disk: shedding begins at three quarters, and
 /// chunks that are not sealed yet need room too.
 const MEMORY_SHARE: usize = 4;
+/// Making room costs a whole file, so a file takes at most this share of the quota.
+const QUOTA_SHARE: u64 = 8;
 /// Pauses after a failure of the disk.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How often a block is read in vain before it counts as lost.
-const READ_TRIES: u32 = 3;
-/// Directories of dead processes held at once.
-const MAX_ADOPTED: usize = 4;
+
+/// What to say: a code and a sentence.
+pub type News = (&'static str, String);
 
 /// What the mutex guards.
 #[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) stores: BTreeMap<u64, Store>,
-    pub(crate) own: Option<u64>,
+pub(crate) struct Inner<D: Disk> {
+    pub stores: BTreeMap<u64, Store<D>>,
+    pub own: Option<u64>,
     next: u64,
     backoff: Backoff,
-    tries: BTreeMap<(u64, u64), u32>,
     /// Directories that hold nothing for us, and with which keys they were looked at.
-    passed: BTreeMap<String, u64>,
-    /// Keys that are missing, and were said to be.
-    pub(crate) missing_keys: BTreeSet<u32>,
-    /// What is to be said about them.
-    pub(crate) news: Vec<(&'static str, String)>,
+    pub passed: BTreeMap<String, u64>,
     /// Whether the last look after the files failed, which was said then.
     ailing: bool,
-    closed: bool,
+    pub closed: bool,
     /// What the disk did to us.
-    pub(crate) trouble: Trouble,
+    pub trouble: Trouble,
     /// The only directory that is taken over, for people who ask for one.
-    only: Option<String>,
+    pub only: Option<String>,
 }
 
 /// What came of moving one block.
@@ -71,22 +67,26 @@ pub enum Spilled {
     /// There is none to move, or the disk is left alone for a while.
     Nothing,
     /// It stays in memory; with what to say, at the beginning of a run of failures.
-    Failed(Option<(&'static str, String)>),
+    Failed(Option<News>),
 }
 
 /// The spools of one pipeline.
 #[derive(Debug)]
-pub struct Spooler {
-    root: Root<RealDisk>,
-    settings: SpoolingSettings,
-    names: Vec<String>,
-    keys: Arc<Keys>,
+pub struct Spooler<D: Disk = RealDisk> {
+    pub(crate) root: Root<D>,
+    pub(crate) settings: SpoolingSettings,
+    pub(crate) names: Vec<String>,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) share_bytes: usize,
     pub(crate) share_records: u64,
     makes_room: bool,
-    clock: Clock,
-    inner: Mutex<Inner>,
+    pub(crate) clock: Clock,
+    inner: Mutex<Inner<D>>,
+    /// What was settled and is not written down yet. Held for a moment only.
+    pub(crate) settled: Mutex<Vec<Settled>>,
+    pub(crate) rooms: Mutex<Rooms<D>>,
     signal: Signal,
+    gave_up: AtomicBool,
     /// Its slots hold blocks too.
     pub(crate) ring: OnceLock<Arc<CrashRing>>,
 }
@@ -99,7 +99,23 @@ impl Spooler {
         buffer: &BufferSettings,
     ) -> Result<Self, SpoolError> {
         let identity = Identity::of_this_process(&settings.service);
-        let root = Root::open(Arc::new(RealDisk), &settings.directory, identity)?;
+        Self::open_on(Arc::new(RealDisk), identity, settings, names, buffer)
+    }
+}
+
+impl<D: Disk> Spooler<D> {
+    /// As [`Spooler::open`], on any disk and as anybody.
+    pub fn open_on(
+        disk: Arc<D>,
+        identity: Identity,
+        settings: &SpoolingSettings,
+        names: &[&str],
+        buffer: &BufferSettings,
+    ) -> Result<Self, SpoolError> {
+        let mut settings = settings.clone();
+        let store = &mut settings.store;
+        store.segment_bytes = store.segment_bytes.min(store.quota.max_bytes / QUOTA_SHARE).max(1);
+        let root = Root::open(disk, &settings.directory, identity)?;
         let (keys, clock) = (Arc::new(settings.keys.copy()), Clock::default());
         let now = clock.now_nanos();
         match root.create(names, settings.store.clone(), Arc::clone(&keys), now) {
@@ -107,6 +123,17 @@ impl Spooler {
             Err(SpoolError::NoSpace(_)) => {}
             Err(error) => return Err(error),
         }
+        let inner = Inner {
+            stores: BTreeMap::new(),
+            own: None,
+            next: 0,
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            passed: BTreeMap::new(),
+            ailing: false,
+            closed: false,
+            trouble: Trouble::default(),
+            only: None,
+        };
         Ok(Self {
             root,
             names: names.iter().map(|name| (*name).to_owned()).collect(),
@@ -115,23 +142,13 @@ impl Spooler {
             share_records: buffer.limit_records / MEMORY_SHARE as u64,
             makes_room: buffer.overflow == Overflow::DropOldest,
             clock,
-            inner: Mutex::new(Inner {
-                stores: BTreeMap::new(),
-                own: None,
-                next: 0,
-                backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
-                tries: BTreeMap::new(),
-                passed: BTreeMap::new(),
-                missing_keys: BTreeSet::new(),
-                news: Vec::new(),
-                ailing: false,
-                closed: false,
-                trouble: Trouble::default(),
-                only: None,
-            }),
+            inner: Mutex::new(inner),
+            settled: Mutex::default(),
+            rooms: Mutex::default(),
             signal: Signal::default(),
+            gave_up: AtomicBool::new(false),
             ring: OnceLock::new(),
-            settings: settings.clone(),
+            settings,
         })
     }
 
@@ -159,23 +176,26 @@ impl Spooler {
     /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whatever failed before.
     pub fn spill(&self, backlog: &Backlog, rest: bool) -> Spilled {
         let mut inner = self.lock();
-        if inner.closed || (!rest && !inner.backoff.may_try(monotonic_nanos())) {
+        if inner.closed
+            || self.gave_up.load(Ordering::Relaxed)
+            || (!rest && !inner.backoff.may_try(monotonic_nanos()))
+        {
             return Spilled::Nothing;
         }
-        let Some((block, owed)) = backlog.begin_spill() else { return Spilled::Nothing };
-        match self.append(&mut inner, backlog, &block, owed) {
+        let Some(spill) = backlog.begin_spill(rest) else { return Spilled::Nothing };
+        let (sequence, owed) = (spill.block.sequence, spill.owed);
+        match self.append(&mut inner, backlog, &spill) {
             Ok(spot) => {
                 if let Some(store) = inner.stores.get_mut(&spot.store) {
-                    store.held.insert(spot.place.number, (block.sequence, owed));
-                    let still = backlog.spilled(block.sequence, spot);
-                    owed.iter()
-                        .filter(|cursor| !still.contains(*cursor))
-                        .for_each(|cursor| store.settle(spot.place.number, cursor));
+                    store.held.insert(spot.place.number, (sequence, owed));
+                    let owing = backlog.spilled(sequence, spot);
+                    let gone = owed.iter().filter(|cursor| !owing.contains(*cursor));
+                    store.settle(&gone.map(|cursor| (spot.place.number, cursor)).collect::<Vec<_>>());
                 }
                 Spilled::Done { recovered: inner.backoff.succeeded(monotonic_nanos()).is_some() }
             }
             Err(error) => {
-                backlog.not_spilled(block.sequence);
+                backlog.not_spilled(sequence);
                 inner.trouble.note(&error);
                 let is_first = inner.backoff.failed(monotonic_nanos(), fastrand::f64());
                 Spilled::Failed(is_first.then(|| (error.code(), error.to_string())))
@@ -183,13 +203,7 @@ impl Spooler {
         }
     }
 
-    fn append(
-        &self,
-        inner: &mut Inner,
-        backlog: &Backlog,
-        block: &Block,
-        owed: Exporters,
-    ) -> Result<Spot, SpoolError> {
+    fn append(&self, inner: &mut Inner<D>, backlog: &Backlog, spill: &Spill) -> Result<Spot, SpoolError> {
         let now = self.clock.now_nanos();
         let own = match inner.own {
             Some(own) => own,
@@ -197,9 +211,12 @@ impl Spooler {
         };
         loop {
             let Some(store) = inner.stores.get_mut(&own) else { return Err(SpoolError::Adopted) };
-            match store.spool.append(block, owed, now) {
+            let written = match spill.seen {
+                Seen::Processed => store.spool.append(&spill.block, spill.owed, now),
+                Seen::Unprocessed => store.spool.append_unprocessed(&spill.block, spill.owed, now),
+            };
+            match written {
                 Ok(place) => return Ok(Spot { store: own, place }),
-                // Those of dead processes are older than ours.
                 Err(SpoolError::Quota { .. }) if self.makes_room && self.free_oldest(inner, backlog, own) => {
                 }
                 Err(error) => return Err(error),
@@ -207,38 +224,39 @@ impl Spooler {
         }
     }
 
-    fn create(&self, inner: &mut Inner, now: u64) -> Result<u64, SpoolError> {
+    fn create(&self, inner: &mut Inner<D>, now: u64) -> Result<u64, SpoolError> {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let settings = self.settings.store.clone();
         let mut spool = self.root.create(&names, settings, Arc::clone(&self.keys), now)?;
         spool.set_others_bytes(self.root.others_bytes(&[spool.name()]));
         let cursors = (0..names.len()).map(Some).collect();
-        let id = inner.add(Store::new(spool, cursors));
+        let id = self.hold(inner, Store::new(spool, cursors));
         inner.own = Some(id);
+        self.rooms().own = Some(id);
         Ok(id)
     }
 
-    /// Gives up the oldest blocks that were taken over. False when that frees nothing.
-    fn free_oldest(&self, inner: &mut Inner, backlog: &Backlog, own: u64) -> bool {
-        let adopted = inner.stores.iter_mut().filter(|(id, _)| **id != own);
-        let mut freed = false;
-        for (_, store) in adopted {
+    /// Gives up the oldest blocks on disk: of those that were taken over, which are older than ours, and then of ours but
+    /// for files with audit records.
+    /// False when that frees nothing.
+    fn free_oldest(&self, inner: &mut Inner<D>, backlog: &Backlog, own: u64) -> bool {
+        let mut ids: Vec<u64> = inner.stores.keys().copied().filter(|id| *id != own).collect();
+        ids.push(own);
+        let freed = ids.into_iter().any(|id| {
+            let Some(store) = inner.stores.get_mut(&id) else { return false };
             let before = store.spool.occupancy().bytes;
-            let losses = store.spool.drop_oldest();
+            let held = &store.held;
+            let is_audited = |number| held.get(&number).is_some_and(|(block, _)| backlog.is_audited(*block));
+            let losses = store.spool.drop_oldest_but(&is_audited);
             store.tell(backlog, &losses);
-            freed = store.spool.occupancy().bytes < before;
-            if freed {
-                break;
-            }
-        }
-        if let Some(store) = inner.stores.get_mut(&own) {
-            store.spool.set_others_bytes(self.root.others_bytes(&[store.spool.name()]));
-        }
+            store.spool.occupancy().bytes < before
+        });
+        self.weigh_others(inner);
         freed
     }
 
     /// What time asks for. Returns what to say when the disk begins to fail.
-    pub fn look_after(&self, backlog: &Backlog) -> Option<(&'static str, String)> {
+    pub fn look_after(&self, backlog: &Backlog) -> Option<News> {
         let now = self.clock.now_nanos();
         let mut inner = self.lock();
         let mut trouble = None;
@@ -250,12 +268,11 @@ impl Spooler {
                 Err(SpoolError::Gone { name }) => {
                     trouble = Some(SpoolError::Gone { name });
                     store.tell_all_lost(backlog);
-                    inner.stores.remove(&id);
-                    inner.own = inner.own.filter(|own| *own != id);
+                    self.let_go(&mut inner, id);
                 }
                 Err(error) => trouble = Some(error),
                 Ok(()) if !is_own && store.held.is_empty() => {
-                    if let Some(mut store) = inner.stores.remove(&id) {
+                    if let Some(mut store) = self.let_go(&mut inner, id) {
                         inner.passed.insert(store.spool.name().to_owned(), store.keys_version);
                         // What is in it still is for nobody here, and so in nobody's ledger here.
                         store.spool.expire(now);
@@ -264,9 +281,6 @@ impl Spooler {
                 }
                 Ok(()) => {}
             }
-        }
-        if let Some(error) = &trouble {
-            inner.trouble.note(error);
         }
         let is_first = !std::mem::replace(&mut inner.ailing, trouble.is_some());
         trouble.filter(|_| is_first).map(|error| (error.code(), error.to_string()))
@@ -280,90 +294,13 @@ impl Spooler {
             let losses = store.spool.expire(now);
             store.tell(backlog, &losses);
         }
+        self.weigh_others(&mut inner);
+    }
+
+    fn weigh_others(&self, inner: &mut Inner<D>) {
         if let Some(store) = inner.own.and_then(|own| inner.stores.get_mut(&own)) {
             store.spool.set_others_bytes(self.root.others_bytes(&[store.spool.name()]));
         }
-    }
-
-    /// Takes over directories of dead processes, a few at a time. Returns what to say.
-    pub fn adopt(&self, backlog: &Backlog) -> Vec<(&'static str, String)> {
-        let mut news = Vec::new();
-        // A failure of the disk is said by who writes.
-        let Ok(names) = self.root.siblings() else { return news };
-        let exporters: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        for name in names {
-            if !self.may_adopt(&name) {
-                continue;
-            }
-            let settings = self.settings.store.clone();
-            let version = self.keys.version();
-            match self.root.adopt(&name, &exporters, settings, Arc::clone(&self.keys)) {
-                Ok(Some(spool)) => {
-                    news.extend(self.lock().say_missing(&name, spool.report()));
-                    if !spool.report().is_intact() {
-                        self.lock().trouble.damaged += 1;
-                        let what =
-                            format!("the spool {name} of another process is damaged: {:?}", spool.report());
-                        news.push(("spool-corrupt", what));
-                    }
-                    self.take_over(backlog, spool, version);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    let mut inner = self.lock();
-                    inner.trouble.note(&error);
-                    inner.passed.insert(name, self.keys.version());
-                    drop(inner);
-                    news.push((error.code(), error.to_string()));
-                }
-            }
-        }
-        news
-    }
-
-    /// Takes over the directory `name` and no other.
-    pub fn adopt_only(&self, name: &str) {
-        self.lock().only = Some(name.to_owned());
-    }
-
-    fn may_adopt(&self, name: &str) -> bool {
-        let inner = self.lock();
-        let adopted = inner.stores.len() - usize::from(inner.own.is_some());
-        let is_held = inner.stores.values().any(|store| store.spool.name() == name);
-        let is_wanted = inner.only.as_deref().is_none_or(|only| only == name);
-        !inner.closed
-            && is_wanted
-            && adopted < MAX_ADOPTED
-            && !is_held
-            && inner.passed.get(name) != Some(&self.keys.version())
-    }
-
-    fn take_over(&self, backlog: &Backlog, spool: Spool<RealDisk>, keys_version: u64) {
-        let cursor = |name: &str| self.names.iter().position(|known| known == name);
-        let cursors: Vec<Option<usize>> = spool.exporters().map(cursor).collect();
-        let ours = |owed: Exporters| {
-            let mine = owed.iter().filter_map(|exporter| cursors.get(exporter).copied().flatten());
-            mine.fold(Exporters::NONE, Exporters::with)
-        };
-        let found: Vec<(Place, u64, Exporters)> = spool
-            .held()
-            .filter(|(_, held)| held.readable)
-            .map(|(place, held)| (place, u64::from(held.records), ours(held.owed)))
-            .filter(|(_, _, owed)| !owed.is_empty())
-            .collect();
-        let mut inner = self.lock();
-        if inner.closed {
-            return;
-        }
-        let store = inner.add(Store { keys_version, ..Store::new(spool, cursors) });
-        for (place, records, owed) in found {
-            let Some(sequence) = backlog.adopt(records, Spot { store, place }, owed) else { continue };
-            if let Some(store) = inner.stores.get_mut(&store) {
-                store.held.insert(place.number, (sequence, owed));
-            }
-        }
-        drop(inner);
-        backlog.offered();
     }
 
     /// Forces what is there to the disk, and removes the own directory if nothing is in it.
@@ -373,9 +310,8 @@ impl Spooler {
         let ids: Vec<u64> = inner.stores.keys().copied().collect();
         for id in ids {
             if inner.stores.get(&id).is_some_and(|store| store.held.is_empty()) {
-                inner.own = inner.own.filter(|own| *own != id);
                 // What fails here is left to whoever takes the directory over.
-                let _ = inner.stores.remove(&id).map(|store| store.spool.close(now));
+                let _ = self.let_go(&mut inner, id).map(|store| store.spool.close(now));
             } else if let Some(store) = inner.stores.get_mut(&id) {
                 if self.settings.store.fsync != Fsync::Never {
                     let _ = store.spool.sync(now);
@@ -389,13 +325,18 @@ impl Spooler {
         let now = self.clock.now_nanos();
         let mut inner = self.lock();
         inner.closed = true;
-        inner.own = None;
-        for (_, store) in std::mem::take(&mut inner.stores) {
+        let ids: Vec<u64> = inner.stores.keys().copied().collect();
+        for id in ids {
             // What fails here is left to whoever takes the directory over.
-            let _ = store.spool.close(now);
+            let _ = self.let_go(&mut inner, id).map(|store| store.spool.close(now));
         }
         drop(inner);
         self.signal.stop();
+    }
+
+    /// Nothing more is written: the end did not wait for it any longer, and counts it as lost.
+    pub fn give_up(&self) {
+        self.gave_up.store(true, Ordering::Relaxed);
     }
 
     /// In a forked child: closes its copies of the descriptors, which would make the parent's directory look alive.
@@ -409,60 +350,43 @@ impl Spooler {
         }
     }
 
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn add(&mut self, store: Store) -> u64 {
-        let id = self.next;
-        self.next += 1;
-        self.stores.insert(id, store);
+    /// Adds a spool.
+    pub(crate) fn hold(&self, inner: &mut Inner<D>, store: Store<D>) -> u64 {
+        let id = inner.next;
+        inner.next += 1;
+        self.rooms().readers.insert(id, store.spool.reader());
+        inner.stores.insert(id, store);
         id
     }
-}
 
-impl Shelf for Spooler {
-    fn read(&self, spot: Spot) -> Result<Block, Unread> {
-        let version = self.keys.version();
-        let reading = match self.lock().stores.get_mut(&spot.store) {
-            Some(store) => store.spool.reading(spot.place),
-            None => return Err(Unread::Lost),
-        };
-        match reading.and_then(crate::spool::segment::Reading::block) {
-            Ok(block) => Ok(block),
-            Err(SpoolError::Corrupt { .. } | SpoolError::NotFound { .. }) => Err(Unread::Lost),
-            Err(SpoolError::Unreadable { why, .. }) => Err(self.lock().unreadable(spot, why, version)),
-            Err(error) => {
-                let mut inner = self.lock();
-                inner.trouble.note(&error);
-                let tries = inner.tries.entry((spot.store, spot.place.number)).or_default();
-                *tries += 1;
-                Err(if *tries < READ_TRIES { Unread::Later } else { Unread::Lost })
+    fn let_go(&self, inner: &mut Inner<D>, id: u64) -> Option<Store<D>> {
+        self.rooms().leave(id);
+        inner.own = inner.own.filter(|own| *own != id);
+        inner.stores.remove(&id)
+    }
+
+    /// The spools, unless the disk is at work on them.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Inner<D>>> {
+        self.inner.try_lock().ok()
+    }
+
+    /// The spools, with everything written down that was settled.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner<D>> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = std::mem::take(&mut *self.settled());
+        let mut by_store: BTreeMap<u64, Vec<(u64, usize)>> = BTreeMap::new();
+        for Settled { spot, cursor } in settled {
+            let Some(store) = inner.stores.get_mut(&spot.store) else { continue };
+            match cursor {
+                Some(cursor) => by_store.entry(spot.store).or_default().push((spot.place.number, cursor)),
+                None => drop(store.held.remove(&spot.place.number)),
             }
         }
-    }
-
-    fn settle(&self, spot: Spot, cursor: usize) {
-        let mut inner = self.lock();
-        inner.tries.remove(&(spot.store, spot.place.number));
-        if let Some(store) = inner.stores.get_mut(&spot.store) {
-            store.settle(spot.place.number, cursor);
+        for (id, settled) in by_store {
+            if let Some(store) = inner.stores.get_mut(&id) {
+                store.settle(&settled);
+            }
         }
-    }
-
-    fn may_bring(&self) -> bool {
-        !self.signal.has_looked()
-    }
-
-    fn pushed(&self, bytes: usize, records: u64) {
-        if self.is_pressed(bytes, records) {
-            self.signal.press();
-        }
+        inner
     }
 }

@@ -1,6 +1,6 @@
 //! Stage 6 of 7, export: when blocks go to the disk and come from dead processes. Threads: spooler, adopter, who ends.
 //!
-//! Blocks go to the disk while they take more than their share of the buffer, and at the end those that nobody took.
+//! Blocks go to the disk while they take more than their share of the buffer; at the end: `spool_end`.
 
 use crate::export::http::TransportError;
 use crate::notices::print;
@@ -8,12 +8,14 @@ use crate::pipeline::Pipeline;
 use crate::remains::Remains;
 use crate::settings::Settings;
 use crate::spool::Fsync;
-use crate::spooler::{Spilled, Spooler};
+use crate::spooler::{News, Spilled, Spooler};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often ages, the quota and dead processes are looked at.
 const AROUND: Duration = Duration::from_secs(5);
+/// How long a block rests that could not be read.
+const READ_PAUSE: Duration = Duration::from_millis(500);
 const GOES_ON: &str = "records wait in memory, and the disk is tried again";
 
 /// Nothing goes to the disk that nobody would read back.
@@ -50,17 +52,20 @@ impl Pipeline {
 
     /// Moves blocks to the disk until nobody delivers any more.
     pub(crate) fn run_spool(&self, spooler: &Spooler) {
-        let mut looked = Instant::now();
+        let (mut looked, mut read) = (Instant::now(), Instant::now());
         loop {
             let goes_on = spooler.signal().wait(spooler.interval());
             if !goes_on {
                 return;
             }
-            while spooler.is_pressed(self.backlog().bytes(), self.backlog().records())
-                && self.spill(spooler, false)
-            {}
+            while spooler.is_pressed(self.backlog().bytes(), self.backlog().records()) && self.spill(spooler)
+            {
+            }
             self.say_trouble(spooler.look_after(self.backlog()));
-            self.backlog().retry_reads();
+            if read.elapsed() >= READ_PAUSE {
+                read = Instant::now();
+                self.backlog().retry_reads();
+            }
             self.say_all(spooler.look_after_keys(self.backlog()));
             if looked.elapsed() >= AROUND {
                 looked = Instant::now();
@@ -98,21 +103,9 @@ impl Pipeline {
         }
     }
 
-    /// Writes everything to the disk that is in memory and may be there, for the end. Nothing without a spool.
-    pub fn spool_rest(&self) {
-        let Some(spooler) = self.spooler() else { return };
-        while self.spill(spooler, true) {}
-        spooler.finish();
-        let waiting = self.snapshot().exporters.iter().map(|exporter| exporter.spooled).max().unwrap_or(0);
-        if waiting > 0 && spooler.signal().may_say() {
-            let directory = spooler.settings().directory.display();
-            print(&format!("{waiting} records wait in the spool {directory} for the next process."));
-        }
-    }
-
     /// Moves one block. False when there is none to move, or the disk fails.
-    fn spill(&self, spooler: &Spooler, rest: bool) -> bool {
-        match spooler.spill(self.backlog(), rest) {
+    fn spill(&self, spooler: &Spooler) -> bool {
+        match spooler.spill(self.backlog(), false) {
             Spilled::Done { recovered } => {
                 if recovered {
                     let directory = spooler.settings().directory.display();
@@ -129,13 +122,13 @@ impl Pipeline {
         }
     }
 
-    fn say_all(&self, news: Vec<(&'static str, String)>) {
+    fn say_all(&self, news: Vec<News>) {
         for (code, message) in news {
             self.notices().say(code, message);
         }
     }
 
-    fn say_trouble(&self, news: Option<(&'static str, String)>) {
+    pub(crate) fn say_trouble(&self, news: Option<News>) {
         if let Some((code, message)) = news {
             self.notices().say(code, format!("{message} ({GOES_ON})"));
         }

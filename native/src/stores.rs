@@ -2,14 +2,14 @@
 
 use crate::backlog::Backlog;
 use crate::ledger::DropReason;
-use crate::spool::disk::real::RealDisk;
+use crate::spool::disk::Disk;
 use crate::spool::{Exporters, Loss, LossReason, Spool};
 use std::collections::BTreeMap;
 
 /// One spool: our own, or one that was taken over.
 #[derive(Debug)]
-pub(crate) struct Store {
-    pub spool: Spool<RealDisk>,
+pub(crate) struct Store<D: Disk> {
+    pub spool: Spool<D>,
     /// The backlog's cursor of each of its exporters; `None`: this pipeline does not have that exporter.
     pub cursors: Vec<Option<usize>>,
     /// By number in the spool: the block's number in the backlog, and the cursors that have not settled it.
@@ -18,18 +18,23 @@ pub(crate) struct Store {
     pub keys_version: u64,
 }
 
-impl Store {
-    pub fn new(spool: Spool<RealDisk>, cursors: Vec<Option<usize>>) -> Self {
+impl<D: Disk> Store<D> {
+    pub const fn new(spool: Spool<D>, cursors: Vec<Option<usize>>) -> Self {
         Self { spool, cursors, held: BTreeMap::new(), keys_version: 0 }
     }
 
-    /// Notes that `cursor` is done with a block.
-    pub fn settle(&mut self, number: u64, cursor: usize) {
-        for exporter in (0..self.cursors.len()).filter(|exporter| self.cursors[*exporter] == Some(cursor)) {
-            // It holds in memory, and the next tick tries to write it again.
-            let _ = self.spool.settle(exporter, number);
+    /// Notes which cursors are done with which blocks.
+    pub fn settle(&mut self, settled: &[(u64, usize)]) {
+        let cursors = &self.cursors;
+        let exporters = settled.iter().flat_map(|(number, cursor)| {
+            let of = (0..cursors.len()).filter(|exporter| cursors[*exporter] == Some(*cursor));
+            of.map(|exporter| (exporter, *number))
+        });
+        // It holds in memory, and the next tick tries to write it again.
+        let _ = self.spool.settle_all(&exporters.collect::<Vec<_>>());
+        for (number, cursor) in settled {
+            self.forget(*number, *cursor);
         }
-        self.forget(number, cursor);
     }
 
     fn forget(&mut self, number: u64, cursor: usize) -> Option<u64> {

@@ -5,6 +5,7 @@ use crate::export::http::TransportError;
 use crate::pipeline::Pipeline;
 use crate::ring::files::is_memory;
 use crate::settings::Settings;
+use crate::spool::disk::Disk;
 use crate::spooler::Spooler;
 use std::fs::File;
 use std::sync::{Arc, PoisonError};
@@ -33,7 +34,7 @@ pub(crate) fn open_ring(
 
 /// Whoever encrypts the spool does not want the same records unencrypted on a disk.
 fn written_in_plain(ring: &CrashRing, spooler: &Spooler) -> Option<TransportError> {
-    if spooler.keys().current().is_none() || File::open(ring.path()).is_ok_and(|file| is_memory(&file)) {
+    if spooler.keys.current().is_none() || File::open(ring.path()).is_ok_and(|file| is_memory(&file)) {
         return None;
     }
     let place = ring.path().parent().unwrap_or(ring.path()).display();
@@ -44,7 +45,7 @@ fn written_in_plain(ring: &CrashRing, spooler: &Spooler) -> Option<TransportErro
     )))
 }
 
-impl Spooler {
+impl<D: Disk> Spooler<D> {
     /// Whether blocks in memory take more than their share.
     #[must_use]
     pub fn is_pressed(&self, bytes: usize, records: u64) -> bool {

@@ -57,12 +57,12 @@ fn encrypted_blocks_are_read_with_their_keys_only_and_wait_for_them() {
     let names = root.siblings().unwrap();
     let adopt = |name: &str, keys| root.adopt(name, &[], settings(), keys).unwrap().unwrap();
     // Rotation: the new key encrypts, the old one still reads.
-    let mut rotated = adopt(&names[0], keys(Some(2), &[1, 2]));
+    let rotated = adopt(&names[0], keys(Some(2), &[1, 2]));
     let place = rotated.held().next().unwrap().0;
     assert_eq!(rotated.read(place).unwrap().body, b"a secret of many bytes");
     drop(rotated);
     // Without it: the blocks wait.
-    let mut blind = adopt(&names[0], keys(None, &[2]));
+    let blind = adopt(&names[0], keys(None, &[2]));
     assert_eq!((blind.report().blocks, blind.report().unreadable_records), (2, 20));
     assert!(blind.held().all(|(_, held)| !held.readable));
     let error = blind.read(place).unwrap_err();

@@ -177,7 +177,7 @@ fn a_link_in_place_of_a_segment_is_neither_read_nor_followed() {
     symlink(&target, &segment).unwrap();
     symlink(&target, folder.join(&name).join("seg-0000000001.fspl")).unwrap();
     drop(spool);
-    let mut adopted = adopt_soon(&root, &name);
+    let adopted = adopt_soon(&root, &name);
     assert_eq!(adopted.occupancy().blocks, 0);
     assert!(adopted.read(place).is_err());
     assert!(!adopted.close(1).unwrap(), "what is not ours stays");
@@ -341,7 +341,7 @@ fn a_killed_process_loses_nothing_that_it_was_told_is_written() {
                 hear(line, &mut written, &mut settled);
             }
         });
-        let mut adopted = adopt_soon(&root(&folder), &name);
+        let adopted = adopt_soon(&root(&folder), &name);
         assert!(adopted.report().is_clean(), "{:?}", adopted.report());
         let held: Vec<(Place, Exporters)> = adopted.held().map(|(place, held)| (place, held.owed)).collect();
         let mut owed = [BTreeSet::new(), BTreeSet::new()];
@@ -385,7 +385,7 @@ fn a_spool_may_move_between_threads_and_be_shared_under_a_lock() {
     const fn crosses<T: Send + Sync>() {}
     crosses::<Spool<RealDisk>>();
     crosses::<Root<RealDisk>>();
-    crosses::<fapilog_native::spool::segment::Reading<RealDisk>>();
+    crosses::<fapilog_native::spool::Reader<RealDisk>>();
 }
 
 #[test]

@@ -166,6 +166,7 @@ fn low_moves_over_blocks_that_were_never_owed() {
             records: 1,
             protected_records: 0,
             owed,
+            unprocessed: false,
             readable: true,
         };
         index.insert(number, held);
@@ -300,7 +301,7 @@ proptest! {
     fn what_is_settled_is_settled_and_nothing_else(order in btree_set(0..40u64, 0..40)) {
         let mut index = Index::default();
         index.add_segment(0, Segment { bytes: 0, live: 0, begun_nanos: 1, written_nanos: 1, salt: None });
-        let held = |_| Held { segment: 0, offset: 0, payload_bytes: 0, records: 1, protected_records: 0, owed: Exporters::first(1), readable: true };
+        let held = |_| Held { segment: 0, offset: 0, payload_bytes: 0, records: 1, protected_records: 0, owed: Exporters::first(1), unprocessed: false, readable: true };
         assert!((0..40).all(|number| index.insert(number, held(number))));
         assert!(!index.insert(7, held(7)), "a number names one block");
         let mut positions = Positions { exporters: vec![Position::default()], ..Positions::default() };

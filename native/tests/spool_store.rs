@@ -151,16 +151,17 @@ fn a_file_that_cannot_be_unlinked_is_tried_again_and_counts_until_then() {
 }
 
 #[test]
-fn a_block_being_read_outlives_its_file() {
+fn a_file_that_was_unlinked_is_not_kept_open_by_who_read_it() {
     let disk = SimDisk::new();
     let mut spool = create(&disk, SpoolSettings { segment_bytes: 200, ..settings() });
     let place = append(&mut spool, 0, 100).unwrap();
     append(&mut spool, 1, 100).unwrap();
     let before = disk.world().open;
-    let reading = spool.reading(place).unwrap();
+    let reader = spool.reader();
+    assert_eq!(reader.block(place).unwrap(), block(0, 100));
     assert_eq!(spool.drop_oldest().len(), 2);
-    assert_eq!(reading.block().unwrap(), block(0, 100));
     assert_eq!(disk.world().open, before, "an unlinked file that stays open takes its space");
+    assert_eq!(reader.block(place).unwrap_err().code(), "spool-io");
     assert!(matches!(spool.read(place), Err(SpoolError::NotFound { number: 0 })));
 }
 

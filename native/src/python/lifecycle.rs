@@ -67,6 +67,7 @@ extern "C" fn after_fork_in_child() {
 
 /// A child that keeps the parent's descriptors makes its spool look alive when it is dead, logging or not.
 fn leave_spools() {
+    crate::forked_locks::leave_to_parent();
     let Ok(pipelines) = PIPELINES.try_lock() else { return };
     for pipeline in pipelines.iter().filter_map(|known| known.pipeline.upgrade()) {
         if let Some(spooler) = pipeline.spooler() {

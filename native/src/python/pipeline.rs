@@ -11,6 +11,7 @@ use super::stdlib_levels;
 use super::{counts, delivery, flight, foreign, helpers, lifecycle, trace};
 use crate::export::sender::Refusal;
 use crate::rules::Levels;
+use crate::spool_end::Then;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -72,11 +73,11 @@ impl Pipeline {
     }
 
     /// Writes what is pending in memory to the spool, if there is one; for the end of the process.
-    fn spool_rest(&self, py: Python<'_>) -> PyResult<()> {
+    fn spool_rest(&self, py: Python<'_>, timeout_millis: u64) -> PyResult<()> {
         let active = self.active();
         py.detach(|| {
             active.pipeline.backlog().give_up_best_effort();
-            active.pipeline.spool_rest();
+            active.pipeline.spool_rest(Duration::from_millis(timeout_millis), Then::Stay);
         });
         helpers::tell_notices(py, &active).map_or(Ok(()), Err)
     }
@@ -174,8 +175,15 @@ impl Pipeline {
     }
 
     /// The oldest block that waits for the batch processors.
-    fn claim_unprocessed(&self) -> Option<Batch> {
-        self.active().pipeline.backlog().claim_unprocessed().map(Batch::of)
+    fn claim_unprocessed(&self, py: Python<'_>) -> Option<Batch> {
+        let active = self.active();
+        py.detach(|| active.pipeline.backlog().claim_unprocessed()).map(Batch::of)
+    }
+
+    /// Gives a block back that the batch processors could not finish.
+    fn unprocessed(&self, py: Python<'_>, sequence: u64) {
+        let active = self.active();
+        py.detach(|| active.pipeline.unprocessed(sequence));
     }
 
     /// What the batch processors made of a block; `None`: nothing.

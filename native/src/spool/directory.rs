@@ -2,8 +2,8 @@
 //!
 //! Whoever holds the lock of the file that `<directory>/lock` names owns the directory. The system gives the lock back when
 //! the owner's last descriptor closes, however it ends: so a lock that can be taken means that the owner is dead. A forked
-//! child inherits the descriptor, and while it keeps it the directory looks alive: it must drop its copy of the spool
-//! ([`Spool::leave_to_parent`]) and make one of its own. A process being started holds it too, from fork to exec: whoever
+//! child inherits the descriptor, and while it keeps it the directory looks alive: it lets go of it ([`Disk::note_lock`]),
+//! drops its copy of the spool ([`Spool::leave_to_parent`]) and makes one of its own. A process being started holds it too, from fork to exec: whoever
 //! looks at that moment adopts the next time.
 //!
 //! Adopting copies nothing. The adopter reads and settles in the orphan's own files, and the directory goes when they are
@@ -13,11 +13,13 @@
 use super::crypt::Keys;
 use super::disk::{Disk, How, Kind};
 use super::error::SpoolError;
+use super::format::salt_of;
 use super::identity::Identity;
 use super::index::Index;
 use super::owed::{MAX_EXPORTERS, MAX_NAME_BYTES};
 use super::positions::{Position, Positions};
 use super::positions_file::PositionsFile;
+use super::reader::Reader;
 use super::reopen::reopen;
 use super::report::Report;
 use super::retire::LOCK_FILE;
@@ -67,7 +69,7 @@ impl<D: Disk> Root<D> {
                 }
                 Err(error) => return Err(failed("make")(error)),
             };
-            let Some(lock) = self.lock(&dir).map_err(failed("lock"))? else { continue };
+            let Some((noted, lock)) = self.lock(&dir).map_err(failed("lock"))? else { continue };
             let made = PositionsFile::create(&*self.disk, &dir, &positions).and_then(|file| {
                 if settings.fsync != Fsync::Never {
                     self.disk
@@ -87,14 +89,14 @@ impl<D: Disk> Root<D> {
                     return Err(error);
                 }
             };
-            return Ok(self.spool((name, dir, lock), settings, keys, (positions, file), now_nanos));
+            return Ok(self.spool((name, dir, (noted, lock)), settings, keys, (positions, file), now_nanos));
         }
         Err(SpoolError::Taken { name: self.identity.directory(TRIES - 1) })
     }
 
     fn spool(
         &self,
-        (name, dir, lock): (String, D::Dir, D::File),
+        (name, dir, (noted, lock)): (String, D::Dir, (D::Noted, D::File)),
         settings: SpoolSettings,
         keys: Arc<Keys>,
         (positions, file): (Positions, PositionsFile<D>),
@@ -110,11 +112,14 @@ impl<D: Disk> Root<D> {
             synced_nanos: now_nanos,
             appended_nanos: now_nanos,
         };
+        let (dir, salt) = (Arc::new(dir), Some(salt_of(&positions.instance)));
+        let reader = Reader::new(Arc::clone(&self.disk), Arc::clone(&dir), Arc::clone(&keys), salt);
         Spool {
             disk: Arc::clone(&self.disk),
             root: Arc::clone(&self.dir),
             dir,
             name,
+            _noted: noted,
             lock,
             keys,
             settings,
@@ -128,7 +133,7 @@ impl<D: Disk> Root<D> {
             report: Report::default(),
             owner: self.disk.process_id(),
             others_bytes: 0,
-            last_read: None,
+            reader: Arc::new(reader),
         }
     }
 
@@ -165,9 +170,12 @@ impl<D: Disk> Root<D> {
             Err(error) if is_not_ours(&error) => return Ok(None),
             Err(error) => return Err(failed("open")(error)),
         };
-        let Some(lock) = self.lock(&dir).map_err(failed("lock"))? else { return Ok(None) };
+        let Some((noted, lock)) = self.lock(&dir).map_err(failed("lock"))? else { return Ok(None) };
         let fallback: Vec<String> = exporters.iter().map(|name| (*name).to_owned()).collect();
         let found = reopen(&*self.disk, &dir, &keys, &fallback, settings.fsync != Fsync::Never)?;
+        let salt = found.salt();
+        let dir = Arc::new(dir);
+        let reader = Reader::new(Arc::clone(&self.disk), Arc::clone(&dir), Arc::clone(&keys), salt);
         let mut spool = Spool {
             index: found.index,
             positions: found.positions,
@@ -179,11 +187,12 @@ impl<D: Disk> Root<D> {
             report: found.report,
             owner: self.disk.process_id(),
             others_bytes: 0,
-            last_read: None,
+            reader: Arc::new(reader),
             disk: Arc::clone(&self.disk),
             root: Arc::clone(&self.dir),
             dir,
             name: name.to_owned(),
+            _noted: noted,
             lock,
             keys,
             settings,
@@ -206,13 +215,15 @@ impl<D: Disk> Root<D> {
     }
 
     /// The lock of a directory; `None` when somebody else has it, or removes the directory.
-    fn lock(&self, dir: &D::Dir) -> std::io::Result<Option<D::File>> {
+    fn lock(&self, dir: &D::Dir) -> std::io::Result<Option<(D::Noted, D::File)>> {
         let file = match self.disk.open(dir, LOCK_FILE, How::Create) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             result => result?,
         };
+        // Before it is locked: a process may be forked at any moment.
+        let noted = self.disk.note_lock(&file);
         let is_held = self.disk.try_lock(&file)? && self.disk.is_named(dir, LOCK_FILE, &file)?;
-        Ok(is_held.then_some(file))
+        Ok(is_held.then_some((noted, file)))
     }
 }
 

@@ -14,6 +14,8 @@ pub const ALIGNMENT: u64 = 8;
 pub const BLOCK_HEADER_BYTES: usize = 64;
 /// S5: the flag of an encrypted payload.
 pub const ENCRYPTED: u8 = 1;
+/// S4: the flag of a block that batch processors have not seen.
+pub const UNPROCESSED: u8 = 2;
 /// S3: length of a segment's header without the exporters' names, in bytes.
 pub const SEGMENT_HEADER_BYTES: usize = 64;
 /// S3: length of a segment's header at most, in bytes.
@@ -170,7 +172,7 @@ pub struct BlockHeader {
     pub exporters: Exporters,
     /// How the body is compressed; a byte, because a later version may know more.
     pub codec: u8,
-    /// [`ENCRYPTED`] or 0.
+    /// [`ENCRYPTED`], [`UNPROCESSED`], both or 0.
     pub flags: u8,
     /// Which key encrypts it; 0 without [`ENCRYPTED`].
     pub key_id: u32,

@@ -31,6 +31,8 @@ pub struct Held {
     pub protected_records: u32,
     /// Who has not settled it.
     pub owed: Exporters,
+    /// Batch processors have not seen it.
+    pub unprocessed: bool,
     /// False when this process has no key for it, or does not know how it is stored.
     pub readable: bool,
 }

@@ -1,7 +1,5 @@
 //! Stage 6 of 7, export: the block log on disk. Threads: whoever holds the spool, one at a time; never a caller.
 //!
-//! Not wired into the pipeline yet (`docs/adr/0009-spool-and-crash-ring-stand-alone.md`).
-//!
 //! Before: `seal`. After: `export`. It knows blocks and bytes, neither the pipeline nor Python. Read in this order:
 //! [`format`] (what is in a file), [`segment`] (one file), [`index`] and [`positions`] (what is held, who settled what),
 //! [`spool`] and `retire` (the store), [`recovery`] and [`reopen`] (after a crash), [`directory`] (whose files they are).
@@ -56,6 +54,7 @@ pub mod owed;
 pub mod positions;
 pub mod positions_file;
 pub mod quota;
+pub mod reader;
 pub mod recovery;
 pub mod reopen;
 pub mod report;
@@ -72,6 +71,7 @@ pub use directory::Root;
 pub use error::SpoolError;
 pub use index::Place;
 pub use owed::Exporters;
+pub use reader::Reader;
 pub use retire::{Loss, LossReason};
 pub use settings::{Fsync, SpoolSettings};
 pub use spool::Spool;

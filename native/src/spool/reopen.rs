@@ -6,7 +6,7 @@
 use super::crypt::Keys;
 use super::disk::{read_full, Disk, Entry, How, Kind};
 use super::error::SpoolError;
-use super::format::{open_segment, Opening, BLOCK_HEADER_BYTES, MAX_SEGMENT_HEADER_BYTES};
+use super::format::{open_segment, Opening, BLOCK_HEADER_BYTES, MAX_SEGMENT_HEADER_BYTES, UNPROCESSED};
 use super::index::{Held, Index, Segment};
 use super::owed::{Exporters, MAX_EXPORTERS};
 use super::positions::{Position, Positions};
@@ -33,6 +33,14 @@ pub struct Reopened<D: Disk> {
     pub(super) kept: Vec<Kept>,
     pub(super) next_number: u64,
     pub(super) report: Report,
+}
+
+impl<D: Disk> Reopened<D> {
+    /// S4: what every block repeats; `None`: no file says it any more.
+    pub(super) fn salt(&self) -> Option<u32> {
+        let instance = self.positions.instance;
+        (instance != NOBODY).then(|| super::format::salt_of(&instance))
+    }
 }
 
 struct Opened<'a, D: Disk> {
@@ -209,9 +217,7 @@ impl<D: Disk> Opened<'_, D> {
             Err(error) => return Err(SpoolError::io("open", name, error)),
         };
         let length = self.disk.len(&file).map_err(|error| SpoolError::io("open", name, error))?;
-        let instance = self.reopened.positions.instance;
-        let salt = (instance != NOBODY).then(|| super::format::salt_of(&instance));
-        let scan = scan(&FileSource { disk: self.disk, file: &file, length }, salt);
+        let scan = scan(&FileSource { disk: self.disk, file: &file, length }, self.reopened.salt());
         self.note(&scan);
         let end = self.cut(&file, length, &scan);
         if self.force {
@@ -314,6 +320,7 @@ impl<D: Disk> Opened<'_, D> {
             records: header.records,
             protected_records: header.protected_records,
             owed: owed.into_iter().filter(is_open).fold(Exporters::NONE, Exporters::with),
+            unprocessed: header.flags & UNPROCESSED != 0,
             readable: is_readable(header, self.keys),
         };
         let report = &mut self.reopened.report;

@@ -1,15 +1,15 @@
-//! Stage 6 of 7, export: one segment file, appended to and read from. Threads: appending as the spool; reading any.
+//! Stage 6 of 7, export: one segment file, appended to. Threads: as the spool. Who reads it: `reader`.
 //!
 //! A block is one write. What a failed one left is cut off; where that fails too, the file is written no more, so that
 //! no number stands for two blocks.
 
 use super::crypt::{Keys, OVERHEAD_BYTES};
-use super::disk::{read_full, Disk, How};
-use super::error::{SpoolError, Unreadable};
+use super::disk::{Disk, How};
+use super::error::SpoolError;
 use super::format::{
     aligned, checksum, codec_byte, codec_of, BlockHeader, SegmentHeader, BLOCK_HEADER_BYTES, ENCRYPTED,
+    UNPROCESSED,
 };
-use super::index::{Held, Place};
 use super::owed::Exporters;
 use crate::block::Block;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ pub fn frame(
         payload_checksum: 0,
         exporters: stamp.exporters,
         codec: codec_byte(block.codec),
-        flags: if key.is_some() { ENCRYPTED } else { 0 },
+        flags: stamp.flags | if key.is_some() { ENCRYPTED } else { 0 },
         key_id: key.unwrap_or(0),
         salt: stamp.salt,
     };
@@ -106,6 +106,8 @@ pub struct Stamp {
     pub exporters: Exporters,
     /// The directory's.
     pub salt: u32,
+    /// S4: those that do not come with encryption.
+    pub flags: u8,
 }
 
 const fn too_large(size: u64, limit: u64) -> SpoolError {
@@ -190,65 +192,17 @@ impl<D: Disk> Growing<D> {
     }
 }
 
-/// A block about to be read; independent of the spool, so that nobody waits while the disk is slow.
-#[derive(Debug)]
-pub struct Reading<D: Disk> {
-    pub(super) disk: Arc<D>,
-    pub(super) file: Arc<D::File>,
-    pub(super) place: Place,
-    pub(super) held: Held,
-    pub(super) salt: Option<u32>,
-    pub(super) keys: Arc<Keys>,
-}
-
-impl<D: Disk> Reading<D> {
-    /// Reads and checks the block.
-    pub fn block(self) -> Result<Block, SpoolError> {
-        let Place { number, segment, offset } = self.place;
-        let corrupt = || SpoolError::Corrupt { number, records: u64::from(self.held.records) };
-        let mut bytes = vec![0; BLOCK_HEADER_BYTES + self.held.payload_bytes as usize];
-        let count = read_full(&*self.disk, &self.file, offset, &mut bytes)
-            .map_err(|error| SpoolError::io("read", &segment_name(segment), error))?;
-        if count < bytes.len() {
-            return Err(corrupt());
-        }
-        let payload = bytes.split_off(BLOCK_HEADER_BYTES);
-        let header = BlockHeader::parse(&bytes, self.salt).ok_or_else(corrupt)?;
-        let is_it = header.number == number && header.payload_bytes == self.held.payload_bytes;
-        if !is_it || header.payload_checksum != checksum(&payload) {
-            return Err(corrupt());
-        }
-        let unreadable = |why| SpoolError::Unreadable { number, why };
-        let codec = codec_of(header.codec).ok_or_else(|| unreadable(Unreadable::Newer))?;
-        let body = match header.flags {
-            0 => payload,
-            ENCRYPTED => {
-                let authenticated = header.authenticated();
-                self.keys.open(header.key_id, &authenticated, payload).map_err(unreadable)?
-            }
-            _ => return Err(unreadable(Unreadable::Newer)),
-        };
-        Ok(Block {
-            sequence: header.sequence,
-            records: u64::from(header.records),
-            protected_records: u64::from(header.protected_records),
-            raw_bytes: header.raw_bytes as usize,
-            codec,
-            body,
-        })
-    }
-}
-
 /// The key that is missing to read blocks like this one.
 #[must_use]
 pub fn missing_key(header: &BlockHeader, keys: &Keys) -> Option<u32> {
-    (header.flags == ENCRYPTED && !keys.knows(header.key_id)).then_some(header.key_id)
+    let is_encrypted = header.flags & !UNPROCESSED == ENCRYPTED;
+    (is_encrypted && !keys.knows(header.key_id)).then_some(header.key_id)
 }
 
 /// Whether this process can read blocks like this one.
 #[must_use]
 pub fn is_readable(header: &BlockHeader, keys: &Keys) -> bool {
-    let is_open = match header.flags {
+    let is_open = match header.flags & !UNPROCESSED {
         0 => true,
         ENCRYPTED => keys.knows(header.key_id),
         _ => false,

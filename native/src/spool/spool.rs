@@ -6,14 +6,15 @@
 use super::crypt::Keys;
 use super::disk::{Disk, How};
 use super::error::SpoolError;
-use super::format::{salt_of, SegmentHeader};
+use super::format::{salt_of, SegmentHeader, UNPROCESSED};
 use super::index::{Held, Index, Place, Segment};
 use super::owed::Exporters;
 use super::positions::Positions;
 use super::positions_file::PositionsFile;
+use super::reader::Reader;
 use super::report::{Kept, Report};
 use super::retire::LOCK_FILE;
-use super::segment::{frame, framed_bytes, segment_name, Growing, Reading, Stamp};
+use super::segment::{frame, framed_bytes, segment_name, Growing, Stamp};
 use super::settings::{Fsync, SpoolSettings};
 use crate::block::Block;
 use std::io::ErrorKind;
@@ -41,8 +42,9 @@ pub struct Occupancy {
 pub struct Spool<D: Disk> {
     pub(super) disk: Arc<D>,
     pub(super) root: Arc<D::Dir>,
-    pub(super) dir: D::Dir,
+    pub(super) dir: Arc<D::Dir>,
     pub(super) name: String,
+    pub(super) _noted: D::Noted,
     /// The lock lasts as long as it is open.
     pub(super) lock: D::File,
     pub(super) keys: Arc<Keys>,
@@ -59,7 +61,7 @@ pub struct Spool<D: Disk> {
     pub(super) report: Report,
     pub(super) owner: u32,
     pub(super) others_bytes: u64,
-    pub(super) last_read: Option<(u32, Arc<D::File>)>,
+    pub(super) reader: Arc<Reader<D>>,
 }
 
 /// What a spool needs to grow.
@@ -132,6 +134,26 @@ impl<D: Disk> Spool<D> {
         exporters: Exporters,
         now_nanos: u64,
     ) -> Result<Place, SpoolError> {
+        self.append_flagged(block, exporters, 0, now_nanos)
+    }
+
+    /// As [`Self::append`], of a block that batch processors have not seen: who takes it over shows it to his.
+    pub fn append_unprocessed(
+        &mut self,
+        block: &Block,
+        exporters: Exporters,
+        now_nanos: u64,
+    ) -> Result<Place, SpoolError> {
+        self.append_flagged(block, exporters, UNPROCESSED, now_nanos)
+    }
+
+    fn append_flagged(
+        &mut self,
+        block: &Block,
+        exporters: Exporters,
+        flags: u8,
+        now_nanos: u64,
+    ) -> Result<Place, SpoolError> {
         self.check_owner()?;
         let exporters = exporters.and(Exporters::first(self.positions.exporters.len()));
         if exporters.is_empty() {
@@ -153,14 +175,19 @@ impl<D: Disk> Spool<D> {
         let used = self.occupancy().bytes.saturating_add(self.others_bytes);
         self.settings.quota.admit(used, needed, free)?;
         self.make_room(framed, now_nanos)?;
-        self.write(block, exporters, now_nanos)
+        self.write(block, (exporters, flags), now_nanos)
     }
 
-    fn write(&mut self, block: &Block, exporters: Exporters, now_nanos: u64) -> Result<Place, SpoolError> {
+    fn write(
+        &mut self,
+        block: &Block,
+        (exporters, flags): (Exporters, u8),
+        now_nanos: u64,
+    ) -> Result<Place, SpoolError> {
         let salt = salt_of(&self.positions.instance);
         let Some(writer) = self.writer.as_mut() else { return Err(SpoolError::Adopted) };
         let Some(growing) = writer.growing.as_mut() else { return Err(SpoolError::Adopted) };
-        let stamp = Stamp { number: self.next_number, now_nanos, exporters, salt };
+        let stamp = Stamp { number: self.next_number, now_nanos, exporters, salt, flags };
         let framed = match frame(block, stamp, &self.keys, std::mem::take(&mut writer.buffer)) {
             Ok(framed) => framed,
             Err((error, buffer)) => {
@@ -205,6 +232,7 @@ impl<D: Disk> Spool<D> {
             records: header.records,
             protected_records: header.protected_records,
             owed: exporters,
+            unprocessed: flags & UNPROCESSED != 0,
             readable: true,
         };
         self.index.insert(header.number, held);
@@ -275,48 +303,46 @@ impl<D: Disk> Spool<D> {
         Ok(())
     }
 
-    /// A block, ready to be read without this spool.
-    pub fn reading(&mut self, place: Place) -> Result<Reading<D>, SpoolError> {
-        let held = *self.index.get(place.number).ok_or(SpoolError::NotFound { number: place.number })?;
-        let place = held.place(place.number);
-        let growing = self.writer.as_ref().and_then(|writer| writer.growing.as_ref());
-        let growing = growing.filter(|growing| growing.number == place.segment);
-        let cached = self.last_read.as_ref().filter(|(segment, _)| *segment == place.segment);
-        let file = match (growing, cached) {
-            (Some(growing), _) => Arc::clone(&growing.file),
-            (_, Some((_, file))) => Arc::clone(file),
-            _ => {
-                let name = segment_name(place.segment);
-                let opened =
-                    self.disk.open(&self.dir, &name, How::Read).map_err(|error| match error.kind() {
-                        ErrorKind::NotFound => {
-                            SpoolError::Corrupt { number: place.number, records: u64::from(held.records) }
-                        }
-                        _ => SpoolError::io("open", &name, error),
-                    })?;
-                let file = Arc::new(opened);
-                self.last_read = Some((place.segment, Arc::clone(&file)));
-                file
-            }
-        };
-        let salt = self.index.segment(place.segment).and_then(|segment| segment.salt);
-        Ok(Reading { disk: Arc::clone(&self.disk), file, place, held, salt, keys: Arc::clone(&self.keys) })
+    /// What reads blocks of this spool without it.
+    #[must_use]
+    pub fn reader(&self) -> Arc<Reader<D>> {
+        Arc::clone(&self.reader)
     }
 
     /// Reads a block back. After [`SpoolError::Corrupt`] call [`Self::discard`], which says what is lost.
-    pub fn read(&mut self, place: Place) -> Result<Block, SpoolError> {
-        self.reading(place)?.block()
+    pub fn read(&self, place: Place) -> Result<Block, SpoolError> {
+        let Place { number, .. } = place;
+        let held = *self.index.get(number).ok_or(SpoolError::NotFound { number })?;
+        let records = u64::from(held.records);
+        self.reader.block(held.place(number)).map_err(|error| match error {
+            SpoolError::Io(fault) if fault.source.kind() == ErrorKind::NotFound => {
+                SpoolError::Corrupt { number, records }
+            }
+            SpoolError::Corrupt { .. } => SpoolError::Corrupt { number, records },
+            error => error,
+        })
     }
 
     /// Notes that `exporter` is done with the block `number`; once all are, its space is freed. Settling twice is nothing.
     ///
     /// An error says that this is not on the disk yet. It holds in memory, and the next call or [`Self::tick`] tries again.
     pub fn settle(&mut self, exporter: usize, number: u64) -> Result<(), SpoolError> {
+        self.settle_all(&[(exporter, number)])
+    }
+
+    /// As [`Self::settle`], of several at once.
+    pub fn settle_all(&mut self, settled: &[(usize, u64)]) -> Result<(), SpoolError> {
         self.check_owner()?;
-        if self.index.settle(number, exporter).is_none() {
+        let mut is_new = false;
+        for (exporter, number) in settled {
+            if self.index.settle(*number, *exporter).is_some() {
+                self.positions.settle(*exporter, *number, &self.index, self.next_number);
+                is_new = true;
+            }
+        }
+        if !is_new {
             return Ok(());
         }
-        self.positions.settle(exporter, number, &self.index, self.next_number);
         self.unwritten = true;
         self.remember()
     }

@@ -314,6 +314,7 @@ impl World {
 impl Disk for SimDisk {
     type Dir = SimDir;
     type File = SimFile;
+    type Noted = ();
 
     fn open_root(&self, _path: &Path) -> Result<SimDir> {
         drop(self.step(false)?);
@@ -501,6 +502,8 @@ impl Disk for SimDisk {
         inode.changes.clear();
         Ok(())
     }
+
+    fn note_lock(&self, _: &SimFile) {}
 
     fn try_lock(&self, file: &SimFile) -> Result<bool> {
         let (mut world, torn) = self.step(true)?;

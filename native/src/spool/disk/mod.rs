@@ -47,11 +47,13 @@ pub struct Entry {
 }
 
 /// A file system.
-pub trait Disk: Debug {
+pub trait Disk: Debug + Send + Sync {
     /// An open directory.
-    type Dir: Debug;
+    type Dir: Debug + Send + Sync;
     /// An open file.
-    type File: Debug;
+    type File: Debug + Send + Sync;
+    /// What keeps a lock from living on in a forked child; dropped before the file.
+    type Noted: Debug + Send + Sync;
 
     /// Opens the directory at `path`; makes it, and those above it, with mode 0700. Links in `path` are followed:
     /// it is the administrator's choice.
@@ -89,6 +91,8 @@ pub trait Disk: Debug {
     /// Takes the file's lock without waiting. False when somebody else has it. It lasts until every descriptor of
     /// this opening is closed, those that a forked child inherited included.
     fn try_lock(&self, file: &Self::File) -> io::Result<bool>;
+    /// Notes a file whose lock a forked child has to let go of.
+    fn note_lock(&self, file: &Self::File) -> Self::Noted;
     /// Fills `bytes` with what nobody can guess.
     fn random(&self, bytes: &mut [u8]) -> io::Result<()>;
     /// The running process, which is another one after a fork.

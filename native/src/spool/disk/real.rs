@@ -1,9 +1,10 @@
 //! Stage 6 of 7, export: the machine's file system, as the spool uses it. Threads: as the spool.
 //!
-//! Descriptors close at exec (`O_CLOEXEC`). A forked child inherits them, and with them the lock: it has to drop its
-//! copies ([`crate::spool::Spool::leave_to_parent`]).
+//! Descriptors close at exec (`O_CLOEXEC`). A forked child inherits them, and with them the lock: it lets go of it at once
+//! ([`crate::forked_locks`]) and of the others when it can ([`crate::spool::Spool::leave_to_parent`]).
 
 use super::{Disk, Entry, How, Kind};
+use crate::forked_locks::Noted;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::ffi::{CStr, CString};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -40,6 +41,7 @@ impl RealDir {
 impl Disk for RealDisk {
     type Dir = RealDir;
     type File = File;
+    type Noted = Noted;
 
     fn open_root(&self, path: &Path) -> io::Result<RealDir> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
@@ -170,6 +172,10 @@ impl Disk for RealDisk {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn note_lock(&self, file: &File) -> Noted {
+        Noted::new(file)
     }
 
     fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
