@@ -326,8 +326,8 @@ class Pipeline:
     def unprocessed(self, sequence: int) -> None:
         """Take a batch back that the batch processors had to break off, at the end.
 
-        With a spool it goes there as it is, and the next process shows it to its batch processors; without one
-        it passes on as it was. A batch that is not with the processors is ignored.
+        With a spool it goes there as it is, and the next process shows it to its batch processors; without
+        one it passes on as it was. A batch that is not with the processors is ignored.
         """
 
     def processed(self, sequence: int, request: bytes | None) -> None:
@@ -399,8 +399,8 @@ class Pipeline:
     def spool_rest(self, timeout_millis: int) -> None:
         """Write what is pending in memory to the spool, without the interpreter lock; nothing without one.
 
-        For the end of the process: what it writes is delivered by the next one. Waits for the disk at most one
-        second longer than told.
+        For the end of the process: what it writes is delivered by the next one. Waits for the disk at most
+        one second longer than told.
         """
 
     def set_spool_keys(self, keys: tuple[int | None, dict[int, bytes]]) -> None:

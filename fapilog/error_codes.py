@@ -247,8 +247,8 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
         ),
         "spool-too-slow": CodeEntry(
             "FapilogError",
-            "At the end of the process, the disk of the spool did not take what was left in time. The message says how"
-            " many records that were.",
+            "At the end of the process, the disk of the spool did not take what was left in time. The message"
+            " says how many records that were.",
             "See whether the disk answers, and raise `buffer.shutdown_timeout_millis` if it is only slow.",
         ),
         "spool-taken": CodeEntry(
