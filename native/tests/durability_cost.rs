@@ -1,6 +1,6 @@
 //! What durability `process` costs a record on the caller's path, beside `memory`, in one run.
 //! Run it with `--release -- --ignored --nocapture`.
-#![allow(clippy::unwrap_used, clippy::cast_precision_loss)] // A test may fail; a measurement is rounded.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)] // A test may fail; a measurement is rounded.
 
 mod core;
 
