@@ -1,0 +1,38 @@
+"""Logs while the receiver is away, on a disk that takes no file of some kilobytes until the limit goes."""
+
+import resource
+import sys
+import time
+
+import fapilog
+
+telemetry = fapilog.configure_otel(
+    "shop",
+    capture_location="never",
+    buffer={
+        "limit_bytes": 1 << 20,
+        "chunk_bytes": 1 << 14,
+        "record_bytes": 1 << 12,
+        "schedule_delay_millis": 20,
+        "overflow": "wait",
+        "wait_timeout_millis": 1,
+    },
+    otlp={"compression": "none", "retry": {"initial_backoff_millis": 1, "max_backoff_millis": 50}},
+)
+log = fapilog.get_logger("orders")
+resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, resource.RLIM_INFINITY))
+for number in range(4_000):
+    log.info(str(number), padding="x" * 500)
+ledger = telemetry.ledger()
+print(ledger.balanced, ledger.exporters["otlp"].spooled == 0, flush=True)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+deadline = time.monotonic() + 40
+while telemetry.ledger().exporters["otlp"].spooled == 0 and time.monotonic() < deadline:
+    log.info("again", padding="x" * 500)
+    time.sleep(0.01)
+print(telemetry.ledger().exporters["otlp"].spooled > 0, flush=True)
+sys.stdin.readline()
+telemetry.force_flush(30_000)
+ledger = telemetry.ledger()
+print(ledger.balanced, ledger.exporters["otlp"].pending, flush=True)
+telemetry.shutdown()
