@@ -27,6 +27,7 @@ __all__ = [
     "PipelineHandle",
     "RecordBuilder",
     "RecordHandler",
+    "RoomBell",
     "Snapshot",
     "begin_exit",
     "call_handlers",
