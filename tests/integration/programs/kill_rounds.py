@@ -8,7 +8,6 @@ import mmap
 import os
 import random
 import signal
-import struct
 import sys
 import time
 from pathlib import Path
@@ -19,7 +18,6 @@ import fapilog.telemetry
 
 rounds, chance = int(sys.argv[1]), random.Random(int(sys.argv[2]))
 PER_ROUND = 1_000_000
-WORD = "q"  # native: one store, which no kill can cut in two
 words = mmap.mmap(
     -1, 16
 )  # shared with the children: calls that returned, and whether the child has ended well
@@ -51,7 +49,7 @@ def log_for_ever(number: int) -> None:
     log = fapilog.get_logger(f"orders.{number % 7}")
     for count in range(PER_ROUND):
         log.info(str(number * PER_ROUND + count), padding="x" * (count % 200))
-        struct.pack_into(WORD, words, 0, count + 1)
+        words[0] = count + 1
 
 
 def deliver() -> None:
@@ -60,11 +58,11 @@ def deliver() -> None:
     fapilog.get_logger("orders").info("-1")
     done = telemetry.shutdown(60_000)
     ledger = telemetry.ledger()
-    struct.pack_into(WORD, words, 8, int(done and ledger.balanced))
+    words[1] = int(done and ledger.balanced)
 
 
 def fork(run: object, *arguments: int) -> int:
-    struct.pack_into(WORD, words, 0, 0)
+    words[0] = 0
     child = os.fork()
     if child == 0:
         try:
@@ -78,17 +76,18 @@ def kill_soon(child: int) -> int:
     """Kill at a random number of records, or at a random moment if the child is stuck behind a full ring."""
     wanted = 1 << chance.randrange(12)
     wanted += chance.randrange(wanted)
-    until = time.monotonic() + 0.02 + chance.random() * 0.1
-    started = time.monotonic() + 20
-    while True:
-        returned: int = struct.unpack_from(WORD, words, 0)[0]
+    patience = 0.02 + chance.random() * 0.1
+    started = begun = time.monotonic()
+    while (returned := words[0]) < wanted:
         now = time.monotonic()
-        if returned >= wanted or (returned > 0 and now > until) or now > started:
+        if returned == 0 and now < started + 20:
+            begun = now
+        elif now > begun + patience:
             break
         time.sleep(0.0005)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return int(struct.unpack_from(WORD, words, 0)[0])
+    return int(words[0])
 
 
 for number in range(rounds):
@@ -101,4 +100,4 @@ for _ in range(rounds):
     os.waitpid(fork(deliver), 0)
     if not any(path.is_file() for place in places for path in place.rglob("*")):
         break
-print("end", struct.unpack_from(WORD, words, 8)[0], flush=True)
+print("end", words[1], flush=True)
