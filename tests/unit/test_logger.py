@@ -78,17 +78,17 @@ def test_an_event_is_logged_under_its_source(recorder):
 
 
 class Pending:
-    """A record that is stored at the third attempt."""
+    """A record that is decided at the third look."""
 
     def __init__(self) -> None:
         self.attempts = 0
 
-    def attempt(self) -> bool:
+    def is_decided(self) -> bool:
         self.attempts += 1
         return self.attempts == 3
 
 
-async def test_waiting_for_room_yields_to_the_loop_with_growing_pauses(monkeypatch):
+async def test_a_loop_that_watches_no_descriptors_is_yielded_to_with_growing_pauses(monkeypatch):
     pauses = []
 
     async def sleep(seconds: float) -> None:
@@ -96,7 +96,7 @@ async def test_waiting_for_room_yields_to_the_loop_with_growing_pauses(monkeypat
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     pending = Pending()
-    await backpressure.wait_for_room(pending)
+    await backpressure._look_again(pending, asyncio)
     assert (pending.attempts, pauses) == (3, [0.001, 0.002])
 
 
@@ -109,7 +109,7 @@ async def test_pauses_do_not_grow_beyond_50_milliseconds(monkeypatch):
     monkeypatch.setattr(asyncio, "sleep", sleep)
     pending = Pending()
     pending.attempts = -10
-    await backpressure.wait_for_room(pending)
+    await backpressure._look_again(pending, asyncio)
     assert pauses[-3:] == [0.05, 0.05, 0.05]
 
 
