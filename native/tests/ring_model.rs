@@ -38,6 +38,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Model {
     ring: Ring,
     slots: VecDeque<(Slot, Vec<u64>)>,
+    recycled: Vec<Vec<u64>>,
     next: u64,
     checkpointed: BTreeSet<u64>,
     written: BTreeMap<u64, Vec<u8>>,
@@ -49,6 +50,7 @@ impl Model {
         Self {
             ring,
             slots: VecDeque::new(),
+            recycled: Vec::new(),
             next: 1,
             checkpointed: BTreeSet::new(),
             written: BTreeMap::new(),
@@ -71,6 +73,7 @@ impl Model {
                     let (slot, ids) = self.slots.remove(which.index(self.slots.len())).unwrap();
                     slot.recycle();
                     self.checkpointed.retain(|id| !ids.contains(id));
+                    self.recycled.push(ids);
                 }
             }
             Step::Checkpoint => {
@@ -146,7 +149,7 @@ proptest! {
         for step in &steps {
             model.run(step);
         }
-        let held = model.held();
+        let (held, recycled) = (model.held(), std::mem::take(&mut model.recycled));
         drop(model);
         let bytes = fs::read(settings.path()).unwrap();
         let at = at.index(bytes.len());
@@ -156,8 +159,11 @@ proptest! {
         let report = found.report();
         prop_assert!(report.records + report.missing_records >= held.len() as u64);
         let known: BTreeSet<u64> = held.into_iter().collect();
-        let strange = ids(&mut found).into_iter().filter(|id| !known.contains(id)).count();
-        prop_assert!(strange <= 1);
+        let strange: Vec<u64> = ids(&mut found).into_iter().filter(|id| !known.contains(id)).collect();
+        // When the length of an empty slot is damaged, what was in it comes again, as far as it is not overwritten.
+        let old: BTreeSet<u64> = recycled.into_iter().flatten().chain([u64::MAX]).collect();
+        let unknown: Vec<_> = strange.iter().filter(|id| !old.contains(id)).collect();
+        prop_assert!(unknown.len() <= 1, "not what was written: {unknown:?}");
     }
 
     #[test]
