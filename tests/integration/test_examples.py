@@ -104,7 +104,9 @@ def run(name: str) -> str:
     variables = {} if name in ("settings_file", "hello") else {"FAPILOG_EXPORTERS": "console"}
     done = run_python([f"{name}.py"], EXAMPLES, **variables)
     assert done.returncode == 0, done.stdout
-    return without_times(done.stdout)
+    # On a busy machine the answer in `enrich_records` may come before the record that does not wait for it.
+    early = ("an answer  team=checkout deployment=blue", "an answer  team=checkout")
+    return without_times(done.stdout).replace(*early)
 
 
 def test_every_example_is_run_here_and_listed_in_their_readme():
