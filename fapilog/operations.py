@@ -1,6 +1,6 @@
 """Stage 7 of 7, settle: what exporters written in Python did, for metrics. Threads: delivery loop; any reads.
 
-As `native/src/meters.rs` does it for native exporters: finished operations wait for somebody who asks.
+As `native/src/ledger/meters.rs` does it for native exporters: finished operations wait for somebody who asks.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def sent_secrets(url: str, headers: Iterable[str]) -> tuple[str, ...]:
     """Return what a server must not repeat to people: parts of path and query, and values of headers.
 
     Each as it is and decoded, longest first. Of a value such as `Bearer x` the second word is a secret of its
-    own. `native/src/export/echo.rs` is the same for the native exporter.
+    own. `native/src/export/http/echo.rs` is the same for the native exporter.
     """
     parts = urlsplit(url)
     found = {*parts.path.split("/"), *re.split("[&=]", parts.query)}

@@ -4,35 +4,35 @@
 //! senders; [`Pipeline::shutdown`] drains within its deadline. After a fork the child makes a new pipeline from the
 //! same settings and never touches the inherited one: its records belong to the parent.
 
+use crate::backlog::shelf::Shelf;
 use crate::backlog::Backlog;
 use crate::block::Codec;
 use crate::buffer::{Appended, Buffer};
-use crate::claims::NativeSource;
 use crate::clock::Clock;
+use crate::crash_ring::syncing::open_ring;
 use crate::crash_ring::CrashRing;
-use crate::duties::{duties, LAG_SHARE};
-use crate::emit_counts::EmitCounts;
+use crate::export::claims::NativeSource;
+use crate::export::duties::{duties, LAG_SHARE};
+use crate::export::exporters::{self, seal_codec, Exporter};
 use crate::export::http::TransportError;
 use crate::export::sender::Sender;
-use crate::exporters::{self, seal_codec, Exporter};
+use crate::export::wake::Wake;
 use crate::flight::FlightRecorder;
+use crate::ledger::emit_counts::EmitCounts;
+use crate::ledger::losses::{Losses, Lost};
+use crate::ledger::meters::SealMeter;
+use crate::ledger::notices::Notices;
 use crate::ledger::{DropReason, Refusal, Snapshot};
-use crate::losses::{Losses, Lost};
-use crate::meters::SealMeter;
-use crate::notices::Notices;
+use crate::process::summaries::Summaries;
 use crate::process::Processors;
 use crate::record::{Meta, RecordWriter};
 use crate::redact::{redact, FrameSettings, Redacted};
 use crate::scopes::Scopes;
 use crate::seal::Sealer;
 use crate::settings::Settings;
-use crate::shelf::Shelf;
-use crate::spool_end::Then;
-use crate::spooler::Spooler;
+use crate::spooling::end::Then;
 use crate::spooling::open_spool;
-use crate::summaries::Summaries;
-use crate::syncing::open_ring;
-use crate::wake::Wake;
+use crate::spooling::spooler::Spooler;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};

@@ -1,5 +1,6 @@
 //! The frozen value received from Python, field for field (`fapilog/pipeline.py` builds it).
 
+use crate::backlog::roles::Role;
 use crate::block::Codec;
 use crate::buffer::SCOPE_MARK_BYTES;
 use crate::encode::Form;
@@ -7,7 +8,6 @@ use crate::export::file::FileSettings;
 use crate::flight::FlightSettings;
 use crate::process::ProcessSettings;
 use crate::redact::Policy;
-use crate::roles::Role;
 use crate::spool::crypt::Keys;
 use crate::spool::SpoolSettings;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! What an OTLP/HTTP response means: every clause of OTLP's "OTLP/HTTP Response".
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
-use fapilog_native::export::answer::{classify, Answer};
-use fapilog_native::export::echo::Echo;
+use fapilog_native::export::http::answer::{classify, Answer};
+use fapilog_native::export::http::echo::Echo;
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use proptest::prelude::*;
 use prost::Message;

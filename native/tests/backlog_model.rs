@@ -5,13 +5,13 @@
 //! Length reason: one state machine.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
+use fapilog_native::backlog::entries::{Seen, Spot};
+use fapilog_native::backlog::shelf::{Shelf, Unread};
 use fapilog_native::backlog::Backlog;
 use fapilog_native::block::{Block, Codec};
-use fapilog_native::entries::{Seen, Spot};
+use fapilog_native::export::wake::Wake;
 use fapilog_native::ledger::{DropReason, Drops, ExporterCounts, Settlement};
-use fapilog_native::shelf::{Shelf, Unread};
 use fapilog_native::spool::{Exporters, Place};
-use fapilog_native::wake::Wake;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

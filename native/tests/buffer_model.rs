@@ -8,13 +8,13 @@ mod core;
 
 use crate::core::{buffer_settings, id_of, sequence_of, Entry, Store, RECORD_BYTES};
 use fapilog_native::block::{Block, Codec};
+use fapilog_native::buffer::chunk::Chunk;
+use fapilog_native::buffer::waiting::Fate;
 use fapilog_native::buffer::Appended;
-use fapilog_native::chunk::Chunk;
 use fapilog_native::ledger::{DropReason, Drops, ExporterCounts, Refusal, Settlement, REFUSALS};
 use fapilog_native::record::Meta;
 use fapilog_native::seal::{Prefixes, Sealer};
 use fapilog_native::settings::{BufferSettings, Overflow};
-use fapilog_native::waiting::Fate;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Attributes that were encoded once, against the plain way of keeping keys unique.
 
-use fapilog_native::encoded_attributes::{has_key, EncodedAttributes, Written};
-use fapilog_native::fields::{KeyBits, KeyField, SeverityField};
+use fapilog_native::record::encoded_attributes::{has_key, EncodedAttributes, Written};
+use fapilog_native::record::fields::{KeyBits, KeyField, SeverityField};
 use fapilog_native::record::RecordWriter;
 use fapilog_native::wire::{Fields, Value};
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 use fapilog_native::decode::severity_short_name;
-use fapilog_native::fields::{SeverityField, TraceFields};
+use fapilog_native::record::fields::{SeverityField, TraceFields};
 use fapilog_native::record::{tag, Meta, RecordWriter};
 use fapilog_native::redact::{redact, FrameSettings, KeyDecision, Policy, SECRET_MARKER};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;

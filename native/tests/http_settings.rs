@@ -4,7 +4,7 @@
 mod sending;
 mod serving;
 
-use fapilog_native::export::answer::Answer;
+use fapilog_native::export::http::answer::Answer;
 use fapilog_native::export::http::{HttpTransport, Transport};
 use fapilog_native::settings::OtlpSettings;
 use sending::{numbered_block, otlp_settings};

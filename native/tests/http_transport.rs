@@ -5,9 +5,9 @@ mod sending;
 mod serving;
 
 use fapilog_native::block::{Block, Codec};
-use fapilog_native::compress::decompress;
-use fapilog_native::export::answer::Answer;
+use fapilog_native::export::http::answer::Answer;
 use fapilog_native::export::http::{HttpTransport, Transport};
+use fapilog_native::seal::compress::decompress;
 use fapilog_native::settings::{HttpProtocol, OtlpSettings};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use sending::{numbered_block, otlp_settings, request_of};

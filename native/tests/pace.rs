@@ -4,11 +4,11 @@
 mod sending;
 
 use fapilog_native::block::Block;
-use fapilog_native::export::answer::Answer;
+use fapilog_native::export::http::answer::Answer;
 use fapilog_native::export::http::{Reply, Transport};
 use fapilog_native::export::pace::{Pace, Permit, Ticket};
 use fapilog_native::export::sender::{BlockSource, Outcome, Sender, SenderEvent, SenderSettings};
-use fapilog_native::meters::SendMeter;
+use fapilog_native::ledger::meters::SendMeter;
 use fapilog_native::settings::RetrySettings;
 use sending::{is_error, numbered_block, retry_settings};
 use std::collections::VecDeque;

@@ -1,7 +1,6 @@
 //! Stage 1: the built-in processors against small models, with a clock and randomness that the tests inject.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
-use fapilog_native::fields::TraceFields;
 use fapilog_native::ledger::Refusal;
 use fapilog_native::process::first_occurrence::{FirstOccurrence, FirstOccurrenceSettings};
 use fapilog_native::process::hash::HashKey;
@@ -9,6 +8,7 @@ use fapilog_native::process::lru::LruTable;
 use fapilog_native::process::rate_limit::{RateLimit, RateLimitSettings};
 use fapilog_native::process::sampling::{threshold, InSpan, OutsideSpan, Sampler, SamplingSettings};
 use fapilog_native::process::{CallFacts, ProcessSettings, Processors};
+use fapilog_native::record::fields::TraceFields;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};

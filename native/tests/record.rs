@@ -4,7 +4,7 @@
 mod core;
 mod records;
 
-use fapilog_native::fields::{KeyField, SeverityField, TraceFields};
+use fapilog_native::record::fields::{KeyField, SeverityField, TraceFields};
 use fapilog_native::record::{patch_sequence, tag, Meta, RecordWriter};
 use fapilog_native::redact::{redact, FrameSettings};
 use fapilog_native::wire::{get_varint, varint_len};

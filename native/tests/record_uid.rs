@@ -1,9 +1,9 @@
 //! Stage 2: uids of records: ULIDs, unique, in the order of time.
 #![allow(clippy::unwrap_used)] // A test may fail.
 
-use fapilog_native::fields::{KeyField, SeverityField};
+use fapilog_native::record::fields::{KeyField, SeverityField};
+use fapilog_native::record::uid::{Uids, KEY};
 use fapilog_native::record::RecordWriter;
-use fapilog_native::record_uid::{Uids, KEY};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeSet;

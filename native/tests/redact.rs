@@ -5,11 +5,11 @@ mod core;
 mod records;
 
 use crate::core::default_policy;
-use fapilog_native::fields::SeverityField;
+use fapilog_native::record::fields::SeverityField;
 use fapilog_native::record::{Meta, RecordWriter};
+use fapilog_native::redact::rewrite::{rewrite, Text};
 use fapilog_native::redact::KeyDecision::{Hide, Keep};
 use fapilog_native::redact::{redact, FrameSettings, Parked};
-use fapilog_native::rewrite::{rewrite, Text};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;

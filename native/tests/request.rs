@@ -2,8 +2,8 @@
 
 mod records;
 
+use fapilog_native::decode::request::{count_records, resources, ResourceLogsView, ScopeLogsView};
 use fapilog_native::decode::{KvListView, RecordView};
-use fapilog_native::request::{count_records, resources, ResourceLogsView, ScopeLogsView};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};

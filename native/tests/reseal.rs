@@ -4,9 +4,9 @@
 mod sending;
 
 use fapilog_native::block::Codec;
-use fapilog_native::compress::decompress;
-use fapilog_native::exporters::is_protected;
-use fapilog_native::reseal::{count, recode, seal_request};
+use fapilog_native::export::exporters::is_protected;
+use fapilog_native::seal::compress::decompress;
+use fapilog_native::seal::reseal::{count, recode, seal_request};
 use fapilog_native::wire::put_bytes;
 use opentelemetry_proto::tonic::logs::v1::ResourceLogs;
 use proptest::collection::vec;

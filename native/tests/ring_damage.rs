@@ -3,7 +3,7 @@
 
 mod rings;
 
-use fapilog_native::chunk::SCOPE_MARK;
+use fapilog_native::buffer::chunk::SCOPE_MARK;
 use fapilog_native::ring::frames::{is_record, salvage};
 use fapilog_native::ring::side;
 use fapilog_native::ring::{recover, Recovered, Ring, Settings, UNKNOWN_SCOPE};

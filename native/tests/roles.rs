@@ -1,12 +1,12 @@
 //! Stage 6: whom blocks wait for: required and best-effort exporters, and fallbacks.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
+use fapilog_native::backlog::cursors::Cursors;
+use fapilog_native::backlog::entries::{Claimed, Spill, Spot};
+use fapilog_native::backlog::roles::{Duty, Role};
 use fapilog_native::backlog::Backlog;
 use fapilog_native::block::{Block, Codec};
-use fapilog_native::cursors::Cursors;
-use fapilog_native::entries::{Claimed, Spill, Spot};
 use fapilog_native::ledger::{DropReason, Drops, ExporterCounts, Settlement};
-use fapilog_native::roles::{Duty, Role};
 use fapilog_native::spool::{Exporters, Place};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -5,7 +5,7 @@ mod core;
 mod records;
 
 use crate::core::default_policy;
-use fapilog_native::scope_secrets::without_secrets;
+use fapilog_native::redact::scope_secrets::without_secrets;
 use fapilog_native::scopes::Scope;
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::ScopeLogs;

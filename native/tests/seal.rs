@@ -5,9 +5,9 @@ mod core;
 
 use crate::core::{buffer_settings, id_of, sequence_of, Entry, Store};
 use fapilog_native::block::{Block, Codec};
-use fapilog_native::chunk::Chunk;
-use fapilog_native::compress::decompress;
+use fapilog_native::buffer::chunk::Chunk;
 use fapilog_native::scopes::{Scope, Scopes, OVERFLOW_NAME};
+use fapilog_native::seal::compress::decompress;
 use fapilog_native::seal::Sealer;
 use fapilog_native::settings::{BufferSettings, Overflow};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;

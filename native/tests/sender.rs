@@ -6,12 +6,12 @@
 mod sending;
 
 use fapilog_native::block::{Block, Codec};
-use fapilog_native::export::answer::Answer;
 use fapilog_native::export::flow::{Bounds, Flow};
+use fapilog_native::export::http::answer::Answer;
 use fapilog_native::export::http::{Reply, Transport};
 use fapilog_native::export::pace::Pace;
 use fapilog_native::export::sender::{BlockSource, Outcome, Sender, SenderEvent, SenderSettings};
-use fapilog_native::meters::SendMeter;
+use fapilog_native::ledger::meters::SendMeter;
 use fapilog_native::settings::RetrySettings;
 use proptest::prelude::*;
 use sending::{block_of, is_error, numbered_block, request, request_of, retry_settings};

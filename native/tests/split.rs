@@ -4,8 +4,8 @@
 mod sending;
 
 use fapilog_native::block::{Block, Codec};
-use fapilog_native::compress::{decompress, Compressor};
 use fapilog_native::export::split::split;
+use fapilog_native::seal::compress::{decompress, Compressor};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use proptest::prelude::*;

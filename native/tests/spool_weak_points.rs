@@ -5,17 +5,17 @@
 mod disks;
 
 use disks::{Faults, SimDisk};
+use fapilog_native::backlog::shelf::Shelf;
 use fapilog_native::backlog::Backlog;
 use fapilog_native::block::{Block, Codec};
+use fapilog_native::export::wake::Wake;
 use fapilog_native::ledger::{DropReason, ExporterCounts, Settlement};
 use fapilog_native::settings::{BufferSettings, Overflow, SpoolingSettings};
-use fapilog_native::shelf::Shelf;
 use fapilog_native::spool::crypt::Keys;
 use fapilog_native::spool::identity::Identity;
 use fapilog_native::spool::quota::Quota;
 use fapilog_native::spool::{Fsync, SpoolSettings};
-use fapilog_native::spooler::{Spilled, Spooler};
-use fapilog_native::wake::Wake;
+use fapilog_native::spooling::spooler::{Spilled, Spooler};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::path::Path;

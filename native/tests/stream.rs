@@ -5,7 +5,7 @@ mod sending;
 
 use fapilog_native::block::{Block, Codec};
 use fapilog_native::encode::Form;
-use fapilog_native::export::answer::Answer;
+use fapilog_native::export::http::answer::Answer;
 use fapilog_native::export::http::Transport;
 use fapilog_native::export::stream::StreamTransport;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;

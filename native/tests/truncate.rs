@@ -4,10 +4,10 @@
 mod core;
 mod records;
 
-use fapilog_native::fields::SeverityField;
+use fapilog_native::record::fields::SeverityField;
 use fapilog_native::record::{patch_sequence, Meta, RecordWriter};
+use fapilog_native::redact::truncate::{fit, TRUNCATED_KEY};
 use fapilog_native::redact::{redact, FrameSettings};
-use fapilog_native::truncate::{fit, TRUNCATED_KEY};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ScopeLogs};

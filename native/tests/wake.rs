@@ -1,7 +1,7 @@
 //! The descriptor that wakes Python's delivery loop.
 #![allow(clippy::unwrap_used)] // A test may fail.
 
-use fapilog_native::wake::Wake;
+use fapilog_native::export::wake::Wake;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -26,15 +26,15 @@ STAGE_MODULES = [
     StageModule("fapilog/logger.py", 1, "caller"),
     StageModule("fapilog/bridges/stdlib.py", 1, "caller"),
     StageModule("fapilog/context.py", 2, "caller"),
-    StageModule("native/src/record.rs", 2, "caller"),
-    StageModule("native/src/redact.rs", 3, "caller"),
-    StageModule("native/src/truncate.rs", 3, "caller"),
-    StageModule("native/src/buffer.rs", 4, "caller"),
-    StageModule("native/src/seal.rs", 5, "sealer"),
-    StageModule("native/src/backlog.rs", 6, "sender"),
+    StageModule("native/src/record/mod.rs", 2, "caller"),
+    StageModule("native/src/redact/mod.rs", 3, "caller"),
+    StageModule("native/src/redact/truncate.rs", 3, "caller"),
+    StageModule("native/src/buffer/mod.rs", 4, "caller"),
+    StageModule("native/src/seal/mod.rs", 5, "sealer"),
+    StageModule("native/src/backlog/mod.rs", 6, "sender"),
     StageModule("native/src/export/sender.rs", 6, "sender"),
     StageModule("native/src/console/mod.rs", 6, "caller"),
-    StageModule("native/src/ledger.rs", 7, "all"),
+    StageModule("native/src/ledger/mod.rs", 7, "all"),
 ]
 
 

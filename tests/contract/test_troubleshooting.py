@@ -28,7 +28,7 @@ def test_every_variable_exists():
 
 
 def test_every_reason_of_the_ledger_is_explained():
-    source = (ROOT / "native" / "src" / "ledger.rs").read_text(encoding="utf-8")
+    source = (ROOT / "native" / "src" / "ledger" / "mod.rs").read_text(encoding="utf-8")
     lists = re.findall(r"pub const (?:REFUSALS|DROPS): \[&str; \d+\] =\s*\[(.*?)\];", source, re.DOTALL)
     reasons = {reason for each in lists for reason in re.findall(r'"(\w+)"', each)}
     assert len(reasons) > 10

@@ -1,7 +1,7 @@
 //! The crash ring's file: frames, the side area, and a whole ring.
 
 use super::changes;
-use fapilog_native::chunk::SCOPE_MARK;
+use fapilog_native::buffer::chunk::SCOPE_MARK;
 use fapilog_native::ring::frames::salvage;
 use fapilog_native::ring::{recover, side, Owner, Ring, Settings};
 use fapilog_native::wire::put_bytes;

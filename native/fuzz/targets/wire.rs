@@ -1,14 +1,14 @@
 //! What comes from outside: answers of receivers, requests, compressed bodies.
 
 use fapilog_native::block::Codec;
-use fapilog_native::compress::{decompress, Compressor};
+use fapilog_native::decode::request::{count_records, resources};
 use fapilog_native::decode::{AnyView, KvListView, RecordView};
 use fapilog_native::encode::{encode, encode_lines, Form};
-use fapilog_native::export::answer::{classify, Answer};
-use fapilog_native::export::echo::Echo;
+use fapilog_native::export::http::answer::{classify, Answer};
+use fapilog_native::export::http::echo::Echo;
 use fapilog_native::export::split::split_request;
-use fapilog_native::request::{count_records, resources};
-use fapilog_native::reseal::count;
+use fapilog_native::seal::compress::{decompress, Compressor};
+use fapilog_native::seal::reseal::count;
 use std::slice;
 use std::time::{Duration, UNIX_EPOCH};
 

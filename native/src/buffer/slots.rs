@@ -4,8 +4,8 @@
 //! way: who logs into memory pays nothing for the ring.
 
 use super::{Buffer, State};
+use crate::buffer::lane::Lane;
 use crate::crash_ring::CrashRing;
-use crate::lane::Lane;
 use crate::ring::Slot;
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
 //! Stage 6 of 7, export: one encoded request in another form. Thread: sender, or any that asks through Python.
 //!
-//! Reads the sealed bytes through [`crate::request`] and [`crate::decode`], so it works on what was captured and
+//! Reads the sealed bytes through [`crate::decode::request`] and [`crate::decode`], so it works on what was captured and
 //! redacted, and never on Python objects. Total over all bytes: of a damaged request, what can be read is written.
 
 pub mod otlp_json;
 pub mod otlp_lines;
 
 use crate::console::{render, ConsoleSettings, Style};
-use crate::request::resources;
+use crate::decode::request::resources;
 
 /// Longest line of a file, its newline included: what the Collector's file receivers take (`max_log_size`, 1 MiB).
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;

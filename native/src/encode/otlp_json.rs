@@ -8,8 +8,8 @@
 use crate::console::base64::push_base64;
 use crate::console::escape::push_hex;
 use crate::console::json_value::{bool_text, push_comma, push_double, push_int, push_string};
+use crate::decode::request::{resources, ResourceLogsView, ScopeLogsView};
 use crate::decode::{AnyView, KvListView, RecordView};
-use crate::request::{resources, ResourceLogsView, ScopeLogsView};
 
 /// Ends what [`push_resource_head`] and [`push_scope_head`] open, and a document.
 pub(super) const TAIL: &str = "]}";

@@ -5,8 +5,8 @@
 
 use super::otlp_json::{push_document_head, push_record, push_resource_head, push_scope_head, TAIL};
 use crate::console::json_value::push_comma;
+use crate::decode::request::resources;
 use crate::decode::RecordView;
-use crate::request::resources;
 
 /// Appends `request` as lines that end with a newline. Resources and scopes without records are left out.
 ///

@@ -8,7 +8,7 @@ use super::sender::Outcome;
 use super::split::split;
 use super::unpack::unpack;
 use crate::block::Block;
-use crate::reseal::seal_request;
+use crate::seal::reseal::seal_request;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;

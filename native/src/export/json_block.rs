@@ -1,11 +1,11 @@
 //! Stage 6 of 7, export: a block as the body of an OTLP/HTTP request in JSON. Thread: sender.
 
-use super::answer::Answer;
+use super::http::answer::Answer;
 use super::http::Reply;
 use super::unpack::unpack;
 use crate::block::{Block, Codec};
-use crate::compress::Compressor;
 use crate::encode::{encode, Form};
+use crate::seal::compress::Compressor;
 use std::borrow::Cow;
 use std::cell::RefCell;
 

@@ -2,15 +2,15 @@
 //!
 //! Claims a block, or several for one request, sends until they are settled, says what became of each record.
 
-use super::answer::Answer;
 use super::bundle::{together, Load, Shares, MOST_BLOCKS};
 use super::flow::Heard;
+use super::http::answer::Answer;
 use super::http::{Reply, Transport};
 pub use super::news::{Outcome, Refusal, SenderEvent};
 use super::pace::{Pace, Permit, Ticket};
 use super::retry;
 use crate::block::Block;
-use crate::meters::{Operation, SendMeter};
+use crate::ledger::meters::{Operation, SendMeter};
 use crate::settings::{OtlpSettings, RetrySettings};
 use std::borrow::Cow;
 use std::sync::Arc;

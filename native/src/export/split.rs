@@ -5,7 +5,7 @@
 
 use super::unpack::unpack;
 use crate::block::Block;
-use crate::compress::Compressor;
+use crate::seal::compress::Compressor;
 use crate::wire::{put_bytes, Fields, Value, LENGTH};
 use std::ops::Range;
 

@@ -3,7 +3,7 @@
 //! Past Python's own buffer, straight to descriptor 1, whatever it is by then. A reader that is slow holds the sender
 //! up for a while; then the block is tried again later, from where it stopped, so that no line is written twice or torn.
 
-use super::answer::Answer;
+use super::http::answer::Answer;
 use super::http::{Reply, Transport};
 use super::unpack::unpack;
 use crate::block::Block;

@@ -1,7 +1,7 @@
 //! Stage 6 of 7, export: a block's request as it was before compression. Thread: sender.
 
 use crate::block::Block;
-use crate::compress::decompress;
+use crate::seal::compress::decompress;
 use std::io::Result;
 
 /// Largest request that is unpacked, in bytes (OTLP's own limit); guards against a damaged body.

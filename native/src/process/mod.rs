@@ -18,9 +18,10 @@ pub mod hash;
 pub mod lru;
 pub mod rate_limit;
 pub mod sampling;
+pub mod summaries;
 
-use crate::fields::TraceFields;
 use crate::ledger::Refusal;
+use crate::record::fields::TraceFields;
 use crate::settings::Settings;
 use dedupe::{Dedupe, DedupeSettings};
 use first_occurrence::{FirstOccurrence, FirstOccurrenceSettings};

@@ -4,8 +4,8 @@
 //! a trace is kept where they reach the threshold. So every service with the same ratio keeps the same traces, one with a
 //! smaller ratio a part of them, and a record is kept together with the others of its trace.
 
-use crate::fields::TraceFields;
 use crate::ledger::Refusal;
+use crate::record::fields::TraceFields;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// 2^56: how many values randomness has.

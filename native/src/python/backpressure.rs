@@ -1,15 +1,15 @@
 //! Stage 4 of 7, append: what a call does whose record has to wait for room. Thread: caller.
 //!
-//! The record waits in the queue of [`crate::waiting`]. Off an event loop the call blocks, without the interpreter lock,
+//! The record waits in the queue of [`crate::buffer::waiting`]. Off an event loop the call blocks, without the interpreter lock,
 //! until the record is stored or its deadline passes; a signal ends the wait, not the record. On a loop the call never
 //! blocks: it returns an awaitable; awaiting it yields to the loop until the record is decided. An awaitable that is
 //! thrown away leaves its record in the queue, while such records are few.
 
 use super::active::Active;
 use super::helpers;
+use crate::buffer::waiting::{Bell, Fate, Turn};
 use crate::buffer::Appended;
 use crate::redact::Redacted;
-use crate::waiting::{Bell, Fate, Turn};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Stage 6 of 7, export: one sealed block as Python's delivery loop sees it. Thread: delivery loop.
 
 use crate::block::Block;
-use crate::compress::decompress;
+use crate::seal::compress::decompress;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

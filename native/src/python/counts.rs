@@ -2,8 +2,8 @@
 
 use crate::clock::monotonic_nanos;
 use crate::flight::store::Counts;
+use crate::ledger::meters::SendMeter;
 use crate::ledger::REFUSALS;
-use crate::meters::SendMeter;
 use crate::pipeline::Pipeline;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

@@ -3,8 +3,8 @@
 //! Total over all bytes: what cannot be read is left out, never an error. Of a repeated key the first entry counts,
 //! as in every encoder of ours.
 
+use crate::decode::request::{resources, ResourceLogsView, ScopeLogsView};
 use crate::decode::{AnyView, KvListView, RecordView};
-use crate::request::{resources, ResourceLogsView, ScopeLogsView};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 

@@ -1,8 +1,8 @@
 //! Stages 6 and 7 of 7, for exporters written in Python: their cursor of the backlog. Thread: delivery loop.
 
 use super::batch::Batch;
+use crate::export::exporters::Exporter;
 use crate::export::sender::Refusal;
-use crate::exporters::Exporter;
 use crate::ledger::{DropReason, Settlement, DROPS};
 use crate::pipeline::Pipeline;
 use pyo3::exceptions::PyValueError;

@@ -8,7 +8,7 @@ use super::location;
 use super::logger::Logger;
 use super::trace;
 use crate::decode::severity_short_name;
-use crate::fields::{SeverityField, TraceFields};
+use crate::record::fields::{SeverityField, TraceFields};
 use crate::record::RecordWriter;
 use pyo3::prelude::*;
 

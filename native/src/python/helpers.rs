@@ -4,7 +4,7 @@ use super::active::Active;
 use super::gil::GilCell;
 use super::level::Level;
 use crate::decode::severity_short_name;
-use crate::notices::Notices;
+use crate::ledger::notices::Notices;
 use pyo3::exceptions::PyException;
 use pyo3::ffi;
 use pyo3::prelude::*;

@@ -1,7 +1,7 @@
 //! Stage 6 of 7, export: HTTP for exporters in Python, past Python's own sockets and locks. Threads: delivery, workers.
 
-use crate::export::client::{Client, ClientError, ClientSettings};
-use crate::export::tls::Files;
+use crate::export::http::client::{Client, ClientError, ClientSettings};
+use crate::export::http::tls::Files;
 use pyo3::create_exception;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;

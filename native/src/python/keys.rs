@@ -5,7 +5,7 @@
 //! Names that were not interned (`log.info(**json)`) only churn it: entries hold no heap memory.
 
 use super::record_parts::{part_named, Part};
-use crate::fields::{KeyBits, KeyField, ShortKey};
+use crate::record::fields::{KeyBits, KeyField, ShortKey};
 use crate::redact::{KeyDecision, Policy};
 use pyo3::ffi;
 use std::ptr;

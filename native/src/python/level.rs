@@ -1,7 +1,7 @@
 //! Stage 1 of 7, emit: what a level method knows before it is called. Thread: caller.
 
 use crate::decode::severity_short_name;
-use crate::fields::SeverityField;
+use crate::record::fields::SeverityField;
 use std::sync::LazyLock;
 
 /// The levels of records that come without a text of their own; index: severity number.

@@ -5,7 +5,7 @@
 //! deliver what is left.
 
 use super::active::{forget_calls, FORKS, GENERATION};
-use crate::notices::print;
+use crate::ledger::notices::print;
 use crate::pipeline::Pipeline;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +67,7 @@ extern "C" fn after_fork_in_child() {
 
 /// A child that keeps the parent's descriptors makes its spool look alive when it is dead, logging or not.
 fn leave_spools() {
-    crate::forked_locks::leave_to_parent();
+    crate::spooling::forked_locks::leave_to_parent();
     let Ok(pipelines) = PIPELINES.try_lock() else { return };
     for pipeline in pipelines.iter().filter_map(|known| known.pipeline.upgrade()) {
         if let Some(spooler) = pipeline.spooler() {

@@ -4,7 +4,7 @@
 //! function are encoded once per code object; what is left per call is the frame and its line.
 
 use super::gil::GilCell;
-use crate::fields::{EncodedKey, KeyBits, KeyField, SeverityField};
+use crate::record::fields::{EncodedKey, KeyBits, KeyField, SeverityField};
 use crate::record::RecordWriter;
 use pyo3::ffi;
 use pyo3::prelude::*;

@@ -11,7 +11,7 @@ use super::stdlib_levels;
 use super::{counts, delivery, flight, foreign, helpers, lifecycle, trace};
 use crate::export::sender::Refusal;
 use crate::rules::Levels;
-use crate::spool_end::Then;
+use crate::spooling::end::Then;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};

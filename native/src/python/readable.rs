@@ -4,8 +4,8 @@
 //! keeps the collector of cycles from looking at the same growing heap again and again. Total over all bytes, as `decoded`.
 
 use super::decoded::{any, mapping, Arrays};
+use crate::decode::request::{resources, ScopeLogsView};
 use crate::decode::{KvListView, RecordView};
-use crate::request::{resources, ScopeLogsView};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;

@@ -2,10 +2,10 @@
 
 use super::active::Active;
 use crate::crash_ring::CrashRing;
+use crate::export::exporters::Exporter;
 use crate::export::http::TransportError;
-use crate::exporters::Exporter;
 use crate::settings::{RingSettings, Settings, SpoolingSettings};
-use crate::spooler::Spooler;
+use crate::spooling::spooler::Spooler;
 use std::sync::Arc;
 
 /// Request headers, in order.

@@ -5,6 +5,7 @@ use super::enrich::Enrichers;
 use super::helpers::required;
 use super::process_settings;
 use super::values::ValueLimits;
+use crate::backlog::roles::Role;
 use crate::block::Codec;
 use crate::console::{ConsoleSettings, Style};
 use crate::encode::Form;
@@ -12,7 +13,6 @@ use crate::export::file::{FileSettings, Fsync};
 use crate::flight::store::Limits;
 use crate::flight::FlightSettings;
 use crate::redact::Policy;
-use crate::roles::Role;
 use crate::rules::{Levels, Rule, Rules};
 use crate::settings::{
     BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,

@@ -2,7 +2,7 @@
 
 use super::text::text_of;
 use super::values::{unprintable_name, ValueLimits, ValueReader};
-use crate::fields::SeverityField;
+use crate::record::fields::SeverityField;
 use crate::record::{tag, RecordWriter};
 use crate::redact::Policy;
 use crate::wire::put_bytes;

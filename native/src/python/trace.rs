@@ -4,7 +4,7 @@
 //! for its span: a few entries, each holding a strong reference, replace a lookup of 200 ns by one of 7.
 
 use super::gil::GilCell;
-use crate::fields::TraceFields;
+use crate::record::fields::TraceFields;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

@@ -6,7 +6,7 @@
 
 use super::gil::GilCell;
 use super::text::{text_of, with_utf8, MAX_TEXT_BYTES};
-use crate::fields::KeyField;
+use crate::record::fields::KeyField;
 use crate::record::{tag, RecordWriter};
 use crate::redact::{KeyDecision, Policy, SECRET_MARKER};
 use pyo3::exceptions::PyException;

@@ -3,7 +3,7 @@
 //! A receiver refuses a whole request for one byte that is no protobuf, so a record is only passed on if all of it is: lengths,
 //! field types and UTF-8. What stands in between is counted and left out. Never panics; work is bounded by the length.
 
-use crate::chunk::SCOPE_MARK;
+use crate::buffer::chunk::SCOPE_MARK;
 use crate::record::tag;
 use crate::wire::{get_varint, Fields, Value};
 

@@ -1,7 +1,7 @@
 //! Stage 6 of 7, export: the block log on disk. Threads: whoever holds the spool, one at a time; never a caller.
 //!
 //! Before: `seal`. After: `export`. It knows blocks and bytes, neither the pipeline nor Python. Read in this order:
-//! [`format`] (what is in a file), [`segment`] (one file), [`index`] and [`positions`] (what is held, who settled what),
+//! [`mod@format`] (what is in a file), [`segment`] (one file), [`index`] and [`positions`] (what is held, who settled what),
 //! [`spool`] and `retire` (the store), [`recovery`] and [`reopen`] (after a crash), [`directory`] (whose files they are).
 //! `docs/reference/spool_format.md` is the on-disk format.
 //!

@@ -2,12 +2,12 @@
 #![allow(dead_code)] // Each test binary uses a part.
 
 use fapilog_native::backlog::Backlog;
+use fapilog_native::buffer::waiting::Turn;
 use fapilog_native::buffer::{Appended, Buffer};
-use fapilog_native::fields::SeverityField;
+use fapilog_native::record::fields::SeverityField;
 use fapilog_native::record::{Meta, RecordWriter};
 use fapilog_native::redact::{redact, FrameSettings, Policy};
 use fapilog_native::settings::{BufferSettings, Overflow};
-use fapilog_native::waiting::Turn;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What the tests of the crash ring share: folders, settings, records with an id, and reading the ids back.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)] // Not every test uses everything; a test may fail.
 
-use fapilog_native::chunk::SCOPE_MARK;
+use fapilog_native::buffer::chunk::SCOPE_MARK;
 use fapilog_native::ring::{recover, Owner, Recovered, RecoveredChunk, Ring, Settings, Slot};
 use fapilog_native::wire::{get_varint, put_bytes, Fields, Value};
 use std::fs;

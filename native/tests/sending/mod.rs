@@ -2,7 +2,7 @@
 #![allow(dead_code)] // Each test binary uses a part.
 
 use fapilog_native::block::{Block, Codec};
-use fapilog_native::compress::{decompress, Compressor};
+use fapilog_native::seal::compress::{decompress, Compressor};
 use fapilog_native::settings::{HttpProtocol, OtlpSettings, RetrySettings};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{any_value, AnyValue, InstrumentationScope, KeyValue};

@@ -6,21 +6,21 @@
 use crate::core::{buffer_settings, default_policy, id_of, sequence_of, Entry, RECORD_BYTES};
 use crate::sending::otlp_settings;
 use crate::serving::{reply, Server};
+use fapilog_native::backlog::roles::Role;
 use fapilog_native::block::Codec;
+use fapilog_native::buffer::waiting::Fate;
 use fapilog_native::buffer::Appended;
-use fapilog_native::compress::decompress;
 use fapilog_native::export::http::TransportError;
+use fapilog_native::ledger::losses::EVENT_NAME;
 use fapilog_native::ledger::{ExporterCounts, Snapshot};
-use fapilog_native::losses::EVENT_NAME;
 use fapilog_native::pipeline::Pipeline;
 use fapilog_native::process::ProcessSettings;
 use fapilog_native::record::RecordWriter;
-use fapilog_native::roles::Role;
+use fapilog_native::seal::compress::decompress;
 use fapilog_native::settings::{
     BufferSettings, ExporterKind, ExporterSettings, OtlpSettings, Overflow, RetrySettings, Settings,
     SpoolingSettings,
 };
-use fapilog_native::waiting::Fate;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use prost::Message;
 use std::sync::{Arc, Mutex};

@@ -14,7 +14,7 @@ mod lock;
 mod opening;
 mod rotate;
 
-use super::answer::Answer;
+use super::http::answer::Answer;
 use super::http::{Reply, Transport, TransportError};
 use super::unpack::unpack;
 use crate::block::Block;

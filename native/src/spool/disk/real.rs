@@ -1,10 +1,10 @@
 //! Stage 6 of 7, export: the machine's file system, as the spool uses it. Threads: as the spool.
 //!
 //! Descriptors close at exec (`O_CLOEXEC`). A forked child inherits them, and with them the lock: it lets go of it at once
-//! ([`crate::forked_locks`]) and of the others when it can ([`crate::spool::Spool::leave_to_parent`]).
+//! ([`crate::spooling::forked_locks`]) and of the others when it can ([`crate::spool::Spool::leave_to_parent`]).
 
 use super::{Disk, Entry, How, Kind};
-use crate::forked_locks::Noted;
+use crate::spooling::forked_locks::Noted;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::ffi::{CStr, CString};
 use std::fs::{DirBuilder, File, OpenOptions};

@@ -1,0 +1,35 @@
+//! Stage 6 of 7, export: what keeps a block's records for the next process while nobody has them. Threads: all.
+//!
+//! With a crash ring, the bytes that a block was made of stay where a killed process leaves them: in a slot of this process's
+//! ring, or in the ring of a dead one. They are let go when the block is settled by all, in the spool, or dropped and counted;
+//! never at seal.
+
+use crate::crash_ring::remains::Part;
+use crate::ring::Slot;
+
+/// A block's records, as a dying process leaves them.
+#[derive(Debug)]
+#[must_use = "what is dropped is recovered later, whatever became of the block"]
+pub enum Keep {
+    /// In our ring.
+    Slot(Slot),
+    /// In the ring of a dead process, which we took over.
+    Part(Part),
+}
+
+impl Keep {
+    /// Notes that one cursor is done with the block, and others are not.
+    pub fn done_by(&mut self, cursor: usize) {
+        if let Self::Slot(slot) = self {
+            slot.done_by(cursor);
+        }
+    }
+
+    /// The block is settled by all, in the spool, or dropped and counted. May call the system.
+    pub fn let_go(self) {
+        match self {
+            Self::Slot(slot) => slot.recycle(),
+            Self::Part(part) => part.let_go(),
+        }
+    }
+}

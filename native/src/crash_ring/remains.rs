@@ -1,0 +1,203 @@
+//! Stage 6 of 7, export: what dead processes left in their crash rings. Thread: adopter; any lets go.
+//!
+//! A chunk of a dead ring becomes a block here, with the resource and the scopes of its own process, and waits for batch
+//! processors as our own do. The ring's slot is emptied when that block is settled by all, or in the spool; the file goes with
+//! the last one. So whoever dies in between leaves the rest to the next, and what is doubled is what was in flight.
+
+use crate::block::Codec;
+use crate::buffer::chunk::Chunk;
+use crate::crash_ring::keep::Keep;
+use crate::crash_ring::memory_place;
+use crate::pipeline::Pipeline;
+use crate::ring::{place, recover, Recovered, RecoveredChunk, Report};
+use crate::seal::{Prefixes, Sealer};
+use crate::spool::identity::Identity;
+use crate::spool::Exporters;
+use crate::spooling::spooler::Spooler;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Share of the buffer that blocks may fill before further chunks of dead rings are taken in.
+const MEMORY_SHARE: usize = 2;
+/// How often it is looked whether there is room.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A dead process's ring, of which blocks wait here.
+#[derive(Debug)]
+struct Left {
+    ring: Recovered,
+    parts: AtomicUsize,
+}
+
+/// One chunk of a dead process's ring.
+#[derive(Debug)]
+pub struct Part {
+    left: Arc<Left>,
+    slot: u32,
+}
+
+impl Part {
+    /// The records are delivered, in the spool, or dropped and counted.
+    pub fn let_go(self) {
+        // What fails here makes duplicates, no losses.
+        if self.left.parts.fetch_sub(1, Ordering::AcqRel) == 1 {
+            remove(&self.left.ring);
+        } else {
+            let _ = self.left.ring.recycle(self.slot);
+        }
+    }
+}
+
+fn remove(ring: &Recovered) {
+    // What cannot be removed is found again, empty.
+    let _ = ring.remove();
+    place::tidy(ring.path());
+}
+
+/// Names of a dead process's scopes, and its resource.
+struct Names<'a> {
+    ring: &'a Recovered,
+    resource: &'a [u8],
+}
+
+impl Prefixes for Names<'_> {
+    fn resource(&self) -> &[u8] {
+        self.resource
+    }
+
+    fn scope(&self, id: u32) -> Vec<u8> {
+        self.ring.scope(id).unwrap_or_default().to_vec()
+    }
+}
+
+/// Looks for rings of dead processes.
+pub(crate) struct Remains {
+    identity: Option<Identity>,
+    places: BTreeSet<PathBuf>,
+    /// Those that cannot be read; said once.
+    passed: BTreeSet<PathBuf>,
+    sealer: Sealer,
+}
+
+impl Remains {
+    pub(crate) fn new(pipeline: &Pipeline) -> Self {
+        let codec = if pipeline.is_gated() { Codec::Identity } else { pipeline.codec() };
+        let mut remains = Self {
+            identity: None,
+            places: BTreeSet::new(),
+            passed: BTreeSet::new(),
+            sealer: Sealer::new(codec),
+        };
+        if let Some(spooler) = pipeline.spooler() {
+            let spool = &spooler.settings().directory;
+            remains.identity = Some(Identity::of_this_process(&spooler.settings().service));
+            remains.places.insert(spool.clone());
+            remains.places.extend(place::existing_memory().map(|memory| memory.join(memory_place(spool))));
+        }
+        let settings = pipeline.settings().ring.as_ref();
+        remains.places.extend(settings.and_then(|ring| ring.directory.clone()));
+        remains
+    }
+
+    /// Rings of this service, those of living processes included.
+    fn paths(&self) -> Vec<PathBuf> {
+        let is_ours = |path: &PathBuf| {
+            let name = path.file_stem().and_then(|name| name.to_str());
+            let sibling = |identity: &Identity| name.is_some_and(|name| identity.is_sibling(name));
+            self.identity.as_ref().is_some_and(sibling) && !self.passed.contains(path)
+        };
+        // What cannot be listed has nothing for us.
+        let found = self.places.iter().flat_map(|place| place::rings_in(place).unwrap_or_default());
+        found.filter(is_ours).collect()
+    }
+
+    fn boot(&self) -> u64 {
+        self.identity.as_ref().map_or(0, |identity| identity.boot)
+    }
+}
+
+impl Pipeline {
+    /// Takes over what dead processes of this service left in their rings.
+    pub(crate) fn adopt_rings(&self, spooler: &Spooler, remains: &mut Remains) {
+        self.say_ring_trouble();
+        for path in remains.paths() {
+            match recover(&path, remains.boot()) {
+                Ok(None) => {}
+                Ok(Some(ring)) => {
+                    self.say_damage(&path, ring.report());
+                    if !self.take_in(spooler, ring, &mut remains.sealer) {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    self.notices().say(error.code(), error.to_string());
+                    remains.passed.insert(path);
+                }
+            }
+        }
+    }
+
+    /// Makes blocks of a dead ring's chunks. False when this process ends meanwhile; then the next one goes on.
+    fn take_in(&self, spooler: &Spooler, mut ring: Recovered, sealer: &mut Sealer) -> bool {
+        let chunks = ring.take_chunks();
+        self.backlog().adopt_damaged(ring.report().missing_records);
+        if chunks.is_empty() {
+            remove(&ring);
+            return true;
+        }
+        let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()) });
+        for chunk in chunks {
+            if !self.has_memory(spooler) {
+                return false;
+            }
+            self.take_in_chunk(&left, chunk, sealer);
+        }
+        true
+    }
+
+    fn take_in_chunk(&self, left: &Arc<Left>, chunk: RecoveredChunk, sealer: &mut Sealer) {
+        let ours = self.exporters().iter().enumerate();
+        let owing = ours.filter(|(_, exporter)| !left.ring.is_done(&chunk, &exporter.name));
+        let owed = owing.fold(Exporters::NONE, |owed, (cursor, _)| owed.with(cursor));
+        let own = self.resource();
+        let resource = left.ring.resource(chunk.resource).unwrap_or(&own);
+        let names = Names { ring: &left.ring, resource };
+        let part = Part { left: Arc::clone(left), slot: chunk.slot };
+        let (records, protected_records) = (chunk.records, chunk.protected_records);
+        let chunk = Chunk { bytes: chunk.bytes, records, protected_records, ..Chunk::default() };
+        match sealer.seal(&chunk, &names) {
+            Some(block) => self.backlog().adopt_kept(block, Keep::Part(part), owed),
+            None => part.let_go(),
+        }
+        self.backlog().offered();
+    }
+
+    /// Waits until blocks leave room for another. False when this process ends first.
+    fn has_memory(&self, spooler: &Spooler) -> bool {
+        let share = self.settings().buffer.limit_bytes / MEMORY_SHARE;
+        while self.backlog().bytes() > share {
+            spooler.signal().press();
+            if !spooler.signal().rest(PATIENCE) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn say_damage(&self, path: &Path, report: Report) {
+        let Report { missing_records, unsynced_records, unreadable_slots, .. } = report;
+        let damaged_bytes = report.damaged_bytes + report.damaged_side_bytes;
+        if missing_records + damaged_bytes + unsynced_records + u64::from(unreadable_slots) > 0 {
+            let message = format!(
+                "the crash ring {} of another process is damaged: {missing_records} records, {damaged_bytes} bytes and \
+                 {unreadable_slots} slots are not readable, {unsynced_records} records were not forced to the disk before \
+                 the machine stopped",
+                path.display()
+            );
+            self.notices().say("ring-corrupt", message);
+        }
+    }
+}

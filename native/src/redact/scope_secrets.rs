@@ -1,0 +1,94 @@
+//! Stage 3 of 7, redact: an instrumentation scope without secrets. Thread: caller, once per logger and pipeline.
+//!
+//! A scope stands around records, so it passes the same policy: values under secret keys, at any depth, and
+//! credentials in URLs of name, version, schema URL, keys and values. What cannot be parsed is left out.
+
+use crate::record::tag;
+use crate::redact::rewrite::nested;
+use crate::redact::{without_userinfo, KeyDecision, Policy, SECRET_MARKER};
+use crate::scopes::Scope;
+use crate::wire::{put_bytes, Fields, Value};
+
+/// `InstrumentationScope.attributes = 3`
+const ATTRIBUTE: u8 = 0x1a;
+/// Nesting that is followed; capture stops at 30.
+const MAX_DEPTH: usize = 80;
+
+/// The scope as it may be stored.
+#[must_use]
+pub fn without_secrets(scope: &Scope, policy: &Policy) -> Scope {
+    let mut attributes = Vec::with_capacity(scope.attributes.len());
+    for field in Fields::new(&scope.attributes) {
+        if let (3, Value::Bytes(entry)) = field {
+            nested(ATTRIBUTE, &mut attributes, |out| key_value(entry, policy, out, 0));
+        }
+    }
+    Scope {
+        name: text(&scope.name),
+        version: text(&scope.version),
+        schema_url: text(&scope.schema_url),
+        attributes,
+    }
+}
+
+fn text(given: &str) -> String {
+    let mut out = Vec::with_capacity(given.len());
+    without_userinfo(given.as_bytes(), &mut out);
+    // Only whole characters were replaced.
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn key_value(entry: &[u8], policy: &Policy, out: &mut Vec<u8>, depth: usize) {
+    let mut key: &[u8] = &[];
+    let mut value: Option<&[u8]> = None;
+    for field in Fields::new(entry) {
+        match field {
+            (1, Value::Bytes(bytes)) => key = bytes,
+            (2, Value::Bytes(bytes)) => value = Some(bytes),
+            _ => {}
+        }
+    }
+    nested(tag::KEY, out, |out| _ = without_userinfo(key, out));
+    let Some(value) = value else { return };
+    nested(tag::VALUE, out, |out| {
+        if policy.decide(&String::from_utf8_lossy(key)) == KeyDecision::Hide {
+            put_bytes(out, tag::STRING, SECRET_MARKER.as_bytes());
+        } else {
+            any_value(value, policy, out, depth);
+        }
+    });
+}
+
+fn any_value(value: &[u8], policy: &Policy, out: &mut Vec<u8>, depth: usize) {
+    let mut fields = Fields::new(value);
+    loop {
+        let start = fields.offset();
+        let Some(field) = fields.next() else { return };
+        match field {
+            (1, Value::Bytes(text)) => {
+                nested(tag::STRING, out, |out| _ = without_userinfo(text, out));
+            }
+            (5 | 6, Value::Bytes(_)) if depth >= MAX_DEPTH => {}
+            (5, Value::Bytes(members)) => {
+                nested(tag::ARRAY, out, |out| {
+                    each(members, out, |member, out| any_value(member, policy, out, depth + 1));
+                });
+            }
+            (6, Value::Bytes(entries)) => {
+                nested(tag::KVLIST, out, |out| {
+                    each(entries, out, |entry, out| key_value(entry, policy, out, depth + 1));
+                });
+            }
+            _ => out.extend_from_slice(&value[start..fields.offset()]),
+        }
+    }
+}
+
+/// Writes each member of an array or a map anew.
+fn each(members: &[u8], out: &mut Vec<u8>, write: impl Fn(&[u8], &mut Vec<u8>)) {
+    for field in Fields::new(members) {
+        if let (1, Value::Bytes(member)) = field {
+            nested(tag::KEY, out, |out| write(member, out));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Stage 6 of 7, export: when blocks go to the disk and come from dead processes. Threads: spooler, adopter, who ends.
+//!
+//! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
+//!
+//! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, [`signal`] wakes its threads; `adopting` takes over
+//! directories of dead processes, [`end`] writes what is left at the end; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
+
+mod adopting;
+pub mod end;
+pub mod forked_locks;
+mod keys;
+pub mod meter;
+mod shelving;
+pub mod signal;
+pub mod spooler;
+mod stores;
+
+use crate::crash_ring::remains::Remains;
+use crate::export::http::TransportError;
+use crate::ledger::notices::print;
+use crate::pipeline::Pipeline;
+use crate::settings::Settings;
+use crate::spool::Fsync;
+use crate::spooling::spooler::{News, Spilled, Spooler};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often ages, the quota and dead processes are looked at.
+const AROUND: Duration = Duration::from_secs(5);
+/// How long a block rests that could not be read.
+const READ_PAUSE: Duration = Duration::from_millis(500);
+const GOES_ON: &str = "records wait in memory, and the disk is tried again";
+
+/// Nothing goes to the disk that nobody would read back.
+pub(crate) fn open_spool(
+    settings: &Settings,
+    names: &[&str],
+) -> Result<Option<Arc<Spooler>>, TransportError> {
+    let Some(spool) = settings.spool.as_ref().filter(|_| !names.is_empty()) else { return Ok(None) };
+    let mut spool = spool.clone();
+    if settings.ring.as_ref().is_some_and(|ring| ring.sync_interval.is_some()) {
+        // What leaves a ring that survives a loss of power must survive it too.
+        spool.store.fsync = Fsync::Always;
+    }
+    let opened = Spooler::open(&spool, names, &settings.buffer);
+    opened.map(|spooler| Some(Arc::new(spooler))).map_err(|error| {
+        let directory = spool.directory.display();
+        TransportError::new(format!("the spool directory {directory} cannot be used: {error}"))
+    })
+}
+
+impl Pipeline {
+    /// Starts the threads of the spool.
+    pub(crate) fn start_spool(self: &Arc<Self>, spooler: &Arc<Spooler>) {
+        let (pipeline, spool) = (Arc::clone(self), Arc::clone(spooler));
+        self.spawn("fapilog-spool", move || pipeline.run_spool(&spool));
+        self.start_sync();
+        if spooler.settings().adopt {
+            let (pipeline, spool) = (Arc::clone(self), Arc::clone(spooler));
+            self.spawn("fapilog-adopt", move || pipeline.run_adopter(&spool));
+        } else {
+            spooler.signal().looked();
+        }
+    }
+
+    /// Moves blocks to the disk until nobody delivers any more.
+    pub(crate) fn run_spool(&self, spooler: &Spooler) {
+        let (mut looked, mut read) = (Instant::now(), Instant::now());
+        loop {
+            let goes_on = spooler.signal().wait(spooler.interval());
+            if !goes_on {
+                return;
+            }
+            while spooler.is_pressed(self.backlog().bytes(), self.backlog().records()) && self.spill(spooler)
+            {
+            }
+            self.say_trouble(spooler.look_after(self.backlog()));
+            if read.elapsed() >= READ_PAUSE {
+                read = Instant::now();
+                self.backlog().retry_reads();
+            }
+            self.say_all(spooler.look_after_keys(self.backlog()));
+            if looked.elapsed() >= AROUND {
+                looked = Instant::now();
+                spooler.look_around(self.backlog());
+                self.buffer().settled();
+            }
+            if spooler.signal().has_looked() && self.backlog().is_over() {
+                spooler.close();
+                return;
+            }
+        }
+    }
+
+    /// Takes over what dead processes left, until nobody delivers any more.
+    pub(crate) fn run_adopter(&self, spooler: &Spooler) {
+        let mut rings = Remains::new(self);
+        loop {
+            self.say_all(spooler.adopt(self.backlog()));
+            self.adopt_rings(spooler, &mut rings);
+            spooler.signal().looked();
+            // Senders that wait for what was found may end when it is nothing.
+            self.backlog().offered();
+            if !spooler.signal().rest(AROUND) || self.is_closing() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until what was taken over from dead processes is delivered; the rest waits for the next process.
+    pub fn deliver_adopted(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        if let Some(spooler) = self.spooler().filter(|_| self.is_started()) {
+            spooler.signal().wait_looked(deadline);
+            let _ = self.backlog().wait_all_settled(deadline);
+        }
+    }
+
+    /// Moves one block. False when there is none to move, or the disk fails.
+    fn spill(&self, spooler: &Spooler) -> bool {
+        match spooler.spill(self.backlog(), false) {
+            Spilled::Done { recovered } => {
+                if recovered {
+                    let directory = spooler.settings().directory.display();
+                    print(&format!("the spool {directory} takes blocks again."));
+                }
+                self.buffer().settled();
+                true
+            }
+            Spilled::Nothing => false,
+            Spilled::Failed(news) => {
+                self.say_trouble(news);
+                false
+            }
+        }
+    }
+
+    fn say_all(&self, news: Vec<News>) {
+        for (code, message) in news {
+            self.notices().say(code, message);
+        }
+    }
+
+    pub(crate) fn say_trouble(&self, news: Option<News>) {
+        if let Some((code, message)) = news {
+            self.notices().say(code, format!("{message} ({GOES_ON})"));
+        }
+    }
+}

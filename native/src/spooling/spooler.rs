@@ -1,0 +1,392 @@
+//! Stage 6 of 7, export: the spools that one pipeline holds. Threads: spooler, adopter, who ends; senders, who never wait.
+//!
+//! Its own, and those of dead processes that it took over. Before: `backlog`, which keeps blocks in memory. One mutex around
+//! all spools; it is held while the disk works, however long that takes, so only the spool's own threads take it, before the
+//! backlog's lock and never after it. A block is read without it (`shelving`), and what exporters settle waits in a list
+//! until a thread of the spool writes it down. The own spool is made when the first block has to go to the disk: a
+//! pipeline whose exporters deliver writes nothing.
+
+use crate::backlog::entries::{Seen, Spill, Spot};
+use crate::backlog::Backlog;
+use crate::clock::{monotonic_nanos, Clock};
+use crate::crash_ring::CrashRing;
+use crate::settings::{BufferSettings, Overflow, SpoolingSettings};
+use crate::spool::crypt::Keys;
+use crate::spool::disk::real::RealDisk;
+use crate::spool::disk::Disk;
+use crate::spool::identity::Identity;
+use crate::spool::retry::Backoff;
+use crate::spool::{Fsync, Root, SpoolError};
+use crate::spooling::meter::Trouble;
+use crate::spooling::shelving::{Rooms, Settled};
+use crate::spooling::signal::Signal;
+use crate::spooling::stores::Store;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// Share of the buffer that blocks may fill before the oldest go to the disk: shedding begins at three quarters, and
+/// chunks that are not sealed yet need room too.
+const MEMORY_SHARE: usize = 4;
+/// Making room costs a whole file, so a file takes at most this share of the quota.
+const QUOTA_SHARE: u64 = 8;
+/// Pauses after a failure of the disk.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What to say: a code and a sentence.
+pub type News = (&'static str, String);
+
+/// What the mutex guards.
+#[derive(Debug)]
+pub(crate) struct Inner<D: Disk> {
+    pub stores: BTreeMap<u64, Store<D>>,
+    pub own: Option<u64>,
+    next: u64,
+    backoff: Backoff,
+    /// Directories that hold nothing for us, and with which keys they were looked at.
+    pub passed: BTreeMap<String, u64>,
+    /// Whether the last look after the files failed, which was said then.
+    ailing: bool,
+    pub closed: bool,
+    /// What the disk did to us.
+    pub trouble: Trouble,
+    /// The only directory that is taken over, for people who ask for one.
+    pub only: Option<String>,
+}
+
+/// What came of moving one block.
+#[derive(Debug)]
+pub enum Spilled {
+    /// It is on disk.
+    Done {
+        /// The disk had failed before.
+        recovered: bool,
+    },
+    /// There is none to move, or the disk is left alone for a while.
+    Nothing,
+    /// It stays in memory; with what to say, at the beginning of a run of failures.
+    Failed(Option<News>),
+}
+
+/// The spools of one pipeline.
+#[derive(Debug)]
+pub struct Spooler<D: Disk = RealDisk> {
+    pub(crate) root: Root<D>,
+    pub(crate) settings: SpoolingSettings,
+    pub(crate) names: Vec<String>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) share_bytes: usize,
+    pub(crate) share_records: u64,
+    makes_room: bool,
+    pub(crate) clock: Clock,
+    inner: Mutex<Inner<D>>,
+    /// What was settled and is not written down yet. Held for a moment only.
+    pub(crate) settled: Mutex<Vec<Settled>>,
+    pub(crate) rooms: Mutex<Rooms<D>>,
+    signal: Signal,
+    gave_up: AtomicBool,
+    /// Its slots hold blocks too.
+    pub(crate) ring: OnceLock<Arc<CrashRing>>,
+}
+
+impl Spooler {
+    /// Opens the root, and makes sure that this process can write there. A full disk may become empty: it is no error.
+    pub fn open(
+        settings: &SpoolingSettings,
+        names: &[&str],
+        buffer: &BufferSettings,
+    ) -> Result<Self, SpoolError> {
+        let identity = Identity::of_this_process(&settings.service);
+        Self::open_on(Arc::new(RealDisk), identity, settings, names, buffer)
+    }
+}
+
+impl<D: Disk> Spooler<D> {
+    /// As [`Spooler::open`], on any disk and as anybody.
+    pub fn open_on(
+        disk: Arc<D>,
+        identity: Identity,
+        settings: &SpoolingSettings,
+        names: &[&str],
+        buffer: &BufferSettings,
+    ) -> Result<Self, SpoolError> {
+        let mut settings = settings.clone();
+        let store = &mut settings.store;
+        store.segment_bytes = store.segment_bytes.min(store.quota.max_bytes / QUOTA_SHARE).max(1);
+        let root = Root::open(disk, &settings.directory, identity)?;
+        let (keys, clock) = (Arc::new(settings.keys.copy()), Clock::default());
+        let now = clock.now_nanos();
+        match root.create(names, settings.store.clone(), Arc::clone(&keys), now) {
+            Ok(spool) => spool.close(now).map(drop)?,
+            Err(SpoolError::NoSpace(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let inner = Inner {
+            stores: BTreeMap::new(),
+            own: None,
+            next: 0,
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            passed: BTreeMap::new(),
+            ailing: false,
+            closed: false,
+            trouble: Trouble::default(),
+            only: None,
+        };
+        Ok(Self {
+            root,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            keys,
+            share_bytes: buffer.limit_bytes / MEMORY_SHARE,
+            share_records: buffer.limit_records / MEMORY_SHARE as u64,
+            makes_room: buffer.overflow == Overflow::DropOldest,
+            clock,
+            inner: Mutex::new(inner),
+            settled: Mutex::default(),
+            rooms: Mutex::default(),
+            signal: Signal::default(),
+            gave_up: AtomicBool::new(false),
+            ring: OnceLock::new(),
+            settings,
+        })
+    }
+
+    /// What it was made from.
+    #[must_use]
+    pub const fn settings(&self) -> &SpoolingSettings {
+        &self.settings
+    }
+
+    /// What its threads wait for.
+    #[must_use]
+    pub const fn signal(&self) -> &Signal {
+        &self.signal
+    }
+
+    /// How often [`Self::look_after`] wants to be called.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        match self.settings.store.fsync {
+            Fsync::Every(interval) => (interval / 2).clamp(Duration::from_millis(10), Duration::from_secs(1)),
+            Fsync::Never | Fsync::Always => Duration::from_secs(1),
+        }
+    }
+
+    /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whatever failed before.
+    pub fn spill(&self, backlog: &Backlog, rest: bool) -> Spilled {
+        let mut inner = self.lock();
+        if inner.closed
+            || self.gave_up.load(Ordering::Relaxed)
+            || (!rest && !inner.backoff.may_try(monotonic_nanos()))
+        {
+            return Spilled::Nothing;
+        }
+        let Some(spill) = backlog.begin_spill(rest) else { return Spilled::Nothing };
+        let (sequence, owed) = (spill.block.sequence, spill.owed);
+        match self.append(&mut inner, backlog, &spill) {
+            Ok(spot) => {
+                if let Some(store) = inner.stores.get_mut(&spot.store) {
+                    store.held.insert(spot.place.number, (sequence, owed));
+                    let owing = backlog.spilled(sequence, spot);
+                    let gone = owed.iter().filter(|cursor| !owing.contains(*cursor));
+                    store.settle(&gone.map(|cursor| (spot.place.number, cursor)).collect::<Vec<_>>());
+                }
+                Spilled::Done { recovered: inner.backoff.succeeded(monotonic_nanos()).is_some() }
+            }
+            Err(error) => {
+                backlog.not_spilled(sequence);
+                inner.trouble.note(&error);
+                let is_first = inner.backoff.failed(monotonic_nanos(), fastrand::f64());
+                Spilled::Failed(is_first.then(|| (error.code(), error.to_string())))
+            }
+        }
+    }
+
+    fn append(&self, inner: &mut Inner<D>, backlog: &Backlog, spill: &Spill) -> Result<Spot, SpoolError> {
+        let now = self.clock.now_nanos();
+        let own = match inner.own {
+            Some(own) => own,
+            None => self.create(inner, now)?,
+        };
+        loop {
+            let Some(store) = inner.stores.get_mut(&own) else { return Err(SpoolError::Adopted) };
+            let written = match spill.seen {
+                Seen::Processed => store.spool.append(&spill.block, spill.owed, now),
+                Seen::Unprocessed => store.spool.append_unprocessed(&spill.block, spill.owed, now),
+            };
+            match written {
+                Ok(place) => return Ok(Spot { store: own, place }),
+                Err(SpoolError::Quota { .. }) if self.makes_room && self.free_oldest(inner, backlog, own) => {
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn create(&self, inner: &mut Inner<D>, now: u64) -> Result<u64, SpoolError> {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let settings = self.settings.store.clone();
+        let mut spool = self.root.create(&names, settings, Arc::clone(&self.keys), now)?;
+        spool.set_others_bytes(self.root.others_bytes(&[spool.name()]));
+        let cursors = (0..names.len()).map(Some).collect();
+        let id = self.hold(inner, Store::new(spool, cursors));
+        inner.own = Some(id);
+        self.rooms().own = Some(id);
+        Ok(id)
+    }
+
+    /// Gives up the oldest blocks on disk: of those that were taken over, which are older than ours, and then of ours but
+    /// for files with audit records.
+    /// False when that frees nothing.
+    fn free_oldest(&self, inner: &mut Inner<D>, backlog: &Backlog, own: u64) -> bool {
+        let mut ids: Vec<u64> = inner.stores.keys().copied().filter(|id| *id != own).collect();
+        ids.push(own);
+        let freed = ids.into_iter().any(|id| {
+            let Some(store) = inner.stores.get_mut(&id) else { return false };
+            let before = store.spool.occupancy().bytes;
+            let held = &store.held;
+            let is_audited = |number| held.get(&number).is_some_and(|(block, _)| backlog.is_audited(*block));
+            let losses = store.spool.drop_oldest_but(&is_audited);
+            store.tell(backlog, &losses);
+            store.spool.occupancy().bytes < before
+        });
+        self.weigh_others(inner);
+        freed
+    }
+
+    /// What time asks for. Returns what to say when the disk begins to fail.
+    pub fn look_after(&self, backlog: &Backlog) -> Option<News> {
+        let now = self.clock.now_nanos();
+        let mut inner = self.lock();
+        let mut trouble = None;
+        let ids: Vec<u64> = inner.stores.keys().copied().collect();
+        for id in ids {
+            let is_own = inner.own == Some(id);
+            let Some(store) = inner.stores.get_mut(&id) else { continue };
+            match store.spool.tick(now) {
+                Err(SpoolError::Gone { name }) => {
+                    trouble = Some(SpoolError::Gone { name });
+                    store.tell_all_lost(backlog);
+                    self.let_go(&mut inner, id);
+                }
+                Err(error) => trouble = Some(error),
+                Ok(()) if !is_own && store.held.is_empty() => {
+                    if let Some(mut store) = self.let_go(&mut inner, id) {
+                        inner.passed.insert(store.spool.name().to_owned(), store.keys_version);
+                        // What is in it still is for nobody here, and so in nobody's ledger here.
+                        store.spool.expire(now);
+                        trouble = store.spool.close(now).err().or(trouble);
+                    }
+                }
+                Ok(()) => {}
+            }
+        }
+        let is_first = !std::mem::replace(&mut inner.ailing, trouble.is_some());
+        trouble.filter(|_| is_first).map(|error| (error.code(), error.to_string()))
+    }
+
+    /// What has to be done less often: the age limit, and what others take of the quota.
+    pub fn look_around(&self, backlog: &Backlog) {
+        let now = self.clock.now_nanos();
+        let mut inner = self.lock();
+        for store in inner.stores.values_mut() {
+            let losses = store.spool.expire(now);
+            store.tell(backlog, &losses);
+        }
+        self.weigh_others(&mut inner);
+    }
+
+    fn weigh_others(&self, inner: &mut Inner<D>) {
+        if let Some(store) = inner.own.and_then(|own| inner.stores.get_mut(&own)) {
+            store.spool.set_others_bytes(self.root.others_bytes(&[store.spool.name()]));
+        }
+    }
+
+    /// Forces what is there to the disk, and removes the own directory if nothing is in it.
+    pub fn finish(&self) {
+        let now = self.clock.now_nanos();
+        let mut inner = self.lock();
+        let ids: Vec<u64> = inner.stores.keys().copied().collect();
+        for id in ids {
+            if inner.stores.get(&id).is_some_and(|store| store.held.is_empty()) {
+                // What fails here is left to whoever takes the directory over.
+                let _ = self.let_go(&mut inner, id).map(|store| store.spool.close(now));
+            } else if let Some(store) = inner.stores.get_mut(&id) {
+                if self.settings.store.fsync != Fsync::Never {
+                    let _ = store.spool.sync(now);
+                }
+            }
+        }
+    }
+
+    /// Lets go of all spools: whoever is alive takes them over.
+    pub fn close(&self) {
+        let now = self.clock.now_nanos();
+        let mut inner = self.lock();
+        inner.closed = true;
+        let ids: Vec<u64> = inner.stores.keys().copied().collect();
+        for id in ids {
+            // What fails here is left to whoever takes the directory over.
+            let _ = self.let_go(&mut inner, id).map(|store| store.spool.close(now));
+        }
+        drop(inner);
+        self.signal.stop();
+    }
+
+    /// Nothing more is written: the end did not wait for it any longer, and counts it as lost.
+    pub fn give_up(&self) {
+        self.gave_up.store(true, Ordering::Relaxed);
+    }
+
+    /// In a forked child: closes its copies of the descriptors, which would make the parent's directory look alive.
+    pub fn leave_to_parent(&self) {
+        // A lock that another thread held during the fork is never given back.
+        if let Ok(mut inner) = self.inner.try_lock() {
+            inner.closed = true;
+            for store in std::mem::take(&mut inner.stores).into_values() {
+                store.spool.leave_to_parent();
+            }
+        }
+    }
+
+    /// Adds a spool.
+    pub(crate) fn hold(&self, inner: &mut Inner<D>, store: Store<D>) -> u64 {
+        let id = inner.next;
+        inner.next += 1;
+        self.rooms().readers.insert(id, store.spool.reader());
+        inner.stores.insert(id, store);
+        id
+    }
+
+    fn let_go(&self, inner: &mut Inner<D>, id: u64) -> Option<Store<D>> {
+        self.rooms().leave(id);
+        inner.own = inner.own.filter(|own| *own != id);
+        inner.stores.remove(&id)
+    }
+
+    /// The spools, unless the disk is at work on them.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Inner<D>>> {
+        self.inner.try_lock().ok()
+    }
+
+    /// The spools, with everything written down that was settled.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner<D>> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = std::mem::take(&mut *self.settled());
+        let mut by_store: BTreeMap<u64, Vec<(u64, usize)>> = BTreeMap::new();
+        for Settled { spot, cursor } in settled {
+            let Some(store) = inner.stores.get_mut(&spot.store) else { continue };
+            match cursor {
+                Some(cursor) => by_store.entry(spot.store).or_default().push((spot.place.number, cursor)),
+                None => drop(store.held.remove(&spot.place.number)),
+            }
+        }
+        for (id, settled) in by_store {
+            if let Some(store) = inner.stores.get_mut(&id) {
+                store.settle(&settled);
+            }
+        }
+        inner
+    }
+}
