@@ -1,7 +1,7 @@
 """Stage 6 of 7, export: one exporter written in Python: claim, call, retry, settle. Thread: delivery loop.
 
-Before: `native/src/export/claims.rs`, one cursor per exporter. After: `ledger`. A slow, dead or raising exporter
-delays only itself: it has its own cursor, its own limit of calls under way, its own breaker.
+Before: `native/src/export/claims.rs`, one cursor per exporter. After: `ledger`. A slow, dead or
+raising exporter delays only itself: it has its own cursor, its own limit of calls under way, its own breaker.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stage 6 of 7, export: which exporters must have every record, and which get what others do not take.
 
-`native/src/backlog/roles.rs` does what is said here: a block waits for required exporters, not for best-effort
-ones, and a fallback gets nothing but what is handed over to it. Threads: the configuring one.
+`native/src/backlog/roles.rs` does what is said here: a block waits for required exporters, not for
+best-effort ones, and a fallback gets nothing but what is handed over to it. Threads: the configuring one.
 """
 
 from __future__ import annotations
