@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 1 emit | `python::logger`, [`rules`], [`scopes`], [`process`] | caller |
 //! | 2 capture | `python::emission`, `python::values`, into [`mod@record`] | caller |
-//! | 3 redact | [`redact`] | caller |
+//! | 3 redact | [`redact`], with the findings of [`scan`] | caller |
 //! | 4 append | [`buffer`]; below the level [`flight`]; with durability above `memory` a [`crash_ring`], which holds a [`mod@ring`] | caller |
 //! | 5 seal | [`seal`], into [`block`] | sealer |
 //! | 6 export | [`backlog`] with a cursor for each exporter; [`export`] sends; [`console`] on the caller; [`spooling`] keeps what waits in a [`spool`] on disk; [`decode`] reads, [`encode`] writes | senders, spooler, adopter |
@@ -25,6 +25,7 @@ pub mod scopes;
 pub mod record;
 
 pub mod redact;
+pub mod scan;
 
 pub mod buffer;
 pub mod crash_ring;

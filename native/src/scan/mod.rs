@@ -1,0 +1,85 @@
+//! Stage 3 of 7, redact: finds sensitive values in a text. Thread: caller.
+//!
+//! Plain functions over bytes; this room imports nothing of ours. [`Scanner::scan`] takes one text and what the name of
+//! its key says:
+//!
+//! 1. [`classes`] reads the bytes once and leaves anchors. 2. [`keywords`] finds words that speak for a value.
+//! 3. [`mod@detect`] goes from anchors and words to findings, with the arithmetic of [`mod@check`]. 4. [`mod@resolve`] unites them.
+//!
+//! [`kind`] lists what is known, [`words`] what keywords mean, [`vocabulary`] which they are; [`keys`] reads names of
+//! keys; [`automaton`] is the search behind `keywords`; [`context`] is what a detector sees.
+
+pub mod automaton;
+pub mod check;
+pub mod classes;
+pub mod context;
+pub mod detect;
+pub mod finding;
+pub mod keys;
+pub mod keywords;
+pub mod kind;
+pub mod resolve;
+pub mod vocabulary;
+pub mod words;
+
+use classes::Anchors;
+use context::Context;
+use finding::{Finding, Findings};
+use keys::KeyPlan;
+use keywords::Hit;
+use kind::Kinds;
+
+/// What a scanner looks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The kinds that are looked for.
+    pub kinds: Kinds,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { kinds: Kinds::ALL }
+    }
+}
+
+/// Memory that a caller keeps from one text to the next.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    anchors: Anchors,
+    hits: Vec<Hit>,
+    findings: Vec<Finding>,
+}
+
+/// Finds sensitive values; compiled once.
+#[derive(Debug, Clone, Default)]
+pub struct Scanner {
+    settings: Settings,
+}
+
+impl Scanner {
+    /// Compiles the settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    /// What the name of a key says; keep it as long as the key lives.
+    #[must_use]
+    pub fn plan(&self, key: &str) -> KeyPlan {
+        KeyPlan::new(key)
+    }
+
+    /// The findings in `text`, ordered, without overlap, at borders of characters.
+    pub fn scan<'s>(&self, text: &str, key: &KeyPlan, scratch: &'s mut Scratch) -> &'s [Finding] {
+        let Scratch { anchors, hits, findings } = scratch;
+        findings.clear();
+        hits.clear();
+        let bytes = text.as_bytes();
+        anchors.read(bytes);
+        keywords::find(bytes, hits);
+        let context = Context { text: bytes, anchors, hits, key };
+        detect::all(&context, &mut Findings::new(findings, self.settings.kinds));
+        resolve::resolve(text, findings);
+        findings
+    }
+}

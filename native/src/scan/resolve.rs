@@ -1,0 +1,35 @@
+//! Stage 3 of 7, redact: findings become ranges that do not overlap. Thread: caller.
+
+use crate::scan::finding::Finding;
+
+/// Sorts, unites what overlaps and moves the ends to borders of characters. The union is never narrower than a
+/// finding; its kind is the most severe (the order of `Kind`).
+pub fn resolve(text: &str, findings: &mut Vec<Finding>) {
+    for finding in findings.iter_mut() {
+        while !text.is_char_boundary(finding.start as usize) {
+            finding.start -= 1;
+        }
+        while !text.is_char_boundary(finding.end as usize) {
+            finding.end += 1;
+        }
+    }
+    if findings.len() < 2 {
+        return;
+    }
+    findings.sort_unstable_by_key(|finding| (finding.start, finding.end, finding.kind));
+    let mut kept = 0;
+    for at in 1..findings.len() {
+        let next = findings[at];
+        let last = &mut findings[kept];
+        if next.start < last.end {
+            if next.kind < last.kind {
+                (last.kind, last.rule) = (next.kind, next.rule);
+            }
+            last.end = last.end.max(next.end);
+        } else {
+            kept += 1;
+            findings[kept] = next;
+        }
+    }
+    findings.truncate(kept + 1);
+}
