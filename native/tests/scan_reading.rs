@@ -1,12 +1,19 @@
 //! Stage 3: what one pass over a text leaves, and which keywords it holds.
 
+use fapilog_native::scan::blocks::Blocks;
 use fapilog_native::scan::classes::{class, flag, Anchors, Run};
 use fapilog_native::scan::keywords::{assigned_name, find, near, AssignedName, Hit};
 use fapilog_native::scan::words::{Word, Words};
 
+fn blocks(text: &str) -> Blocks {
+    let mut blocks = Blocks::default();
+    blocks.read(text.as_bytes());
+    blocks
+}
+
 fn read(text: &str) -> Anchors {
     let mut anchors = Anchors::default();
-    anchors.read(text.as_bytes());
+    anchors.read(text.as_bytes(), &blocks(text));
     anchors
 }
 
@@ -37,7 +44,7 @@ fn marks_are_told_apart() {
 
 fn hits(text: &str) -> Vec<Hit> {
     let mut hits = Vec::new();
-    find(text.as_bytes(), &mut hits);
+    find(text.as_bytes(), &blocks(text), &mut hits);
     hits
 }
 

@@ -1,7 +1,8 @@
-//! Stage 3 of 7, redact: one pass over the bytes of a text that leaves anchors for the detectors. Thread: caller.
+//! Stage 3 of 7, redact: anchors for the detectors, from the maps of a text. Thread: caller.
 //!
-//! A *run* is a maximal stretch of `[A-Za-z0-9_-]`. Runs of plain words say nothing and are not kept; a text without
-//! anchors is done after this pass.
+//! A *run* is a maximal stretch of `[A-Za-z0-9_-]`. Runs of plain words say nothing and are not kept.
+
+use crate::scan::blocks::{class as map, Blocks};
 
 /// Bits of a byte's class, and of a run's mask.
 pub mod class {
@@ -17,15 +18,13 @@ pub mod class {
     pub const UNDERSCORE: u8 = 16;
     /// A letter that is no hexadecimal digit; set beside `LOWER` or `UPPER`.
     pub const NOT_HEX: u8 = 32;
-    /// A byte that leaves an anchor or a flag; never in a run.
-    pub const MARK: u8 = 64;
     /// `a-z` or `A-Z`
     pub const LETTER: u8 = LOWER | UPPER;
     /// What runs are made of.
     pub const RUN: u8 = LETTER | DIGIT | DASH | UNDERSCORE;
 }
 
-use class::{DASH, DIGIT, LETTER, LOWER, MARK, NOT_HEX, RUN, UNDERSCORE, UPPER};
+use class::{DASH, DIGIT, LETTER, LOWER, NOT_HEX, UNDERSCORE, UPPER};
 
 /// What a text holds somewhere; says which views and rare detectors are worth their time.
 pub mod flag {
@@ -45,13 +44,13 @@ pub mod flag {
     pub const SEMICOLON_DIGIT: u16 = 64;
     /// Twelve or more words of lower-case letters in a row.
     pub const MANY_WORDS: u16 = 128;
-    /// Two colons with nothing but hexadecimal digits between, or none.
+    /// Two colons with one to four hexadecimal digits between, or none.
     pub const COLONS: u16 = 256;
     /// `/home/`, `/Users/` or `\Users\` may be inside: a slash or backslash before a letter `h`, `U` or `u`.
     pub const USER_PATH: u16 = 512;
 }
 
-/// A maximal stretch of `[A-Za-z0-9_-]` that holds a digit, or at least 15 bytes, or five dashes.
+/// A maximal stretch of `[A-Za-z0-9_-]` that holds a digit, or has at least 15 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
     /// First byte.
@@ -91,7 +90,7 @@ impl Run {
     }
 }
 
-/// What the pass left, in the order of the text.
+/// What was found, in the order of the text.
 #[derive(Debug, Default, Clone)]
 pub struct Anchors {
     /// Runs that may be something.
@@ -100,7 +99,7 @@ pub struct Anchors {
     pub ats: Vec<u32>,
     /// The colon of `://`
     pub schemes: Vec<u32>,
-    /// `=`, and `:` other than that of `://`, that a letter, digit, quote, `]` or a space stands before.
+    /// `=`, and `:` other than that of `://`.
     pub assigns: Vec<u32>,
     /// See [`flag`].
     pub flags: u16,
@@ -114,63 +113,72 @@ impl Anchors {
         self.flags & flags != 0
     }
 
-    fn clear(&mut self) {
+    /// Reads `text` anew; `blocks` are its maps.
+    pub fn read(&mut self, text: &[u8], blocks: &Blocks) {
         self.runs.clear();
         self.ats.clear();
         self.schemes.clear();
         self.assigns.clear();
-        self.flags = 0;
-    }
-
-    /// Reads `text` anew.
-    pub fn read(&mut self, text: &[u8]) {
-        self.clear();
-        let mut at = 0;
-        let mut words = 0u32;
-        while let Some(&byte) = text.get(at) {
-            let class = CLASS[usize::from(byte)];
-            if class & RUN != 0 {
-                let start = at;
-                let mut mask = 0;
-                while let Some(&byte) = text.get(at) {
-                    let class = CLASS[usize::from(byte)];
-                    if class & RUN == 0 {
-                        break;
-                    }
-                    mask |= class;
-                    at += 1;
-                }
-                if mask & DIGIT != 0 || at - start >= 15 || (mask == DASH && at - start >= 5) {
-                    self.runs.push(Run { start: start as u32, end: at as u32, mask });
-                    self.flags |=
-                        if mask & (LETTER | DIGIT) == 0 && at - start >= 5 { flag::DASHES } else { 0 };
-                }
-                words = if mask & !(LOWER | NOT_HEX) == 0 { words + 1 } else { 0 };
-                if words >= 12 {
-                    self.flags |= flag::MANY_WORDS;
-                }
-            } else {
-                if class & MARK != 0 {
-                    self.mark(text, at, byte);
-                }
-                at += 1;
+        self.flags = if blocks.non_ascii { flag::NON_ASCII } else { 0 };
+        let mut behind = 0;
+        for block in 0..blocks.len() {
+            behind = self.read_runs(text, blocks, block, behind);
+            let mut marks = blocks.map(map::MARK, block);
+            while marks != 0 {
+                self.mark(text, block * 64 + marks.trailing_zeros() as usize);
+                marks &= marks - 1;
             }
         }
     }
 
+    /// Keeps the runs that a digit or a long stretch of the block is in. Answers the first byte behind the last one.
+    #[inline]
+    fn read_runs(&mut self, text: &[u8], blocks: &Blocks, block: usize, behind: usize) -> usize {
+        let runs = blocks.map(map::RUN, block);
+        let long = long_stretches(runs, blocks.map(map::RUN, block + 1));
+        let mut left = blocks.map(map::DIGIT, block) | long;
+        let mut behind = behind;
+        while left != 0 {
+            let at = block * 64 + left.trailing_zeros() as usize;
+            if at >= behind {
+                let start = blocks.start_of(map::RUN, at);
+                behind = blocks.end_of(map::RUN, at);
+                self.push_run(text, start, behind);
+            }
+            if behind >= (block + 1) * 64 {
+                break;
+            }
+            left &= u64::MAX << (behind % 64);
+        }
+        behind
+    }
+
+    fn push_run(&mut self, text: &[u8], start: usize, end: usize) {
+        let mask = text
+            .get(start..end)
+            .unwrap_or_default()
+            .iter()
+            .fold(0, |mask, byte| mask | CLASS[usize::from(*byte)]);
+        if mask & (LETTER | DIGIT) == 0 {
+            self.flags |= flag::DASHES;
+        }
+        self.runs.push(Run { start: start as u32, end: end as u32, mask });
+    }
+
     /// Notes a byte that is an anchor in itself.
     #[inline]
-    fn mark(&mut self, text: &[u8], at: usize, byte: u8) {
+    fn mark(&mut self, text: &[u8], at: usize) {
         let next = text.get(at + 1).copied().unwrap_or(0);
-        match byte {
+        match text[at] {
             b'@' => self.ats.push(at as u32),
             b':' if next == b'/' && text.get(at + 2) == Some(&b'/') => self.schemes.push(at as u32),
-            b':' | b'=' => {
+            b':' => {
                 if next == b':' || colon_pair(text, at) {
                     self.flags |= flag::COLONS;
                 }
                 self.assigns.push(at as u32);
             }
+            b'=' => self.assigns.push(at as u32),
             b'%' if next.is_ascii_hexdigit() && text.get(at + 2).is_some_and(u8::is_ascii_hexdigit) => {
                 self.flags |= flag::PERCENT;
             }
@@ -182,10 +190,19 @@ impl Anchors {
             b'<' if next == b'<' => self.flags |= flag::CHEVRONS,
             b'^' => self.flags |= flag::CARET,
             b';' if next.is_ascii_digit() => self.flags |= flag::SEMICOLON_DIGIT,
-            0x80.. => self.flags |= flag::NON_ASCII,
             _ => {}
         }
     }
+}
+
+/// Bits where a stretch of at least 15 starts.
+#[inline]
+const fn long_stretches(map: u64, next: u64) -> u64 {
+    let one = (next as u128) << 64 | map as u128;
+    let two = one & one >> 1;
+    let four = two & two >> 2;
+    let eight = four & four >> 4;
+    (eight & eight >> 7) as u64
 }
 
 /// True when one to four hexadecimal digits and another colon follow the colon at `at`.
@@ -208,7 +225,6 @@ pub static CLASS: [u8; 256] = {
             b'0'..=b'9' => DIGIT,
             b'-' => DASH,
             b'_' => UNDERSCORE,
-            b'@' | b':' | b'=' | b'%' | b'\\' | b'/' | b'<' | b'^' | b';' | 0x80.. => MARK,
             _ => 0,
         };
         byte += 1;

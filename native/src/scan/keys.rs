@@ -1,5 +1,6 @@
 //! Stage 3 of 7, redact: what the name of a key says about its value. Thread: caller, once per key.
 
+use crate::scan::detect::credentials;
 use crate::scan::keywords;
 use crate::scan::kind::Kind;
 use crate::scan::words::Words;
@@ -9,17 +10,26 @@ use crate::scan::words::Words;
 pub struct KeyPlan {
     /// The keywords in the name.
     pub words: Words,
-    /// The whole value is of this kind, whatever it holds.
+    /// The whole value is of this kind, unless it is a placeholder.
     pub hide: Option<Kind>,
+    /// There is a key: the text is a value, not a message.
+    pub keyed: bool,
 }
 
 impl KeyPlan {
     /// Of a text without a key.
-    pub const NONE: Self = Self { words: Words::NONE, hide: None };
+    pub const NONE: Self = Self { words: Words::NONE, hide: None, keyed: false };
 
     /// Reads a name in any spelling: `user.ssn`, `dateOfBirth`, `X-Api-Key`.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { words: keywords::in_key(name), hide: None }
+        let words = keywords::in_key(name);
+        Self { words, hide: credentials::whole_value(name, words), keyed: true }
+    }
+
+    /// True when the name says something: then short numbers are worth a look too.
+    #[must_use]
+    pub fn speaks(&self) -> bool {
+        self.hide.is_some() || !self.words.is_empty()
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::OnceLock;
 
-use crate::scan::automaton::Automaton;
+use crate::scan::blocks::{class, Blocks};
+use crate::scan::lexicon::{Lexicon, Node, Spelling};
 use crate::scan::vocabulary::VOCABULARY;
+use crate::scan::vocabulary_secrets::SECRETS;
 use crate::scan::words::{Word, Words};
 
 /// A keyword in a text.
@@ -22,108 +24,164 @@ const BEFORE_BYTES: usize = 32;
 /// Bytes behind a value in which a keyword speaks for it.
 const AFTER_BYTES: usize = 16;
 
-/// One spelling of a keyword.
-struct Spelling {
-    word: Word,
-    letters: u16,
-    /// More letters may stand before, as in German compounds.
-    open_before: bool,
-    /// More letters may stand behind.
-    open_behind: bool,
-    /// Counts only as the name of a value: `rc=`, `"cf":`.
-    key_only: bool,
-}
-
-struct Keywords {
-    automaton: Automaton,
-    spellings: Vec<Spelling>,
-}
-
-fn keywords() -> &'static Keywords {
-    static KEYWORDS: OnceLock<Keywords> = OnceLock::new();
-    KEYWORDS.get_or_init(Keywords::new)
-}
-
-impl Keywords {
-    fn new() -> Self {
-        let mut spellings = Vec::new();
-        let mut phrases: Vec<Vec<u8>> = Vec::new();
-        for (word, entries) in VOCABULARY {
-            for entry in *entries {
-                let (key_only, entry) = entry.strip_prefix('=').map_or((false, *entry), |rest| (true, rest));
-                let (open_before, entry) =
-                    entry.strip_prefix('*').map_or((false, entry), |rest| (true, rest));
-                let (open_behind, entry) =
-                    entry.strip_suffix('*').map_or((false, entry), |rest| (true, rest));
-                for phrase in variants(entry) {
-                    let letters = phrase.len() as u16;
-                    spellings.push(Spelling { word: *word, letters, open_before, open_behind, key_only });
-                    phrases.push(phrase.into_bytes());
-                }
-            }
-        }
-        Self { automaton: Automaton::new(phrases.iter().map(Vec::as_slice)), spellings }
-    }
-}
-
-/// A phrase as written, and with its words run together: `date of birth`, `dateofbirth`.
-fn variants(phrase: &str) -> Vec<String> {
-    let mut all = vec![phrase.to_owned()];
-    if phrase.contains(' ') {
-        all.push(phrase.replace(' ', ""));
-    }
-    let plain: Vec<String> = all.iter().map(|one| one.chars().map(without_accent).collect()).collect();
-    all.extend(plain);
-    all.sort();
-    all.dedup();
-    all
-}
-
-/// The letter that people write who have no accents on their keys.
-const fn without_accent(letter: char) -> char {
-    match letter {
-        'á' | 'à' | 'â' | 'ã' | 'ä' | 'å' | 'ą' => 'a',
-        'ç' | 'ć' | 'č' => 'c',
-        'é' | 'è' | 'ê' | 'ë' | 'ę' | 'ě' => 'e',
-        'í' | 'ì' | 'î' | 'ï' => 'i',
-        'ł' => 'l',
-        'ñ' | 'ń' => 'n',
-        'ó' | 'ò' | 'ô' | 'õ' | 'ö' | 'ø' => 'o',
-        'ř' => 'r',
-        'ś' | 'š' | 'ș' => 's',
-        'ú' | 'ù' | 'û' | 'ü' => 'u',
-        'ý' => 'y',
-        'ź' | 'ż' | 'ž' => 'z',
-        other => other,
-    }
+fn lexicon() -> &'static Lexicon {
+    static LEXICON: OnceLock<Lexicon> = OnceLock::new();
+    LEXICON.get_or_init(|| Lexicon::new(VOCABULARY.iter().chain(SECRETS).copied()))
 }
 
 /// Appends the keywords in `text` to `hits`, ordered by their ends.
-pub fn find(text: &[u8], hits: &mut Vec<Hit>) {
-    let keywords = keywords();
-    keywords.automaton.find(text, |phrase, end| {
-        let spelling = &keywords.spellings[usize::from(phrase)];
-        let start = end - usize::from(spelling.letters);
-        if stands_alone(text, start, end, spelling) {
-            hits.push(Hit { start: start as u32, end: end as u32, word: spelling.word });
-        }
-    });
+pub fn find(text: &[u8], blocks: &Blocks, hits: &mut Vec<Hit>) {
+    Search {
+        lexicon: lexicon(),
+        text,
+        open: [(0, 0); 3],
+        found: |hit: Hit, spelling: &Spelling| {
+            if !spelling.key_only || names_value(text, hit.end as usize) {
+                hits.push(hit);
+            }
+        },
+    }
+    .run(blocks);
 }
 
 /// The words in the name of a key, where everything counts as a name.
 #[must_use]
 pub fn in_key(name: &str) -> Words {
-    let keywords = keywords();
+    let mut blocks = Blocks::default();
+    blocks.read(name.as_bytes());
     let mut words = Words::NONE;
-    keywords.automaton.find(name.as_bytes(), |phrase, end| {
-        let spelling = &keywords.spellings[usize::from(phrase)];
-        let start = end - usize::from(spelling.letters);
-        let last = !spelling.key_only || ends_name(&name.as_bytes()[end..]);
-        if last && bounded(name.as_bytes(), start, end, spelling) {
-            words = words.with(spelling.word);
-        }
-    });
+    Search {
+        lexicon: lexicon(),
+        text: name.as_bytes(),
+        open: [(0, 0); 3],
+        found: |hit: Hit, spelling: &Spelling| {
+            if !spelling.key_only || ends_name(&name.as_bytes()[hit.end as usize..]) {
+                words = words.with(hit.word);
+            }
+        },
+    }
+    .run(&blocks);
     words
+}
+
+/// A walk over the words of a text.
+struct Search<'a, F> {
+    lexicon: &'a Lexicon,
+    text: &'a [u8],
+    /// Phrases that have begun and may go on with the next word: where they are, and where they began.
+    open: [(Node, u32); 3],
+    found: F,
+}
+
+impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
+    /// Visits every word: letters, cut where a capital follows a small letter.
+    fn run(&mut self, blocks: &Blocks) {
+        let mut behind = 0;
+        let mut small_before = 0;
+        for block in 0..blocks.len() {
+            let letters = blocks.map(class::LETTER, block);
+            let upper = blocks.map(class::UPPER, block);
+            let small = letters & !upper;
+            let camel = upper & (small << 1 | small_before);
+            let mut starts = (letters & !(letters << 1)) | camel;
+            small_before = small >> 63;
+            while starts != 0 {
+                let bit = starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                let start = block * 64 + bit;
+                let mut end = blocks.end_of(class::LETTER, start);
+                if starts != 0 {
+                    end = end.min(block * 64 + starts.trailing_zeros() as usize);
+                }
+                // A word that a block's border cuts was read whole in the block before.
+                if bit == 0 && start < behind && camel & 1 == 0 {
+                    continue;
+                }
+                self.word(start, end, start == behind || (start == behind + 1 && self.joined(behind)));
+                behind = end;
+            }
+        }
+    }
+
+    /// True when the byte joins two words of a phrase.
+    fn joined(&self, at: usize) -> bool {
+        matches!(self.text.get(at), Some(b' ' | b'_' | b'-' | b'.' | b'\'' | b'/'))
+    }
+
+    #[inline]
+    fn word(&mut self, start: usize, end: usize, adjacent: bool) {
+        let number = self.lexicon.number(self.text, start, end);
+        if number != 0 {
+            return self.known(number, start, end, adjacent);
+        }
+        let prefixes = self.lexicon.prefix_lengths(self.text, start, end);
+        let suffixes = self.lexicon.suffix_lengths(self.text, start, end);
+        let plural = self.text[end - 1] | 0x20 == b's';
+        if plural | (prefixes != 0) | (suffixes != 0) {
+            self.similar(start, end, adjacent, (prefixes, suffixes));
+        } else {
+            self.open = [(0, 0); 3];
+        }
+    }
+
+    /// Goes on with the phrases that have begun, and begins one.
+    fn known(&mut self, number: u16, start: usize, end: usize, adjacent: bool) {
+        let before = if adjacent { self.open } else { [(0, 0); 3] };
+        self.open = [(0, 0); 3];
+        let mut free = 0;
+        for (node, from) in before.into_iter().filter(|(node, _)| *node != 0).chain([(0, start as u32)]) {
+            let next = self.lexicon.step(node, number);
+            if next == 0 {
+                continue;
+            }
+            for spelling in self.lexicon.ends(next) {
+                (self.found)(Hit { start: from, end: end as u32, word: spelling.word }, spelling);
+            }
+            if free < self.open.len() {
+                self.open[free] = (next, from);
+                free += 1;
+            }
+        }
+    }
+
+    /// A word that is in no phrase may be the plural of one that is, or hold one at its start or end.
+    #[inline(never)]
+    fn similar(&mut self, start: usize, end: usize, adjacent: bool, lengths: (u32, u32)) {
+        if end - start > 3 && self.text[end - 1] | 0x20 == b's' {
+            let number = self.lexicon.number(self.text, start, end - 1);
+            if number != 0 {
+                return self.known(number, start, end, adjacent);
+            }
+        }
+        let before = if adjacent { self.open } else { [(0, 0); 3] };
+        self.open = [(0, 0); 3];
+        for length in lengths_of(lengths.0) {
+            let number = self.lexicon.number(self.text, start, start + length);
+            let begun = before.into_iter().filter(|(node, _)| *node != 0).chain([(0, start as u32)]);
+            for (node, from) in begun.filter(|_| number != 0) {
+                let next = self.lexicon.step(node, number);
+                for spelling in self.lexicon.ends(next).iter().filter(|spelling| spelling.open_behind) {
+                    (self.found)(Hit { start: from, end: end as u32, word: spelling.word }, spelling);
+                }
+            }
+        }
+        for length in lengths_of(lengths.1) {
+            let number = self.lexicon.number(self.text, end - length, end);
+            let next = if number == 0 { 0 } else { self.lexicon.step(0, number) };
+            for spelling in self.lexicon.ends(next).iter().filter(|spelling| spelling.open_before) {
+                (self.found)(Hit { start: start as u32, end: end as u32, word: spelling.word }, spelling);
+            }
+        }
+    }
+}
+
+/// The bits that are set.
+fn lengths_of(mut set: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = (set != 0).then(|| set.trailing_zeros() as usize);
+        set &= set.wrapping_sub(1);
+        lowest
+    })
 }
 
 /// True when nothing but digits and separators follows in the name.
@@ -131,35 +189,12 @@ fn ends_name(rest: &[u8]) -> bool {
     rest.iter().all(|byte| !byte.is_ascii_alphabetic())
 }
 
-fn stands_alone(text: &[u8], start: usize, end: usize, spelling: &Spelling) -> bool {
-    bounded(text, start, end, spelling) && (!spelling.key_only || names_value(text, end))
-}
-
-fn bounded(text: &[u8], start: usize, end: usize, spelling: &Spelling) -> bool {
-    let before = start.checked_sub(1).map_or(b' ', |at| text[at]);
-    let behind = text.get(end).copied().unwrap_or(b' ');
-    let (first, last) = (text[start], text[end - 1]);
-    let free_before = spelling.open_before
-        || !is_letter(before)
-        || (before.is_ascii_lowercase() && first.is_ascii_uppercase());
-    let plural = behind == b's' && !text.get(end + 1).is_some_and(|byte| is_letter(*byte));
-    let free_behind = spelling.open_behind
-        || plural
-        || !is_letter(behind)
-        || (last.is_ascii_lowercase() && behind.is_ascii_uppercase());
-    free_before && free_behind
-}
-
-const fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte >= 0x80
-}
-
 /// True when `:` or `=` follows, perhaps behind a quote, a bracket or a space.
 fn names_value(text: &[u8], end: usize) -> bool {
     text[end..]
         .iter()
         .take(4)
-        .find(|byte| !matches!(byte, b'"' | b'\'' | b' ' | b']' | b'\\' | b')'))
+        .find(|byte| !matches!(byte, b'"' | b'\'' | b' ' | b']' | b'\\' | b')' | b'0'..=b'9'))
         .is_some_and(|byte| matches!(byte, b':' | b'='))
 }
 

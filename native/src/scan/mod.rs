@@ -7,9 +7,9 @@
 //! 3. [`mod@detect`] goes from anchors and words to findings, with the arithmetic of [`mod@check`]. 4. [`mod@resolve`] unites them.
 //!
 //! [`kind`] lists what is known, [`words`] what keywords mean, [`vocabulary`] which they are; [`keys`] reads names of
-//! keys; [`automaton`] is the search behind `keywords`; [`context`] is what a detector sees.
+//! keys; [`blocks`] and [`lexicon`] are the searches behind 1 and 2; [`context`] is what a detector sees.
 
-pub mod automaton;
+pub mod blocks;
 pub mod check;
 pub mod classes;
 pub mod context;
@@ -18,10 +18,13 @@ pub mod finding;
 pub mod keys;
 pub mod keywords;
 pub mod kind;
+pub mod lexicon;
 pub mod resolve;
 pub mod vocabulary;
+pub mod vocabulary_secrets;
 pub mod words;
 
+use blocks::Blocks;
 use classes::Anchors;
 use context::Context;
 use finding::{Finding, Findings};
@@ -45,6 +48,7 @@ impl Default for Settings {
 /// Memory that a caller keeps from one text to the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    blocks: Blocks,
     anchors: Anchors,
     hits: Vec<Hit>,
     findings: Vec<Finding>,
@@ -71,12 +75,13 @@ impl Scanner {
 
     /// The findings in `text`, ordered, without overlap, at borders of characters.
     pub fn scan<'s>(&self, text: &str, key: &KeyPlan, scratch: &'s mut Scratch) -> &'s [Finding] {
-        let Scratch { anchors, hits, findings } = scratch;
+        let Scratch { blocks, anchors, hits, findings } = scratch;
         findings.clear();
         hits.clear();
         let bytes = text.as_bytes();
-        anchors.read(bytes);
-        keywords::find(bytes, hits);
+        blocks.read(bytes);
+        anchors.read(bytes, blocks);
+        keywords::find(bytes, blocks, hits);
         let context = Context { text: bytes, anchors, hits, key };
         detect::all(&context, &mut Findings::new(findings, self.settings.kinds));
         resolve::resolve(text, findings);

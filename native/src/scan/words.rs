@@ -99,10 +99,7 @@ word_classes! {
     Azure "Azure",
     Version "a version, release or build: dotted numbers are no addresses",
     Serial "a number of a thing: order, part, batch, offset",
-    Time "a moment or a duration",
-    Trace "a trace, span or request",
     Policy "a rule or property of a secret, not the secret",
-    System "a part of a program, behind which a name is no person",
 }
 
 /// A set of word classes.

@@ -1,0 +1,189 @@
+//! Stage 3 of 7, redact: classes of bytes as bit maps, 64 bytes a block. Thread: caller.
+//!
+//! The class of each byte comes from comparisons of 16 bytes at a time; finding where words and numbers start and end is then arithmetic on 64 bits, without a branch per byte.
+
+/// The classes that have a map.
+pub mod class {
+    /// `a-zA-Z`, and every byte of a character that is not ASCII.
+    pub const LETTER: usize = 0;
+    /// `A-Z`
+    pub const UPPER: usize = 1;
+    /// `0-9`
+    pub const DIGIT: usize = 2;
+    /// `[A-Za-z0-9_-]`
+    pub const RUN: usize = 3;
+    /// `@ : = % \ / < ^ ;`
+    pub const MARK: usize = 4;
+    /// How many there are.
+    pub const COUNT: usize = 5;
+}
+
+use wide::{i8x16, CmpEq, CmpGt, CmpLt};
+
+use class::{COUNT, DIGIT, LETTER, MARK, RUN, UPPER};
+
+/// Bytes of a block.
+const BLOCK: usize = 64;
+
+/// The maps of one text.
+#[derive(Debug, Default, Clone)]
+pub struct Blocks {
+    maps: Vec<[u64; COUNT]>,
+    /// True when a byte is above 0x7f.
+    pub non_ascii: bool,
+}
+
+impl Blocks {
+    /// Reads `text` anew.
+    pub fn read(&mut self, text: &[u8]) {
+        self.maps.clear();
+        let mut union = 0;
+        let mut chunks = text.chunks_exact(BLOCK);
+        for chunk in &mut chunks {
+            if let Ok(block) = chunk.try_into() {
+                self.maps.push(maps(block));
+                union |= block.iter().fold(0, |union, byte| union | byte);
+            }
+        }
+        let rest = chunks.remainder();
+        if !rest.is_empty() {
+            // The last 64 bytes again, moved down; or, of a short text, a copy with zeros behind.
+            let (block, known) = match text.last_chunk::<BLOCK>() {
+                Some(block) => (*block, BLOCK - rest.len()),
+                None => (padded(rest), 0),
+            };
+            self.maps.push(maps(&block).map(|map| map >> known));
+            union |= block.iter().fold(0, |union, byte| union | byte);
+        }
+        self.non_ascii = union >= 0x80;
+    }
+
+    /// How many blocks.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.maps.len()
+    }
+
+    /// True of an empty text.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.maps.is_empty()
+    }
+
+    /// The map of one class in one block; nothing outside.
+    #[inline]
+    #[must_use]
+    pub fn map(&self, class: usize, block: usize) -> u64 {
+        self.maps.get(block).map_or(0, |maps| maps[class])
+    }
+
+    /// The first byte at or behind `at` that is not of the class.
+    #[inline]
+    #[must_use]
+    pub fn end_of(&self, class: usize, at: usize) -> usize {
+        let mut block = at / BLOCK;
+        let others = !self.map(class, block) >> (at % BLOCK);
+        if others != 0 {
+            return at + others.trailing_zeros() as usize;
+        }
+        loop {
+            block += 1;
+            let others = !self.map(class, block);
+            if others != 0 {
+                return block * BLOCK + others.trailing_zeros() as usize;
+            }
+        }
+    }
+
+    /// The first byte of the stretch of the class that holds `at`.
+    #[inline]
+    #[must_use]
+    pub fn start_of(&self, class: usize, at: usize) -> usize {
+        let mut block = at / BLOCK;
+        let others = !self.map(class, block) << (BLOCK - 1 - at % BLOCK);
+        if others != 0 {
+            return at + 1 - others.leading_zeros() as usize;
+        }
+        while block > 0 {
+            block -= 1;
+            let others = !self.map(class, block);
+            if others != 0 {
+                return (block + 1) * BLOCK - others.leading_zeros() as usize;
+            }
+        }
+        0
+    }
+
+    /// True when a byte of `start..end` is of the class.
+    #[inline]
+    #[must_use]
+    pub fn any(&self, class: usize, start: usize, end: usize) -> bool {
+        let (first, last) = (start / BLOCK, end.saturating_sub(1) / BLOCK);
+        (first..=last).any(|block| {
+            let mut map = self.map(class, block);
+            if block == first {
+                map &= u64::MAX << (start % BLOCK);
+            }
+            if block == last {
+                map &= u64::MAX >> (BLOCK - 1 - end.saturating_sub(1) % BLOCK);
+            }
+            map != 0
+        })
+    }
+}
+
+/// Less than a block, with zeros behind. Copies of fixed sizes that overlap are cheaper than one of any size.
+#[inline]
+fn padded(text: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    let copied = copy::<32>(text, &mut block) || copy::<16>(text, &mut block) || copy::<8>(text, &mut block);
+    if !copied {
+        for (to, from) in block.iter_mut().zip(text) {
+            *to = *from;
+        }
+    }
+    block
+}
+
+/// Copies the first and the last `N` bytes, if there are as many.
+#[inline]
+fn copy<const N: usize>(text: &[u8], block: &mut [u8; BLOCK]) -> bool {
+    let (Some(first), Some(last)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) else { return false };
+    block[..N].copy_from_slice(first);
+    block[text.len() - N..text.len()].copy_from_slice(last);
+    true
+}
+
+fn maps(block: &[u8; BLOCK]) -> [u64; COUNT] {
+    let mut maps = [0; COUNT];
+    for (lane, bytes) in block.chunks_exact(16).enumerate() {
+        let mut signed = [0i8; 16];
+        for (to, from) in signed.iter_mut().zip(bytes) {
+            *to = *from as i8;
+        }
+        for (map, bits) in maps.iter_mut().zip(lane_maps(i8x16::new(signed))) {
+            *map |= u64::from(bits) << (lane * 16);
+        }
+    }
+    maps
+}
+
+/// The maps of 16 bytes; bytes above 0x7f are negative.
+#[inline]
+fn lane_maps(bytes: i8x16) -> [u16; COUNT] {
+    let within = |bytes: i8x16, first: u8, last: u8| {
+        bytes.cmp_gt(i8x16::splat(first as i8 - 1)) & bytes.cmp_lt(i8x16::splat(last as i8 + 1))
+    };
+    let is = |byte: u8| bytes.cmp_eq(i8x16::splat(byte as i8));
+    let letter = within(bytes | i8x16::splat(0x20), b'a', b'z');
+    let upper = within(bytes, b'A', b'Z');
+    let digit = within(bytes, b'0', b'9');
+    let mark = is(b'@') | within(bytes, b':', b'=') | is(b'%') | is(b'\\') | is(b'/') | is(b'^');
+    let mut maps = [0; COUNT];
+    maps[LETTER] = (letter | bytes).move_mask() as u16;
+    maps[UPPER] = upper.move_mask() as u16;
+    maps[DIGIT] = digit.move_mask() as u16;
+    maps[RUN] = (letter | digit | is(b'-') | is(b'_')).move_mask() as u16;
+    maps[MARK] = mark.move_mask() as u16;
+    maps
+}
