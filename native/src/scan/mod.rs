@@ -12,6 +12,7 @@
 pub mod blocks;
 pub mod check;
 pub mod classes;
+pub mod clusters;
 pub mod context;
 pub mod detect;
 pub mod finding;
@@ -26,6 +27,7 @@ pub mod words;
 
 use blocks::Blocks;
 use classes::Anchors;
+use clusters::Pieces;
 use context::Context;
 use finding::{Finding, Findings};
 use keys::KeyPlan;
@@ -41,7 +43,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { kinds: Kinds::ALL }
+        Self { kinds: Kinds::ALL.without(kind::Kind::UserPath) }
     }
 }
 
@@ -50,6 +52,7 @@ impl Default for Settings {
 pub struct Scratch {
     blocks: Blocks,
     anchors: Anchors,
+    pieces: Pieces,
     hits: Vec<Hit>,
     findings: Vec<Finding>,
 }
@@ -75,7 +78,7 @@ impl Scanner {
 
     /// The findings in `text`, ordered, without overlap, at borders of characters.
     pub fn scan<'s>(&self, text: &str, key: &KeyPlan, scratch: &'s mut Scratch) -> &'s [Finding] {
-        let Scratch { blocks, anchors, hits, findings } = scratch;
+        let Scratch { blocks, anchors, pieces, hits, findings } = scratch;
         findings.clear();
         hits.clear();
         let bytes = text.as_bytes();
@@ -83,7 +86,7 @@ impl Scanner {
         anchors.read(bytes, blocks);
         keywords::find(bytes, blocks, hits);
         let context = Context { text: bytes, anchors, hits, key };
-        detect::all(&context, &mut Findings::new(findings, self.settings.kinds));
+        detect::all(&context, pieces, &mut Findings::new(findings, self.settings.kinds));
         resolve::resolve(text, findings);
         findings
     }

@@ -18,7 +18,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
     ),
     (
         Word::Cvv,
-        "cvv, cvc, csc, cav, cvn, =cid, security code*, card code, verification value*, card verification*, \
+        "cvv, cvc, csc, cav, cvn, security code*, card code, verification value*, card verification*, \
          kartenprüfnummer*, kartenprufziffer, prüfziffer, sicherheitscode, code de sécurité, cryptogramme*, \
          código de seguridad, codice di sicurezza, codigo de segurança, beveiligingscode, \
          kod bezpieczeństwa, kod cvv",

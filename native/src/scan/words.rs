@@ -16,7 +16,7 @@ macro_rules! word_classes {
 word_classes! {
     Card "a payment card",
     Cvv "a card verification value",
-    CardExpiry "when a card expires",
+    Cid "a card verification value, or the number of a customer",
     PinBlock "an encrypted PIN, or a cryptogram of a card",
     Iban "an international account number",
     Routing "a routing number",

@@ -1,0 +1,149 @@
+//! Stage 3 of 7, redact: finds numbers by their digits: cards, accounts, social security, health. Thread: caller.
+//!
+//! A checksum alone proves little: one of ten numbers passes. What has no shape of its own needs a keyword near.
+
+use crate::scan::check;
+use crate::scan::clusters::{windows, Pieces, Window};
+use crate::scan::context::Context;
+use crate::scan::detect::national;
+use crate::scan::finding::Findings;
+use crate::scan::kind::Kind;
+use crate::scan::words::{Word, Words};
+
+/// Groups of card numbers as they are printed.
+const CARD_SHAPES: [u64; 8] = [0x4444, 0x4_4443, 0x465, 0x464, 0x4441, 0x4_4441, 0x4_4442, 0x445];
+
+/// Appends what it finds.
+pub fn detect(context: &Context<'_>, pieces: &mut Pieces, findings: &mut Findings<'_>) {
+    windows(context, pieces, |window| {
+        let count = window.digits().len();
+        if count < 7 || is_date(window) {
+            return;
+        }
+        let words = context.near(window.start, window.end);
+        if let Some((kind, rule)) = identify(window, words) {
+            findings.push(window.start, window.end, kind, rule);
+        }
+    });
+}
+
+/// `2026-11-29`, `29.11.2026`: no number, whatever a checksum says.
+fn is_date(window: &Window) -> bool {
+    matches!(window.shape, 0x422 | 0x224 | 0x412 | 0x421 | 0x214 | 0x124)
+}
+
+fn identify(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    card(window, words)
+        .or_else(|| social_security(window, words))
+        .or_else(|| national::identify(window, words))
+        .or_else(|| with_keyword(window, words))
+}
+
+fn card(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    let digits = window.digits();
+    if !(12..=19).contains(&digits.len()) || (window.separator != 0 && !CARD_SHAPES.contains(&window.shape)) {
+        return None;
+    }
+    // Maestro's ranges are wide and its lengths any: they need a word.
+    let maestro = match digits {
+        [b'5', b'0' | b'6'..=b'8', ..] => true,
+        [b'6', second, third, ..] => {
+            !matches!((second, third), (b'0', b'1') | (b'4', b'4'..=b'9') | (b'2' | b'5', _))
+        }
+        _ => false,
+    };
+    (check::is_pan(digits) && (!maestro || words.has(Word::Card))).then_some((Kind::Pan, "pan.luhn"))
+}
+
+fn social_security(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    let digits = window.digits();
+    if digits.len() != 9 || !matches!(window.shape, 0x324 | 9) {
+        return None;
+    }
+    let named = words.any(Words::of(&[Word::Ssn, Word::Itin]));
+    let shaped = match window.separator {
+        b'-' => !words.has(Word::Serial),
+        b' ' => window.alone && !words.has(Word::Serial),
+        _ => false,
+    };
+    if !named && !shaped {
+        return None;
+    }
+    if check::is_ssn(digits) {
+        return Some((Kind::UsSsn, "ssn"));
+    }
+    check::is_itin(digits).then_some((Kind::UsItin, "itin"))
+}
+
+/// A number that only a keyword makes one.
+struct Keyed {
+    kind: Kind,
+    rule: &'static str,
+    words: Words,
+    lengths: std::ops::RangeInclusive<usize>,
+    check: fn(&[u8]) -> bool,
+}
+
+const ANY: fn(&[u8]) -> bool = |_| true;
+
+static KEYED: &[Keyed] = &[
+    Keyed {
+        kind: Kind::UsRouting,
+        rule: "routing.keyword",
+        words: Words::of(&[Word::Routing]),
+        lengths: 9..=9,
+        check: check::is_aba,
+    },
+    Keyed {
+        kind: Kind::UsNpi,
+        rule: "npi.keyword",
+        words: Words::of(&[Word::Npi]),
+        lengths: 10..=10,
+        check: check::is_npi,
+    },
+    Keyed {
+        kind: Kind::UkNhs,
+        rule: "nhs.keyword",
+        words: Words::of(&[Word::Nhs]),
+        lengths: 10..=10,
+        check: check::is_nhs,
+    },
+    Keyed {
+        kind: Kind::Imei,
+        rule: "imei.keyword",
+        words: Words::of(&[Word::Imei]),
+        lengths: 15..=15,
+        check: check::is_imei,
+    },
+    Keyed {
+        kind: Kind::Iccid,
+        rule: "iccid.keyword",
+        words: Words::of(&[Word::Iccid]),
+        lengths: 18..=20,
+        check: check::is_iccid,
+    },
+    Keyed {
+        kind: Kind::UsEin,
+        rule: "ein.keyword",
+        words: Words::of(&[Word::Ein, Word::TaxId]),
+        lengths: 9..=9,
+        check: check::is_ein,
+    },
+    Keyed {
+        kind: Kind::BankAccount,
+        rule: "account.keyword",
+        words: Words::of(&[Word::Account]),
+        lengths: 6..=17,
+        check: ANY,
+    },
+];
+
+fn with_keyword(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    let digits = window.digits();
+    KEYED
+        .iter()
+        .find(|number| {
+            words.any(number.words) && number.lengths.contains(&digits.len()) && (number.check)(digits)
+        })
+        .map(|number| (number.kind, number.rule))
+}

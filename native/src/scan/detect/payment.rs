@@ -1,0 +1,62 @@
+//! Stage 3 of 7, redact: finds what stands on a card beside its number. Thread: caller.
+//!
+//! PCI DSS 3.3.1 forbids to keep tracks, verification values and PIN blocks after authorisation, even encrypted.
+
+use crate::scan::check;
+use crate::scan::classes::{class, flag};
+use crate::scan::context::Context;
+use crate::scan::finding::Findings;
+use crate::scan::kind::Kind;
+
+/// Most bytes of a track.
+const TRACK_BYTES: usize = 110;
+
+/// Appends what it finds.
+pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
+    if context.anchors.has(flag::CARET) {
+        tracks(context, findings, b"%B", b'^');
+    }
+    if context.anchors.has(flag::SEMICOLON_DIGIT) {
+        tracks(context, findings, b";", b'=');
+    }
+    glued(context, findings);
+}
+
+/// `%B4111111111111111^NAME^2512...?` and `;4111111111111111=2512...?`
+fn tracks(context: &Context<'_>, findings: &mut Findings<'_>, before: &[u8], behind: u8) {
+    for run in &context.anchors.runs {
+        let range = run.range();
+        let start = if before == b"%B" { range.start + 1 } else { range.start };
+        let digits = context.text.get(start..range.end).unwrap_or_default();
+        if !(12..=19).contains(&digits.len())
+            || context.byte(range.end) != behind
+            || !context.text[..start].ends_with(before)
+            || !digits.iter().all(u8::is_ascii_digit)
+            || !check::is_luhn(digits)
+        {
+            continue;
+        }
+        let rest = context.text.get(range.end..).unwrap_or_default();
+        let rest = &rest[..rest.len().min(TRACK_BYTES)];
+        let end = rest.iter().position(|byte| *byte == b'?').map_or_else(
+            || rest.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'"').unwrap_or(rest.len()),
+            |end| end + 1,
+        );
+        if rest[..end].iter().filter(|byte| byte.is_ascii_digit()).count() >= 7 {
+            findings.push(start - before.len(), range.end + end, Kind::CardTrack, "track");
+        }
+    }
+}
+
+/// A card number that an underscore joins to a word: `order_4111111111111111`.
+fn glued(context: &Context<'_>, findings: &mut Findings<'_>) {
+    for run in context.anchors.runs.iter().filter(|run| run.len() > 13 && run.holds(class::UNDERSCORE)) {
+        let mut start = run.start as usize;
+        for part in context.text.get(run.range()).unwrap_or_default().split(|byte| *byte == b'_') {
+            if (13..=19).contains(&part.len()) && part.iter().all(u8::is_ascii_digit) && check::is_pan(part) {
+                findings.push(start, start + part.len(), Kind::Pan, "pan.joined");
+            }
+            start += part.len() + 1;
+        }
+    }
+}

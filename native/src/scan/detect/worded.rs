@@ -1,0 +1,217 @@
+//! Stage 3 of 7, redact: finds values that only a keyword before them gives away. Thread: caller.
+
+use crate::scan::context::Context;
+use crate::scan::detect::credentials::is_placeholder;
+use crate::scan::detect::dates::date_end;
+use crate::scan::detect::follow::{token_end, value_after};
+use crate::scan::detect::person;
+use crate::scan::finding::Findings;
+use crate::scan::keywords::Hit;
+use crate::scan::kind::Kind;
+use crate::scan::words::{Word, Words};
+
+/// Words that another detector hears, or nobody.
+const OTHERS: Words = Words::of(&[Word::Version, Word::Serial, Word::Ip, Word::Phone]);
+
+/// Finds the value under a key that names its kind.
+pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
+    let text = context.text;
+    if let Some(kind) = context.key.hide {
+        if !is_placeholder(text) {
+            findings.push(0, text.len(), kind, "key");
+        }
+    }
+    if context.key.words.is_empty() || text.is_empty() || text.len() > 256 {
+        return;
+    }
+    let from = text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let to = text.len() - text.iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+    for (word, kind) in WHOLE {
+        if context.key.words.has(*word) && from < to && is_whole(*kind, &text[from..to]) {
+            findings.push(from, to, *kind, "key");
+        }
+    }
+}
+
+/// Kinds of whole values by what the name of the key says.
+static WHOLE: &[(Word, Kind)] = &[
+    (Word::Cvv, Kind::Cvv),
+    (Word::PinBlock, Kind::PinBlock),
+    (Word::Mrn, Kind::Mrn),
+    (Word::HealthPlan, Kind::HealthPlan),
+    (Word::Passport, Kind::UsPassport),
+    (Word::License, Kind::DriverLicense),
+    (Word::IdCard, Kind::IdCard),
+    (Word::NationalId, Kind::NationalId),
+    (Word::Account, Kind::BankAccount),
+    (Word::Phone, Kind::Phone),
+    (Word::Birth, Kind::DateOfBirth),
+    (Word::Name, Kind::PersonName),
+    (Word::Address, Kind::Address),
+    (Word::Latitude, Kind::Geo),
+    (Word::Longitude, Kind::Geo),
+    (Word::Plate, Kind::LicensePlate),
+];
+
+fn is_whole(kind: Kind, text: &[u8]) -> bool {
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
+    let plain =
+        text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b' ' | b'.' | b'/'));
+    match kind {
+        Kind::Cvv => matches!(text.len(), 3 | 4) && digits == text.len(),
+        Kind::PinBlock => text.len() >= 16 && text.iter().all(u8::is_ascii_hexdigit),
+        Kind::Mrn => plain && digits >= 3 && (4..=20).contains(&text.len()),
+        Kind::HealthPlan | Kind::NationalId => plain && digits >= 5 && (6..=24).contains(&text.len()),
+        Kind::UsPassport | Kind::IdCard => plain && digits >= 4 && (6..=16).contains(&text.len()),
+        Kind::DriverLicense => plain && digits >= 4 && (5..=24).contains(&text.len()),
+        Kind::BankAccount => plain && digits >= 6 && letters <= 4 && text.len() <= 40,
+        Kind::Phone => (7..=16).contains(&digits) && letters <= 4 && text.len() <= 32,
+        Kind::DateOfBirth => {
+            date_end(text, 0).is_some_and(|end| end == text.len() || text[end..].starts_with(b"T"))
+        }
+        Kind::PersonName => person::is_name(text),
+        Kind::Address => letters >= 3 && !text.contains(&b'@') && !text.starts_with(b"http"),
+        Kind::Geo => is_coordinate(text),
+        Kind::LicensePlate => plain && text.len() <= 12 && digits > 0 && text.len() > 3,
+        _ => false,
+    }
+}
+
+fn is_coordinate(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let point = digits.iter().position(|byte| *byte == b'.');
+    point.is_some_and(|point| (1..=3).contains(&point) && digits.len() - point > 3)
+        && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+}
+
+/// Goes over the keywords of the text.
+pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
+    for hit in context.hits {
+        if OTHERS.has(hit.word) {
+            continue;
+        }
+        match hit.word {
+            Word::Cvv => verification_value(context, hit, findings),
+            Word::Cid if context.hits.iter().any(|other| other.word == Word::Card) => {
+                verification_value(context, hit, findings)
+            }
+            Word::PinBlock => pin_block(context, hit, findings),
+            Word::Mrn => token(context, hit, Kind::Mrn, (5, 14, 3), findings),
+            Word::Passport => token(context, hit, Kind::UsPassport, (6, 12, 4), findings),
+            Word::IdCard => token(context, hit, Kind::IdCard, (6, 14, 4), findings),
+            Word::License => token(context, hit, Kind::DriverLicense, (5, 20, 4), findings),
+            Word::HealthPlan => token(context, hit, Kind::HealthPlan, (6, 16, 5), findings),
+            Word::Account => token(context, hit, Kind::BankAccount, (6, 20, 6), findings),
+            Word::Birth => birth(context, hit, findings),
+            Word::Latitude | Word::Longitude | Word::Position => coordinates(context, hit, findings),
+            Word::Plate => token(context, hit, Kind::LicensePlate, (4, 10, 1), findings),
+            Word::Name => person::named(context, hit, findings),
+            Word::Person => person::addressed(context, hit, findings),
+            Word::Address => person::address(context, hit, findings),
+            _ => {}
+        }
+    }
+}
+
+fn verification_value(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
+    let mut from = hit.end as usize;
+    // The digit of `cvv2`.
+    while context.byte(from).is_ascii_digit() && from < hit.end as usize + 1 {
+        from += 1;
+    }
+    let start = value_after(context.text, from);
+    let digits = context.text[start.min(context.text.len())..]
+        .iter()
+        .take(5)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let behind = context.byte(start + digits);
+    let glued = behind.is_ascii_alphanumeric()
+        || matches!(behind, b'_' | b'-')
+        || (behind == b'.' && context.byte(start + digits + 1).is_ascii_digit());
+    if matches!(digits, 3 | 4) && start > from && !glued {
+        findings.push(start, start + digits, Kind::Cvv, "cvv.keyword");
+    }
+}
+
+fn pin_block(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
+    let start = value_after(context.text, hit.end as usize);
+    let length = context.text[start.min(context.text.len())..]
+        .iter()
+        .take(40)
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
+    if (16..=32).contains(&length) {
+        findings.push(start, start + length, Kind::PinBlock, "pin.keyword");
+    }
+}
+
+/// A token of letters, digits and dashes with at least so many digits: (shortest, longest, digits).
+fn token(
+    context: &Context<'_>,
+    hit: &Hit,
+    kind: Kind,
+    (shortest, longest, least): (usize, usize, usize),
+    findings: &mut Findings<'_>,
+) {
+    let start = value_after(context.text, hit.end as usize);
+    if start == hit.end as usize {
+        return;
+    }
+    let end = token_end(context.text, start, longest);
+    let value = &context.text[start.min(end)..end];
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let behind = context.byte(end);
+    let glued = behind == b'_'
+        || (behind == b'.' && context.byte(end + 1).is_ascii_alphanumeric())
+        || behind == b':' && context.byte(end + 1).is_ascii_digit();
+    let words = value
+        .split(|byte| *byte == b'-')
+        .filter(|part| part.len() > 4 && part.iter().all(u8::is_ascii_lowercase))
+        .count();
+    if (shortest..=longest).contains(&value.len())
+        && digits >= least
+        && !glued
+        && words == 0
+        && date_end(value, 0).is_none_or(|end| value.len() == 8 || end < value.len())
+    {
+        findings.push(start, end, kind, "keyword");
+    }
+}
+
+fn birth(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
+    let start = value_after(context.text, hit.end as usize);
+    if let Some(end) = date_end(context.text, start) {
+        findings.push(start, end, Kind::DateOfBirth, "birth.keyword");
+    }
+}
+
+/// One coordinate, or a pair behind `gps`: at least three digits behind the point, about a hundred metres.
+fn coordinates(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
+    let mut at = value_after(context.text, hit.end as usize);
+    let most = if hit.word == Word::Position { 2 } else { 1 };
+    for _ in 0..most {
+        let start = at;
+        let rest = &context.text[start.min(context.text.len())..];
+        let length = rest
+            .iter()
+            .take(24)
+            .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'))
+            .count();
+        let mut value = &rest[..length];
+        while let [shorter @ .., b'.' | b'-'] = value {
+            value = shorter;
+        }
+        if !is_coordinate(value.strip_prefix(b"+").unwrap_or(value)) {
+            return;
+        }
+        findings.push(start, start + value.len(), Kind::Geo, "geo.keyword");
+        at = start + value.len();
+        at += context.text[at..]
+            .iter()
+            .take(3)
+            .take_while(|byte| matches!(byte, b',' | b' ' | b';' | b'/'))
+            .count();
+    }
+}
