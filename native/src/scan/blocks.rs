@@ -41,7 +41,7 @@ impl Blocks {
         let mut chunks = text.chunks_exact(BLOCK);
         for chunk in &mut chunks {
             if let Ok(block) = chunk.try_into() {
-                self.maps.push(maps(block));
+                self.maps.push(maps(block, BLOCK));
                 union |= block.iter().fold(0, |union, byte| union | byte);
             }
         }
@@ -52,7 +52,7 @@ impl Blocks {
                 Some(block) => (*block, BLOCK - rest.len()),
                 None => (padded(rest), 0),
             };
-            self.maps.push(maps(&block).map(|map| map >> known));
+            self.maps.push(maps(&block, rest.len() + known).map(|map| map >> known));
             union |= block.iter().fold(0, |union, byte| union | byte);
         }
         self.non_ascii = union >= 0x80;
@@ -154,9 +154,10 @@ fn copy<const N: usize>(text: &[u8], block: &mut [u8; BLOCK]) -> bool {
     true
 }
 
-fn maps(block: &[u8; BLOCK]) -> [u64; COUNT] {
+/// The maps of a block, of its first `length` bytes at least.
+fn maps(block: &[u8; BLOCK], length: usize) -> [u64; COUNT] {
     let mut maps = [0; COUNT];
-    for (lane, bytes) in block.chunks_exact(16).enumerate() {
+    for (lane, bytes) in block.chunks_exact(16).take(length.div_ceil(16)).enumerate() {
         let mut signed = [0i8; 16];
         for (to, from) in signed.iter_mut().zip(bytes) {
             *to = *from as i8;

@@ -143,7 +143,10 @@ impl Anchors {
             if at >= behind {
                 let start = blocks.start_of(map::RUN, at);
                 behind = blocks.end_of(map::RUN, at);
-                self.push_run(text, start, behind);
+                match moment_end(text, start) {
+                    Some(end) => behind = end,
+                    None => self.push_run(text, start, behind),
+                }
             }
             if behind >= (block + 1) * 64 {
                 break;
@@ -193,6 +196,41 @@ impl Anchors {
             _ => {}
         }
     }
+}
+
+/// The end of the moment that starts at `start`: `2026-11-29T14:05:06.123Z`, `2026-11-29 14:05:06,123`. Most messages
+/// begin with one, and its numbers are nobody's. A date alone stays.
+fn moment_end(text: &[u8], start: usize) -> Option<usize> {
+    let head: &[u8; 16] = text.get(start..start + 16)?.try_into().ok()?;
+    let [a, b, c, d, b'-', e, f, b'-', g, h, b'T' | b't' | b' ', i, j, b':', k, l] = *head else {
+        return None;
+    };
+    if ![a, b, c, d, e, f, g, h, i, j, k, l].iter().all(u8::is_ascii_digit)
+        || !matches!((a, b), (b'1', b'9') | (b'2', b'0'))
+    {
+        return None;
+    }
+    let mut at = start + 16;
+    if text.get(at) == Some(&b':') {
+        at += 1 + digits(text, at + 1).min(2);
+    }
+    if matches!(text.get(at), Some(b'.' | b',')) && digits(text, at + 1) <= 9 {
+        at += 1 + digits(text, at + 1);
+    }
+    match text.get(at..).unwrap_or_default() {
+        [b'Z' | b'z', ..] => at += 1,
+        [b'+' | b'-', a, b, b':', c, d, ..] if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()) => {
+            at += 6
+        }
+        [b'+' | b'-', a, b, c, d, ..] if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()) => at += 5,
+        _ => {}
+    }
+    // Glued to more, it is something else.
+    (!text.get(at).is_some_and(u8::is_ascii_alphanumeric)).then_some(at)
+}
+
+fn digits(text: &[u8], at: usize) -> usize {
+    text.get(at..).unwrap_or_default().iter().take(10).take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Bits where a stretch of at least 15 starts.

@@ -34,7 +34,8 @@ pub fn find(text: &[u8], blocks: &Blocks, hits: &mut Vec<Hit>) {
     Search {
         lexicon: lexicon(),
         text,
-        open: [(0, 0); 3],
+        open: NOTHING_OPEN,
+        thorough: false,
         found: |hit: Hit, spelling: &Spelling| {
             if !spelling.key_only || names_value(text, hit.end as usize) {
                 hits.push(hit);
@@ -53,7 +54,8 @@ pub fn in_key(name: &str) -> Words {
     Search {
         lexicon: lexicon(),
         text: name.as_bytes(),
-        open: [(0, 0); 3],
+        open: NOTHING_OPEN,
+        thorough: true,
         found: |hit: Hit, spelling: &Spelling| {
             if !spelling.key_only || ends_name(&name.as_bytes()[hit.end as usize..]) {
                 words = words.with(hit.word);
@@ -64,12 +66,17 @@ pub fn in_key(name: &str) -> Words {
     words
 }
 
+/// No phrase has begun.
+const NOTHING_OPEN: [(Node, u32); 3] = [(0, 0); 3];
+
 /// A walk over the words of a text.
 struct Search<'a, F> {
     lexicon: &'a Lexicon,
     text: &'a [u8],
     /// Phrases that have begun and may go on with the next word: where they are, and where they began.
     open: [(Node, u32); 3],
+    /// Look for words within words from the end too, which is worth its time for names of keys alone.
+    thorough: bool,
     found: F,
 }
 
@@ -110,24 +117,20 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
 
     #[inline]
     fn word(&mut self, start: usize, end: usize, adjacent: bool) {
-        let number = self.lexicon.number(self.text, start, end);
+        let (number, longer) = self.lexicon.look(self.text, start, end);
         if number != 0 {
-            return self.known(number, start, end, adjacent);
-        }
-        let prefixes = self.lexicon.prefix_lengths(self.text, start, end);
-        let suffixes = self.lexicon.suffix_lengths(self.text, start, end);
-        let plural = self.text[end - 1] | 0x20 == b's';
-        if plural | (prefixes != 0) | (suffixes != 0) {
-            self.similar(start, end, adjacent, (prefixes, suffixes));
+            self.known(number, start, end, adjacent);
+        } else if longer || self.thorough {
+            self.similar(start, end, adjacent);
         } else {
-            self.open = [(0, 0); 3];
+            self.open = NOTHING_OPEN;
         }
     }
 
     /// Goes on with the phrases that have begun, and begins one.
     fn known(&mut self, number: u16, start: usize, end: usize, adjacent: bool) {
-        let before = if adjacent { self.open } else { [(0, 0); 3] };
-        self.open = [(0, 0); 3];
+        let before = if adjacent { self.open } else { NOTHING_OPEN };
+        self.open = NOTHING_OPEN;
         let mut free = 0;
         for (node, from) in before.into_iter().filter(|(node, _)| *node != 0).chain([(0, start as u32)]) {
             let next = self.lexicon.step(node, number);
@@ -144,18 +147,12 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
         }
     }
 
-    /// A word that is in no phrase may be the plural of one that is, or hold one at its start or end.
+    /// A word that is in no phrase may start with one that is, or end with one.
     #[inline(never)]
-    fn similar(&mut self, start: usize, end: usize, adjacent: bool, lengths: (u32, u32)) {
-        if end - start > 3 && self.text[end - 1] | 0x20 == b's' {
-            let number = self.lexicon.number(self.text, start, end - 1);
-            if number != 0 {
-                return self.known(number, start, end, adjacent);
-            }
-        }
-        let before = if adjacent { self.open } else { [(0, 0); 3] };
-        self.open = [(0, 0); 3];
-        for length in lengths_of(lengths.0) {
+    fn similar(&mut self, start: usize, end: usize, adjacent: bool) {
+        let before = if adjacent { self.open } else { NOTHING_OPEN };
+        self.open = NOTHING_OPEN;
+        for length in lengths_of(self.lexicon.prefix_lengths(self.text, start, end)) {
             let number = self.lexicon.number(self.text, start, start + length);
             let begun = before.into_iter().filter(|(node, _)| *node != 0).chain([(0, start as u32)]);
             for (node, from) in begun.filter(|_| number != 0) {
@@ -165,7 +162,10 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
                 }
             }
         }
-        for length in lengths_of(lengths.1) {
+        if !self.thorough {
+            return;
+        }
+        for length in lengths_of(self.lexicon.suffix_lengths(self.text, start, end)) {
             let number = self.lexicon.number(self.text, end - length, end);
             let next = if number == 0 { 0 } else { self.lexicon.step(0, number) };
             for spelling in self.lexicon.ends(next).iter().filter(|spelling| spelling.open_before) {

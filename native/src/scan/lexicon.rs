@@ -25,7 +25,7 @@ pub type Node = u16;
 
 /// Shortest word that may be part of a longer one.
 const SHORTEST_OPEN: usize = 4;
-const BLOOM_WORDS: usize = 512;
+const BLOOM_WORDS: usize = 1024;
 
 /// All phrases.
 #[derive(Debug)]
@@ -75,13 +75,14 @@ impl Lexicon {
         let (key_only, entry) = entry.strip_prefix('=').map_or((false, entry), |rest| (true, rest));
         let (open_before, entry) = entry.strip_prefix('*').map_or((false, entry), |rest| (true, rest));
         let (open_behind, entry) = entry.strip_suffix('*').map_or((false, entry), |rest| (true, rest));
-        for phrase in variants(entry) {
+        for phrase in variants(entry, open_behind) {
             let mut node = 0;
             let mut last: &[u8] = &[];
             for part in phrase.split(' ') {
                 last = part.as_bytes();
+                let first = first_hash(load(last, 0) | LOWER, last.len());
+                self.bloom[bloom_word(first)] |= 1 << (first & 63);
                 let hash = hash_at(last, 0, last.len());
-                self.bloom[bloom_word(hash)] |= 1 << (hash & 63);
                 let number = words.len() as u16 + 1;
                 let number = *words.entry(hash).or_insert(number);
                 let new = self.ends.len() as Node;
@@ -93,24 +94,32 @@ impl Lexicon {
             let open_behind = open_behind && last.len() >= SHORTEST_OPEN;
             let open_before = open_before && last.len() >= SHORTEST_OPEN;
             if open_behind {
-                self.prefixes[quad(last, 0)] |= 1 << last.len().min(31);
+                self.prefixes[quad((load(last, 0) | LOWER) as u32)] |= 1 << last.len().min(31);
             }
             if open_before {
-                self.suffixes[quad(last, last.len() - 4)] |= 1 << last.len().min(31);
+                self.suffixes[quad((load(last, last.len() - 4) | LOWER) as u32)] |= 1 << last.len().min(31);
             }
             self.ends[usize::from(node)].push(Spelling { word, open_behind, open_before, key_only });
         }
     }
 
-    /// The number of a word; 0 of one that is in no phrase.
+    /// The number of a word, 0 of one that is in no phrase; and whether it may start with one that is.
     #[inline]
     #[must_use]
-    pub fn number(&self, text: &[u8], start: usize, end: usize) -> u16 {
-        let hash = hash_at(text, start, end);
+    pub fn look(&self, text: &[u8], start: usize, end: usize) -> (u16, bool) {
+        let length = end - start;
+        let loaded = load(text, start) | LOWER;
+        let hash = first_hash(loaded, length);
         if self.bloom[bloom_word(hash)] >> (hash & 63) & 1 == 0 {
-            return 0;
+            return (0, length > SHORTEST_OPEN && self.prefixes[quad(loaded as u32)] != 0);
         }
-        self.words.get(hash)
+        (self.words.get(hash_at(text, start, end)), length > SHORTEST_OPEN)
+    }
+
+    /// The number of a word; 0 of one that is in no phrase.
+    #[must_use]
+    pub fn number(&self, text: &[u8], start: usize, end: usize) -> u16 {
+        self.words.get(hash_at(text, start, end))
     }
 
     /// Where `word` leads from `node`; 0 if nowhere.
@@ -131,22 +140,30 @@ impl Lexicon {
     #[inline]
     #[must_use]
     pub fn prefix_lengths(&self, text: &[u8], start: usize, end: usize) -> u32 {
-        self.prefixes[quad(text, start)] & ((1 << (end - start).min(31)) - 1)
+        self.prefixes[quad((load(text, start) | LOWER) as u32)] & ((1 << (end - start).min(31)) - 1)
     }
 
     /// The same for words that it ends with.
     #[inline]
     #[must_use]
     pub fn suffix_lengths(&self, text: &[u8], start: usize, end: usize) -> u32 {
-        self.suffixes[quad(text, end.saturating_sub(4))] & ((1 << (end - start).min(31)) - 1)
+        self.suffixes[quad((load(text, end.saturating_sub(4)) | LOWER) as u32)]
+            & ((1 << (end - start).min(31)) - 1)
     }
 }
 
-/// A phrase as written, with its words run together, and both without accents.
-fn variants(phrase: &str) -> Vec<String> {
+/// A phrase as written and its plural, with its words run together, and all without accents.
+fn variants(phrase: &str, open: bool) -> Vec<String> {
     let mut all = vec![phrase.to_lowercase()];
     if phrase.contains(' ') {
         all.push(phrase.to_lowercase().replace(' ', ""));
+    }
+    if phrase.is_ascii()
+        && phrase.len() > 2
+        && !phrase.ends_with('s')
+        && (!open || phrase.len() <= SHORTEST_OPEN)
+    {
+        all.extend(all.clone().into_iter().map(|one| one + "s"));
     }
     let plain: Vec<String> = all.iter().map(|one| one.chars().map(without_accent).collect()).collect();
     all.extend(plain);
@@ -176,17 +193,20 @@ const fn without_accent(letter: char) -> char {
 
 const LOWER: u64 = 0x2020_2020_2020_2020;
 
-/// Hash of the letters in `start..end`, whatever their case. Hardly a branch: words are too short to guess their length.
+/// Hash of the first eight letters and the length. Hardly a branch: words are too short to guess their length.
+#[inline]
+const fn first_hash(loaded: u64, length: usize) -> u64 {
+    let kept = if length < 8 { length } else { 8 };
+    mix(length as u64, loaded & u64::MAX.wrapping_shr(64 - 8 * kept as u32))
+}
+
+/// Hash of the letters in `start..end`, whatever their case.
 #[inline]
 fn hash_at(text: &[u8], start: usize, end: usize) -> u64 {
-    let length = end - start;
-    let unused = 64 - 8 * length.clamp(1, 8) as u32;
-    let first = (load(text, start) | LOWER).wrapping_shl(unused);
-    let last = if length > 8 { load(text, end - 8) | LOWER } else { first };
-    let mut hash = mix(mix(length as u64, first), last);
+    let mut hash = first_hash(load(text, start) | LOWER, end - start);
     let mut at = start + 8;
-    while at + 8 < end {
-        hash = mix(hash, load(text, at) | LOWER);
+    while at < end {
+        hash = mix(hash, load(text, at.min(end - 8)) | LOWER);
         at += 8;
     }
     hash
@@ -217,10 +237,9 @@ const fn bloom_word(hash: u64) -> usize {
     (hash >> 6) as usize % BLOOM_WORDS
 }
 
-/// A place for the four letters at `at`.
+/// A place for four letters.
 #[inline]
-fn quad(text: &[u8], at: usize) -> usize {
-    let letters = load(text, at) as u32 | 0x2020_2020;
+const fn quad(letters: u32) -> usize {
     (letters.wrapping_mul(0x9e37_79b1) >> 22) as usize
 }
 

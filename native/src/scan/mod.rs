@@ -84,7 +84,10 @@ impl Scanner {
         let bytes = text.as_bytes();
         blocks.read(bytes);
         anchors.read(bytes, blocks);
-        keywords::find(bytes, blocks, hits);
+        // A value of one word has its keywords in its key.
+        if !key.keyed || !anchors.assigns.is_empty() || bytes.contains(&b' ') {
+            keywords::find(bytes, blocks, hits);
+        }
         let context = Context { text: bytes, anchors, hits, key };
         detect::all(&context, pieces, &mut Findings::new(findings, self.settings.kinds));
         resolve::resolve(text, findings);

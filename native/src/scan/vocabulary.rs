@@ -194,9 +194,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
     ),
     (
         Word::Ip,
-        "ip, remote addr*, client addr*, peer*, x forwarded for, forwarded, ip addr*, ipaddr*, source ip, \
-         dest ip, src, dst, client ip, clientip, remote, host, addr, ping, connect*, from, gateway, subnet, \
-         dns, route",
+        "ip, remote addr*, client addr*, peer, x forwarded for, ip addr*, ipaddr*, source ip, dest ip, client ip, clientip, remote ip, subnet",
     ),
     (Word::Mac, "mac, mac addr*, macaddr*, hwaddr*, hw addr*, hardware addr*, bssid, physical addr*"),
     (Word::Imei, "imei*, meid, handset*, device id*, imeisv, equipment identity*"),

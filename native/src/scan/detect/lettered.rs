@@ -39,6 +39,13 @@ fn run_of_both(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     if !run.holds(class::DASH) && length >= 26 {
         wallet(context, run, findings);
     }
+    // Longer ones are account numbers alone: two letters, two digits.
+    let [a, b, c, d] = [0, 1, 2, 3].map(|at| context.byte(range.start + at));
+    let account =
+        a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && c.is_ascii_digit() && d.is_ascii_digit();
+    if length < 8 || (length > 17 && !account) {
+        return;
+    }
     let Some(capitals) = Capitals::of(&context.text[range.clone()]) else { return };
     if let Some((kind, rule)) = shape(&capitals, context, run) {
         findings.push(range.start, range.end, kind, rule);

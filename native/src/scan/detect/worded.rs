@@ -21,7 +21,7 @@ pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
             findings.push(0, text.len(), kind, "key");
         }
     }
-    if context.key.words.is_empty() || text.is_empty() || text.len() > 256 {
+    if !context.key.words.any(WHOLE_WORDS) || text.len() > 256 {
         return;
     }
     let from = text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -33,8 +33,18 @@ pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
     }
 }
 
+const WHOLE_WORDS: Words = {
+    let mut words = Words::NONE;
+    let mut at = 0;
+    while at < WHOLE.len() {
+        words = words.with(WHOLE[at].0);
+        at += 1;
+    }
+    words
+};
+
 /// Kinds of whole values by what the name of the key says.
-static WHOLE: &[(Word, Kind)] = &[
+const WHOLE: &[(Word, Kind)] = &[
     (Word::Cvv, Kind::Cvv),
     (Word::PinBlock, Kind::PinBlock),
     (Word::Mrn, Kind::Mrn),
