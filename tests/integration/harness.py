@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
 from fapilog import Ledger
 from fapilog.testing import OtlpReceiver, ReceivedLogRecord
+from fapilog.testing.decoding import decode_log_records
+from fapilog.testing.otlp_json import read_message
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).parent / "programs"
@@ -79,6 +83,13 @@ def sequence(record: ReceivedLogRecord) -> int:
     """The number that the pipeline gave a record."""
     number: int = record.attributes["fapilog.sequence"]
     return number
+
+
+def records_in(text: str) -> list[ReceivedLogRecord]:
+    """The records in lines of OTLP/JSON, read by protobuf's own classes; every line must be whole."""
+    assert text == "" or text.endswith("\n")
+    requests = [read_message(line.encode(), ExportLogsServiceRequest) for line in text.splitlines()]
+    return [record for request in requests for record in decode_log_records(request)]
 
 
 def environment(endpoint: str, **variables: str) -> dict[str, str]:
