@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ PROGRAMS = Path(__file__).parent / "programs"
 NOW = 1_700_000_000_123_456_789
 # An open chunk counts with its whole size, so that chunks of one record must be small ones.
 ONE_RECORD_PER_BLOCK = {"max_block_records": 1, "chunk_bytes": 2_048, "record_bytes": 1_024}
+# How many records a buffer holds that tests fill.
+LIMIT_RECORDS = 10
 
 BASE: Mapping[str, Any] = {
     "exporters": ["otlp"],
@@ -83,6 +86,14 @@ def sequence(record: ReceivedLogRecord) -> int:
     """The number that the pipeline gave a record."""
     number: int = record.attributes["fapilog.sequence"]
     return number
+
+
+def wait_until(condition: Callable[[], object], timeout_seconds: float = 60.0) -> None:
+    """Waits for what other threads and processes do."""
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def records_in(text: str) -> list[ReceivedLogRecord]:
