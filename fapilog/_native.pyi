@@ -583,6 +583,9 @@ class PipelineHandle:
     def attach(self, pipeline: Pipeline | None) -> None:
         """Make every logger of this handle use `pipeline`; None: log nothing."""
 
+    def take_unheard(self) -> int:
+        """Return how many calls went nowhere since the last time, because configuring itself failed."""
+
     @property
     def pipeline(self) -> Pipeline | None:
         """The attached pipeline."""
