@@ -13,14 +13,19 @@ import threading
 from typing import TYPE_CHECKING
 
 from fapilog import _native
+from fapilog.diagnostics import say
 
 if TYPE_CHECKING:
     import asyncio
+    import logging
+    from types import FrameType
 
     from fapilog._native import PendingRecord
 
 _FIRST_PAUSE_SECONDS = 0.001
 _LONGEST_PAUSE_SECONDS = 0.05
+# Calls between a handler of `logging` and ours, with room for those of other libraries.
+_FRAMES = 16
 
 # By the loop's identity; an entry lives while tasks of the loop wait.
 _waiting: dict[int, _Loop] = {}
@@ -135,4 +140,28 @@ held = _Held()
 
 def must_not_block() -> bool:
     """Tell whether others wait for the calling thread: it leaves a record without room to the queue."""
-    return held.lock or on_event_loop()
+    if held.lock or on_event_loop():
+        return True
+    handler = _locked_handler(sys._getframe())
+    if handler is not None:
+        name = f"{type(handler).__module__}.{type(handler).__qualname__}"
+        say(
+            "handler-lock",
+            f"a call waits for room inside of {name}, which is locked meanwhile: other threads and event"
+            " loops that log through it wait too; take our bridge instead",
+            name,
+        )
+    return False
+
+
+def _locked_handler(frame: FrameType | None) -> logging.Handler | None:
+    """Return the handler of `logging` whose lock this thread holds now, if it holds one."""
+    handling = getattr(sys.modules.get("logging"), "Handler", None)
+    for _ in range(_FRAMES):
+        if frame is None or handling is None:
+            return None
+        if frame.f_code is handling.handle.__code__:
+            handler: logging.Handler = frame.f_locals["self"]
+            return handler if handler.lock is not None else None
+        frame = frame.f_back
+    return None

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import gc
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ from types import SimpleNamespace
 
 import loguru
 
-from fapilog import backpressure
+from fapilog import backpressure, diagnostics
 from fapilog._native import Completed, PendingRecord
 from fapilog.bridges import loguru as loguru_bridge
+from fapilog.bridges.stdlib import FapilogHandler
 from fapilog.testing import Hold, OtlpReceiver
 from tests.unit.recording import Recorder
 
@@ -162,3 +164,22 @@ def test_a_record_of_loguru_never_blocks_its_thread_which_holds_a_lock_of_all_th
         assert recorder.provider.force_flush(10_000)
         assert recorder.provider.ledger().exporters["otlp"].delivered == ledger.accepted
         assert recorder.records[-1].body == "left in the queue"
+
+
+def test_a_wait_inside_of_a_locked_handler_of_logging_is_said_once(capsys):
+    from opentelemetry.instrumentation.logging.handler import LoggingHandler
+
+    diagnostics._voice.forget()
+    with full_buffer(wait_timeout_millis=1) as (recorder, _):
+        asyncio.run(filled(recorder))
+        record = logging.LogRecord("shop", logging.WARNING, __file__, 1, "x" * 200, None, None)
+        for _ in range(2):
+            LoggingHandler(logger_provider=recorder.provider).handle(record)
+            FapilogHandler(recorder.provider.handle).handle(record)
+        said = (
+            "fapilog: a call waits for room inside of"
+            " opentelemetry.instrumentation.logging.handler.LoggingHandler, which is locked meanwhile:"
+            " other threads and event loops that log through it wait too; take our bridge instead"
+            " [handler-lock]\n"
+        )
+        assert capsys.readouterr().err == said
