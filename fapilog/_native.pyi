@@ -735,7 +735,7 @@ def connect_capture(
     severity_number: Callable[[Any], int],
     unix_nanos: Callable[[Any], int | None],
     wait_for_room: Callable[[PendingRecord], Awaitable[None]],
-    on_event_loop: Callable[[], bool],
+    must_not_block: Callable[[], bool],
     on_notice: Callable[[str, str], object],
     say: Callable[[str, str, str], object],
     thread: Callable[[], tuple[int | None, str]],

@@ -60,6 +60,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "loguru-record-lost": "A record of loguru could not be read.",
         "stock-handler": "OpenTelemetry's own `LoggingHandler` is on the root logger. Records of `logging`"
         " stay with it: together we would export each one twice.",
+        "handler-lock": 'Under `overflow="wait"` a call waits for room inside of a handler of `logging` that'
+        " is not ours and is locked meanwhile: all that log through it wait, event loops too.",
         "otel-record-lost": "A record of the OpenTelemetry logs API could not be read.",
         "enricher-failed": "An enricher raised, was too slow or returned no mapping. Records and resource go"
         " without its attributes, or with its last ones.",

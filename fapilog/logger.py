@@ -136,7 +136,7 @@ _native.connect_capture(
     severity_number=_severity_number,
     unix_nanos=unix_nanos,
     wait_for_room=backpressure.wait_for_room,
-    on_event_loop=backpressure.on_event_loop,
+    must_not_block=backpressure.must_not_block,
     on_notice=on_notice,
     say=diagnostics.say,
     thread=_thread,

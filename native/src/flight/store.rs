@@ -193,7 +193,7 @@ impl Store {
         self.triggered
     }
 
-    /// Takes what a trace kept. `None`: there is nothing, and the trace is marked.
+    /// Marks a trace and takes what it kept. `None`: it kept nothing.
     pub fn take(&mut self, trace: u128, trigger: Trigger, now_nanos: u64) -> Option<Taken> {
         self.expire(now_nanos);
         let place = self.touch(trace, now_nanos);
@@ -202,10 +202,10 @@ impl Store {
             self.pop(place);
         }
         let slot = &mut self.slots[place];
+        if slot.trigger.replace(trigger).is_none() {
+            self.triggered += 1;
+        }
         if slot.entries.is_empty() {
-            if slot.trigger.replace(trigger).is_none() {
-                self.triggered += 1;
-            }
             return None;
         }
         let memory = slot.memory();
