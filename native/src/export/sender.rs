@@ -397,9 +397,10 @@ fn heard(answer: &Answer, status: u16, error: &str, headers_refused: bool) -> He
         Answer::Delivered { .. } => Heard::Taken,
         Answer::TooLarge { .. } => Heard::TooLarge,
         _ if headers_refused => Heard::Nothing,
-        Answer::Retry { after: Some(_), .. } => Heard::Throttled,
+        Answer::Retry { after: Some(pause), .. } => Heard::Throttled(Some(*pause)),
         Answer::Retry { .. } => match (status, error) {
-            (429 | 503, _) => Heard::Throttled,
+            (429, _) => Heard::Throttled(None),
+            (503, _) => Heard::Unavailable,
             (504, _) | (_, "timeout") => Heard::TimedOut,
             _ => Heard::Nothing,
         },
