@@ -177,6 +177,36 @@ def test_an_unencrypted_ring_on_a_disk_is_refused_beside_an_encrypted_spool(
     configure(durability=level, spool={"directory": tmp_path / "spool"}, ring={"directory": ring}).shutdown()
 
 
+def test_encryption_that_begins_later_names_the_unencrypted_ring_on_a_disk(
+    configure: Configure, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if is_memory(tmp_path):
+        pytest.skip("files of the tests are in memory here")
+    current: list[int | None] = [None]
+    spool = {"directory": tmp_path / "spool", "key_provider": lambda: SpoolKeys(KEYS, current[0])}
+    telemetry = configure(
+        durability="process",
+        spool={**spool, "key_refresh_seconds": 1},
+        ring={"directory": tmp_path / "ring"},
+    )
+    log = fapilog.get_logger("orders")
+    log.info("before")
+    assert "unencrypted" not in capfd.readouterr().err
+    # A native notice is written to the descriptor, as a sentence without its code.
+    current[0] = 2
+    said = ""
+
+    def is_said() -> bool:
+        nonlocal said
+        log.info("a call tells what there is to say")
+        said += capfd.readouterr().err
+        return "until this process ends" in said
+
+    wait_until(is_said)
+    assert f"keeps records unencrypted on the disk of {tmp_path / 'ring'} until this process ends" in said
+    assert telemetry.shutdown()
+
+
 def test_a_ring_in_memory_may_stand_beside_an_encrypted_spool(
     configure: Configure, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
