@@ -551,8 +551,8 @@ class Flow:
     def taken(self, ticket: int, seconds: float, now: float) -> None:
         """The call got somewhere, after so many seconds."""
 
-    def throttled(self, ticket: int, now: float) -> None:
-        """The receiver wants fewer calls."""
+    def throttled(self, ticket: int, pause: float, now: float) -> None:
+        """The receiver wants fewer calls, and asked for a pause of so many seconds."""
 
     def timed_out(self, ticket: int, now: float) -> None:
         """It did not answer in time."""

@@ -48,7 +48,7 @@ impl Cursors {
             self.refresh(sequence);
             return owed;
         }
-        self.bytes -= block.body.len();
+        self.bytes -= block.held_bytes();
         self.records -= block.records;
         self.in_memory.remove(&sequence);
         if entry.stage == Stage::Processing {

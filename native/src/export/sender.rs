@@ -295,7 +295,8 @@ impl Sender<'_> {
         let begun = self.source.now();
         let mut last = Last { status: 0, error: Cow::Borrowed("") };
         let ended = self.send(request, started, &mut last);
-        if !matches!(ended, Attempts::Stopped) {
+        // A request that is cut in two goes on as its halves.
+        if !matches!(ended, Attempts::Stopped | Attempts::TooMuch) {
             let duration = self.source.now().saturating_duration_since(begun);
             let (status, error, records) = (last.status, last.error.clone(), request.records);
             self.meter.finished(Operation { duration, status, error, records });
@@ -397,9 +398,11 @@ fn heard(answer: &Answer, status: u16, error: &str, headers_refused: bool) -> He
         Answer::Delivered { .. } => Heard::Taken,
         Answer::TooLarge { .. } => Heard::TooLarge,
         _ if headers_refused => Heard::Nothing,
-        Answer::Retry { after: Some(_), .. } => Heard::Throttled,
+        // "At once" names no pause.
+        Answer::Retry { after: Some(pause), .. } if !pause.is_zero() => Heard::Throttled(Some(*pause)),
         Answer::Retry { .. } => match (status, error) {
-            (429 | 503, _) => Heard::Throttled,
+            (429, _) => Heard::Throttled(None),
+            (503, _) => Heard::Unavailable,
             (504, _) | (_, "timeout") => Heard::TimedOut,
             _ => Heard::Nothing,
         },
