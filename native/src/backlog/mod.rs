@@ -347,11 +347,11 @@ impl Backlog {
         self.moved.notify_all();
     }
 
-    /// True when nobody here will deliver anything more.
+    /// True when everything is delivered and nothing more comes. One that was stopped before is never over.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let state = self.lock();
-        state.stopped || (state.draining && state.cursors.is_all_settled())
+        state.draining && state.cursors.is_all_settled()
     }
 
     /// Drops the oldest block in memory that nobody works on; one with protected records only if `protected_too`. False when there is none.
