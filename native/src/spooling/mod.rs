@@ -2,7 +2,7 @@
 //!
 //! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
 //!
-//! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, [`signal`] wakes its threads; `adopting` takes over
+//! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it and `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
 //! directories of dead processes, [`end`] writes what is left at the end; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
 
 mod adopting;
@@ -10,6 +10,7 @@ pub mod end;
 pub mod forked_locks;
 mod keys;
 pub mod meter;
+mod pauses;
 mod shelving;
 pub mod signal;
 pub mod spooler;
