@@ -152,11 +152,13 @@ impl Cursors {
     }
 
     /// Where a block lies, if on disk.
+    #[must_use]
     pub fn spot(&self, sequence: u64) -> Option<Spot> {
         self.entries.get(&sequence).and_then(Entry::spot)
     }
 
     /// Whether who claimed a block (`None`: the batch processors) still is to have it.
+    #[must_use]
     pub fn is_wanted(&self, cursor: Option<usize>, sequence: u64) -> bool {
         let Some(entry) = self.entries.get(&sequence) else { return false };
         match cursor.and_then(|cursor| entry.sides.get(cursor)) {

@@ -32,15 +32,15 @@ impl Backlog {
 
     /// Lets blocks be claimed again that could not be read, unless their disk is to be left alone.
     pub fn retry_reads(&self) {
-        let Some(shelf) = &self.shelf else { return };
-        shelf.next_round();
-        let state = self.lock();
-        let due = state.resting.iter().filter(|(_, wait)| **wait == Wait::Disk);
-        let due = due.map(|((sequence, cursor), _)| (*sequence, *cursor, state.cursors.spot(*sequence)));
-        let due: Vec<_> = due.collect();
-        drop(state);
+        let Some(disk) = &self.shelf else { return };
+        disk.next_round();
+        let due: Vec<_> = {
+            let state = self.lock();
+            let due = state.resting.iter().filter(|(_, wait)| **wait == Wait::Disk);
+            due.map(|((sequence, cursor), _)| (*sequence, *cursor, state.cursors.spot(*sequence))).collect()
+        };
         for (sequence, cursor, spot) in due {
-            if spot.is_none_or(|spot| shelf.may_read(spot)) {
+            if spot.is_none_or(|spot| disk.may_read(spot)) {
                 self.wake_one(cursor, sequence);
             }
         }

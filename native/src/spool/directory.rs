@@ -105,7 +105,8 @@ impl<D: Disk> Root<D> {
                 }
             };
             return Ok(self.spool(
-                (root, name, dir, (noted, lock)),
+                root,
+                (name, dir, (noted, lock)),
                 settings,
                 keys,
                 (positions, file),
@@ -117,7 +118,8 @@ impl<D: Disk> Root<D> {
 
     fn spool(
         &self,
-        (root, name, dir, (noted, lock)): (Arc<D::Dir>, String, D::Dir, (D::Noted, D::File)),
+        root: Arc<D::Dir>,
+        (name, dir, (noted, lock)): (String, D::Dir, (D::Noted, D::File)),
         settings: SpoolSettings,
         keys: Arc<Keys>,
         (positions, file): (Positions, PositionsFile<D>),
