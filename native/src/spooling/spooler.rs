@@ -22,6 +22,7 @@ use crate::spooling::shelving::{Rooms, Settled};
 use crate::spooling::signal::Signal;
 use crate::spooling::stores::Store;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -52,8 +53,17 @@ pub(crate) struct Inner<D: Disk> {
     pub closed: bool,
     /// What the disk did to us.
     pub trouble: Trouble,
-    /// The only directory that is taken over, for people who ask for one.
-    pub only: Option<String>,
+    /// The only thing that is taken over, for people who ask for one.
+    pub only: Option<Only>,
+}
+
+/// What people asked to be delivered: that, and nothing else, is taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// A directory of the spool, by its name.
+    Directory(String),
+    /// A crash ring, by its path.
+    Ring(PathBuf),
 }
 
 /// What came of moving one block.
