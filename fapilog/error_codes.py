@@ -254,7 +254,7 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
         "spool-taken": CodeEntry(
             "FapilogError",
             "No directory for this process could be made in the spool: every name was taken.",
-            "Clear the spool.",
+            "See what else works in the spool's directory.",
         ),
         "spool-corrupt": CodeEntry(
             "FapilogError",

@@ -517,9 +517,11 @@ impl World {
         if block.on_disk.is_none() {
             // What the processors made of it is in memory.
             block.original = None;
-        } else if block.held[cursor] {
+        } else if block.held[cursor] && !self.resting.contains(&(Some(cursor), *sequence)) {
             block.doomed[cursor] = Some(DropReason::Expired);
         } else {
+            self.resting.retain(|resting| *resting != (Some(cursor), *sequence));
+            block.held[cursor] = false;
             self.dropped[cursor].add(DropReason::Expired, std::mem::take(&mut block.left[cursor]));
         }
     }

@@ -23,6 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const BODY_BYTES: usize = 100;
+/// More than the longest pause of a spool that could not be read.
+const ROUNDS: usize = 20;
 
 fn block(id: u64) -> Block {
     let mut body = vec![b'x'; BODY_BYTES];
@@ -70,11 +72,20 @@ struct Process {
 
 impl Process {
     fn start(disk: &Arc<SimDisk>, number: u32, gated: bool, overflow: Overflow, max_bytes: u64) -> Self {
+        Self::start_with(disk, number, gated, overflow, &spooling(max_bytes))
+    }
+
+    fn start_with(
+        disk: &Arc<SimDisk>,
+        number: u32,
+        gated: bool,
+        overflow: Overflow,
+        settings: &SpoolingSettings,
+    ) -> Self {
         disk.world().process = number;
         let identity =
             Identity { service: "shop".into(), boot: 7, process: number, started: u64::from(number) };
-        let spooler =
-            Spooler::open_on(Arc::clone(disk), identity, &spooling(max_bytes), &["otlp"], &buffer(overflow));
+        let spooler = Spooler::open_on(Arc::clone(disk), identity, settings, &["otlp"], &buffer(overflow));
         let spooler = Arc::new(spooler.unwrap());
         let shelf = Arc::clone(&spooler) as Arc<dyn Shelf>;
         let backlog = Backlog::new(&["otlp"], gated, Arc::new(Wake::default())).with_shelf(Some(shelf));
@@ -87,13 +98,12 @@ impl Process {
 
     fn deliver_all(&self) -> Vec<u64> {
         let mut ids = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..ROUNDS {
             while let Some(block) = self.backlog.try_claim(0) {
                 ids.push(id(&block));
                 let delivered = Settlement { delivered: block.records, ..Settlement::default() };
                 self.backlog.settle(0, block.sequence, delivered);
             }
-            // What could not be read for now counts as lost after some tries.
             self.backlog.retry_reads();
         }
         self.spooler.look_after(&self.backlog);
@@ -219,6 +229,54 @@ fn a_run_of_failures_is_said_once_and_the_next_one_again() {
         assert!(matches!(process.spooler.spill(&process.backlog, true), Spilled::Done { recovered: true }));
         process.spill_all(true);
     }
+}
+
+#[test]
+fn reads_that_the_system_refuses_lose_nothing_however_long_that_lasts() {
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::Wait, 1 << 20);
+    (0..10).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    disk.world().faults.failing = u32::MAX;
+    let before = disk.world().operations;
+    for _ in 0..100 {
+        assert!(process.backlog.try_claim(0).is_none());
+        process.backlog.retry_reads();
+    }
+    let tries = disk.world().operations - before;
+    assert!((3..=12).contains(&tries), "the disk is left alone for pauses that double: {tries} tries");
+    assert_eq!((process.counts().pending, process.counts().dropped.total()), (20, 0));
+    disk.world().faults = Faults::default();
+    assert_eq!(process.deliver_all(), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_place_that_cannot_be_read_holds_up_only_itself() {
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::Wait, 1 << 20);
+    (0..3).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    // The file opens, and its first read fails.
+    disk.world().faults = Faults { failing_after: 1, failing: 1, ..Faults::default() };
+    assert_eq!(process.deliver_all(), [1, 2, 0]);
+}
+
+#[test]
+fn a_block_whose_key_is_gone_is_counted_when_it_becomes_too_old() {
+    let disk = Arc::new(SimDisk::new());
+    let keys = |id: u32| Keys::new(Some(id), &[(id, vec![7; 32])]).unwrap();
+    let mut settings = spooling(1 << 20);
+    settings.store.max_age = Some(Duration::ZERO);
+    let process = Process::start_with(&disk, 1, false, Overflow::Wait, &settings);
+    process.spooler.set_keys(&keys(1));
+    (0..3).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    process.spooler.set_keys(&keys(2));
+    assert!(process.backlog.try_claim(0).is_none());
+    assert_eq!(process.counts().pending, 6);
+    process.spooler.look_around(&process.backlog);
+    let counts = process.counts();
+    assert_eq!((counts.pending, counts.dropped.get(DropReason::Expired)), (0, 6));
 }
 
 #[derive(Debug, Clone, Copy)]

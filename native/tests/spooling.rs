@@ -13,6 +13,8 @@ use fapilog_native::pipeline::Pipeline;
 use fapilog_native::settings::{BufferSettings, ExporterKind, Overflow, SpoolingSettings};
 use fapilog_native::spool::quota::Quota;
 use fapilog_native::spool::{Fsync, SpoolSettings};
+use fapilog_native::spooling::end::Then;
+use fapilog_native::spooling::Rounds;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -148,6 +150,25 @@ fn what_is_left_at_shutdown_is_delivered_by_the_next_pipeline() {
     assert_eq!(place.files(), Vec::<PathBuf>::new());
     drop((first, second));
     server.close();
+}
+
+#[test]
+fn a_spool_thread_that_wakes_between_the_two_stops_of_a_shutdown_keeps_the_spool_open() {
+    let place = Place::new();
+    let pipeline = pipeline("http://127.0.0.1:9/v1/logs", Overflow::Wait, settings(&place.0));
+    let mut log = Producer::new(&pipeline);
+    assert!(matches!(log.log(Entry::info(1)), Appended::Stored(_)));
+    let (_, ticket) = pipeline.buffer().take_in(pipeline.buffer().rotate(), Instant::now() + PATIENCE);
+    assert!(pipeline.buffer().wait_sealed(ticket, Instant::now() + PATIENCE));
+    let spooler = pipeline.spooler().unwrap();
+    spooler.signal().looked();
+    pipeline.close();
+    // As `shutdown` does, which stops the spool's threads only then.
+    pipeline.backlog().stop();
+    assert!(pipeline.go_round(spooler, &mut Rounds::default()));
+    pipeline.spool_rest(PATIENCE, Then::Close);
+    let counts = check_ledger(&pipeline.snapshot());
+    assert_eq!((counts.pending, counts.spooled, counts.dropped.total()), (1, 1, 0));
 }
 
 #[test]

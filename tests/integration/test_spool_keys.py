@@ -177,6 +177,18 @@ def test_an_unencrypted_ring_on_a_disk_is_refused_beside_an_encrypted_spool(
     configure(durability=level, spool={"directory": tmp_path / "spool"}, ring={"directory": ring}).shutdown()
 
 
+def test_a_forked_child_whose_ring_may_lie_nowhere_goes_without_it_and_says_so(
+    receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    if is_memory(tmp_path):
+        pytest.skip("files of the tests are in memory here")
+    ended = run("ringless_child.py", receiver.logs_endpoint, str(tmp_path / "spool"))
+    assert (ended.returncode, ended.stdout) == (0, "child: True 1\n"), ended.stderr
+    assert "this forked process goes without an exporter, the spool or the crash ring: " in ended.stderr
+    assert "the crash ring would keep records unencrypted on the disk of" in ended.stderr
+    assert sorted(str(record.body) for record in receiver.log_records) == ["child's", "parent's"]
+
+
 def test_encryption_that_begins_later_names_the_unencrypted_ring_on_a_disk(
     configure: Configure, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

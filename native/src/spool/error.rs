@@ -209,7 +209,11 @@ impl Display for SpoolError {
                 write!(to, "the spool directory {name} was removed while it was in use; leave it to its process")
             }
             Self::Taken { name } => {
-                write!(to, "no directory for this process could be made, the last name was {name}; clear the spool")
+                write!(
+                to,
+                "no directory for this process could be made: all names that were tried are taken, or removed at once, the \
+                 last was {name}; see what else works in the spool's root"
+            )
             }
             Self::Exporters(what) | Self::Keys(what) => to.write_str(what),
         }

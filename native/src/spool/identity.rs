@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Length of a service's name in a directory's name at most, in bytes.
 const MAX_SERVICE_BYTES: usize = 64;
+/// Attempts whose names are numbered in order.
+const IN_ORDER: u32 = 8;
 
 /// Whose directory it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,13 @@ impl Identity {
         } else {
             format!("{name}.{attempt}")
         }
+    }
+
+    /// The name for the attempt after `tried` others. Numbers are drawn after the first few: a process that lives through
+    /// many configurations leaves a directory for each that could not deliver, so the first ones may all be taken.
+    #[must_use]
+    pub fn next_directory(&self, tried: u32) -> String {
+        self.directory(if tried < IN_ORDER { tried } else { fastrand::u32(IN_ORDER..) })
     }
 
     /// Whether `name` is a directory of this service, of any process.

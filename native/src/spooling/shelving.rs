@@ -8,12 +8,10 @@ use crate::block::Block;
 use crate::spool::disk::Disk;
 use crate::spool::{Reader, SpoolError};
 use crate::spooling::meter::{Holding, Trouble};
+use crate::spooling::pauses::Pauses;
 use crate::spooling::spooler::{News, Spooler};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
-
-/// How often a block is read in vain before it counts as lost.
-const READ_TRIES: u32 = 3;
 
 /// A block on disk that somebody is done with.
 #[derive(Debug)]
@@ -27,7 +25,7 @@ pub(crate) struct Settled {
 #[derive(Debug)]
 pub(crate) struct Rooms<D: Disk> {
     pub readers: BTreeMap<u64, Arc<Reader<D>>>,
-    tries: BTreeMap<(u64, u64), u32>,
+    pauses: Pauses,
     /// Which of them is our own.
     pub own: Option<u64>,
     /// Keys that are missing, and were said to be.
@@ -43,8 +41,8 @@ pub(crate) struct Rooms<D: Disk> {
 impl<D: Disk> Default for Rooms<D> {
     fn default() -> Self {
         let (trouble, holding) = (Trouble::default(), Holding::default());
-        let (readers, tries, missing_keys) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { readers, tries, own: None, missing_keys, news: Vec::new(), trouble, holding }
+        let (readers, pauses, missing_keys) = (BTreeMap::new(), Pauses::default(), BTreeSet::new());
+        Self { readers, pauses, own: None, missing_keys, news: Vec::new(), trouble, holding }
     }
 }
 
@@ -52,7 +50,7 @@ impl<D: Disk> Rooms<D> {
     /// Forgets a spool.
     pub fn leave(&mut self, id: u64) {
         self.readers.remove(&id);
-        self.tries.retain(|(store, _), _| *store != id);
+        self.pauses.leave(id);
     }
 }
 
@@ -75,9 +73,15 @@ impl<D: Disk> Shelf for Spooler<D> {
     fn read(&self, spot: Spot) -> Result<Block, Unread> {
         let version = self.keys.version();
         // One that is gone has told the backlog so, or is left to the next process.
-        let reader = self.rooms().readers.get(&spot.store).cloned().ok_or(Unread::Later)?;
-        match reader.block(spot.place) {
-            Ok(block) => Ok(block),
+        let reader = {
+            let rooms = self.rooms();
+            rooms.readers.get(&spot.store).filter(|_| rooms.pauses.may_read(spot)).cloned()
+        };
+        match reader.ok_or(Unread::Later)?.block(spot.place) {
+            Ok(block) => {
+                self.rooms().pauses.succeeded(spot);
+                Ok(block)
+            }
             Err(SpoolError::Corrupt { .. }) => Err(Unread::Lost),
             Err(SpoolError::Unreadable { why, .. }) => {
                 let unread = self.rooms().unreadable(spot, why, version);
@@ -86,22 +90,27 @@ impl<D: Disk> Shelf for Spooler<D> {
                 }
                 Err(unread)
             }
-            // A file that is missing may have been unlinked just now, which the backlog hears in a moment.
             Err(error) => {
                 let mut rooms = self.rooms();
                 rooms.trouble.note(&error);
-                let tries = rooms.tries.entry((spot.store, spot.place.number)).or_default();
-                *tries += 1;
-                Err(if *tries < READ_TRIES { Unread::Later } else { Unread::Lost })
+                Err(rooms.pauses.failed(spot, &error))
             }
         }
+    }
+
+    fn next_round(&self) {
+        self.rooms().pauses.next_round();
+    }
+
+    fn may_read(&self, spot: Spot) -> bool {
+        self.rooms().pauses.may_read(spot)
     }
 
     fn settle(&self, done: &[(Spot, usize)]) {
         if !done.is_empty() {
             let mut rooms = self.rooms();
             for (spot, _) in done {
-                rooms.tries.remove(&(spot.store, spot.place.number));
+                rooms.pauses.forget(*spot);
             }
             drop(rooms);
             self.note(done.iter().map(|(spot, cursor)| Settled { spot: *spot, cursor: Some(*cursor) }));
