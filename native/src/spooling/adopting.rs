@@ -17,7 +17,8 @@ impl<D: Disk> Spooler<D> {
     pub fn adopt(&self, backlog: &Backlog) -> Vec<News> {
         let mut news = Vec::new();
         // A failure of the disk is said by who writes.
-        let Ok(names) = self.root.siblings() else { return news };
+        let Some(root) = self.root() else { return news };
+        let Ok(names) = root.siblings() else { return news };
         let exporters: Vec<&str> = self.names.iter().map(String::as_str).collect();
         for name in names {
             if !self.may_adopt(&name) {
@@ -25,7 +26,7 @@ impl<D: Disk> Spooler<D> {
             }
             let settings = self.settings.store.clone();
             let version = self.keys.version();
-            match self.root.adopt(&name, &exporters, settings, Arc::clone(&self.keys)) {
+            match root.adopt(&name, &exporters, settings, Arc::clone(&self.keys)) {
                 Ok(Some(spool)) => {
                     news.extend(self.rooms().say_missing(&name, spool.report()));
                     if !spool.report().is_intact() {
@@ -50,8 +51,10 @@ impl<D: Disk> Spooler<D> {
     }
 
     /// Takes over the directory `name` and no other.
+    ///
+    /// Waits for nobody: a caller does this. The first name counts.
     pub fn adopt_only(&self, name: &str) {
-        self.lock().only = Some(name.to_owned());
+        self.only.get_or_init(|| name.to_owned());
     }
 
     fn may_adopt(&self, name: &str) -> bool {
@@ -59,7 +62,7 @@ impl<D: Disk> Spooler<D> {
         let adopted = inner.stores.len() - usize::from(inner.own.is_some());
         let is_held = inner.stores.values().any(|store| store.spool.name() == name);
         let is_passed = inner.passed.get(name) == Some(&self.keys.version());
-        let is_wanted = inner.only.as_deref().is_none_or(|only| only == name);
+        let is_wanted = self.only.get().is_none_or(|only| only == name);
         !inner.closed && is_wanted && adopted < MAX_ADOPTED && !is_held && !is_passed
     }
 

@@ -3,17 +3,20 @@
 //! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
 //!
 //! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, [`signal`] wakes its threads; `adopting` takes over
-//! directories of dead processes, [`end`] writes what is left at the end; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
+//! directories of dead processes, [`end`] writes what is left at the end; [`opening`] and [`reading`] bear a disk that does not answer; [`voice`] says it; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
 
 mod adopting;
 pub mod end;
 pub mod forked_locks;
 mod keys;
 pub mod meter;
+pub mod opening;
+pub mod reading;
 mod shelving;
 pub mod signal;
 pub mod spooler;
 mod stores;
+pub mod voice;
 
 use crate::crash_ring::remains::Remains;
 use crate::export::http::TransportError;
@@ -75,7 +78,7 @@ impl Pipeline {
             {
             }
             self.say_trouble(spooler.look_after(self.backlog()));
-            if read.elapsed() >= READ_PAUSE {
+            if read.elapsed() >= READ_PAUSE && !spooler.is_silent() {
                 read = Instant::now();
                 self.backlog().retry_reads();
             }

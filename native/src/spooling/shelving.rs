@@ -5,10 +5,12 @@
 use crate::backlog::entries::Spot;
 use crate::backlog::shelf::{Shelf, Unread};
 use crate::block::Block;
+use crate::clock::monotonic_nanos;
 use crate::spool::disk::Disk;
 use crate::spool::{Reader, SpoolError};
 use crate::spooling::meter::{Holding, Trouble};
 use crate::spooling::spooler::{News, Spooler};
+use crate::spooling::voice::Voice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -32,8 +34,9 @@ pub(crate) struct Rooms<D: Disk> {
     pub own: Option<u64>,
     /// Keys that are missing, and were said to be.
     pub missing_keys: BTreeSet<u32>,
-    /// What is to be said about them.
+    /// What is to be said about them, and about reads in vain.
     pub news: Vec<News>,
+    voice: Voice,
     /// What reading met.
     pub trouble: Trouble,
     /// What was held when it could be looked at last.
@@ -44,15 +47,24 @@ impl<D: Disk> Default for Rooms<D> {
     fn default() -> Self {
         let (trouble, holding) = (Trouble::default(), Holding::default());
         let (readers, tries, missing_keys) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { readers, tries, own: None, missing_keys, news: Vec::new(), trouble, holding }
+        Self {
+            readers,
+            tries,
+            own: None,
+            missing_keys,
+            news: Vec::new(),
+            voice: Voice::default(),
+            trouble,
+            holding,
+        }
     }
 }
 
 impl<D: Disk> Rooms<D> {
-    /// Forgets a spool.
-    pub fn leave(&mut self, id: u64) {
-        self.readers.remove(&id);
+    /// Forgets a spool. Drop what it returns without the lock: closing files asks the disk.
+    pub fn leave(&mut self, id: u64) -> Option<Arc<Reader<D>>> {
         self.tries.retain(|(store, _), _| *store != id);
+        self.readers.remove(&id)
     }
 }
 
@@ -65,19 +77,40 @@ impl<D: Disk> Spooler<D> {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The disk did not answer a read: said once in a while.
+    fn say_silent(&self) {
+        let error = SpoolError::Silent { name: self.settings.directory.display().to_string() };
+        let mut rooms = self.rooms();
+        rooms.trouble.note(&error);
+        if let Some(more) = rooms.voice.failed(error.code(), monotonic_nanos()) {
+            let what =
+                format!("{error}{more} (what is on it waits there, and what is in memory is delivered)");
+            rooms.news.push((error.code(), what));
+        }
+        drop(rooms);
+        self.signal().press();
+    }
+
     fn note(&self, settled: impl Iterator<Item = Settled>) {
         self.settled().extend(settled);
         self.signal().press();
     }
 }
 
-impl<D: Disk> Shelf for Spooler<D> {
+impl<D: Disk + 'static> Shelf for Spooler<D> {
     fn read(&self, spot: Spot) -> Result<Block, Unread> {
         let version = self.keys.version();
         // One that is gone has told the backlog so, or is left to the next process.
         let reader = self.rooms().readers.get(&spot.store).cloned().ok_or(Unread::Later)?;
-        match reader.block(spot.place) {
-            Ok(block) => Ok(block),
+        let Some(read) = self.reading.read(move || reader.block(spot.place)) else {
+            self.say_silent();
+            return Err(Unread::Later);
+        };
+        match read {
+            Ok(block) => {
+                self.rooms().voice.succeeded();
+                Ok(block)
+            }
             Err(SpoolError::Corrupt { .. }) => Err(Unread::Lost),
             Err(SpoolError::Unreadable { why, .. }) => {
                 let unread = self.rooms().unreadable(spot, why, version);
