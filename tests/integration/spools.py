@@ -1,4 +1,4 @@
-"""What the tests of the spool share: a buffer of which 6 000 records are four times as much, and what lies on disk."""
+"""What tests of the spool share: a buffer that holds a quarter of the records, and what lies on disk."""
 
 import time
 from collections.abc import Callable

@@ -195,9 +195,10 @@ impl Display for SpoolError {
                 write!(to, "{fault}; give this user the right to write there, or move the spool")
             }
             Self::Io(fault) => write!(to, "{fault}; see the system's log for the state of the disk"),
-            Self::Silent { name } => {
-                write!(to, "the disk of {name} does not answer; see whether its file system is mounted and its server is there")
-            }
+            Self::Silent { name } => write!(
+                to,
+                "the disk of {name} does not answer; see whether its file system is mounted and its server is there"
+            ),
             Self::Corrupt { number, records } => write!(
                 to,
                 "block {number} of the spool with {records} records is damaged and lost; see the system's log for \

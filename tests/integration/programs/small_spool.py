@@ -1,4 +1,4 @@
-"""Telemetry of the programs that log into a spool: a buffer of a mebibyte, and retries that do not slow a test down."""
+"""Telemetry of programs that log into a spool: a buffer of a mebibyte, and retries that cost no time."""
 
 from typing import Any
 
