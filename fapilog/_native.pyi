@@ -6,6 +6,7 @@ Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog'
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self, final
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -46,10 +47,14 @@ __all__ = [
     "is_offered",
     "levels_differ",
     "mute_thread",
+    "purge_ring",
     "purge_spool",
     "record_on_its_way",
+    "ring_files",
+    "ring_memory",
     "split_request",
     "spool_directories",
+    "survey_ring",
     "survey_spool",
     "watch_bound_context",
     "watch_delivering",
@@ -394,6 +399,14 @@ class Pipeline:
 
         Args:
             name: Of the directory, of the pipeline's own service.
+            timeout_millis: Waited for at most, without the interpreter lock.
+        """
+
+    def replay_ring(self, path: str | PathLike[str], timeout_millis: int) -> None:
+        """As `replay_spool`, of an ended process's crash ring, whatever its service.
+
+        Args:
+            path: One of `ring_files`.
             timeout_millis: Waited for at most, without the interpreter lock.
         """
 
@@ -913,6 +926,45 @@ def purge_spool(root: str | PathLike[str], name: str) -> bool:
 
     Raises:
         OSError: If something cannot be removed; what somebody else put there is not.
+    """
+
+def ring_memory() -> list[Path]:
+    """Return the directories of this user's crash rings in shared memory, of all services, sorted."""
+
+def ring_files(directories: Sequence[str | PathLike[str]]) -> list[Path]:
+    """Return the crash rings in some directories, and those set aside as unreadable, sorted in each.
+
+    Args:
+        directories: Where to look; what does not exist has none.
+
+    Raises:
+        OSError: If one cannot be read.
+    """
+
+def survey_ring(path: str | PathLike[str]) -> dict[str, Any] | None:
+    """Return what is in a crash ring, without the interpreter lock, or None; nothing in it changes.
+
+    Args:
+        path: One of `ring_files`.
+
+    Returns:
+        `service`, `process` (the owner's id), `alive`, `bytes`, `slots` and `records` in use, `owed` (records
+        by exporter); of an ended process `logged_nanos` (oldest and newest, or None) and what is not intact:
+        `header_damaged`, `other_version`, `missing_records`, `unsynced_records`, `damaged_bytes`,
+        `unreadable_slots`.
+
+    Raises:
+        OSError: If it cannot be read, is not this user's, or others may write to it.
+    """
+
+def purge_ring(path: str | PathLike[str]) -> bool:
+    """Remove a crash ring with all records in it; False: a process holds it or it is gone, nothing happened.
+
+    Args:
+        path: One of `ring_files`.
+
+    Raises:
+        OSError: If it cannot be removed, or is not this user's.
     """
 
 class HttpError(OSError):

@@ -153,8 +153,9 @@ def _end_by_sigterm() -> None:
 
 
 def _pending(provider: Flushable) -> int:
-    """What nobody has and no spool keeps."""
-    return max((side.pending - side.spooled for side in provider.ledger().exporters.values()), default=0)
+    """What nobody has and neither a spool nor a crash ring keeps."""
+    sides = provider.ledger().exporters.values()
+    return max((side.pending - side.spooled - side.kept for side in sides), default=0)
 
 
 def _is_uvicorn(server: object) -> bool:

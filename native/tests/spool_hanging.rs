@@ -7,7 +7,7 @@ mod processes;
 use disks::{Faults, SimDisk};
 use fapilog_native::settings::Overflow;
 use fapilog_native::spool::SpoolError;
-use fapilog_native::spooling::spooler::{News, Spilled};
+use fapilog_native::spooling::spooler::{News, Only, Spilled};
 use processes::{block, id, Process};
 use std::sync::Arc;
 use std::thread::yield_now;
@@ -108,7 +108,7 @@ fn asking_for_one_directory_does_not_wait_for_a_disk_that_is_at_work() {
         let hanging = scope.spawn(|| process.spooler.spill(&process.backlog, true));
         // It holds the mutex of the spools.
         wait_until(|| disk.waiting() > 0);
-        process.spooler.adopt_only("shop-0000000000000007-9-9");
+        process.spooler.adopt_only(Only::Directory("shop-0000000000000007-9-9".into()));
         disk.hang(false);
         assert!(matches!(hanging.join().unwrap(), Spilled::Done { .. }));
     });

@@ -13,7 +13,7 @@ use crate::ring::{place, recover, Recovered, RecoveredChunk, Report};
 use crate::seal::{Prefixes, Sealer};
 use crate::spool::identity::Identity;
 use crate::spool::Exporters;
-use crate::spooling::spooler::Spooler;
+use crate::spooling::spooler::{Only, Spooler};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 struct Left {
     ring: Recovered,
     parts: AtomicUsize,
+    /// By cursor: its exporter's number in the dead process. Empty when there is only one, which settles the block at once.
+    numbers: Vec<Option<u32>>,
 }
 
 /// One chunk of a dead process's ring.
@@ -37,9 +39,18 @@ struct Left {
 pub struct Part {
     left: Arc<Left>,
     slot: u32,
+    done: u32,
 }
 
 impl Part {
+    /// Notes that one cursor is done with the block, and others are not.
+    pub fn done_by(&mut self, cursor: usize) {
+        let Some(number) = self.left.numbers.get(cursor).copied().flatten() else { return };
+        self.done |= 1_u32.checked_shl(number).unwrap_or(0);
+        // What fails here makes duplicates, no losses.
+        let _ = self.left.ring.note_done(self.slot, self.done);
+    }
+
     /// The records are delivered, in the spool, or dropped and counted.
     pub fn let_go(self) {
         // What fails here makes duplicates, no losses.
@@ -123,7 +134,13 @@ impl Pipeline {
     /// Takes over what dead processes of this service left in their rings.
     pub(crate) fn adopt_rings(&self, spooler: &Spooler, remains: &mut Remains) {
         self.say_ring_trouble();
-        for path in remains.paths() {
+        let paths = match spooler.only() {
+            None => remains.paths(),
+            // Whatever its service and place: somebody asked for it.
+            Some(Only::Ring(path)) if !remains.passed.contains(&path) => vec![path],
+            Some(Only::Ring(_) | Only::Directory(_)) => Vec::new(),
+        };
+        for path in paths {
             match recover(&path, remains.boot()) {
                 Ok(None) => {}
                 Ok(Some(ring)) => {
@@ -148,7 +165,9 @@ impl Pipeline {
             remove(&ring);
             return true;
         }
-        let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()) });
+        let names = self.exporters().iter().map(|exporter| ring.exporter(&exporter.name));
+        let numbers = if self.exporters().len() > 1 { names.collect() } else { Vec::new() };
+        let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()), numbers });
         for chunk in chunks {
             if !self.has_memory(spooler) {
                 return false;
@@ -165,7 +184,7 @@ impl Pipeline {
         let own = self.resource();
         let resource = left.ring.resource(chunk.resource).unwrap_or(&own);
         let names = Names { ring: &left.ring, resource };
-        let part = Part { left: Arc::clone(left), slot: chunk.slot };
+        let part = Part { left: Arc::clone(left), slot: chunk.slot, done: chunk.done };
         let (records, protected_records) = (chunk.records, chunk.protected_records);
         let chunk = Chunk { bytes: chunk.bytes, records, protected_records, ..Chunk::default() };
         match sealer.seal(&chunk, &names) {

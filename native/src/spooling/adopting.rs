@@ -5,7 +5,7 @@ use crate::backlog::Backlog;
 use crate::spool::disk::Disk;
 use crate::spool::index::Held;
 use crate::spool::{Exporters, Place, Spool};
-use crate::spooling::spooler::{News, Spooler};
+use crate::spooling::spooler::{News, Only, Spooler};
 use crate::spooling::stores::Store;
 use std::sync::Arc;
 
@@ -50,11 +50,15 @@ impl<D: Disk> Spooler<D> {
         news
     }
 
-    /// Takes over the directory `name` and no other.
-    ///
-    /// Waits for nobody: a caller does this. The first name counts.
-    pub fn adopt_only(&self, name: &str) {
-        self.only.get_or_init(|| name.to_owned());
+    /// Takes over this and nothing else. Waits for nobody: a caller does this. The first counts.
+    pub fn adopt_only(&self, only: Only) {
+        self.only.get_or_init(|| only);
+    }
+
+    /// What [`Self::adopt_only`] was told.
+    #[must_use]
+    pub fn only(&self) -> Option<Only> {
+        self.only.get().cloned()
     }
 
     fn may_adopt(&self, name: &str) -> bool {
@@ -62,7 +66,8 @@ impl<D: Disk> Spooler<D> {
         let adopted = inner.stores.len() - usize::from(inner.own.is_some());
         let is_held = inner.stores.values().any(|store| store.spool.name() == name);
         let is_passed = inner.passed.get(name) == Some(&self.keys.version());
-        let is_wanted = self.only.get().is_none_or(|only| only == name);
+        let is_named = |only: &Only| matches!(only, Only::Directory(only) if only == name);
+        let is_wanted = self.only.get().is_none_or(is_named);
         !inner.closed && is_wanted && adopted < MAX_ADOPTED && !is_held && !is_passed
     }
 

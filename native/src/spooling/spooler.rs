@@ -25,6 +25,7 @@ use crate::spooling::signal::Signal;
 use crate::spooling::stores::Store;
 use crate::spooling::voice::Voice;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -59,6 +60,15 @@ pub(crate) struct Inner<D: Disk> {
     pub trouble: Trouble,
 }
 
+/// What people asked to be delivered: that, and nothing else, is taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// A directory of the spool, by its name.
+    Directory(String),
+    /// A crash ring, by its path.
+    Ring(PathBuf),
+}
+
 /// What came of moving one block.
 #[derive(Debug)]
 pub enum Spilled {
@@ -91,8 +101,8 @@ pub struct Spooler<D: Disk = RealDisk> {
     signal: Signal,
     gave_up: AtomicBool,
     pub(crate) reading: Reading,
-    /// The only directory that is taken over, for people who ask for one.
-    pub(crate) only: OnceLock<String>,
+    /// The only thing that is taken over, for people who ask for one.
+    pub(crate) only: OnceLock<Only>,
     /// Its slots hold blocks too.
     pub(crate) ring: OnceLock<Arc<CrashRing>>,
 }
