@@ -177,7 +177,8 @@ fn without_free_space_memory_takes_what_it_can_and_the_policy_counts_the_rest() 
         let second = pipeline(&url, overflow, full);
         let mut log = Producer::new(&second);
         for id in 0..3_000 {
-            log.log_waiting(Entry::error(id), Duration::from_millis(u64::from(id < 100)));
+            let error = Entry { protected: false, ..Entry::error(id) };
+            log.log_waiting(error, Duration::from_millis(u64::from(id < 100)));
         }
         wait_until(|| second.snapshot().adopted == 40);
         assert!(check_ledger(&second.snapshot()).dropped.get(reason) > 0, "{overflow:?}");
