@@ -220,9 +220,9 @@ class Pipeline:
 
     The dict's key `exporters` lists dicts with `name` (unique: the key in the ledger) and `kind`: `otlp_http`
     (further keys as `fapilog.exporters.otlp.native_settings` gives them), `file` (as `fapilog.exporters.file`
-    gives them), `stream` (`form`; to standard output) or `python` (`compression`: how blocks wait in memory,
-    `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with protobuf and
-    `python` wants them; another OTLP exporter that wants another codec compresses again.
+    gives them), `stream` (`form`; `output`: `stdout` or `stderr`) or `python` (`compression`: how blocks wait
+    in memory, `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with
+    protobuf and `python` wants them; another OTLP exporter that wants another codec compresses again.
     Each may have a `role`: `required` (blocks wait for it; default), `best_effort` (they do not: what it is
     too slow for is dropped as `best_effort`) or `fallback` (it gets what is handed over to it), and a
     `fallback`: the name of such a one, with `fallback_after_millis`.
@@ -595,6 +595,9 @@ class PipelineHandle:
     def __new__(cls, *, configures_itself: bool = False) -> PipelineHandle: ...
     def attach(self, pipeline: Pipeline | None) -> None:
         """Make every logger of this handle use `pipeline`; None: log nothing."""
+
+    def take_unheard(self) -> int:
+        """Return how many calls went nowhere since the last time, because configuring itself failed."""
 
     @property
     def pipeline(self) -> Pipeline | None:

@@ -104,7 +104,9 @@ def _at_exit() -> None:
         _native.give_up_at_exit()
     if not calls.wait(deadline):
         say("stock-exporter", "spans or metrics were not delivered before the process ended")
-    for provider in _reported:
+    # Once, however many exit handlers a process of multiprocessing has.
+    reported, _reported[:] = list(_reported), []
+    for provider in reported:
         # In one write: workers share the stream.
         print(f"fapilog: {provider.ledger()}\n", end="", file=sys.stderr)
 
