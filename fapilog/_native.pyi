@@ -913,8 +913,8 @@ def survey_spool(root: str | PathLike[str], name: str, *, check: bool) -> dict[s
         `service`, `process` (the owner's id), `alive`, `bytes`; of what is not settled `blocks`, `records`,
         `owed` (records by exporter), `written_nanos` (oldest and newest, or None), `encrypted_blocks`,
         `key_ids`; of what is not intact `corrupt_bytes`, `corrupt_places`, `torn_bytes`, `torn_records`,
-        `read_errors`, `damaged_blocks`, `damaged_records`, `set_aside` (files), `other_versions` (files),
-        `positions_lost`.
+        `read_errors`, `damaged_blocks`, `damaged_records`, `missing_segments`, `lost_blocks` (that the
+        numbers show to be gone, at most), `set_aside` (files), `other_versions` (files), `positions_lost`.
 
     Raises:
         OSError: If it cannot be read, is not this user's, or others may write to it.

@@ -237,8 +237,9 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
         ),
         "spool-io": CodeEntry(
             "FapilogError",
-            "The disk of the spool failed. Records wait in memory, and the disk is tried again.",
-            "See the system's log for the state of the disk.",
+            "The disk of the spool failed, or does not answer. Records wait in memory, and the disk is tried"
+            " again.",
+            "See the system's log for the state of the disk, and whether its file system is mounted.",
         ),
         "spool-gone": CodeEntry(
             "FapilogError",

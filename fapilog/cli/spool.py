@@ -56,7 +56,7 @@ def list_directories(directory: Root = None, settings: File = None, as_json: Jso
 
 @app.command()
 def verify(names: Names = None, directory: Root = None, settings: File = None, as_json: Json = False) -> None:
-    """Check every block of records that wait; exit code 1 if something is damaged."""
+    """Check every block of records that wait; exit code 1 if something is damaged or missing."""
     places = _places(directory, settings)
     root, (chosen, paths) = places[0], _chosen(places, names)
     found = [_verified(name, _survey(root, name, check=True)) for name in chosen]
@@ -270,8 +270,9 @@ def _listed(name: str, found: dict[str, Any]) -> dict[str, Any]:
 
 def _verified(name: str, found: dict[str, Any]) -> dict[str, Any]:
     kept = ("alive", "records", "corrupt_bytes", "damaged_blocks", "damaged_records", "read_errors")
-    rest = ("torn_bytes", "torn_records", "set_aside", "other_versions", "positions_lost", "key_ids")
-    damage = ("corrupt_bytes", "damaged_blocks", "read_errors", "set_aside", "positions_lost")
+    gone = ("missing_segments", "lost_blocks")
+    rest = (*gone, "torn_bytes", "torn_records", "set_aside", "other_versions", "positions_lost", "key_ids")
+    damage = ("corrupt_bytes", "damaged_blocks", "read_errors", "set_aside", "positions_lost", *gone)
     return {
         "directory": name,
         "kind": "spool",
@@ -286,10 +287,12 @@ def _verdict(found: dict[str, Any]) -> str:
     if not found["damaged"]:
         return f"{found['directory']}: intact, {salvageable}"
     facts = [
-        f"{found['damaged_blocks']} damaged blocks",
+        f"{found['damaged_blocks']} damaged blocks with {found['damaged_records']} records",
         f"{found['corrupt_bytes']} bytes that belong to no block",
         f"{found['read_errors']} read errors",
         f"{len(found['set_aside'])} files set aside",
+        f"{found['missing_segments']} missing files",
+        f"{found['lost_blocks']} blocks gone at most",
     ]
     said = [fact for fact in facts if not fact.startswith("0 ")]
     if found["positions_lost"]:

@@ -13,7 +13,7 @@ from fapilog import SpoolKeys, _native
 from fapilog.cli import main as cli
 from fapilog.settings import Settings
 from fapilog.testing import OtlpReceiver
-from tests.integration.test_spool import BUFFER, OTLP, wait_until
+from tests.integration.spools import BUFFER, OTLP, wait_until
 
 Configure = Callable[..., fapilog.Telemetry]
 Run = Callable[..., tuple[int, str, str]]
@@ -130,8 +130,19 @@ def test_verify_names_a_damaged_block_and_what_can_still_be_delivered(
     assert found["salvageable_records"] == RECORDS - found["damaged_records"]
     assert found["damaged_records"] > 0
     code, out, _ = run("verify", only(spool))
-    assert (code, "damaged (1 damaged blocks)" in out) == (1, True)
+    assert (code, f"damaged (1 damaged blocks with {found['damaged_records']} records)" in out) == (1, True)
     assert path.read_bytes() == content
+
+
+def test_verify_reports_a_file_that_is_missing(receiver: OtlpReceiver, spool: Path, run: Run) -> None:
+    leave(receiver)
+    path = segment(spool)
+    path.rename(path.with_name("seg-0000000001.fspl"))
+    (found,) = json.loads(run("verify", "--json")[1])
+    assert (found["damaged"], found["missing_segments"], found["lost_blocks"]) == (True, 1, 0)
+    code, out, err = run("verify")
+    said = f"damaged (1 missing files), {RECORDS} of {RECORDS} records can be delivered\n"
+    assert (code, out, err) == (1, f"{only(spool)}: {said}", "")
 
 
 def test_replay_delivers_one_directory_prints_the_ledger_and_leaves_nothing(

@@ -31,11 +31,15 @@ pub struct Pipeline {
 #[pymethods]
 impl Pipeline {
     #[new]
-    fn new(settings: &Bound<'_, PyDict>) -> PyResult<Self> {
+    fn new(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
         let Read { native, capture, outputs, on_start } = settings::read(settings)?;
         let on_start = on_start.map(Arc::new);
-        let active = Active::new(Arc::new(native), capture, Arc::new(outputs), on_start)
+        let native = Arc::new(native);
+        // Without the interpreter lock: the disk of a spool may take its time.
+        let pipeline = py
+            .detach(|| crate::pipeline::Pipeline::new(native))
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let active = Active::around(pipeline, capture, Arc::new(outputs), on_start);
         lifecycle::register(&active.pipeline);
         Ok(Self { active: GilCell::new(active) })
     }

@@ -35,6 +35,11 @@ pub enum SpoolError {
     ReadOnly(Fault),
     /// Any other error of the operating system.
     Io(Fault),
+    /// The disk has not answered yet.
+    Silent {
+        /// What was asked for.
+        name: String,
+    },
     /// A block's bytes are not those that were written: it is lost.
     Corrupt {
         /// Its number.
@@ -123,7 +128,7 @@ impl SpoolError {
             Self::Quota { .. } | Self::TooManyBlocks { .. } => "spool-full",
             Self::MinFree { .. } | Self::NoSpace(_) => "spool-no-space",
             Self::ReadOnly(_) => "spool-read-only",
-            Self::Io(_) => "spool-io",
+            Self::Io(_) | Self::Silent { .. } => "spool-io",
             Self::Corrupt { .. } => "spool-corrupt",
             Self::Unreadable { .. } => "spool-unreadable",
             Self::TooLarge { .. } => "spool-block-too-large",
@@ -147,6 +152,7 @@ impl SpoolError {
                 | Self::NoSpace(_)
                 | Self::ReadOnly(_)
                 | Self::Io(_)
+                | Self::Silent { .. }
         )
     }
 }
@@ -189,6 +195,10 @@ impl Display for SpoolError {
                 write!(to, "{fault}; give this user the right to write there, or move the spool")
             }
             Self::Io(fault) => write!(to, "{fault}; see the system's log for the state of the disk"),
+            Self::Silent { name } => write!(
+                to,
+                "the disk of {name} does not answer; see whether its file system is mounted and its server is there"
+            ),
             Self::Corrupt { number, records } => write!(
                 to,
                 "block {number} of the spool with {records} records is damaged and lost; see the system's log for \

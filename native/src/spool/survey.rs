@@ -7,6 +7,7 @@
 use super::disk::{read_full, Disk, How, Kind};
 use super::error::SpoolError;
 use super::format::{checksum, salt_of, BLOCK_HEADER_BYTES, ENCRYPTED};
+use super::gaps::{missing_segments, Gaps};
 use super::identity::service_of;
 use super::positions::Positions;
 use super::positions_file::{PositionsFile, POSITIONS_FILE};
@@ -43,6 +44,10 @@ pub struct Survey {
     pub damaged_blocks: u64,
     /// Their records.
     pub damaged_records: u64,
+    /// Files that should exist and do not.
+    pub missing_segments: u64,
+    /// Blocks that the numbers on both sides show to be gone, at most: some may have been delivered.
+    pub lost_blocks: u64,
     /// Files in which nothing could be read.
     pub set_aside: Vec<String>,
     /// Files of another version.
@@ -81,12 +86,20 @@ pub fn survey<D: Disk>(disk: &D, root: &Path, name: &str, check: bool) -> Result
     }
     survey.set_aside.sort_unstable();
     survey.positions_lost = positions.is_none() && !segments.is_empty();
-    let positions = positions.unwrap_or_default();
-    for entry in segments.iter().filter(|(number, _)| !positions.is_retired(**number)).map(|(_, entry)| entry)
-    {
+    let mut positions = positions.unwrap_or_default();
+    if survey.positions_lost {
+        // As whoever takes it over does: nobody knows what was before.
+        positions.first_segment = segments.keys().next().copied().unwrap_or(0);
+    }
+    survey.missing_segments = missing_segments(&positions, segments.keys().copied());
+    let mut gaps = Gaps::default();
+    for (number, entry) in segments.iter().filter(|(number, _)| !positions.is_retired(**number)) {
         let file = match disk.open(&dir, &entry.name, How::Read) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                gaps.pass_over();
+                continue;
+            }
             Err(_) => {
                 survey.damage.read_errors += 1;
                 continue;
@@ -96,10 +109,14 @@ pub fn survey<D: Disk>(disk: &D, root: &Path, name: &str, check: bool) -> Result
         let salt = (!survey.positions_lost).then(|| salt_of(&positions.instance));
         let found = scan(&FileSource { disk, file: &file, length }, salt);
         survey.add(&found, &positions);
+        if !found.found.is_empty() {
+            gaps.look(*number, &found, &positions);
+        }
         for block in found.found.iter().filter(|block| check && !owed(block, &found, &positions).is_empty()) {
             survey.check(disk, &file, block);
         }
     }
+    survey.lost_blocks = gaps.lost_blocks;
     Ok(survey)
 }
 

@@ -17,7 +17,8 @@ impl<D: Disk> Spooler<D> {
     pub fn adopt(&self, backlog: &Backlog) -> Vec<News> {
         let mut news = Vec::new();
         // A failure of the disk is said by who writes.
-        let Ok(names) = self.root.siblings() else { return news };
+        let Some(root) = self.root() else { return news };
+        let Ok(names) = root.siblings() else { return news };
         let exporters: Vec<&str> = self.names.iter().map(String::as_str).collect();
         for name in names {
             if !self.may_adopt(&name) {
@@ -25,7 +26,7 @@ impl<D: Disk> Spooler<D> {
             }
             let settings = self.settings.store.clone();
             let version = self.keys.version();
-            match self.root.adopt(&name, &exporters, settings, Arc::clone(&self.keys)) {
+            match root.adopt(&name, &exporters, settings, Arc::clone(&self.keys)) {
                 Ok(Some(spool)) => {
                     news.extend(self.rooms().say_missing(&name, spool.report()));
                     if !spool.report().is_intact() {
@@ -49,15 +50,15 @@ impl<D: Disk> Spooler<D> {
         news
     }
 
-    /// Takes over this and nothing else.
+    /// Takes over this and nothing else. Waits for nobody: a caller does this. The first counts.
     pub fn adopt_only(&self, only: Only) {
-        self.lock().only = Some(only);
+        self.only.get_or_init(|| only);
     }
 
     /// What [`Self::adopt_only`] was told.
     #[must_use]
     pub fn only(&self) -> Option<Only> {
-        self.lock().only.clone()
+        self.only.get().cloned()
     }
 
     fn may_adopt(&self, name: &str) -> bool {
@@ -66,7 +67,7 @@ impl<D: Disk> Spooler<D> {
         let is_held = inner.stores.values().any(|store| store.spool.name() == name);
         let is_passed = inner.passed.get(name) == Some(&self.keys.version());
         let is_named = |only: &Only| matches!(only, Only::Directory(only) if only == name);
-        let is_wanted = inner.only.as_ref().is_none_or(is_named);
+        let is_wanted = self.only.get().is_none_or(is_named);
         !inner.closed && is_wanted && adopted < MAX_ADOPTED && !is_held && !is_passed
     }
 

@@ -28,7 +28,10 @@ pub struct Holding {
 impl Trouble {
     /// Counts an error, if it is one of the disk.
     pub(crate) fn note(&mut self, error: &SpoolError) {
-        let is_disk = matches!(error, SpoolError::NoSpace(_) | SpoolError::ReadOnly(_) | SpoolError::Io(_));
+        let is_disk = matches!(
+            error,
+            SpoolError::NoSpace(_) | SpoolError::ReadOnly(_) | SpoolError::Io(_) | SpoolError::Silent { .. }
+        );
         self.disk_errors += u64::from(is_disk);
     }
 }

@@ -2,19 +2,22 @@
 //!
 //! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
 //!
-//! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it and `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
-//! directories of dead processes, [`end`] writes what is left at the end; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
+//! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
+//! directories of dead processes, [`end`] writes what is left at the end; [`opening`] and [`reading`] bear a disk that does not answer; [`voice`] says it; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
 
 mod adopting;
 pub mod end;
 pub mod forked_locks;
 mod keys;
 pub mod meter;
+pub mod opening;
 mod pauses;
+pub mod reading;
 mod shelving;
 pub mod signal;
 pub mod spooler;
 mod stores;
+pub mod voice;
 
 use crate::crash_ring::remains::Remains;
 use crate::export::http::TransportError;
@@ -91,7 +94,7 @@ impl Pipeline {
     pub fn go_round(&self, spooler: &Spooler, rounds: &mut Rounds) -> bool {
         while spooler.is_pressed(self.backlog().bytes(), self.backlog().records()) && self.spill(spooler) {}
         self.say_trouble(spooler.look_after(self.backlog()));
-        if rounds.read.elapsed() >= READ_PAUSE {
+        if rounds.read.elapsed() >= READ_PAUSE && !spooler.is_silent() {
             rounds.read = Instant::now();
             self.backlog().retry_reads();
         }

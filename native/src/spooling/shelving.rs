@@ -5,11 +5,13 @@
 use crate::backlog::entries::Spot;
 use crate::backlog::shelf::{Shelf, Unread};
 use crate::block::Block;
+use crate::clock::monotonic_nanos;
 use crate::spool::disk::Disk;
 use crate::spool::{Reader, SpoolError};
 use crate::spooling::meter::{Holding, Trouble};
 use crate::spooling::pauses::Pauses;
 use crate::spooling::spooler::{News, Spooler};
+use crate::spooling::voice::Voice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -30,8 +32,9 @@ pub(crate) struct Rooms<D: Disk> {
     pub own: Option<u64>,
     /// Keys that are missing, and were said to be.
     pub missing_keys: BTreeSet<u32>,
-    /// What is to be said about them.
+    /// What is to be said about them, and about reads in vain.
     pub news: Vec<News>,
+    voice: Voice,
     /// What reading met.
     pub trouble: Trouble,
     /// What was held when it could be looked at last.
@@ -42,15 +45,24 @@ impl<D: Disk> Default for Rooms<D> {
     fn default() -> Self {
         let (trouble, holding) = (Trouble::default(), Holding::default());
         let (readers, pauses, missing_keys) = (BTreeMap::new(), Pauses::default(), BTreeSet::new());
-        Self { readers, pauses, own: None, missing_keys, news: Vec::new(), trouble, holding }
+        Self {
+            readers,
+            pauses,
+            own: None,
+            missing_keys,
+            news: Vec::new(),
+            voice: Voice::default(),
+            trouble,
+            holding,
+        }
     }
 }
 
 impl<D: Disk> Rooms<D> {
-    /// Forgets a spool.
-    pub fn leave(&mut self, id: u64) {
-        self.readers.remove(&id);
+    /// Forgets a spool. Drop what it returns without the lock: closing files asks the disk.
+    pub fn leave(&mut self, id: u64) -> Option<Arc<Reader<D>>> {
         self.pauses.leave(id);
+        self.readers.remove(&id)
     }
 }
 
@@ -63,13 +75,27 @@ impl<D: Disk> Spooler<D> {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The disk did not answer a read: said once in a while.
+    fn say_silent(&self) {
+        let error = SpoolError::Silent { name: self.settings.directory.display().to_string() };
+        let mut rooms = self.rooms();
+        rooms.trouble.note(&error);
+        if let Some(more) = rooms.voice.failed(error.code(), monotonic_nanos()) {
+            let what =
+                format!("{error}{more} (what is on it waits there, and what is in memory is delivered)");
+            rooms.news.push((error.code(), what));
+        }
+        drop(rooms);
+        self.signal().press();
+    }
+
     fn note(&self, settled: impl Iterator<Item = Settled>) {
         self.settled().extend(settled);
         self.signal().press();
     }
 }
 
-impl<D: Disk> Shelf for Spooler<D> {
+impl<D: Disk + 'static> Shelf for Spooler<D> {
     fn read(&self, spot: Spot) -> Result<Block, Unread> {
         let version = self.keys.version();
         // One that is gone has told the backlog so, or is left to the next process.
@@ -77,9 +103,17 @@ impl<D: Disk> Shelf for Spooler<D> {
             let rooms = self.rooms();
             rooms.readers.get(&spot.store).filter(|_| rooms.pauses.may_read(spot)).cloned()
         };
-        match reader.ok_or(Unread::Later)?.block(spot.place) {
+        let reader = reader.ok_or(Unread::Later)?;
+        let Some(read) = self.reading.read(move || reader.block(spot.place)) else {
+            self.say_silent();
+            return Err(Unread::Later);
+        };
+        match read {
             Ok(block) => {
-                self.rooms().pauses.succeeded(spot);
+                let mut rooms = self.rooms();
+                rooms.pauses.succeeded(spot);
+                rooms.voice.succeeded();
+                drop(rooms);
                 Ok(block)
             }
             Err(SpoolError::Corrupt { .. }) => Err(Unread::Lost),
