@@ -8,6 +8,7 @@ mod serving;
 mod wiring;
 
 use crate::core::{buffer_settings, Entry};
+use fapilog_native::buffer::Appended;
 use fapilog_native::ledger::DropReason;
 use fapilog_native::pipeline::Pipeline;
 use fapilog_native::settings::{ExporterKind, Overflow};
@@ -17,7 +18,7 @@ use places::{ids, log, pipeline, receiver, settings, wait_until, Place};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wiring::{check_ledger, exporter, impatient, Producer, PATIENCE};
 
 /// Nothing more goes to the disk for now.
