@@ -51,7 +51,8 @@ impl Flow {
     }
 
     fn throttled(&mut self, ticket: u32, pause: f64, now: f64) {
-        let pause = Duration::try_from_secs_f64(pause.max(0.0)).ok();
+        // "At once" names no pause.
+        let pause = Duration::try_from_secs_f64(pause.max(0.0)).ok().filter(|pause| !pause.is_zero());
         self.machine.throttled(ticket, pause, self.at(now));
     }
 
