@@ -22,6 +22,10 @@ app = typer.Typer(help="Look at records that wait on disk; deliver or remove the
 FAILED = 1
 _NANOS = 1_000_000_000
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_UNPROCESSED = (
+    "not delivered: {} records that no batch processor has seen. Name the application's in batch_processors"
+    " (FAPILOG_BATCH_PROCESSORS), or give --unprocessed to deliver them as they are"
+)
 _HEAD = ("directory", "process", "records", "bytes", "age", "encrypted", "owed")
 
 Names = Annotated[list[str] | None, typer.Argument(help="Directories, as `list` names them; none: all.")]
@@ -37,16 +41,26 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_directories(directory: Root = None, settings: File = None, as_json: Json = False) -> None:
     """Print the directory of each process: alive or ended, what waits in it, since when, for whom."""
     root = _root(directory, settings)
-    found = [_listed(name, _survey(root, name, check=False)) for name in _names(root, None)]
-    typer.echo(json.dumps(found, indent=2) if as_json else _table(found))
+    surveys, refused = _surveys(root, _names(root, None), check=False)
+    found = [_listed(name, each) for name, each in surveys]
+    if found or not refused:
+        typer.echo(json.dumps(found, indent=2) if as_json else _table(found))
+    if refused:
+        _refuse("\n".join(refused))
 
 
 @app.command()
 def verify(names: Names = None, directory: Root = None, settings: File = None, as_json: Json = False) -> None:
     """Check every block of records that wait; exit code 1 if something is damaged."""
     root = _root(directory, settings)
-    found = [_verified(name, _survey(root, name, check=True)) for name in _names(root, names)]
-    typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(_verdict, found)) or "nothing waits")
+    surveys, refused = _surveys(root, _names(root, names), check=True)
+    found = [_verified(name, each) for name, each in surveys]
+    if found or not refused:
+        typer.echo(
+            json.dumps(found, indent=2) if as_json else "\n".join(map(_verdict, found)) or "nothing waits"
+        )
+    if refused:
+        _refuse("\n".join(refused))
     if any(each["damaged"] for each in found):
         sys.exit(FAILED)
 
@@ -57,10 +71,14 @@ def replay(
     directory: Root = None,
     settings: File = None,
     timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds to deliver at most.")] = 30.0,
+    unprocessed: Annotated[
+        bool, typer.Option("--unprocessed", help="Also what no batch processor has seen, as it is.")
+    ] = False,
 ) -> None:
     """Deliver an ended process's records through the exporters of the settings; exit code 1 if some are left.
 
-    Nothing is too old. A directory that a process holds is refused: that process delivers it.
+    Nothing is too old. What no batch processor has seen goes through those that the settings name, or waits.
+    A directory that a process holds is refused: that process delivers it. Crash rings are left alone.
     """
     root = _root(directory, settings)
     found = _survey(root, name, check=False)
@@ -72,13 +90,16 @@ def replay(
         "spool.max_age_seconds": None,
     }
     loaded = Settings.load(settings, **wanted)
-    ledger = _deliver(loaded, found["service"], name, round(timeout * 1_000))
+    processors = None if unprocessed else _processors(loaded)
+    ledger = _deliver(loaded, found["service"], name, round(timeout * 1_000), processors)
     typer.echo(ledger_lines(ledger))
     missing = sorted(found["owed"].keys() - ledger.exporters.keys())
     if missing:
         typer.echo(
             f"not delivered, because the settings have no such exporter: {', '.join(missing)}", err=True
         )
+    if found["unprocessed_records"] and processors == []:
+        typer.echo(_UNPROCESSED.format(found["unprocessed_records"]), err=True)
     left = _left(root, name)
     if left:
         typer.echo(f"{left} records still wait in {name}", err=True)
@@ -98,11 +119,13 @@ def purge(
 ) -> None:
     """Remove directories of ended processes with all records in them; asks, and leaves living ones alone."""
     root, seconds = _root(directory, settings), _seconds(older_than)
-    chosen = [
-        (name, found)
-        for name in _names(root, names)
-        if not (found := _survey(root, name, check=False))["alive"] and _is_older(root, name, found, seconds)
-    ]
+    chosen = []
+    for name in _names(root, names):
+        found = _survey(root, name, check=False)
+        if found["alive"] and names:
+            _refuse(f"{name} belongs to a process that runs; nothing was removed")
+        if not found["alive"] and _is_older(root, name, found, seconds):
+            chosen.append((name, found))
     if not chosen:
         typer.echo("nothing to remove")
         return
@@ -143,6 +166,19 @@ def _survey(root: Path, name: str, *, check: bool) -> dict[str, Any]:
         _refuse(str(error))
 
 
+def _surveys(
+    root: Path, names: Sequence[str], *, check: bool
+) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
+    """What is in each directory; and why some cannot be looked at, which is no reason to hide the others."""
+    found, refused = [], []
+    for name in names:
+        try:
+            found.append((name, _native.survey_spool(root, name, check=check)))
+        except OSError as error:
+            refused.append(str(error))
+    return found, refused
+
+
 def _left(root: Path, name: str) -> int:
     is_there = name in _names(root, None)
     return int(_survey(root, name, check=False)["records"]) if is_there else 0
@@ -153,13 +189,23 @@ def _refuse(message: str) -> NoReturn:
     sys.exit(FAILED)
 
 
-def _deliver(settings: Settings, service: str, name: str, timeout_millis: int) -> Any:
+def _processors(settings: Settings) -> list[Any]:
+    """The batch processors that the settings name; none if one does not work: a part is not enough."""
+    from fapilog.otel import given  # noqa: PLC0415 - what the other commands do not need
+
+    found = given.batch_processors(None, settings)
+    return found if len(found) == len(settings.batch_processors) else []
+
+
+def _deliver(
+    settings: Settings, service: str, name: str, timeout_millis: int, processors: list[Any] | None
+) -> Any:
+    """`processors`: None: as it is."""
     from fapilog.otel.outlet import Outlet  # noqa: PLC0415 - what the other commands do not need
 
-    # What waits was processed before it was stored.
-    outlet = Outlet(settings, settings.exporters or ("otlp",), (), enrichers=())
+    outlet = Outlet(settings, settings.exporters or ("otlp",), processors or (), enrichers=())
     pipeline = outlet.open(Resource({"service.name": service}))
-    pipeline.replay_spool(name, timeout_millis)
+    pipeline.replay_spool(name, timeout_millis, processors != [])
     outlet.shutdown(1_000)
     return outlet.ledger()
 
@@ -189,9 +235,10 @@ def _verified(name: str, found: dict[str, Any]) -> dict[str, Any]:
     kept = ("alive", "records", "corrupt_bytes", "damaged_blocks", "damaged_records", "read_errors")
     rest = ("torn_bytes", "torn_records", "set_aside", "other_versions", "positions_lost", "key_ids")
     damage = ("corrupt_bytes", "damaged_blocks", "read_errors", "set_aside", "positions_lost")
+    is_cut_off = found["torn_bytes"] > 0 and not found["alive"]
     return {
         "directory": name,
-        "damaged": any(found[each] for each in damage),
+        "damaged": is_cut_off or any(found[each] for each in damage),
         "salvageable_records": found["records"] - found["damaged_records"],
         **{each: found[each] for each in kept + rest},
     }
@@ -204,6 +251,7 @@ def _verdict(found: dict[str, Any]) -> str:
     facts = [
         f"{found['damaged_blocks']} damaged blocks",
         f"{found['corrupt_bytes']} bytes that belong to no block",
+        f"{found['torn_bytes']} bytes cut off at the end, of {found['torn_records']} records",
         f"{found['read_errors']} read errors",
         f"{len(found['set_aside'])} files set aside",
     ]

@@ -61,10 +61,13 @@ impl Model {
         match step {
             Step::Append(length) => self.append(*length),
             Step::StageOnly(length) => {
-                if let Some((slot, _)) = self.slots.back_mut() {
-                    let _fits = slot.stage(&frame(u64::MAX, &text(*length)));
-                    slot.unstage();
+                let may_rotate = self.ring.free_slots() > 0;
+                if let Some((slot, _)) = self.slots.back_mut().filter(|_| may_rotate) {
                     assert!(!slot.stage(&vec![0; slot.room() + 1]));
+                    if slot.stage(&frame(u64::MAX, &text(*length))) {
+                        // What is appended next would commit it.
+                        self.rotate();
+                    }
                 }
             }
             Step::Rotate => self.rotate(),

@@ -3,13 +3,14 @@
 //! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
 //!
 //! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, [`signal`] wakes its threads; `adopting` takes over
-//! directories of dead processes, [`end`] writes what is left at the end; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
+//! directories of dead processes but for those that are `passed`, [`end`] writes what is left at the end; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
 
 mod adopting;
 pub mod end;
 pub mod forked_locks;
 mod keys;
 pub mod meter;
+pub mod passed;
 mod shelving;
 pub mod signal;
 pub mod spooler;
@@ -96,8 +97,10 @@ impl Pipeline {
     pub(crate) fn run_adopter(&self, spooler: &Spooler) {
         let mut rings = Remains::new(self);
         loop {
-            self.say_all(spooler.adopt(self.backlog()));
-            self.adopt_rings(spooler, &mut rings);
+            self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
+            if !spooler.is_for_one() {
+                self.adopt_rings(spooler, &mut rings);
+            }
             spooler.signal().looked();
             // Senders that wait for what was found may end when it is nothing.
             self.backlog().offered();

@@ -32,7 +32,9 @@ pub(crate) struct Rooms<D: Disk> {
     pub own: Option<u64>,
     /// Keys that are missing, and were said to be.
     pub missing_keys: BTreeSet<u32>,
-    /// What is to be said about them.
+    /// Spools of which a block was damaged.
+    damaged: BTreeSet<u64>,
+    /// What is to be said about both.
     pub news: Vec<News>,
     /// What reading met.
     pub trouble: Trouble,
@@ -44,14 +46,27 @@ impl<D: Disk> Default for Rooms<D> {
     fn default() -> Self {
         let (trouble, holding) = (Trouble::default(), Holding::default());
         let (readers, tries, missing_keys) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { readers, tries, own: None, missing_keys, news: Vec::new(), trouble, holding }
+        let damaged = BTreeSet::new();
+        Self { readers, tries, own: None, missing_keys, damaged, news: Vec::new(), trouble, holding }
     }
 }
 
 impl<D: Disk> Rooms<D> {
+    /// A block whose bytes are not those that were written. Said and counted once for each spool, whose other blocks may be next.
+    fn damaged(&mut self, store: u64, error: &SpoolError) {
+        if self.damaged.insert(store) {
+            self.trouble.damaged += 1;
+            self.news.push((
+                error.code(),
+                format!("{error} (the ledger counts this and further ones as damaged)"),
+            ));
+        }
+    }
+
     /// Forgets a spool.
     pub fn leave(&mut self, id: u64) {
         self.readers.remove(&id);
+        self.damaged.remove(&id);
         self.tries.retain(|(store, _), _| *store != id);
     }
 }
@@ -78,7 +93,10 @@ impl<D: Disk> Shelf for Spooler<D> {
         let reader = self.rooms().readers.get(&spot.store).cloned().ok_or(Unread::Later)?;
         match reader.block(spot.place) {
             Ok(block) => Ok(block),
-            Err(SpoolError::Corrupt { .. }) => Err(Unread::Lost),
+            Err(error @ SpoolError::Corrupt { .. }) => {
+                self.rooms().damaged(spot.store, &error);
+                Err(Unread::Lost)
+            }
             Err(SpoolError::Unreadable { why, .. }) => {
                 let unread = self.rooms().unreadable(spot, why, version);
                 if unread == Unread::Foreign {

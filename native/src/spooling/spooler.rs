@@ -18,6 +18,7 @@ use crate::spool::identity::Identity;
 use crate::spool::retry::Backoff;
 use crate::spool::{Fsync, Root, SpoolError};
 use crate::spooling::meter::Trouble;
+use crate::spooling::passed::Passed;
 use crate::spooling::shelving::{Rooms, Settled};
 use crate::spooling::signal::Signal;
 use crate::spooling::stores::Store;
@@ -45,15 +46,23 @@ pub(crate) struct Inner<D: Disk> {
     pub own: Option<u64>,
     next: u64,
     backoff: Backoff,
-    /// Directories that hold nothing for us, and with which keys they were looked at.
-    pub passed: BTreeMap<String, u64>,
+    /// Directories that are left alone for now.
+    pub passed: Passed,
     /// Whether the last look after the files failed, which was said then.
     ailing: bool,
     pub closed: bool,
     /// What the disk did to us.
     pub trouble: Trouble,
     /// The only directory that is taken over, for people who ask for one.
-    pub only: Option<String>,
+    pub only: Option<Only>,
+}
+
+/// One directory, as somebody asked for it.
+#[derive(Debug)]
+pub(crate) struct Only {
+    pub name: String,
+    /// Blocks too that no batch processor has seen.
+    pub unprocessed: bool,
 }
 
 /// What came of moving one block.
@@ -128,7 +137,7 @@ impl<D: Disk> Spooler<D> {
             own: None,
             next: 0,
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
-            passed: BTreeMap::new(),
+            passed: Passed::default(),
             ailing: false,
             closed: false,
             trouble: Trouble::default(),
@@ -272,11 +281,8 @@ impl<D: Disk> Spooler<D> {
                 }
                 Err(error) => trouble = Some(error),
                 Ok(()) if !is_own && store.held.is_empty() => {
-                    if let Some(mut store) = self.let_go(&mut inner, id) {
-                        inner.passed.insert(store.spool.name().to_owned(), store.keys_version);
-                        // What is in it still is for nobody here, and so in nobody's ledger here.
-                        store.spool.expire(now);
-                        trouble = store.spool.close(now).err().or(trouble);
+                    if let Some(store) = self.let_go(&mut inner, id) {
+                        trouble = pass(&mut inner.passed, store, now).err().or(trouble);
                     }
                 }
                 Ok(()) => {}
@@ -389,4 +395,16 @@ impl<D: Disk> Spooler<D> {
         }
         inner
     }
+}
+
+/// Lets go of a spool that holds nothing for us any more. What is in it still is for nobody here, and so in nobody's ledger here.
+fn pass<D: Disk>(passed: &mut Passed, mut store: Store<D>, now: u64) -> Result<(), SpoolError> {
+    store.spool.expire(now);
+    let due = match store.spool.report().postponed_segments {
+        0 => store.spool.expires_nanos(),
+        // There were more blocks than can be kept track of; the others come next.
+        _ => Some(now),
+    };
+    passed.holds_nothing(store.spool.name(), store.keys_version, due);
+    store.spool.close(now).map(drop)
 }
