@@ -6,6 +6,7 @@ Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog'
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self, final
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -46,10 +47,14 @@ __all__ = [
     "is_offered",
     "levels_differ",
     "mute_thread",
+    "purge_ring",
     "purge_spool",
     "record_on_its_way",
+    "ring_files",
+    "ring_memory",
     "split_request",
     "spool_directories",
+    "survey_ring",
     "survey_spool",
     "watch_bound_context",
     "watch_delivering",
@@ -215,9 +220,9 @@ class Pipeline:
 
     The dict's key `exporters` lists dicts with `name` (unique: the key in the ledger) and `kind`: `otlp_http`
     (further keys as `fapilog.exporters.otlp.native_settings` gives them), `file` (as `fapilog.exporters.file`
-    gives them), `stream` (`form`; to standard output) or `python` (`compression`: how blocks wait in memory,
-    `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with protobuf and
-    `python` wants them; another OTLP exporter that wants another codec compresses again.
+    gives them), `stream` (`form`; `output`: `stdout` or `stderr`) or `python` (`compression`: how blocks wait
+    in memory, `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with
+    protobuf and `python` wants them; another OTLP exporter that wants another codec compresses again.
     Each may have a `role`: `required` (blocks wait for it; default), `best_effort` (they do not: what it is
     too slow for is dropped as `best_effort`) or `fallback` (it gets what is handed over to it), and a
     `fallback`: the name of such a one, with `fallback_after_millis`.
@@ -396,6 +401,14 @@ class Pipeline:
             name: Of the directory, of the pipeline's own service.
             timeout_millis: Waited for at most, without the interpreter lock.
             unprocessed: Also what no batch processor has seen; it goes to this pipeline's, if it has some.
+        """
+
+    def replay_ring(self, path: str | PathLike[str], timeout_millis: int) -> None:
+        """As `replay_spool`, of an ended process's crash ring, whatever its service.
+
+        Args:
+            path: One of `ring_files`.
+            timeout_millis: Waited for at most, without the interpreter lock.
         """
 
     def spool_rest(self, timeout_millis: int) -> None:
@@ -583,6 +596,9 @@ class PipelineHandle:
     def __new__(cls, *, configures_itself: bool = False) -> PipelineHandle: ...
     def attach(self, pipeline: Pipeline | None) -> None:
         """Make every logger of this handle use `pipeline`; None: log nothing."""
+
+    def take_unheard(self) -> int:
+        """Return how many calls went nowhere since the last time, because configuring itself failed."""
 
     @property
     def pipeline(self) -> Pipeline | None:
@@ -914,6 +930,45 @@ def purge_spool(root: str | PathLike[str], name: str) -> bool:
 
     Raises:
         OSError: If something cannot be removed; what somebody else put there is not.
+    """
+
+def ring_memory() -> list[Path]:
+    """Return the directories of this user's crash rings in shared memory, of all services, sorted."""
+
+def ring_files(directories: Sequence[str | PathLike[str]]) -> list[Path]:
+    """Return the crash rings in some directories, and those set aside as unreadable, sorted in each.
+
+    Args:
+        directories: Where to look; what does not exist has none.
+
+    Raises:
+        OSError: If one cannot be read.
+    """
+
+def survey_ring(path: str | PathLike[str]) -> dict[str, Any] | None:
+    """Return what is in a crash ring, without the interpreter lock, or None; nothing in it changes.
+
+    Args:
+        path: One of `ring_files`.
+
+    Returns:
+        `service`, `process` (the owner's id), `alive`, `bytes`, `slots` and `records` in use, `owed` (records
+        by exporter); of an ended process `logged_nanos` (oldest and newest, or None) and what is not intact:
+        `header_damaged`, `other_version`, `missing_records`, `unsynced_records`, `damaged_bytes`,
+        `unreadable_slots`.
+
+    Raises:
+        OSError: If it cannot be read, is not this user's, or others may write to it.
+    """
+
+def purge_ring(path: str | PathLike[str]) -> bool:
+    """Remove a crash ring with all records in it; False: a process holds it or it is gone, nothing happened.
+
+    Args:
+        path: One of `ring_files`.
+
+    Raises:
+        OSError: If it cannot be removed, or is not this user's.
     """
 
 class HttpError(OSError):

@@ -285,6 +285,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             " their name.",
             "Make fewer loggers.",
         ),
+        "ring-unencrypted": CodeEntry(
+            "FapilogError",
+            "The key provider began to encrypt the spool while the process runs, and its crash ring lies"
+            " unencrypted on a disk. At a start this is refused.",
+            "Start the process again with `durability` `process` and `ring.directory` on a tmpfs.",
+        ),
         "ring-corrupt": CodeEntry(
             "FapilogError",
             "What an ended process left in its crash ring is damaged. All that could be read is delivered.",

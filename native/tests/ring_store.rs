@@ -97,6 +97,16 @@ fn a_dead_ring_gives_back_the_space_that_holds_nothing_and_keeps_every_record() 
 }
 
 #[test]
+fn what_was_copied_and_not_committed_is_not_recovered() {
+    let settings = settings(&folder("staged"));
+    let ring = Ring::create(&settings).unwrap();
+    let mut slot = open_slot(&ring, 1, 0).unwrap();
+    assert!(slot.append(&frame(1, "whole"), false) && slot.stage(&frame(2, "copied only")));
+    drop((slot, ring));
+    assert_eq!(ids(&mut recover_soon(&settings.path(), BOOT)), [1]);
+}
+
+#[test]
 fn the_ring_of_a_living_process_is_left_alone() {
     let settings = settings(&folder("alive"));
     let ring = Ring::create(&settings).unwrap();
@@ -433,4 +443,28 @@ fn the_file_is_laid_out_as_the_format_says() {
     let length = slot.bytes().len() as u64;
     assert_eq!(header, [magic, 1, 1 << 32 | length, 1, 42, 0, BOOT, 1]);
     assert_eq!(&bytes[16384..16384 + slot.bytes().len()], slot.bytes());
+}
+
+#[test]
+fn what_one_exporter_had_of_a_chunk_that_was_taken_over_the_next_process_knows() {
+    let settings = settings(&folder("note_done"));
+    let ring = Ring::create(&settings).unwrap();
+    for (number, name) in (0..).zip(["otlp", "file"]) {
+        ring.define_exporter(number, name).unwrap();
+    }
+    let mut slot = open_slot(&ring, 1, 0).unwrap();
+    assert!(slot.append(&frame(1, "for two"), false));
+    drop((slot, ring));
+
+    let mut first = recover_soon(&settings.path(), BOOT);
+    let chunk = first.take_chunks().pop_front().unwrap();
+    assert_eq!((first.exporter("file"), first.exporter("webhook")), (Some(1), None));
+    assert!(!first.is_done(&chunk, "otlp") && !first.is_done(&chunk, "file"));
+    first.note_done(chunk.slot, 0b10).unwrap();
+    drop(first);
+
+    let mut second = recover_soon(&settings.path(), BOOT);
+    let chunk = second.take_chunks().pop_front().unwrap();
+    assert_eq!((second.is_done(&chunk, "otlp"), second.is_done(&chunk, "file")), (false, true));
+    assert_eq!((chunk.records, chunk.bytes), (1, [mark(0), frame(1, "for two")].concat()));
 }

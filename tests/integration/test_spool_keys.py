@@ -177,6 +177,35 @@ def test_an_unencrypted_ring_on_a_disk_is_refused_beside_an_encrypted_spool(
     configure(durability=level, spool={"directory": tmp_path / "spool"}, ring={"directory": ring}).shutdown()
 
 
+def test_encryption_that_begins_later_names_the_unencrypted_ring_on_a_disk(
+    configure: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if is_memory(tmp_path):
+        pytest.skip("files of the tests are in memory here")
+    current: list[int | None] = [None]
+    spool = {"directory": tmp_path / "spool", "key_provider": lambda: SpoolKeys(KEYS, current[0])}
+    telemetry = configure(
+        durability="process",
+        spool={**spool, "key_refresh_seconds": 1},
+        ring={"directory": tmp_path / "ring"},
+    )
+    log = fapilog.get_logger("orders")
+    log.info("before")
+    assert "ring-unencrypted" not in capsys.readouterr().err
+    current[0] = 2
+    said = ""
+
+    def is_said() -> bool:
+        nonlocal said
+        log.info("a call tells what there is to say")
+        said += capsys.readouterr().err
+        return "ring-unencrypted" in said
+
+    wait_until(is_said)
+    assert f"keeps records unencrypted on the disk of {tmp_path / 'ring'} until this process ends" in said
+    assert telemetry.shutdown()
+
+
 def test_a_ring_in_memory_may_stand_beside_an_encrypted_spool(
     configure: Configure, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:

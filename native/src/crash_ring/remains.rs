@@ -16,7 +16,7 @@ use crate::spool::identity::{process_of, Identity};
 use crate::spool::retry::Backoff;
 use crate::spool::Exporters;
 use crate::spooling::passed::{FIRST_PAUSE, LONGEST_PAUSE};
-use crate::spooling::spooler::Spooler;
+use crate::spooling::spooler::{Only, Spooler};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 struct Left {
     ring: Recovered,
     parts: AtomicUsize,
+    /// By cursor: its exporter's number in the dead process. Empty when there is only one, which settles the block at once.
+    numbers: Vec<Option<u32>>,
 }
 
 /// One chunk of a dead process's ring.
@@ -40,9 +42,18 @@ struct Left {
 pub struct Part {
     left: Arc<Left>,
     slot: u32,
+    done: u32,
 }
 
 impl Part {
+    /// Notes that one cursor is done with the block, and others are not.
+    pub fn done_by(&mut self, cursor: usize) {
+        let Some(number) = self.left.numbers.get(cursor).copied().flatten() else { return };
+        self.done |= 1_u32.checked_shl(number).unwrap_or(0);
+        // What fails here makes duplicates, no losses.
+        let _ = self.left.ring.note_done(self.slot, self.done);
+    }
+
     /// The records are delivered, in the spool, or dropped and counted.
     pub fn let_go(self) {
         // What fails here makes duplicates, no losses.
@@ -137,7 +148,12 @@ impl Pipeline {
     /// Takes over what dead processes of this service left in their rings.
     pub(crate) fn adopt_rings(&self, spooler: &Spooler, remains: &mut Remains) {
         self.say_ring_trouble();
-        let paths = remains.paths();
+        let paths = match spooler.only() {
+            None => remains.paths(),
+            // Whatever its service and place: somebody asked for it.
+            Some(Only::Ring(path)) => vec![path],
+            Some(Only::Directory { .. }) => Vec::new(),
+        };
         // Those behind may have to wait for room.
         for path in paths.iter().skip(1) {
             let _ = self.recover(path, remains);
@@ -180,7 +196,9 @@ impl Pipeline {
             remove(&ring);
             return true;
         }
-        let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()) });
+        let names = self.exporters().iter().map(|exporter| ring.exporter(&exporter.name));
+        let numbers = if self.exporters().len() > 1 { names.collect() } else { Vec::new() };
+        let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()), numbers });
         for chunk in chunks {
             if !self.has_memory(spooler) {
                 return false;
@@ -197,7 +215,7 @@ impl Pipeline {
         let own = self.resource();
         let resource = left.ring.resource(chunk.resource).unwrap_or(&own);
         let names = Names { ring: &left.ring, resource };
-        let part = Part { left: Arc::clone(left), slot: chunk.slot };
+        let part = Part { left: Arc::clone(left), slot: chunk.slot, done: chunk.done };
         let (records, protected_records) = (chunk.records, chunk.protected_records);
         let chunk = Chunk { bytes: chunk.bytes, records, protected_records, ..Chunk::default() };
         match sealer.seal(&chunk, &names) {

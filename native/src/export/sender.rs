@@ -2,7 +2,7 @@
 //!
 //! Claims a block, or several for one request, sends until they are settled, says what became of each record.
 
-use super::bundle::{together, Load, Shares, MOST_BLOCKS};
+use super::bundle::{together, Load, Share, Shares, MOST_BLOCKS};
 use super::flow::Heard;
 use super::http::answer::Answer;
 use super::http::{Reply, Transport};
@@ -188,8 +188,12 @@ impl Sender<'_> {
                 Some(parts) => loads.extend(parts.into_iter().rev()),
                 None => goes_on = self.settle_load(&load, &request, started, &mut shares, &mut loads),
             }
+            self.hand_back(shares.take_decided());
         }
-        self.hand_back(&shares);
+        self.hand_back(shares.take_decided());
+        for block in shares.undecided() {
+            self.source.release(block.sequence);
+        }
         goes_on
     }
 
@@ -250,15 +254,11 @@ impl Sender<'_> {
         true
     }
 
-    /// Settles blocks that are decided and gives the others back.
-    fn hand_back(&self, shares: &Shares<'_>) {
-        for (block, share) in shares.each() {
-            let Some(share) = share else {
-                self.source.release(block.sequence);
-                continue;
-            };
-            for (error, records) in &share.rejected {
-                self.meter.rejected(error.clone(), *records);
+    /// Settles blocks that are decided: at once, because a process that is killed meanwhile leaves the others only.
+    fn hand_back<'a>(&self, decided: impl IntoIterator<Item = (&'a Arc<Block>, Share)>) {
+        for (block, share) in decided {
+            for (error, records) in share.rejected {
+                self.meter.rejected(error, records);
             }
             self.source.settle(block.sequence, share.outcome);
         }

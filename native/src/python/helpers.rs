@@ -170,8 +170,8 @@ pub fn say(py: Python<'_>, code: &str, message: &str, about: &str) -> Option<PyE
     HELPERS.get(py).and_then(|helpers| interrupt_of(py, helpers.say.call1(py, (code, message, about))))
 }
 
-/// Configures the process from its environment, for a record before `configure_otel()`. The Python side raises
-/// nothing; an interrupt that arrives meanwhile is put back for the interpreter to raise.
+/// Configures the process from its environment, for a record before `configure_otel()`. The Python side says what
+/// is wrong and raises nothing; an interrupt that arrives meanwhile is put back for the interpreter to raise.
 #[cold]
 pub fn configure_defaults(py: Python<'_>) {
     let interrupt =

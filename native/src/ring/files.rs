@@ -1,13 +1,15 @@
 //! Stage 4 of 7, append: a ring's file: opened, locked and judged. Threads: any, never a caller.
 //!
 //! Who holds the file's lock (`flock`) owns the ring. The system gives it back when the owner's last descriptor closes, however
-//! it ends; so a lock that can be taken means that the owner is dead. A forked child inherits the descriptor and keeps the lock
-//! alive until it drops its copy of the ring.
+//! it ends; so a lock that can be taken means that the owner is dead. A forked child inherits the descriptor; the lock is noted
+//! ([`crate::spooling::forked_locks`]), so that the child gives its share back, of its parent's ring and of those that its parent took over.
 
 use super::error::RingError;
+use crate::spooling::forked_locks::Noted;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::mem::MaybeUninit;
+use std::ops::Deref;
 use std::os::fd::AsRawFd;
 #[cfg(target_os = "linux")]
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -19,8 +21,30 @@ const FILE_MODE: u32 = 0o600;
 const OTHERS: u32 = 0o077;
 const GROUP: u32 = 0o070;
 
+/// A file whose lock we have, or are about to take. Noted before the lock is tried: a fork in between leaves nothing behind.
+#[derive(Debug)]
+pub struct Held {
+    /// First, because it has to be forgotten before the descriptor is closed.
+    _noted: Noted,
+    file: File,
+}
+
+impl Held {
+    fn new(file: File) -> Self {
+        Self { _noted: Noted::new(&file), file }
+    }
+}
+
+impl Deref for Held {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
 /// Makes a new file and locks it. [`RingError::Taken`] when the name is somebody's.
-pub fn create(path: &Path) -> Result<File, RingError> {
+pub fn create(path: &Path) -> Result<Held, RingError> {
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
     let opened = OpenOptions::new()
         .read(true)
@@ -33,7 +57,7 @@ pub fn create(path: &Path) -> Result<File, RingError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(RingError::Taken(path.to_owned()))
         }
-        result => result.map_err(RingError::io("make", path))?,
+        result => Held::new(result.map_err(RingError::io("make", path))?),
     };
     // Somebody who looks for dead processes may have seen the file before it was locked, and removed it.
     if try_lock(&file).map_err(RingError::io("lock", path))? && is_named(path, &file) {
@@ -43,12 +67,19 @@ pub fn create(path: &Path) -> Result<File, RingError> {
 }
 
 /// Opens and locks what another process left. `None`: it lives, or somebody was faster, or nothing is there.
-pub fn adopt(path: &Path) -> Result<Option<File>, RingError> {
+pub fn adopt(path: &Path) -> Result<Option<Held>, RingError> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let is_held = try_lock(&file).map_err(RingError::io("lock", path))? && is_named(path, &file);
+    Ok(is_held.then_some(file))
+}
+
+/// Opens what another process left, or has. `None`: nothing is there.
+fn open(path: &Path) -> Result<Option<Held>, RingError> {
     // Without `O_NONBLOCK`, opening a pipe that somebody put there would wait for its other end.
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
     let file = match OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        result => result.map_err(RingError::io("open", path))?,
+        result => Held::new(result.map_err(RingError::io("open", path))?),
     };
     let metadata = file.metadata().map_err(RingError::io("look at", path))?;
     if !metadata.is_file() {
@@ -57,8 +88,15 @@ pub fn adopt(path: &Path) -> Result<Option<File>, RingError> {
     close_to_group(&file).map_err(RingError::io("close to others", path))?;
     let metadata = file.metadata().map_err(RingError::io("look at", path))?;
     only_ours(path, &metadata)?;
-    let is_held = try_lock(&file).map_err(RingError::io("lock", path))? && is_named(path, &file);
-    Ok(is_held.then_some(file))
+    Ok(Some(file))
+}
+
+/// Opens a ring to look at it, and says whether a process has it. Nobody can take it over meanwhile, and looks again later.
+/// `None`: nothing is there.
+pub fn look(path: &Path) -> Result<Option<(Held, bool)>, RingError> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let is_free = try_lock(&file).map_err(RingError::io("lock", path))?;
+    Ok(Some((file, !is_free)))
 }
 
 /// Takes back what the group may do with a file or a directory of this user, which everybody else may do nothing with:

@@ -56,6 +56,7 @@ pub mod recovery;
 pub mod side;
 pub mod slot;
 pub mod store;
+pub mod survey;
 
 pub use error::RingError;
 pub use frames::UNKNOWN_SCOPE;

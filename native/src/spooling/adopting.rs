@@ -37,7 +37,7 @@ impl<D: Disk> Spooler<D> {
             let version = self.keys.version();
             match self.root.adopt(&name, &exporters, settings, Arc::clone(&self.keys)) {
                 Ok(Some(spool)) => {
-                    self.count_torn(backlog, spool.report(), &|| has_ring(&name));
+                    count_torn(backlog, spool.report(), &|| has_ring(&name));
                     news.extend(self.say_found(&name, spool.report(), &|| has_ring(&name)));
                     self.take_over(backlog, spool, version);
                 }
@@ -48,15 +48,15 @@ impl<D: Disk> Spooler<D> {
         news
     }
 
-    /// Takes over the directory `name` and no other, and no crash ring; of what no batch processor has seen nothing,
-    /// unless `unprocessed`.
-    pub fn adopt_only(&self, name: &str, unprocessed: bool) {
-        self.lock().only = Some(Only { name: name.to_owned(), unprocessed });
+    /// Takes over this and nothing else; of a directory, what no batch processor has seen only if that is asked for.
+    pub fn adopt_only(&self, only: Only) {
+        self.lock().only = Some(only);
     }
 
-    /// Whether somebody asked for one directory: then that is all.
-    pub(crate) fn is_for_one(&self) -> bool {
-        self.lock().only.is_some()
+    /// What [`Self::adopt_only`] was told.
+    #[must_use]
+    pub fn only(&self) -> Option<Only> {
+        self.lock().only.clone()
     }
 
     /// It is tried again after a pause. Returns what to say: at the beginning of a run of failures.
@@ -65,14 +65,6 @@ impl<D: Disk> Spooler<D> {
         inner.trouble.note(error);
         let is_first = inner.passed.failed(name, monotonic_nanos());
         is_first.then(|| (error.code(), error.to_string()))
-    }
-
-    /// A block that is cut off at the end is lost, unless the ring of its process still has its records.
-    fn count_torn(&self, backlog: &Backlog, report: &Report, has_ring: &dyn Fn() -> bool) {
-        let torn = report.damage.torn_records;
-        if torn > 0 && !has_ring() {
-            backlog.adopt_damaged(torn);
-        }
     }
 
     fn say_found(&self, name: &str, report: &Report, has_ring: &dyn Fn() -> bool) -> Vec<News> {
@@ -96,15 +88,9 @@ impl<D: Disk> Spooler<D> {
     fn may_adopt(&self, name: &str) -> bool {
         let inner = self.lock();
         let is_held = inner.stores.values().any(|store| store.spool.name() == name);
-        let is_wanted = inner.only.as_ref().is_none_or(|only| only.name == name);
-        !inner.closed && is_wanted && !is_held && self.has_room(&inner) && !self.rests(&inner, name)
-    }
-
-    fn has_room(&self, inner: &Inner<D>) -> bool {
-        let adopted = inner.stores.iter().filter(|(id, _)| inner.own != Some(**id));
-        let (count, blocks) =
-            adopted.fold((0, 0), |(count, blocks), (_, store)| (count + 1, blocks + store.held.len()));
-        count < MAX_ADOPTED && blocks < MAX_BLOCKS
+        let is_named = |only: &Only| matches!(only, Only::Directory { name: only, .. } if only == name);
+        let is_wanted = inner.only.as_ref().is_none_or(is_named);
+        !inner.closed && is_wanted && !is_held && has_room(&inner) && !self.rests(&inner, name)
     }
 
     fn rests(&self, inner: &Inner<D>, name: &str) -> bool {
@@ -136,7 +122,7 @@ impl<D: Disk> Spooler<D> {
         };
         let seen = |held: &Held| if held.unprocessed { Seen::Unprocessed } else { Seen::Processed };
         let mut inner = self.lock();
-        let processed_only = inner.only.as_ref().is_some_and(|only| !only.unprocessed);
+        let processed_only = matches!(inner.only, Some(Only::Directory { unprocessed: false, .. }));
         let found: Vec<(Place, u64, Exporters, Seen)> = spool
             .held()
             .filter(|(_, held)| held.readable && !(processed_only && held.unprocessed))
@@ -171,4 +157,19 @@ impl<D: Disk> Spooler<D> {
         drop(inner);
         backlog.offered();
     }
+}
+
+/// A block that is cut off at the end is lost, unless the ring of its process still has its records.
+fn count_torn(backlog: &Backlog, report: &Report, has_ring: &dyn Fn() -> bool) {
+    let torn = report.damage.torn_records;
+    if torn > 0 && !has_ring() {
+        backlog.adopt_damaged(torn);
+    }
+}
+
+fn has_room<D: Disk>(inner: &Inner<D>) -> bool {
+    let adopted = inner.stores.iter().filter(|(id, _)| inner.own != Some(**id));
+    let (count, blocks) =
+        adopted.fold((0, 0), |(count, blocks), (_, store)| (count + 1, blocks + store.held.len()));
+    count < MAX_ADOPTED && blocks < MAX_BLOCKS
 }

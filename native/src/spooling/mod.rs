@@ -98,9 +98,7 @@ impl Pipeline {
         let mut rings = Remains::new(self);
         loop {
             self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
-            if !spooler.is_for_one() {
-                self.adopt_rings(spooler, &mut rings);
-            }
+            self.adopt_rings(spooler, &mut rings);
             spooler.signal().looked();
             // Senders that wait for what was found may end when it is nothing.
             self.backlog().offered();

@@ -46,6 +46,7 @@ pub struct Passed {
 
 impl Passed {
     /// Whether the directory `name` is not to be looked at.
+    #[must_use]
     pub fn rests(&self, name: &str, now: &Now) -> bool {
         match self.why.get(name) {
             None => false,

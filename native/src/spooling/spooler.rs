@@ -23,6 +23,7 @@ use crate::spooling::shelving::{Rooms, Settled};
 use crate::spooling::signal::Signal;
 use crate::spooling::stores::Store;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -53,16 +54,22 @@ pub(crate) struct Inner<D: Disk> {
     pub closed: bool,
     /// What the disk did to us.
     pub trouble: Trouble,
-    /// The only directory that is taken over, for people who ask for one.
+    /// The only thing that is taken over, for people who ask for one.
     pub only: Option<Only>,
 }
 
-/// One directory, as somebody asked for it.
-#[derive(Debug)]
-pub(crate) struct Only {
-    pub name: String,
-    /// Blocks too that no batch processor has seen.
-    pub unprocessed: bool,
+/// What people asked to be delivered: that, and nothing else, is taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// A directory of the spool.
+    Directory {
+        /// Its name.
+        name: String,
+        /// Blocks too that no batch processor has seen.
+        unprocessed: bool,
+    },
+    /// A crash ring, by its path.
+    Ring(PathBuf),
 }
 
 /// What came of moving one block.
