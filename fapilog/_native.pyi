@@ -391,7 +391,7 @@ class Pipeline:
     def deliver_adopted(self, timeout_millis: int) -> None:
         """Wait, without the interpreter lock, until what was taken over from ended processes is delivered."""
 
-    def replay_spool(self, name: str, timeout_millis: int) -> None:
+    def replay_spool(self, name: str, timeout_millis: int, unprocessed: bool) -> None:
         """Deliver what an ended process left in one directory of the spool, as far as there is time.
 
         Instead of records, and once: it starts the pipeline. Nothing happens without the interpreter lock
@@ -400,6 +400,7 @@ class Pipeline:
         Args:
             name: Of the directory, of the pipeline's own service.
             timeout_millis: Waited for at most, without the interpreter lock.
+            unprocessed: Also what no batch processor has seen; it goes to this pipeline's, if it has some.
         """
 
     def replay_ring(self, path: str | PathLike[str], timeout_millis: int) -> None:
@@ -911,10 +912,11 @@ def survey_spool(root: str | PathLike[str], name: str, *, check: bool) -> dict[s
 
     Returns:
         `service`, `process` (the owner's id), `alive`, `bytes`; of what is not settled `blocks`, `records`,
-        `owed` (records by exporter), `written_nanos` (oldest and newest, or None), `encrypted_blocks`,
-        `key_ids`; of what is not intact `corrupt_bytes`, `corrupt_places`, `torn_bytes`, `torn_records`,
-        `read_errors`, `damaged_blocks`, `damaged_records`, `missing_segments`, `lost_blocks` (that the
-        numbers show to be gone, at most), `set_aside` (files), `other_versions` (files), `positions_lost`.
+        `owed` (records by exporter), `unprocessed_records` (no batch processor has seen them),
+        `written_nanos` (oldest and newest, or None), `encrypted_blocks`, `key_ids`; of what is not intact
+        `corrupt_bytes`, `corrupt_places`, `torn_bytes`, `torn_records`, `read_errors`, `damaged_blocks`,
+        `damaged_records`, `missing_segments`, `lost_blocks` (that the numbers show to be gone, at most),
+        `set_aside` (files), `other_versions` (files), `positions_lost`.
 
     Raises:
         OSError: If it cannot be read, is not this user's, or others may write to it.

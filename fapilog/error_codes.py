@@ -259,7 +259,8 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
         ),
         "spool-corrupt": CodeEntry(
             "FapilogError",
-            "What an ended process left in the spool is damaged. All that could be read is delivered.",
+            "What an ended process left in the spool is damaged, or a block was when it was read. All that"
+            " could be read is delivered.",
             "See the message, and the system's log for the state of the disk.",
         ),
         "spool-settings": CodeEntry(

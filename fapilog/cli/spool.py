@@ -25,6 +25,10 @@ app = typer.Typer(
 FAILED = 1
 _NANOS = 1_000_000_000
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_UNPROCESSED = (
+    "not delivered: {} records that no batch processor has seen. Name the application's in batch_processors"
+    " (FAPILOG_BATCH_PROCESSORS), or give --unprocessed to deliver them as they are"
+)
 _HEAD = ("directory", "process", "records", "bytes", "age", "encrypted", "owed")
 
 Names = Annotated[
@@ -49,9 +53,13 @@ def list_directories(directory: Root = None, settings: File = None, as_json: Jso
     """
     places = _places(directory, settings)
     root, (names, paths) = places[0], _chosen(places, None)
-    found = [_listed(name, _survey(root, name, check=False)) for name in names]
+    surveys, refused = _surveys(root, names, check=False)
+    found = [_listed(name, each) for name, each in surveys]
     found += [rings.listed(path, _oldest_seconds(path)) for path in paths]
-    typer.echo(json.dumps(found, indent=2) if as_json else _table(found))
+    if found or not refused:
+        typer.echo(json.dumps(found, indent=2) if as_json else _table(found))
+    if refused:
+        _refuse("\n".join(refused))
 
 
 @app.command()
@@ -59,10 +67,14 @@ def verify(names: Names = None, directory: Root = None, settings: File = None, a
     """Check every block of records that wait; exit code 1 if something is damaged or missing."""
     places = _places(directory, settings)
     root, (chosen, paths) = places[0], _chosen(places, names)
-    found = [_verified(name, _survey(root, name, check=True)) for name in chosen]
+    surveys, refused = _surveys(root, chosen, check=True)
+    found = [_verified(name, each) for name, each in surveys]
     found += [rings.verified(path) for path in paths]
     lines = (rings.verdict(each) if each["kind"] == "ring" else _verdict(each) for each in found)
-    typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines) or "nothing waits")
+    if found or not refused:
+        typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines) or "nothing waits")
+    if refused:
+        _refuse("\n".join(refused))
     if any(each["damaged"] for each in found):
         sys.exit(FAILED)
 
@@ -73,11 +85,15 @@ def replay(
     directory: Root = None,
     settings: File = None,
     timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds to deliver at most.")] = 30.0,
+    unprocessed: Annotated[
+        bool, typer.Option("--unprocessed", help="Also what no batch processor has seen, as it is.")
+    ] = False,
 ) -> None:
     """Deliver an ended process's records through the exporters of the settings; exit code 1 if some are left.
 
-    Nothing is too old. A directory or ring that a process holds is refused: that process delivers it.
-    What of a ring is not delivered in time goes to the spool.
+    Nothing is too old. What no batch processor has seen goes through those that the settings name, or waits.
+    A directory or ring that a process holds is refused: that process delivers it. What of a ring is not
+    delivered in time goes to the spool.
     """
     places = _places(directory, settings)
     root = places[0]
@@ -94,13 +110,16 @@ def replay(
         "spool.max_age_seconds": None,
     }
     loaded = Settings.load(settings, **wanted)
-    ledger = _deliver(loaded, found["service"], name, round(timeout * 1_000))
+    processors = None if unprocessed else _processors(loaded)
+    ledger = _deliver(loaded, found["service"], name, round(timeout * 1_000), processors)
     typer.echo(ledger_lines(ledger))
     missing = sorted(found["owed"].keys() - ledger.exporters.keys())
     if missing:
         typer.echo(
             f"not delivered, because the settings have no such exporter: {', '.join(missing)}", err=True
         )
+    if found["unprocessed_records"] and processors == []:
+        typer.echo(_UNPROCESSED.format(found["unprocessed_records"]), err=True)
     left = _left(root, name)
     if left:
         typer.echo(f"{left} records still wait in {name}", err=True)
@@ -123,6 +142,9 @@ def purge(
     root, (directories, paths) = places[0], _chosen(places, names)
     known = [(name, _survey(root, name, check=False)) for name in directories]
     known += [(str(path), _ring(path)) for path in paths]
+    held = [name for name, found in known if found["alive"]]
+    if names and held:
+        _refuse(f"{', '.join(held)} belongs to a process that runs; nothing was removed")
     chosen = [
         (name, found)
         for name, found in known
@@ -192,6 +214,19 @@ def _survey(root: Path, name: str, *, check: bool) -> dict[str, Any]:
         _refuse(str(error))
 
 
+def _surveys(
+    root: Path, names: Sequence[str], *, check: bool
+) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
+    """What is in each directory; and why some cannot be looked at, which is no reason to hide the others."""
+    found, refused = [], []
+    for name in names:
+        try:
+            found.append((name, _native.survey_spool(root, name, check=check)))
+        except OSError as error:
+            refused.append(str(error))
+    return found, refused
+
+
 def _left(root: Path, name: str) -> int:
     is_there = name in _names(root, None)
     return int(_survey(root, name, check=False)["records"]) if is_there else 0
@@ -230,13 +265,23 @@ def _replay_ring(path: Path, root: Path, settings: Path | None, timeout_millis: 
         sys.exit(FAILED)
 
 
-def _deliver(settings: Settings, service: str, name: str, timeout_millis: int) -> Any:
+def _processors(settings: Settings) -> list[Any]:
+    """The batch processors that the settings name; none if one does not work: a part is not enough."""
+    from fapilog.otel import given  # noqa: PLC0415 - what the other commands do not need
+
+    found = given.batch_processors(None, settings)
+    return found if len(found) == len(settings.batch_processors) else []
+
+
+def _deliver(
+    settings: Settings, service: str, name: str, timeout_millis: int, processors: list[Any] | None
+) -> Any:
+    """`processors`: None: as it is."""
     from fapilog.otel.outlet import Outlet  # noqa: PLC0415 - what the other commands do not need
 
-    # What waits was processed before it was stored.
-    outlet = Outlet(settings, settings.exporters or ("otlp",), (), enrichers=())
+    outlet = Outlet(settings, settings.exporters or ("otlp",), processors or (), enrichers=())
     pipeline = outlet.open(Resource({"service.name": service}))
-    pipeline.replay_spool(name, timeout_millis)
+    pipeline.replay_spool(name, timeout_millis, processors != [])
     outlet.shutdown(1_000)
     return outlet.ledger()
 
@@ -273,10 +318,11 @@ def _verified(name: str, found: dict[str, Any]) -> dict[str, Any]:
     gone = ("missing_segments", "lost_blocks")
     rest = (*gone, "torn_bytes", "torn_records", "set_aside", "other_versions", "positions_lost", "key_ids")
     damage = ("corrupt_bytes", "damaged_blocks", "read_errors", "set_aside", "positions_lost", *gone)
+    is_cut_off = found["torn_bytes"] > 0 and not found["alive"]
     return {
         "directory": name,
         "kind": "spool",
-        "damaged": any(found[each] for each in damage),
+        "damaged": is_cut_off or any(found[each] for each in damage),
         "salvageable_records": found["records"] - found["damaged_records"],
         **{each: found[each] for each in kept + rest},
     }
@@ -289,6 +335,7 @@ def _verdict(found: dict[str, Any]) -> str:
     facts = [
         f"{found['damaged_blocks']} damaged blocks with {found['damaged_records']} records",
         f"{found['corrupt_bytes']} bytes that belong to no block",
+        f"{found['torn_bytes']} bytes cut off at the end, of {found['torn_records']} records",
         f"{found['read_errors']} read errors",
         f"{len(found['set_aside'])} files set aside",
         f"{found['missing_segments']} missing files",

@@ -190,7 +190,9 @@ def test_a_living_process_is_listed_as_such_and_neither_replayed_nor_purged(
     assert (found["directory"], found["alive"]) == (name, True)
     message = f"{name} belongs to a process that runs; it delivers what is in it\n"
     assert run("replay", name) == (1, "", message)
-    assert run("purge", name, "--yes") == (0, "nothing to remove\n", "")
+    refusal = f"{name} belongs to a process that runs; nothing was removed\n"
+    assert run("purge", name, "--yes") == (1, "", refusal)
+    assert run("purge", "--yes") == (0, "nothing to remove\n", "")
     assert _native.purge_spool(spool, name) is False
     assert (spool / name).is_dir()
     receiver.accept_again()
@@ -227,6 +229,46 @@ def test_what_is_not_a_spool_is_refused_with_a_reason(
     code, out, err = run(*arguments)
     assert (code > 0, out) == (True, "")
     assert said in " ".join(err.replace("│", " ").split())
+
+
+def test_an_unknown_name_is_refused_and_where_names_are_is_said(spool: Path, run: Run) -> None:
+    spool.mkdir()
+    for command in ("purge", "replay", "verify"):
+        code, out, err = run(command, "shop-00000000cafef00d-1-1")
+        assert (code, out) == (1, "")
+        assert err.endswith("; `fapilog spool list` names what is there\n"), err
+
+
+def test_a_directory_that_cannot_be_looked_at_does_not_hide_the_others(
+    receiver: OtlpReceiver, spool: Path, run: Run
+) -> None:
+    leave(receiver)
+    other = spool / "other-00000000cafef00d-1-1"
+    other.mkdir()
+    other.chmod(0o777)
+    why = f"cannot open {other.name}: everybody may write to it (mode 777); "
+    why += "if you trust what is in it: chmod 700\n"
+    for command in ("list", "verify"):
+        code, out, err = run(command, "--json")
+        assert (code, err) == (1, why)
+        (found,) = json.loads(out)
+        assert found["records"] == RECORDS
+
+
+def test_verify_counts_what_is_cut_off_at_the_end_of_an_ended_process(
+    receiver: OtlpReceiver, spool: Path, run: Run
+) -> None:
+    leave(receiver)
+    path = segment(spool)
+    path.write_bytes(path.read_bytes()[:-10])
+    code, out, _ = run("verify", "--json")
+    (found,) = json.loads(out)
+    assert (code, found["damaged"]) == (1, True)
+    torn = found["torn_records"]
+    assert torn > 0
+    assert found["records"] == RECORDS - torn
+    said = f"damaged ({found['torn_bytes']} bytes cut off at the end, of {torn} records)"
+    assert said in run("verify")[1]
 
 
 def test_without_a_spool_the_commands_say_how_to_name_one(run: Run) -> None:

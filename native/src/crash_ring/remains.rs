@@ -6,15 +6,18 @@
 
 use crate::block::Codec;
 use crate::buffer::chunk::Chunk;
+use crate::clock::monotonic_nanos;
 use crate::crash_ring::keep::Keep;
 use crate::crash_ring::memory_place;
 use crate::pipeline::Pipeline;
 use crate::ring::{place, recover, Recovered, RecoveredChunk, Report};
 use crate::seal::{Prefixes, Sealer};
-use crate::spool::identity::Identity;
+use crate::spool::identity::{process_of, Identity};
+use crate::spool::retry::Backoff;
 use crate::spool::Exporters;
+use crate::spooling::passed::{FIRST_PAUSE, LONGEST_PAUSE};
 use crate::spooling::spooler::{Only, Spooler};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -88,8 +91,8 @@ impl Prefixes for Names<'_> {
 pub(crate) struct Remains {
     identity: Option<Identity>,
     places: BTreeSet<PathBuf>,
-    /// Those that cannot be read; said once.
-    passed: BTreeSet<PathBuf>,
+    /// Those that could not be read: said once, and tried again after pauses.
+    passed: BTreeMap<PathBuf, Backoff>,
     sealer: Sealer,
 }
 
@@ -99,7 +102,7 @@ impl Remains {
         let mut remains = Self {
             identity: None,
             places: BTreeSet::new(),
-            passed: BTreeSet::new(),
+            passed: BTreeMap::new(),
             sealer: Sealer::new(codec),
         };
         if let Some(spooler) = pipeline.spooler() {
@@ -118,11 +121,22 @@ impl Remains {
         let is_ours = |path: &PathBuf| {
             let name = path.file_stem().and_then(|name| name.to_str());
             let sibling = |identity: &Identity| name.is_some_and(|name| identity.is_sibling(name));
-            self.identity.as_ref().is_some_and(sibling) && !self.passed.contains(path)
+            self.identity.as_ref().is_some_and(sibling) && !self.rests(path)
         };
         // What cannot be listed has nothing for us.
         let found = self.places.iter().flat_map(|place| place::rings_in(place).unwrap_or_default());
         found.filter(is_ours).collect()
+    }
+
+    fn rests(&self, path: &Path) -> bool {
+        self.passed.get(path).is_some_and(|backoff| !backoff.may_try(monotonic_nanos()))
+    }
+
+    /// Whether there is a ring of the process that the directory `name` belonged to.
+    pub(crate) fn has_ring_of(&self, name: &str) -> bool {
+        let found = self.places.iter().flat_map(|place| place::rings_in(place).unwrap_or_default());
+        let mut stems = found.filter_map(|path| path.file_stem()?.to_str().map(str::to_owned));
+        stems.any(|stem| process_of(&stem) == process_of(name))
     }
 
     fn boot(&self) -> u64 {
@@ -137,22 +151,39 @@ impl Pipeline {
         let paths = match spooler.only() {
             None => remains.paths(),
             // Whatever its service and place: somebody asked for it.
-            Some(Only::Ring(path)) if !remains.passed.contains(&path) => vec![path],
-            Some(Only::Ring(_) | Only::Directory(_)) => Vec::new(),
+            Some(Only::Ring(path)) => vec![path],
+            Some(Only::Directory { .. }) => Vec::new(),
         };
+        // Those behind may have to wait for room.
+        for path in paths.iter().skip(1) {
+            let _ = self.recover(path, remains);
+        }
         for path in paths {
-            match recover(&path, remains.boot()) {
-                Ok(None) => {}
-                Ok(Some(ring)) => {
-                    self.say_damage(&path, ring.report());
-                    if !self.take_in(spooler, ring, &mut remains.sealer) {
-                        return;
-                    }
-                }
-                Err(error) => {
+            let Some(ring) = self.recover(&path, remains) else { continue };
+            self.say_damage(&path, ring.report());
+            if !self.take_in(spooler, ring, &mut remains.sealer) {
+                return;
+            }
+        }
+    }
+
+    /// A dead process's ring, which takes no more space from now on than what is in it.
+    fn recover(&self, path: &Path, remains: &mut Remains) -> Option<Recovered> {
+        if remains.rests(path) {
+            return None;
+        }
+        match recover(path, remains.boot()) {
+            Ok(ring) => {
+                remains.passed.remove(path);
+                ring.inspect(Recovered::trim)
+            }
+            Err(error) => {
+                let backoff = remains.passed.entry(path.to_owned());
+                let backoff = backoff.or_insert_with(|| Backoff::new(FIRST_PAUSE, LONGEST_PAUSE));
+                if backoff.failed(monotonic_nanos(), fastrand::f64()) {
                     self.notices().say(error.code(), error.to_string());
-                    remains.passed.insert(path);
                 }
+                None
             }
         }
     }

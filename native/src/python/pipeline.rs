@@ -69,10 +69,10 @@ impl Pipeline {
     }
 
     /// Delivers what an ended process left in one directory of the spool.
-    fn replay_spool(&self, py: Python<'_>, name: &str, timeout_millis: u64) {
+    fn replay_spool(&self, py: Python<'_>, name: &str, timeout_millis: u64, unprocessed: bool) {
         let active = self.active();
         if let Some(spooler) = active.pipeline.spooler() {
-            spooler.adopt_only(Only::Directory(name.to_owned()));
+            spooler.adopt_only(Only::Directory { name: name.to_owned(), unprocessed });
         }
         active.start(py);
         py.detach(|| active.pipeline.deliver_adopted(Duration::from_millis(timeout_millis)));

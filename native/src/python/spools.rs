@@ -52,6 +52,7 @@ fn plain<'py>(py: Python<'py>, name: &str, found: Survey) -> PyResult<Bound<'py,
     dict.set_item("blocks", found.blocks)?;
     dict.set_item("records", found.records)?;
     dict.set_item("owed", found.owed)?;
+    dict.set_item("unprocessed_records", found.unprocessed_records)?;
     dict.set_item("written_nanos", found.written_nanos)?;
     dict.set_item("encrypted_blocks", found.encrypted_blocks)?;
     dict.set_item("key_ids", found.key_ids.into_iter().collect::<Vec<u32>>())?;

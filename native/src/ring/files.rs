@@ -6,19 +6,20 @@
 
 use super::error::RingError;
 use crate::spooling::forked_locks::Noted;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
 #[cfg(target_os = "linux")]
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 const FILE_MODE: u32 = 0o600;
 /// Whoever may read a ring reads logs; whoever may write to it forges them.
 const OTHERS: u32 = 0o077;
+const GROUP: u32 = 0o070;
 
 /// A file whose lock we have, or are about to take. Noted before the lock is tried: a fork in between leaves nothing behind.
 #[derive(Debug)]
@@ -84,6 +85,8 @@ fn open(path: &Path) -> Result<Option<Held>, RingError> {
     if !metadata.is_file() {
         return Err(RingError::NotARing { path: path.to_owned(), why: "it is not a regular file" });
     }
+    close_to_group(&file).map_err(RingError::io("close to others", path))?;
+    let metadata = file.metadata().map_err(RingError::io("look at", path))?;
     only_ours(path, &metadata)?;
     Ok(Some(file))
 }
@@ -95,6 +98,33 @@ pub fn look(path: &Path) -> Result<Option<(Held, bool)>, RingError> {
     let is_free = try_lock(&file).map_err(RingError::io("lock", path))?;
     Ok(Some((file, !is_free)))
 }
+
+/// Takes back what the group may do with a file or a directory of this user, which everybody else may do nothing with:
+/// Kubernetes gives that to the `fsGroup` of a pod at each mount.
+pub fn close_to_group(file: &File) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    // SAFETY: a call without arguments that cannot fail.
+    let user = unsafe { libc::geteuid() };
+    if metadata.uid() == user && metadata.mode() & OTHERS & !GROUP == 0 && metadata.mode() & GROUP != 0 {
+        file.set_permissions(Permissions::from_mode(metadata.mode() & 0o700))?;
+    }
+    Ok(())
+}
+
+/// Gives the space of a part of the file back, which reads as zeros from then on. Where that is not possible, nothing happens.
+#[cfg(target_os = "linux")]
+pub fn punch(file: &File, at: u64, bytes: u64) {
+    let (Ok(at), Ok(bytes)) = (libc::off_t::try_from(at), libc::off_t::try_from(bytes)) else { return };
+    if bytes > 0 {
+        let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        // SAFETY: a call on a descriptor that `file` keeps open meanwhile; it touches no memory of ours.
+        unsafe { libc::fallocate(file.as_raw_fd(), how, at, bytes) };
+    }
+}
+
+/// Elsewhere there is no ring, so nobody calls this.
+#[cfg(not(target_os = "linux"))]
+pub fn punch(_: &File, _: u64, _: u64) {}
 
 /// Refuses what another user owns or may use.
 pub fn only_ours(path: &Path, metadata: &fs::Metadata) -> Result<(), RingError> {

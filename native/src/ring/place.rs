@@ -5,9 +5,9 @@
 
 use super::error::RingError;
 use super::files;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where Linux has memory for files.
@@ -76,7 +76,14 @@ pub fn private_directory(path: &Path) -> Result<(), RingError> {
         let why = "it is no directory, or a link to one".to_owned();
         return Err(RingError::NotPrivate { path: path.to_owned(), why });
     }
-    files::only_ours(path, &metadata)
+    if files::only_ours(path, &metadata).is_ok() {
+        return Ok(());
+    }
+    let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    let directory = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let directory = directory.map_err(RingError::io("open", path))?;
+    files::close_to_group(&directory).map_err(RingError::io("close to others", path))?;
+    files::only_ours(path, &directory.metadata().map_err(RingError::io("look at", path))?)
 }
 
 /// The directories of this user's rings in memory, of all services and spools.

@@ -120,11 +120,36 @@ impl Recovered {
         let Some(geometry) = self.geometry.filter(|geometry| slot < geometry.slots) else { return Ok(()) };
         let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(slot);
         let committed_at = header_at + 8 * word::COMMITTED as u64;
+        let slot_at = geometry.slot_at(slot);
         let written = self
             .file
             .write_all_at(&[0; HEADER_BYTES as usize], geometry.checkpoints_at(slot))
             .and_then(|()| self.file.write_all_at(&[0; 8], committed_at));
+        if written.is_ok() {
+            files::punch(&self.file, slot_at, u64::from(geometry.slot_bytes));
+        }
         written.map_err(RingError::io("write", &self.path))
+    }
+
+    /// Gives the space back that holds nothing: a ring takes its full length from the start, and of many processes that died
+    /// early only their records should wait. Where the file system cannot do that, nothing changes.
+    pub fn trim(&self) {
+        let Some(geometry) = self.geometry else { return };
+        let reader = Reader { file: &self.file };
+        let punch = |at: u64, bytes: u32, kept: u64| {
+            let kept = kept.next_multiple_of(PAGE).min(u64::from(bytes));
+            files::punch(&self.file, at + kept, u64::from(bytes) - kept);
+        };
+        if let Ok(area) = reader.at_most(geometry.side_at(), geometry.side_bytes as usize) {
+            let used = area.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+            punch(geometry.side_at(), geometry.side_bytes, used);
+        }
+        for index in 0..geometry.slots {
+            // What cannot be read stays as it is.
+            if let Some(written) = reader.written(geometry, index) {
+                punch(geometry.slot_at(index), geometry.slot_bytes, written);
+            }
+        }
     }
 
     /// What was found, and what was not.
@@ -303,6 +328,22 @@ impl Reader<'_> {
             epoch,
             slot: index,
         })
+    }
+
+    /// How much of a slot its header or a checkpoint speaks of; `None`: nobody knows.
+    fn written(&self, geometry: Geometry, index: u32) -> Option<u64> {
+        let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(index);
+        let header = self.at_most(header_at, HEADER_BYTES as usize).ok()?;
+        let checkpoints = self.at_most(geometry.checkpoints_at(index), 2 * CHECKPOINT_BYTES).ok()?;
+        if header.len() < HEADER_BYTES as usize || checkpoints.len() < 2 * CHECKPOINT_BYTES {
+            return None;
+        }
+        let header = SlotHeader::read(&header);
+        if header.length == 0 && header.records > 0 {
+            return None;
+        }
+        let forced = checkpoints.chunks(CHECKPOINT_BYTES).filter_map(Checkpoint::read);
+        Some(forced.map(|one| u64::from(one.length)).fold(u64::from(header.length), u64::max))
     }
 
     /// The bytes at `at`; fewer where the file ends.

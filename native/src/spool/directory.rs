@@ -200,6 +200,8 @@ impl<D: Disk> Root<D> {
         let fallback: Vec<String> = exporters.iter().map(|name| (*name).to_owned()).collect();
         let found = reopen(&*self.disk, &dir, &keys, &fallback, settings.fsync != Fsync::Never)?;
         let salt = found.salt();
+        // What fails here is no worse than before.
+        let was_open = self.disk.make_private(&dir).unwrap_or(false);
         let dir = Arc::new(dir);
         let reader = Reader::new(Arc::clone(&self.disk), Arc::clone(&dir), Arc::clone(&keys), salt);
         let mut spool = Spool {
@@ -210,7 +212,7 @@ impl<D: Disk> Root<D> {
             kept: found.kept,
             next_number: found.next_number,
             writer: None,
-            report: found.report,
+            report: Report { was_open, ..found.report },
             owner: self.disk.process_id(),
             others_bytes: 0,
             reader: Arc::new(reader),

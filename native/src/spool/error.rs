@@ -139,22 +139,6 @@ impl SpoolError {
             Self::Exporters(_) | Self::Keys(_) => "spool-settings",
         }
     }
-
-    /// Whether the same call can succeed later: then keep what you have and try again after a pause
-    /// ([`super::retry::Backoff`]).
-    #[must_use]
-    pub const fn is_worth_retrying(&self) -> bool {
-        matches!(
-            self,
-            Self::Quota { .. }
-                | Self::TooManyBlocks { .. }
-                | Self::MinFree { .. }
-                | Self::NoSpace(_)
-                | Self::ReadOnly(_)
-                | Self::Io(_)
-                | Self::Silent { .. }
-        )
-    }
 }
 
 impl Display for Fault {
@@ -193,6 +177,15 @@ impl Display for SpoolError {
             Self::NoSpace(fault) => write!(to, "{fault}; free some space, or move the spool"),
             Self::ReadOnly(fault) => {
                 write!(to, "{fault}; give this user the right to write there, or move the spool")
+            }
+            Self::Io(fault) if fault.source.kind() == io::ErrorKind::NotFound => {
+                write!(to, "{fault}; `fapilog spool list` names what is there")
+            }
+            // What is wrong says what to do.
+            Self::Io(fault)
+                if matches!(fault.source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) =>
+            {
+                write!(to, "{fault}")
             }
             Self::Io(fault) => write!(to, "{fault}; see the system's log for the state of the disk"),
             Self::Silent { name } => write!(

@@ -62,6 +62,14 @@ impl Identity {
     }
 }
 
+/// Service and process in the name of a directory or a ring: without the attempt.
+#[must_use]
+pub fn process_of(name: &str) -> &str {
+    let started = name.rfind('-').map_or(0, |dash| dash + 1);
+    let end = name[started..].find('.').map_or(name.len(), |dot| started + dot);
+    &name[..end]
+}
+
 /// The service in a directory's name, as it stands there.
 #[must_use]
 pub fn service_of(name: &str) -> Option<&str> {

@@ -212,7 +212,7 @@ impl<D: Disk> Opened<'_, D> {
         };
         let length = self.disk.len(&file).map_err(|error| SpoolError::io("open", name, error))?;
         let scan = scan(&FileSource { disk: self.disk, file: &file, length }, self.reopened.salt());
-        self.note(&scan);
+        self.reopened.report.damage += scan.damage;
         let end = self.cut(&file, length, &scan);
         if self.force {
             // What fails here is no worse than before.
@@ -220,16 +220,6 @@ impl<D: Disk> Opened<'_, D> {
         }
         self.enter(number, entry, &scan, end);
         Ok(())
-    }
-
-    fn note(&mut self, scan: &Scan) {
-        let total = &mut self.reopened.report.damage;
-        let damage = scan.damage;
-        total.corrupt_bytes = total.corrupt_bytes.saturating_add(damage.corrupt_bytes);
-        total.corrupt_places += damage.corrupt_places;
-        total.torn_bytes = total.torn_bytes.saturating_add(damage.torn_bytes);
-        total.torn_records = total.torn_records.saturating_add(damage.torn_records);
-        total.read_errors = total.read_errors.saturating_add(damage.read_errors);
     }
 
     /// Cuts off what is torn; what could not be read stays, because it may be readable later. Returns the length.

@@ -77,6 +77,16 @@ impl<D: Disk> Spool<D> {
         old.into_iter().flat_map(|segment| self.drop_segment(segment, LossReason::Age)).collect()
     }
 
+    /// When [`Self::expire`] gives the first of it up, in nanoseconds since the Unix epoch; `None`: never.
+    #[must_use]
+    pub fn expires_nanos(&self) -> Option<u64> {
+        let max_age = u64::try_from(self.settings.max_age?.as_nanos()).unwrap_or(u64::MAX);
+        let live = self.index.segments().filter(|(_, segment)| segment.live > 0);
+        let segments = live.map(|(_, segment)| segment.written_nanos);
+        let first = segments.chain(self.kept.iter().map(|file| file.modified_nanos)).min();
+        first.map(|since| since.saturating_add(max_age).saturating_add(1))
+    }
+
     /// Frees space: files set aside first, then the oldest segment with undecided blocks. No losses and no less
     /// [`Spool::occupancy`]: there is nothing left to free.
     pub fn drop_oldest(&mut self) -> Vec<Loss> {

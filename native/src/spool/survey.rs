@@ -6,7 +6,7 @@
 
 use super::disk::{read_full, Disk, How, Kind};
 use super::error::SpoolError;
-use super::format::{checksum, salt_of, BLOCK_HEADER_BYTES, ENCRYPTED};
+use super::format::{checksum, salt_of, BLOCK_HEADER_BYTES, ENCRYPTED, UNPROCESSED};
 use super::gaps::{missing_segments, Gaps};
 use super::identity::service_of;
 use super::positions::Positions;
@@ -34,6 +34,8 @@ pub struct Survey {
     pub owed: BTreeMap<String, u64>,
     /// When the oldest and the newest of the blocks were written, in nanoseconds since the Unix epoch.
     pub written_nanos: Option<(u64, u64)>,
+    /// Records that no batch processor has seen.
+    pub unprocessed_records: u64,
     /// Blocks that are encrypted.
     pub encrypted_blocks: u64,
     /// The keys that they need.
@@ -143,13 +145,7 @@ pub fn purge<D: Disk>(disk: &D, root: &Path, name: &str) -> Result<bool, SpoolEr
 
 impl Survey {
     fn add(&mut self, found: &Scan, positions: &Positions) {
-        let Damage { corrupt_bytes, corrupt_places, torn_bytes, torn_records, read_errors } = found.damage;
-        let total = &mut self.damage;
-        total.corrupt_bytes = total.corrupt_bytes.saturating_add(corrupt_bytes);
-        total.corrupt_places += corrupt_places;
-        total.torn_bytes = total.torn_bytes.saturating_add(torn_bytes);
-        total.torn_records = total.torn_records.saturating_add(torn_records);
-        total.read_errors = total.read_errors.saturating_add(read_errors);
+        self.damage += found.damage;
         self.other_versions += u64::from(found.other_version.is_some());
         for block in &found.found {
             let header = &block.header;
@@ -167,6 +163,9 @@ impl Survey {
             let written = header.written_nanos;
             let (oldest, newest) = self.written_nanos.unwrap_or((written, written));
             self.written_nanos = Some((oldest.min(written), newest.max(written)));
+            if header.flags & UNPROCESSED != 0 {
+                self.unprocessed_records = self.unprocessed_records.saturating_add(records);
+            }
             if header.flags & ENCRYPTED != 0 {
                 self.encrypted_blocks += 1;
                 self.key_ids.insert(header.key_id);
@@ -208,7 +207,7 @@ fn open<D: Disk>(disk: &D, root: &Path) -> Result<D::Dir, SpoolError> {
 
 fn open_named<D: Disk>(disk: &D, root: &D::Dir, name: &str) -> Result<D::Dir, SpoolError> {
     if service_of(name).is_none() || name.contains('/') {
-        let message = "it is no directory of a spool";
+        let message = "it is no directory of a spool; `fapilog spool list` names them";
         return Err(SpoolError::io("open", name, Error::new(ErrorKind::InvalidInput, message)));
     }
     disk.open_dir(root, name).map_err(|error| SpoolError::io("open", name, error))

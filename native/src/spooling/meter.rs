@@ -8,7 +8,7 @@ use crate::spooling::spooler::Spooler;
 pub struct Trouble {
     /// Errors of the disk: reading, writing, no space.
     pub disk_errors: u64,
-    /// Directories of ended processes in which something was lost.
+    /// Directories in which something was lost, those with a damaged block among them.
     pub damaged: u64,
 }
 
@@ -52,6 +52,7 @@ impl Spooler {
         drop(inner);
         let mut rooms = self.rooms();
         holding.trouble.disk_errors += rooms.trouble.disk_errors;
+        holding.trouble.damaged += rooms.trouble.damaged;
         rooms.holding = holding;
         holding
     }

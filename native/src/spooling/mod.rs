@@ -3,7 +3,7 @@
 //! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
 //!
 //! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
-//! directories of dead processes, [`end`] writes what is left at the end; [`opening`] and [`reading`] bear a disk that does not answer; [`voice`] says it; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
+//! directories of dead processes but for those that are [`passed`], [`end`] writes what is left at the end; [`opening`] and [`reading`] bear a disk that does not answer; [`voice`] says it; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
 
 mod adopting;
 pub mod end;
@@ -11,6 +11,7 @@ pub mod forked_locks;
 mod keys;
 pub mod meter;
 pub mod opening;
+pub mod passed;
 mod pauses;
 pub mod reading;
 mod shelving;
@@ -115,7 +116,7 @@ impl Pipeline {
     pub(crate) fn run_adopter(&self, spooler: &Spooler) {
         let mut rings = Remains::new(self);
         loop {
-            self.say_all(spooler.adopt(self.backlog()));
+            self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
             self.adopt_rings(spooler, &mut rings);
             spooler.signal().looked();
             // Senders that wait for what was found may end when it is nothing.

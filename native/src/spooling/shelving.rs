@@ -32,7 +32,9 @@ pub(crate) struct Rooms<D: Disk> {
     pub own: Option<u64>,
     /// Keys that are missing, and were said to be.
     pub missing_keys: BTreeSet<u32>,
-    /// What is to be said about them, and about reads in vain.
+    /// Spools of which a block was damaged.
+    damaged: BTreeSet<u64>,
+    /// What is to be said about both, and about reads in vain.
     pub news: Vec<News>,
     voice: Voice,
     /// What reading met.
@@ -50,6 +52,7 @@ impl<D: Disk> Default for Rooms<D> {
             pauses,
             own: None,
             missing_keys,
+            damaged: BTreeSet::new(),
             news: Vec::new(),
             voice: Voice::default(),
             trouble,
@@ -59,9 +62,21 @@ impl<D: Disk> Default for Rooms<D> {
 }
 
 impl<D: Disk> Rooms<D> {
+    /// A block whose bytes are not those that were written. Said and counted once for each spool, whose other blocks may be next.
+    fn damaged(&mut self, store: u64, error: &SpoolError) {
+        if self.damaged.insert(store) {
+            self.trouble.damaged += 1;
+            self.news.push((
+                error.code(),
+                format!("{error} (the ledger counts this and further ones as damaged)"),
+            ));
+        }
+    }
+
     /// Forgets a spool. Drop what it returns without the lock: closing files asks the disk.
     pub fn leave(&mut self, id: u64) -> Option<Arc<Reader<D>>> {
         self.pauses.leave(id);
+        self.damaged.remove(&id);
         self.readers.remove(&id)
     }
 }
@@ -116,7 +131,10 @@ impl<D: Disk + 'static> Shelf for Spooler<D> {
                 drop(rooms);
                 Ok(block)
             }
-            Err(SpoolError::Corrupt { .. }) => Err(Unread::Lost),
+            Err(error @ SpoolError::Corrupt { .. }) => {
+                self.rooms().damaged(spot.store, &error);
+                Err(Unread::Lost)
+            }
             Err(SpoolError::Unreadable { why, .. }) => {
                 let unread = self.rooms().unreadable(spot, why, version);
                 if unread == Unread::Foreign {

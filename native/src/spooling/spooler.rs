@@ -19,6 +19,7 @@ use crate::spool::retry::Backoff;
 use crate::spool::{Fsync, Root, SpoolError};
 use crate::spooling::meter::Trouble;
 use crate::spooling::opening::{Opening, Plan, OPEN_LIMIT};
+use crate::spooling::passed::Passed;
 use crate::spooling::reading::Reading;
 use crate::spooling::shelving::{Rooms, Settled};
 use crate::spooling::signal::Signal;
@@ -49,8 +50,8 @@ pub(crate) struct Inner<D: Disk> {
     pub own: Option<u64>,
     next: u64,
     backoff: Backoff,
-    /// Directories that hold nothing for us, and with which keys they were looked at.
-    pub passed: BTreeMap<String, u64>,
+    /// Directories that are left alone for now.
+    pub passed: Passed,
     /// What was said about failures to write blocks,
     writing: Voice,
     /// and of looks after the files.
@@ -63,8 +64,13 @@ pub(crate) struct Inner<D: Disk> {
 /// What people asked to be delivered: that, and nothing else, is taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Only {
-    /// A directory of the spool, by its name.
-    Directory(String),
+    /// A directory of the spool.
+    Directory {
+        /// Its name.
+        name: String,
+        /// Blocks too that no batch processor has seen.
+        unprocessed: bool,
+    },
     /// A crash ring, by its path.
     Ring(PathBuf),
 }
@@ -149,7 +155,7 @@ impl<D: Disk + 'static> Spooler<D> {
             own: None,
             next: 0,
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
-            passed: BTreeMap::new(),
+            passed: Passed::default(),
             writing: Voice::default(),
             ailing: Voice::default(),
             closed: false,
@@ -315,11 +321,8 @@ impl<D: Disk> Spooler<D> {
                 }
                 Err(error) => trouble = Some(error),
                 Ok(()) if !is_own && store.held.is_empty() => {
-                    if let Some(mut store) = self.let_go(&mut inner, id) {
-                        inner.passed.insert(store.spool.name().to_owned(), store.keys_version);
-                        // What is in it still is for nobody here, and so in nobody's ledger here.
-                        store.spool.expire(now);
-                        trouble = store.spool.close(now).err().or(trouble);
+                    if let Some(store) = self.let_go(&mut inner, id) {
+                        trouble = pass(&mut inner.passed, store, now).err().or(trouble);
                     }
                 }
                 Ok(()) => {}
@@ -438,4 +441,16 @@ impl<D: Disk> Spooler<D> {
         }
         inner
     }
+}
+
+/// Lets go of a spool that holds nothing for us any more. What is in it still is for nobody here, and so in nobody's ledger here.
+fn pass<D: Disk>(passed: &mut Passed, mut store: Store<D>, now: u64) -> Result<(), SpoolError> {
+    store.spool.expire(now);
+    let due = match store.spool.report().postponed_segments {
+        0 => store.spool.expires_nanos(),
+        // There were more blocks than can be kept track of; the others come next.
+        _ => Some(now),
+    };
+    passed.holds_nothing(store.spool.name(), store.keys_version, due);
+    store.spool.close(now).map(drop)
 }
