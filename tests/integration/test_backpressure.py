@@ -17,6 +17,7 @@ import fapilog
 from fapilog.bridges import loguru as loguru_bridge_module
 from fapilog.bridges.structlog import FapilogProcessor
 from fapilog.testing import Hold, OtlpReceiver
+from tests.integration.beside import wait_until
 from tests.integration.harness import ONE_RECORD_PER_BLOCK, bodies, counts, in_order, sequence
 
 Configure = Callable[..., fapilog.Telemetry]
@@ -57,14 +58,6 @@ def full(configure: Configure, receiver: OtlpReceiver, release: threading.Event)
 def arrived(receiver: OtlpReceiver) -> list[Any]:
     """What arrived after the records that filled the buffer."""
     return [body for body in bodies(receiver) if not str(body).isdigit()]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Waits for what another thread does."""
-    deadline = time.monotonic() + PATIENCE_MILLIS / 1_000
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 # Who waits

@@ -1,7 +1,6 @@
 """Fallback exporters: they get what another one does not take, in order, once, and nothing else."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import fapilog
 from fapilog import ExportOutcome, LogBatch, LoggerProvider, Settings
 from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
+from tests.integration.beside import wait_until
 
 PATIENCE_SECONDS = 60.0
 LIMIT_BYTES = 1 << 20
@@ -71,13 +71,6 @@ def log(provider: LoggerProvider, *bodies: str, **attributes: str) -> None:
     logger = provider.get_logger("shop")
     for body in bodies:
         logger.emit(body=body, attributes=attributes)
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def numbers(first: int, end: int) -> list[str]:
