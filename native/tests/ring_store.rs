@@ -1,4 +1,6 @@
 //! The crash ring on a real file system: what is recovered, who may have it, forks, links, modes, and places without room.
+//!
+//! reason: one file of short tests per question that a place can ask; they share one set-up.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod rings;

@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +85,6 @@ def sequence(record: ReceivedLogRecord) -> int:
     """The number that the pipeline gave a record."""
     number: int = record.attributes["fapilog.sequence"]
     return number
-
-
-def wait_until(condition: Callable[[], object], timeout_seconds: float = 60.0) -> None:
-    """Waits for what other threads and processes do."""
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def records_in(text: str) -> list[ReceivedLogRecord]:

@@ -12,7 +12,8 @@ from opentelemetry.sdk.resources import Resource
 
 from fapilog import ExportOutcome, LogBatch, LoggerProvider, Settings
 from fapilog.testing.gaps import find_gaps
-from tests.integration.harness import ONE_RECORD_PER_BLOCK, wait_until
+from tests.integration.beside import wait_until
+from tests.integration.harness import ONE_RECORD_PER_BLOCK
 
 PATIENCE_MILLIS = 30_000
 PADDING = "x" * 700

@@ -1,9 +1,6 @@
 """What tests of the spool share: a buffer that holds a quarter of the records, and what lies on disk."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import fapilog
 
@@ -20,13 +17,6 @@ BUFFER = {
     "wait_timeout_millis": 30_000,
 }
 OTLP = {"compression": "none"}
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def files(spool: Path) -> list[str]:

@@ -19,7 +19,8 @@ import fapilog
 from fapilog.bridges import loguru as loguru_bridge_module
 from fapilog.bridges.structlog import FapilogProcessor
 from fapilog.testing import OtlpReceiver
-from tests.integration.harness import LIMIT_RECORDS, bodies, counts, in_order, sequence, wait_until
+from tests.integration.beside import wait_until
+from tests.integration.harness import LIMIT_RECORDS, bodies, counts, in_order, sequence
 
 Configure = Callable[..., fapilog.Telemetry]
 PATIENCE_MILLIS = 20_000

@@ -11,7 +11,8 @@ import fapilog
 from fapilog import ExportOutcome, LogBatch, LoggerProvider, Settings
 from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
-from tests.integration.harness import records_in, wait_until
+from tests.integration.beside import wait_until
+from tests.integration.harness import records_in
 
 LIMIT_BYTES = 1 << 20
 FAST = {"initial_backoff_millis": 1, "max_backoff_millis": 20}

@@ -9,7 +9,8 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import LoggerProvider, Settings
 from fapilog.testing import Answer, Ok, OtlpReceiver, Status
 from fapilog.testing.gaps import find_gaps
-from tests.integration.harness import sequence, wait_until
+from tests.integration.beside import wait_until
+from tests.integration.harness import sequence
 from tests.integration.losses import LOSSES, PATIENCE_MILLIS, Lines, World, missing, shutdown
 
 

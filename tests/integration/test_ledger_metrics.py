@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Sum
 
 from fapilog.own_metrics import METRICS
 from fapilog.self_observability import observe
-from tests.integration.harness import wait_until
+from tests.integration.beside import wait_until
 from tests.integration.losses import LOSSES, PATIENCE_MILLIS, Lines, World, shutdown
 
 Series = tuple[str, frozenset[tuple[str, Any]]]

@@ -12,8 +12,9 @@ import pytest
 
 from fapilog.testing import Ok, OtlpReceiver
 from fapilog.testing.answers import Exchange
+from tests.integration.beside import wait_until
 from tests.integration.harness import start
-from tests.integration.test_crash_ring import Place, kill, numbers, place, wait_until
+from tests.integration.test_crash_ring import Place, kill, numbers, place
 
 __all__ = ["place"]
 

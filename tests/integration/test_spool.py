@@ -12,6 +12,7 @@ import fapilog
 from fapilog import ExportOutcome, LogBatch
 from fapilog.errors import ConfigurationError
 from fapilog.testing import Hold, OtlpReceiver
+from tests.integration.beside import Ledgers, beside, wait_until
 from tests.integration.harness import bodies, finish, in_order, run, sequence, start
 from tests.integration.spools import (
     BUFFER,
@@ -22,7 +23,6 @@ from tests.integration.spools import (
     RECORDS,
     files,
     log_all,
-    wait_until,
 )
 
 Configure = Callable[..., fapilog.Telemetry]
@@ -187,25 +187,16 @@ def test_the_ledger_adds_up_at_every_look(
     configure: Configure, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
     telemetry = configure(spool={"directory": tmp_path / "spool"}, buffer=BUFFER, otlp=OTLP)
-    done, wrong = threading.Event(), []
-
-    def look() -> None:
-        while not done.is_set():
-            ledger = telemetry.ledger()
-            if not ledger.balanced:
-                wrong.append(str(ledger))
-
-    watching = threading.Thread(target=look)
-    watching.start()
-    for _ in range(3):
-        receiver.refuse_connections()
-        log_all(1_500)
-        receiver.accept_again()
-        telemetry.force_flush(500)
-    assert telemetry.force_flush(10_000)
-    done.set()
-    watching.join()
-    assert wrong == []
+    ledgers = Ledgers(telemetry.ledger)
+    with beside(ledgers.look):
+        for _ in range(3):
+            receiver.refuse_connections()
+            log_all(1_500)
+            wait_until(lambda: ledgers.most_spooled > 0, "a look while records are on disk")
+            receiver.accept_again()
+            telemetry.force_flush(500)
+        assert telemetry.force_flush(10_000)
+        wait_until(lambda: ledgers.looks > 50, "50 looks")
     assert len(receiver.log_records) == 4_500
 
 

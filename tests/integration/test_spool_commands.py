@@ -13,7 +13,8 @@ from fapilog import SpoolKeys, _native
 from fapilog.cli import main as cli
 from fapilog.settings import Settings
 from fapilog.testing import OtlpReceiver
-from tests.integration.spools import BUFFER, OTLP, wait_until
+from tests.integration.beside import wait_until
+from tests.integration.spools import BUFFER, OTLP
 
 Configure = Callable[..., fapilog.Telemetry]
 Run = Callable[..., tuple[int, str, str]]

@@ -12,7 +12,8 @@ import fapilog
 from fapilog.self_observability import observe
 from fapilog.settings import Settings
 from fapilog.testing import OtlpReceiver
-from tests.integration.test_spool import BUFFER, OTLP, wait_until
+from tests.integration.beside import wait_until
+from tests.integration.test_spool import BUFFER, OTLP
 from tests.integration.test_spool_commands import RECORDS, leave, only, segment, spool
 
 __all__ = ["spool"]

@@ -13,8 +13,9 @@ import fapilog
 from fapilog import SpoolKeys
 from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
+from tests.integration.beside import wait_until
 from tests.integration.harness import run
-from tests.integration.spools import BUFFER, OTLP, files, log_all, wait_until
+from tests.integration.spools import BUFFER, OTLP, files, log_all
 
 Configure = Callable[..., fapilog.Telemetry]
 KEYS = {1: b"\x01" * 32, 2: b"\x02" * 32}

@@ -9,8 +9,9 @@ use crate::spool::index::Held;
 use crate::spool::report::Report;
 use crate::spool::{Exporters, Place, Spool, SpoolError};
 use crate::spooling::passed::Now;
-use crate::spooling::spooler::{Inner, News, Only, Spooler};
+use crate::spooling::spooler::{Inner, News, Spooler};
 use crate::spooling::stores::Store;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Directories held at once from which one exporter has something to get.
@@ -19,6 +20,20 @@ const ENOUGH: usize = 4;
 const MAX_ADOPTED: usize = 64;
 /// Their blocks, which memory knows of: some ten megabytes. The last directory may go beyond.
 const MAX_BLOCKS: usize = 1 << 16;
+
+/// What people asked to be delivered: that, and nothing else, is taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// A directory of the spool.
+    Directory {
+        /// Its name.
+        name: String,
+        /// Blocks too that no batch processor has seen.
+        unprocessed: bool,
+    },
+    /// A crash ring, by its path.
+    Ring(PathBuf),
+}
 
 impl<D: Disk> Spooler<D> {
     /// Takes over directories of dead processes, a few at a time: whatever an exporter that is away leaves there, the others get

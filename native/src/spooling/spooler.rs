@@ -17,6 +17,7 @@ use crate::spool::disk::Disk;
 use crate::spool::identity::Identity;
 use crate::spool::retry::Backoff;
 use crate::spool::{Fsync, Root, SpoolError};
+pub use crate::spooling::adopting::Only;
 use crate::spooling::meter::Trouble;
 use crate::spooling::opening::{Opening, Plan, OPEN_LIMIT};
 use crate::spooling::passed::Passed;
@@ -26,7 +27,6 @@ use crate::spooling::signal::Signal;
 use crate::spooling::stores::Store;
 use crate::spooling::voice::Voice;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -59,20 +59,6 @@ pub(crate) struct Inner<D: Disk> {
     pub closed: bool,
     /// What the disk did to us.
     pub trouble: Trouble,
-}
-
-/// What people asked to be delivered: that, and nothing else, is taken over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Only {
-    /// A directory of the spool.
-    Directory {
-        /// Its name.
-        name: String,
-        /// Blocks too that no batch processor has seen.
-        unprocessed: bool,
-    },
-    /// A crash ring, by its path.
-    Ring(PathBuf),
 }
 
 /// What came of moving one block.
