@@ -18,6 +18,7 @@ import fapilog
 from fapilog import LogBatch
 from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
+from tests.integration.beside import wait_until
 from tests.integration.harness import finish, is_loss_report, run, start
 
 Configure = Callable[..., fapilog.Telemetry]
@@ -26,13 +27,6 @@ PATIENCE_SECONDS = 30.0
 HEADER_BYTES, SECOND_COPY, PAGE = 64, 2_048, 4_096
 # Of the program: chunks of 32 KiB, records of more than 64 bytes.
 RECORDS_PER_BLOCK = (1 << 15) // 64
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 class Place:

@@ -3,10 +3,8 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,39 +12,20 @@ import fapilog
 from fapilog import ExportOutcome, LogBatch
 from fapilog.errors import ConfigurationError
 from fapilog.testing import Hold, OtlpReceiver
+from tests.integration.beside import Ledgers, beside, wait_until
 from tests.integration.harness import bodies, finish, in_order, run, sequence, start
+from tests.integration.spools import (
+    BUFFER,
+    LIMIT_BYTES,
+    OTLP,
+    PADDING,
+    PATIENCE_SECONDS,
+    RECORDS,
+    files,
+    log_all,
+)
 
 Configure = Callable[..., fapilog.Telemetry]
-PATIENCE_SECONDS = 30.0
-LIMIT_BYTES = 1 << 20
-RECORDS = 6_000
-PADDING = "x" * 500
-# Uncompressed, so that 6 000 records are 4 MB: four times the buffer.
-BUFFER = {
-    "limit_bytes": LIMIT_BYTES,
-    "chunk_bytes": 1 << 16,
-    "schedule_delay_millis": 20,
-    "overflow": "wait",
-    "wait_timeout_millis": 30_000,
-}
-OTLP = {"compression": "none"}
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def files(spool: Path) -> list[str]:
-    return sorted(str(path.relative_to(spool)) for path in spool.rglob("*"))
-
-
-def log_all(records: int = RECORDS) -> None:
-    log = fapilog.get_logger("orders")
-    for number in range(records):
-        log.info(str(number), padding=PADDING)
 
 
 def test_records_wait_on_disk_while_the_receiver_is_away_and_all_arrive_once(
@@ -208,25 +187,16 @@ def test_the_ledger_adds_up_at_every_look(
     configure: Configure, receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
     telemetry = configure(spool={"directory": tmp_path / "spool"}, buffer=BUFFER, otlp=OTLP)
-    done, wrong = threading.Event(), []
-
-    def look() -> None:
-        while not done.is_set():
-            ledger = telemetry.ledger()
-            if not ledger.balanced:
-                wrong.append(str(ledger))
-
-    watching = threading.Thread(target=look)
-    watching.start()
-    for _ in range(3):
-        receiver.refuse_connections()
-        log_all(1_500)
-        receiver.accept_again()
-        telemetry.force_flush(500)
-    assert telemetry.force_flush(10_000)
-    done.set()
-    watching.join()
-    assert wrong == []
+    ledgers = Ledgers(telemetry.ledger)
+    with beside(ledgers.look):
+        for _ in range(3):
+            receiver.refuse_connections()
+            log_all(1_500)
+            wait_until(lambda: ledgers.most_spooled > 0, "a look while records are on disk")
+            receiver.accept_again()
+            telemetry.force_flush(500)
+        assert telemetry.force_flush(10_000)
+        wait_until(lambda: ledgers.looks > 50, "50 looks")
     assert len(receiver.log_records) == 4_500
 
 

@@ -10,7 +10,8 @@ import fapilog
 from fapilog.self_observability import observe
 from fapilog.settings import Settings
 from fapilog.testing import OtlpReceiver
-from tests.integration.test_spool import BUFFER, OTLP, wait_until
+from tests.integration.beside import wait_until
+from tests.integration.spools import BUFFER, OTLP
 
 RECORDS = 40
 SPOOL = "fapilog.spool."

@@ -11,7 +11,14 @@ from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.toxiproxy.control import Toxiproxy
 
 HERE = Path(__file__).parent
-ALWAYS = {"test_judge.py", "test_short_matrix.py", "test_collector_storage.py", "test_spooled_outage.py"}
+ALWAYS = {
+    "test_collector_storage.py",
+    "test_fault_sequences.py",
+    "test_judge.py",
+    "test_short_matrix.py",
+    "test_soak.py",
+    "test_spooled_outage.py",
+}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,7 +3,8 @@
 import statistics
 from pathlib import Path
 
-from tests.integration.faults.judge import judge, wait_until
+from tests.integration.beside import wait_until
+from tests.integration.faults.judge import judge
 from tests.integration.faults.scene import Scene
 from tests.integration.faults.table import Fate, Fault
 

@@ -1,39 +1,23 @@
 """An application that logs steadily in a thread of its own."""
 
-import threading
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from tests.integration.faults.judge import Application, wait_until
+from tests.integration.beside import beside, wait_until
+from tests.integration.faults.judge import Application
 
 BURST = 20
 PACE_SECONDS = 0.002
 
 
-class Flow:
-    """Logs bursts of records until the block is left.
+@contextmanager
+def flow(application: Application) -> Iterator[None]:
+    """Logs bursts of records until the block is left; nobody else may log with it meanwhile."""
+    with beside(lambda: application.log("during", 1, BURST), pause_seconds=PACE_SECONDS):
+        yield
 
-    Args:
-        application: Whose records; nobody else may log with it meanwhile.
-    """
 
-    def __init__(self, application: Application) -> None:
-        self.application = application
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="flow", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stopping.set()
-        self._thread.join(10)
-
-    def further(self, records: int) -> None:
-        """Waits until so many more records were logged."""
-        wanted = self.application.logged + records
-        wait_until(lambda: self.application.logged >= wanted, f"{records} more records logged")
-
-    def _run(self) -> None:
-        while not self._stopping.wait(PACE_SECONDS):
-            self.application.log("during", 1, BURST)
+def further(application: Application, records: int) -> None:
+    """Waits until so many more records were logged."""
+    wanted = application.logged + records
+    wait_until(lambda: application.logged >= wanted, f"{records} more records logged")

@@ -1,57 +1,32 @@
 """The one judge of the fault matrix: the ledger at every moment, and what was logged against what arrived."""
 
 import random
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from fapilog import Ledger, LoggerProvider
+from fapilog import LoggerProvider
 from fapilog.ledger import ExporterLedger
 from fapilog.testing import ReceivedLogRecord
+from tests.integration.beside import Ledgers, beside
 from tests.integration.faults.table import Fate
 
 LOOK_SECONDS = 0.002
-POLL_SECONDS = 0.002
 SEQUENCE = "fapilog.sequence"
 PADDING = random.Random(0)
 
 
-class Watch:
-    """Reads the ledger again and again, beside everything else, and keeps what does not add up."""
-
-    def __init__(self, provider: LoggerProvider) -> None:
-        self._provider = provider
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self.looks = 0
-        self.wrong: list[Ledger] = []
-
-    def look(self) -> Ledger:
-        """Reads it once and answers it."""
-        ledger = self._provider.ledger()
-        self.looks += 1
-        if not ledger.balanced:
-            self.wrong.append(ledger)
-        return ledger
-
-    def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            self.look()
+class Watch(Ledgers):
+    """Reads the ledger again and again, beside everything else."""
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Looks all the time inside the block; afterwards nothing may have been wrong."""
-        self._thread.start()
-        try:
+        """Looks all the time inside the block; none may be wrong."""
+        with beside(self.look, pause_seconds=LOOK_SECONDS):
             yield
-        finally:
-            self._ended.set()
-            self._thread.join(10)
         self.look()
-        assert not self.wrong, self.wrong[0]
 
 
 @dataclass
@@ -103,14 +78,6 @@ class Arrived:
         """Every sequence number names one record, and they rise as the calls did."""
         pairs = {(record.attributes[SEQUENCE], record.body) for record in self.records}
         assert sorted(pairs) == [(body, body) for body in sorted(self.times)], sorted(pairs)
-
-
-def wait_until(met: Callable[[], object], what: str, timeout_seconds: float = 20.0) -> None:
-    """Blocks until a condition holds; it is the test's failure when it does not in time."""
-    deadline = time.monotonic() + timeout_seconds
-    while not met():
-        assert time.monotonic() < deadline, f"not within {timeout_seconds} s: {what}"
-        time.sleep(POLL_SECONDS)
 
 
 def lost(side: ExporterLedger) -> dict[str, int]:

@@ -9,17 +9,17 @@ import argparse
 import random
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fapilog import Ledger, LoggerProvider, Settings
+from tests.integration.beside import beside
 from tests.integration.faults import ways
-from tests.integration.faults.soak import MIB, flapping, sample
+from tests.integration.faults.soak import MIB, flapping, report, sample
 from tests.integration.faults.table import HTTP, PROTOBUF
 from tests.integration.harness import merged
 
@@ -47,7 +47,7 @@ class Outage:
         rss: The same while it lasted.
         disk: Bytes of the spool while it lasted and while it drained.
         buffered: Bytes of the buffer at the same times.
-        spooled: Records on disk at the end of the outage.
+        spooled: Records on disk when the last one of the outage was logged.
         unbalanced: Ledgers that did not add up.
         ledger: The last one.
         before: What the receiver got before the outage.
@@ -133,19 +133,8 @@ class Meter:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Reads all the time inside the block."""
-        ended = threading.Event()
-
-        def run() -> None:
-            while not ended.wait(SAMPLE_SECONDS):
-                self.read()
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
+        with beside(self.read, pause_seconds=SAMPLE_SECONDS):
             yield
-        finally:
-            ended.set()
-            thread.join()
         self.read()
 
 
@@ -180,7 +169,7 @@ def outage(way: str, records: int, quota_bytes: int, spool: Path) -> Outage:
         rss_before, meter = sample(0).rss_bytes, Meter(provider, spool)
         with meter.running():
             log(provider, records)
-            spooled = settled(lambda: side_of(provider).spooled)
+            spooled = side_of(provider).spooled
             with flapping(NEVER_SECONDS, 0, port) as (_, stay_good, told):
                 provider.force_flush(FLUSH_MILLIS)
                 stay_good()
@@ -232,17 +221,6 @@ def side_of(provider: LoggerProvider) -> Any:
     return side
 
 
-def settled(read: Callable[[], int]) -> int:
-    """A number, once it no longer changes."""
-    last = read()
-    while True:
-        time.sleep(0.3)
-        now = read()
-        if now == last:
-            return now
-        last = now
-
-
 def main() -> int:
     """Runs an outage and says what it found."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -253,11 +231,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         quota = arguments.quota_mib * MIB
-        found = outage(arguments.way, arguments.records, quota, Path(folder) / "spool")
-    print(found)
-    for problem in found.problems():
-        print(f"PROBLEM: {problem}")
-    return 1 if found.problems() else 0
+        return report(outage(arguments.way, arguments.records, quota, Path(folder) / "spool"))
 
 
 if __name__ == "__main__":

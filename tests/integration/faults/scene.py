@@ -103,4 +103,4 @@ def scene(
         stack.callback(provider.shutdown, 0)
         padding = SPOOLED_PADDING_BYTES if spool else 0
         application = Application(provider, padding_bytes=padding)
-        yield Scene(fault, way, good, bad, proxy, provider, application, Watch(provider), spool)
+        yield Scene(fault, way, good, bad, proxy, provider, application, Watch(provider.ledger), spool)

@@ -11,16 +11,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from fapilog import Ledger, LoggerProvider, Settings
+from tests.integration.beside import beside
 from tests.integration.faults import ways
 from tests.integration.faults.table import HTTP, PROTOBUF
 from tests.integration.harness import merged
@@ -38,6 +38,8 @@ SETTINGS: dict[str, Any] = {
 }
 # What the allocator may keep beyond what it had: the buffer breathes with every outage.
 GROWTH_BYTES, GROWTH_RATIO = 8 * MIB, 0.1
+# A line through minutes is flat; through seconds, it may rise by what the allocator keeps.
+SLOPE_BYTES_PER_MINUTE = MIB
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Soak:
         unbalanced: Ledgers that did not add up.
         ledger: The last one.
         received: What the receiver says (`tests/servers/flapping.py`).
-        spooled: The most records that were on disk at once; None without a spool.
+        spooled: The most records that were on disk at once; None if none had to be.
     """
 
     asked_rate: int
@@ -85,6 +87,12 @@ class Soak:
         )
         return line.slope * 60
 
+    def is_growing(self) -> bool:
+        """Whether the line through memory rises more than chance explains."""
+        middle, last = self.parts()
+        minutes = (last[-1].seconds - middle[0].seconds) / 60
+        return self.slope_bytes_per_minute() > max(SLOPE_BYTES_PER_MINUTE, GROWTH_BYTES / minutes)
+
     def problems(self) -> list[str]:
         """What is wrong, in words."""
         middle, last = self.parts()
@@ -93,6 +101,7 @@ class Soak:
         found = {
             f"memory grew from {before / MIB:.1f} to {after / MIB:.1f} MiB": after - before
             > max(GROWTH_BYTES, GROWTH_RATIO * before),
+            f"memory grows by {self.slope_bytes_per_minute() / MIB:.2f} MiB per minute": self.is_growing(),
             # A post of the webhook has a thread, for longer than the others when it is not answered.
             "threads were added": _most(last, "threads") > _most(middle, "threads") + 1,
             # Between closing and opening, a connection counts twice.
@@ -137,6 +146,8 @@ def soak(
     good_seconds: float,
     bad_seconds: float,
     stored: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    must_spool: bool = False,
 ) -> Soak:
     """Runs one over HTTP, with `stored` added to its settings, and answers what it found."""
     with flapping(good_seconds, bad_seconds) as (port, stay_good, told):
@@ -144,33 +155,27 @@ def soak(
         loaded = Settings.load(environ={}, **own)
         with LoggerProvider(settings=loaded, shutdown_on_exit=False) as provider:
             samples, unbalanced, spooled = [], [], 0
-            begun, ended = time.monotonic(), threading.Event()
+            begun = time.monotonic()
 
             def watch() -> None:
                 nonlocal spooled
-                while not ended.wait(SAMPLE_SECONDS):
-                    samples.append(sample(time.monotonic() - begun))
-                    ledger = provider.ledger()
-                    spooled = max(spooled, *(side.spooled for side in ledger.exporters.values()))
-                    if not ledger.balanced:
-                        unbalanced.append(ledger)
+                samples.append(sample(time.monotonic() - begun))
+                ledger = provider.ledger()
+                spooled = max(spooled, *(side.spooled for side in ledger.exporters.values()))
+                if not ledger.balanced:
+                    unbalanced.append(ledger)
 
-            watching = threading.Thread(target=watch)
-            watching.start()
-            try:
+            with beside(watch, pause_seconds=SAMPLE_SECONDS):
                 reached = log_steadily(provider, rate, seconds)
-            finally:
-                ended.set()
-                watching.join()
             stay_good()
             provider.force_flush(FLUSH_MILLIS)
             ledger = provider.ledger()
-        on_disk = spooled if "spool" in stored else None
+        on_disk = spooled if must_spool else None
         return Soak(rate, reached, samples, unbalanced, ledger, told(), on_disk)
 
 
 def stored_in(directory: Path, spool: bool, durability: str | None) -> dict[str, Any]:
-    """Settings for what outlives memory."""
+    """Settings for what outlives memory; with `spool`, the buffer is so small that the disk has to help."""
     stored: dict[str, Any] = {} if durability is None else {"durability": durability}
     if spool:
         # Small and not compressed, so that an outage of a second is more than memory may hold.
@@ -233,6 +238,22 @@ def flapping(
             process.kill()
 
 
+class Found(Protocol):
+    """What a run found, to be printed."""
+
+    def problems(self) -> list[str]:
+        """What is wrong, in words."""
+
+
+def report(found: Found) -> int:
+    """Prints it and its problems, and answers the status with which to end."""
+    problems = found.problems()
+    print(found)
+    for problem in problems:
+        print(f"PROBLEM: {problem}")
+    return 1 if problems else 0
+
+
 def main() -> int:
     """Runs a soak and says what it found."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -246,11 +267,8 @@ def main() -> int:
     arguments = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as folder:
         spool, durability = arguments.pop("spool"), arguments.pop("durability")
-        found = soak(**arguments, stored=stored_in(Path(folder) / "spool", spool, durability))
-    print(found)
-    for problem in found.problems():
-        print(f"PROBLEM: {problem}")
-    return 1 if found.problems() else 0
+        stored = stored_in(Path(folder) / "spool", spool, durability)
+        return report(soak(**arguments, stored=stored, must_spool=spool))
 
 
 if __name__ == "__main__":

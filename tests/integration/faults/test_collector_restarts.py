@@ -8,7 +8,7 @@ import pytest
 
 from fapilog import LoggerProvider, Settings
 from tests.integration.faults import ways
-from tests.integration.faults.flow import BURST, Flow
+from tests.integration.faults.flow import BURST, flow, further
 from tests.integration.faults.judge import Application, Arrived, Watch, judge
 from tests.integration.faults.table import GRPC, JSON, PROTOBUF, Fate
 from tests.integration.harness import merged
@@ -28,15 +28,15 @@ def test_nothing_is_lost_when_the_collector_restarts_while_records_flow(
         port = collector.grpc_port if way == GRPC else collector.http_port
         loaded = Settings.load(environ={}, **merged(ways.SETTINGS, ways.settings(way, port, 2_000, None)))
         with LoggerProvider(settings=loaded, shutdown_on_exit=False) as provider:
-            application, watch = Application(provider), Watch(provider)
-            with watch.watching(), Flow(application) as flow:
+            application, watch = Application(provider), Watch(provider.ledger)
+            with watch.watching(), flow(application):
                 for _ in range(RESTARTS):
-                    flow.further(10 * BURST)
+                    further(application, 10 * BURST)
                     end(collector)
-                    flow.further(10 * BURST)
+                    further(application, 10 * BURST)
                     assert watch.look().exporters["otlp"].pending > 0
                     collector.start_again()
-                flow.further(10 * BURST)
+                further(application, 10 * BURST)
             assert provider.force_flush(30_000), str(provider.ledger())
             side = provider.ledger().exporters["otlp"]
             arrived = collected(collector, application.logged)

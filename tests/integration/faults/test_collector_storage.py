@@ -7,9 +7,10 @@ import pytest
 
 from fapilog import LoggerProvider, Settings
 from fapilog.testing import OtlpReceiver
+from tests.integration.beside import wait_until
 from tests.integration.faults import ways
-from tests.integration.faults.flow import BURST, Flow
-from tests.integration.faults.judge import Application, Arrived, Watch, judge, wait_until
+from tests.integration.faults.flow import BURST, flow, further
+from tests.integration.faults.judge import Application, Arrived, Watch, judge
 from tests.integration.faults.table import GRPC, PROTOBUF, Fate
 from tests.integration.harness import merged
 from tests.servers.collector import Collector
@@ -43,21 +44,21 @@ def test_what_a_killed_collector_acknowledged_arrives_at_the_end(
         own = merged(ways.SETTINGS, ways.settings(way, port, 2_000, None))
         loaded = Settings.load(environ={}, spool={"directory": tmp_path / "spool"}, **own)
         with LoggerProvider(settings=loaded, shutdown_on_exit=False) as provider:
-            application, watch = Application(provider), Watch(provider)
-            with watch.watching(), Flow(application) as flow:
+            application, watch = Application(provider), Watch(provider.ledger)
+            with watch.watching(), flow(application):
                 for kill in range(KILLS):
-                    flow.further(10 * BURST)
+                    further(application, 10 * BURST)
                     # Now and then the end is away too, so that the queue is not empty when its owner dies.
                     if kill % 2 == 0:
                         receiver.refuse_connections()
-                        flow.further(10 * BURST)
+                        further(application, 10 * BURST)
                     collector.kill()
-                    flow.further(10 * BURST)
+                    further(application, 10 * BURST)
                     assert watch.look().exporters["otlp"].pending > 0
                     if kill % 2 == 0:
                         receiver.accept_again()
                     collector.start_again()
-                flow.further(10 * BURST)
+                further(application, 10 * BURST)
             assert provider.force_flush(ALL_IN_TIME_MILLIS), str(provider.ledger())
             side = provider.ledger().exporters["otlp"]
             assert side.delivered == application.logged

@@ -11,9 +11,10 @@ import pytest
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 
 from fapilog import LoggerProvider, Settings
+from tests.integration.beside import wait_until
 from tests.integration.faults import ways
 from tests.integration.faults.conftest import Identities
-from tests.integration.faults.judge import Application, Arrived, Watch, judge, lost, wait_until
+from tests.integration.faults.judge import Application, Arrived, Watch, judge, lost
 from tests.integration.faults.scene import scene
 from tests.integration.faults.table import EVERY_WAY, FAULTS, GRPC, HTTP, PROTOBUF, WEBHOOK, Fate
 from tests.integration.harness import merged, run
@@ -88,7 +89,7 @@ def test_what_a_stock_exporter_gives_up_is_counted_as_rejected(name: str) -> Non
         stock = OTLPLogExporter(f"http://127.0.0.1:{server.port}/v1/logs", timeout=STOCK_SECONDS)
         loaded = Settings.load(environ={}, **ways.SETTINGS)
         provider = LoggerProvider(settings=loaded, exporters=[stock], shutdown_on_exit=False)
-        application, watch = Application(provider), Watch(provider)
+        application, watch = Application(provider), Watch(provider.ledger)
         with provider, watch.watching():
             application.log("before", 1, 10)
             assert provider.force_flush(ALL_IN_TIME_MILLIS)
@@ -125,7 +126,7 @@ def two(bad: str, good: str) -> Iterator[tuple[LoggerProvider, ways.Server, ways
 @pytest.mark.parametrize("name", ["503", "silent", "400"])
 def test_a_receiver_that_fails_delays_only_its_own_exporter(name: str, bad: str, good: str) -> None:
     with two(bad, good) as (provider, failing, working):
-        application, watch = Application(provider), Watch(provider)
+        application, watch = Application(provider), Watch(provider.ledger)
         with watch.watching():
             failing.misbehave(BY_NAME[name])
             application.log("during", 5, 20)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.integration.beside import wait_until
 from tests.integration.faults.conftest import Identities
-from tests.integration.faults.judge import Application, lost, wait_until
+from tests.integration.faults.judge import Application, lost
 from tests.integration.faults.scene import Scene, scene
 from tests.integration.faults.table import EVERY_WAY, FAULTS, Fault
 from tests.integration.harness import in_order, is_loss_report, sequence

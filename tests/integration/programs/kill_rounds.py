@@ -1,7 +1,8 @@
 """Forks one process after another: each logs until it is killed, and a last one delivers the rest.
 
-Arguments: rounds, and a seed. For each round one line: round, calls that returned. Waits for a line
-before each one. The children have nothing of fapilog from their parent, which never configures it.
+Arguments: rounds, and a seed. For each round one line: round, calls that returned, how the child ended, and
+how many segments of spools there are. Waits for a line before each one. The children have nothing of fapilog
+from their parent, which never configures it.
 """
 
 import mmap
@@ -10,6 +11,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import fapilog
@@ -18,9 +20,10 @@ import fapilog.telemetry
 
 rounds, chance = int(sys.argv[1]), random.Random(int(sys.argv[2]))
 PER_ROUND = 1_000_000
-words = mmap.mmap(
-    -1, 16
-)  # shared with the children: calls that returned, and whether the child has ended well
+SPOOL, RING = (Path(os.environ[f"FAPILOG_{name}_DIRECTORY"]) for name in ("SPOOL", "RING"))
+# Shared with the children: calls that returned, and whether the child has ended well. One store for each,
+# which no kill can cut in two.
+words = memoryview(mmap.mmap(-1, 16)).cast("q")
 
 
 def configure(ending_millis: int) -> fapilog.Telemetry:
@@ -59,45 +62,49 @@ def deliver() -> None:
     done = telemetry.shutdown(60_000)
     ledger = telemetry.ledger()
     words[1] = int(done and ledger.balanced)
+    os._exit(0)
 
 
-def fork(run: object, *arguments: int) -> int:
-    words[0] = 0
+def fork(run: Callable[..., None], *arguments: int) -> int:
+    words[0] = words[1] = 0
     child = os.fork()
     if child == 0:
         try:
-            run(*arguments)  # type: ignore[operator]
+            run(*arguments)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
         finally:
-            os._exit(0)
+            os._exit(1)  # whoever comes here has raised, or logged all it had
     return child
 
 
-def kill_soon(child: int) -> int:
-    """Kill at a random number of records, or at a random moment if the child is stuck behind a full ring."""
-    wanted = 1 << chance.randrange(12)
+def kill_soon(child: int, number: int) -> tuple[int, int, int]:
+    """Kill when enough calls returned, or at a random moment after the child got stuck behind a full ring."""
+    wanted = 1 << number % 12
     wanted += chance.randrange(wanted)
     patience = 0.02 + chance.random() * 0.1
-    started = begun = time.monotonic()
+    started = moved = time.monotonic()
+    before = 0
     while (returned := words[0]) < wanted:
         now = time.monotonic()
-        if returned == 0 and now < started + 20:
-            begun = now
-        elif now > begun + patience:
+        if returned != before or (returned == 0 and now < started + 20):
+            before, moved = returned, now
+        elif now > moved + patience:
             break
         time.sleep(0.0005)
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return int(words[0])
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return words[0], ended, len(list(SPOOL.rglob("seg-*")))
 
 
 for number in range(rounds):
     sys.stdin.readline()
-    print(number, kill_soon(fork(log_for_ever, number)), flush=True)
+    print(number, *kill_soon(fork(log_for_ever, number), number), flush=True)
 sys.stdin.readline()
-places = [Path(os.environ[f"FAPILOG_{name}_DIRECTORY"]) for name in ("SPOOL", "RING")]
 # One process takes a few spools over at once, and ends when it has delivered these.
 for _ in range(rounds):
-    os.waitpid(fork(deliver), 0)
-    if not any(path.is_file() for place in places for path in place.rglob("*")):
+    _, ended = os.waitpid(fork(deliver), 0)
+    assert ended == 0, ended
+    if not any(path.is_file() for place in (SPOOL, RING) for path in place.rglob("*")):
         break
 print("end", words[1], flush=True)
