@@ -6,11 +6,13 @@
 //! Two things are hidden without a word of configuration: values under secret key names (decided once per key,
 //! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one.
 //!
-//! In this room: [`mod@rewrite`] copies a record while editing its texts, [`truncate`] fits it into its cap, [`scope_secrets`] does a logger's scope.
+//! In this room: [`values`] hides what the scanner finds, by [`actions`]; [`mod@rewrite`] copies a record while editing its texts, [`truncate`] fits it into its cap, [`scope_secrets`] does a logger's scope.
 
+pub mod actions;
 pub mod rewrite;
 pub mod scope_secrets;
 pub mod truncate;
+pub mod values;
 
 use crate::record::fields::{KeyField, SeverityField};
 use crate::record::{tag, Meta, RecordWriter, SEQUENCE_ATTRIBUTE_BYTES};

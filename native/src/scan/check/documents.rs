@@ -14,7 +14,7 @@ pub fn is_mrz_line(line: &[u8]) -> bool {
 
 /// Kind of document, state, and the names or the number behind.
 fn is_first(line: &[u8]) -> bool {
-    let [kind, _, state @ .., ] = line else { return false };
+    let [kind, _, state @ ..] = line else { return false };
     matches!(kind, b'P' | b'V' | b'I' | b'A' | b'C')
         && state.iter().take(3).all(|byte| byte.is_ascii_uppercase() || *byte == b'<')
         && state.first().is_some_and(u8::is_ascii_uppercase)
@@ -32,7 +32,8 @@ fn is_names(line: &[u8]) -> bool {
 /// The part of `length` from `start` has its check digit right behind.
 fn part(line: &[u8], start: usize, length: usize) -> bool {
     let Some(text) = line.get(start..start + length) else { return false };
-    let sum: u32 = text.iter().zip([7, 3, 1].iter().cycle()).map(|(byte, weight)| symbol(*byte) * weight).sum();
+    let sum: u32 =
+        text.iter().zip([7, 3, 1].iter().cycle()).map(|(byte, weight)| symbol(*byte) * weight).sum();
     line.get(start + length).is_some_and(|check| symbol(*check) == sum % 10)
 }
 

@@ -1,0 +1,64 @@
+//! Stage 3 of 7, redact: what a thread keeps from one record to the next. Thread: caller.
+
+use crate::redact::values::ValuePolicy;
+use crate::scan::keys::KeyPlan;
+use crate::scan::Scratch;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// Names that are remembered; one more, and all are forgotten: whoever makes names up gains nothing.
+const MAX_KEYS: usize = 4_096;
+
+thread_local! {
+    static MEMORY: RefCell<Memory> = RefCell::default();
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownKey {
+    /// What its name says about its value.
+    pub plan: KeyPlan,
+    /// Its name itself holds a sensitive value.
+    pub tells: bool,
+}
+
+/// A thread's memory.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Of the scanner.
+    pub scratch: Scratch,
+    keys: HashMap<Box<[u8]>, KnownKey>,
+    generation: u64,
+}
+
+impl Memory {
+    /// What is known of the key at the end of `path`.
+    pub fn key(&mut self, policy: &ValuePolicy, path: &[u8]) -> KnownKey {
+        if let Some(known) = self.keys.get(path) {
+            return *known;
+        }
+        if self.keys.len() >= MAX_KEYS {
+            self.keys.clear();
+        }
+        let name = String::from_utf8_lossy(path);
+        let tells = !policy.scanner().scan(&name, &KeyPlan::NONE, &mut self.scratch).is_empty();
+        let known = KnownKey { plan: policy.scanner().plan(&name), tells };
+        self.keys.insert(path.into(), known);
+        known
+    }
+}
+
+/// Runs `work` with this thread's memory, which forgets the keys of another policy.
+pub fn with_memory<T>(policy: &ValuePolicy, work: impl FnOnce(&mut Memory) -> T) -> T {
+    MEMORY.with(|cell| match cell.try_borrow_mut() {
+        Ok(mut memory) => {
+            if memory.generation != policy.generation {
+                memory.keys.clear();
+                memory.generation = policy.generation;
+            }
+            work(&mut memory)
+        }
+        // Nothing in here calls out; if it ever does, it finds empty memory, not a panic.
+        Err(_) => work(&mut Memory { generation: policy.generation, ..Memory::default() }),
+    })
+}
