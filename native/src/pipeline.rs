@@ -94,7 +94,7 @@ impl Pipeline {
             spooler,
             ring,
             exporters,
-            resource: RwLock::new(Arc::new(settings.resource.clone())),
+            resource: RwLock::new(Arc::new(settings.safe_resource())),
             wake,
             notices: Notices::default(),
             losses: Losses::default(),
@@ -112,12 +112,12 @@ impl Pipeline {
     /// Stage 3: the record in `writer`, without secrets, as a frame.
     #[inline]
     pub fn redact<'a>(&self, writer: &'a mut RecordWriter, meta: Meta) -> Redacted<'a> {
-        redact(writer, meta, self.frame)
+        redact(writer, meta, &self.settings.policy, self.frame)
     }
 
     /// Stage 3 without the frame, for processors: the record in `writer` loses its secrets.
     pub fn clean(&self, writer: &mut RecordWriter) {
-        crate::redact::clean(writer, self.frame);
+        crate::redact::clean(writer, &self.settings.policy, self.frame);
     }
 
     /// Stage 4: the frame into the buffer.

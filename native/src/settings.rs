@@ -8,6 +8,7 @@ use crate::export::file::FileSettings;
 use crate::export::stream::Output;
 use crate::flight::FlightSettings;
 use crate::process::ProcessSettings;
+use crate::redact::scope_secrets::resource_without_secrets;
 use crate::redact::Policy;
 use crate::spool::crypt::Keys;
 use crate::spool::SpoolSettings;
@@ -40,6 +41,14 @@ pub struct Settings {
     pub ring: Option<RingSettings>,
     /// Stage 7: the file for refused requests; `None`: they are only counted.
     pub dead_letters: Option<FileSettings>,
+}
+
+impl Settings {
+    /// The resource as it may be stored.
+    #[must_use]
+    pub fn safe_resource(&self) -> Vec<u8> {
+        resource_without_secrets(&self.resource, &self.policy)
+    }
 }
 
 /// Stage 4: what outlives a process that is killed.

@@ -7,7 +7,7 @@ mod records;
 use crate::core::{id_of, sequence_of, Entry};
 use fapilog_native::process::dedupe::{Dedupe, DedupeSettings, Summary, Verdict, COUNT_KEY};
 use fapilog_native::record::RecordWriter;
-use fapilog_native::redact::{redact, FrameSettings};
+use fapilog_native::redact::{redact, FrameSettings, Policy};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ impl Log {
     /// The verdict about a record with this key, and the windows that it ended.
     fn log(&mut self, key: u64, entry: Entry, now: u64) -> (Verdict, Vec<Summary>) {
         let meta = entry.write(&mut self.writer);
-        let record = redact(&mut self.writer, meta, SEQUENCED);
+        let record = redact(&mut self.writer, meta, &Policy::default(), SEQUENCED);
         let answer = self.dedupe.admit(key, &record, entry.scope, now);
         (answer.verdict, answer.ended)
     }

@@ -10,7 +10,7 @@ use fapilog_native::buffer::{Appended, Buffer};
 use fapilog_native::crash_ring::keep::Keep;
 use fapilog_native::crash_ring::CrashRing;
 use fapilog_native::record::RecordWriter;
-use fapilog_native::redact::{redact, FrameSettings};
+use fapilog_native::redact::{redact, FrameSettings, Policy};
 use fapilog_native::settings::{BufferSettings, Overflow, RingSettings, SpoolingSettings};
 use fapilog_native::spool::crypt::Keys;
 use fapilog_native::spool::quota::Quota;
@@ -52,7 +52,7 @@ fn nanos(ring: Option<Arc<CrashRing>>) -> f64 {
         let began = Instant::now();
         for id in 0..RECORDS {
             let meta = Entry::info(id).sized(150).write(&mut writer);
-            let mut record = redact(&mut writer, meta, frame);
+            let mut record = redact(&mut writer, meta, &Policy::default(), frame);
             assert!(matches!(buffer.append(&mut record, 0), Appended::Stored(_)));
         }
         if round > 4 {

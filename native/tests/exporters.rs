@@ -308,7 +308,7 @@ fn a_new_resource_describes_the_blocks_sealed_from_then_on() {
     };
     assert_eq!(resource_of(1), None);
     // Resource { attributes: [KeyValue { key: "k", value: "v" }] }
-    pipeline.set_resource(b"\x0a\x0a\x0a\x08\x0a\x01k\x12\x03\x0a\x01v".to_vec());
+    pipeline.set_resource(b"\x0a\x0a\x0a\x08\x0a\x01k\x12\x03\x0a\x01v");
     let attributes = resource_of(2).unwrap().attributes;
     assert_eq!(attributes.len(), 1);
     assert_eq!((attributes[0].key.as_str(), attributes[0].value.clone()), ("k", Some(text("v"))));

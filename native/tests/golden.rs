@@ -125,7 +125,8 @@ fn record_of(case: &Value, policy: &Policy) -> LogRecord {
     writer.event_name(case["event_name"].as_str().unwrap_or_default().as_bytes());
     let record_bytes = usize::try_from(case["record_bytes"].as_u64().unwrap_or(65_536)).unwrap();
     let meta = Meta { severity, protected: severity >= 17 };
-    let redacted = redact(&mut writer, meta, FrameSettings { record_bytes, sequenced: false });
+    let redacted =
+        redact(&mut writer, meta, &Policy::default(), FrameSettings { record_bytes, sequenced: false });
     assert!(redacted.record().len() <= record_bytes);
     LogRecord::decode(redacted.record()).unwrap()
 }

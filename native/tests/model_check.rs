@@ -17,7 +17,7 @@ use fapilog_native::buffer::{Appended, Buffer};
 use fapilog_native::export::wake::Wake;
 use fapilog_native::ledger::{DropReason, Refusal, Settlement};
 use fapilog_native::record::RecordWriter;
-use fapilog_native::redact::{redact, FrameSettings};
+use fapilog_native::redact::{redact, FrameSettings, Policy};
 use fapilog_native::settings::{BufferSettings, Overflow};
 use shuttle::rand::{thread_rng, Rng};
 use shuttle::thread::{self, JoinHandle};
@@ -138,7 +138,7 @@ fn log(stages: &Stages, size: usize) -> u64 {
     for id in 0..RECORDS {
         let meta = Entry::info(id).sized(size).write(&mut writer);
         let settings = FrameSettings { record_bytes: 512, sequenced: true };
-        let mut record = redact(&mut writer, meta, settings);
+        let mut record = redact(&mut writer, meta, &Policy::default(), settings);
         let sequence = match stages.buffer.append(&mut record, 0) {
             Appended::Full => {
                 let turn = stages.buffer.park(&record, 0, Instant::now() + FOREVER);

@@ -6,7 +6,7 @@ mod records;
 
 use fapilog_native::record::fields::{KeyField, SeverityField, TraceFields};
 use fapilog_native::record::{patch_sequence, tag, Meta, RecordWriter};
-use fapilog_native::redact::{redact, FrameSettings};
+use fapilog_native::redact::{redact, FrameSettings, Policy};
 use fapilog_native::wire::{get_varint, varint_len};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -155,7 +155,7 @@ fn same(left: &LogRecord, right: &LogRecord) -> bool {
 fn frame(writer: &mut RecordWriter, sequenced: bool, number: u64) -> Vec<u8> {
     let meta = Meta { severity: 9, protected: false };
     let settings = FrameSettings { record_bytes: usize::MAX, sequenced };
-    let mut redacted = redact(writer, meta, settings);
+    let mut redacted = redact(writer, meta, &Policy::default(), settings);
     if sequenced {
         patch_sequence(redacted.frame_mut(), number);
     }

@@ -9,7 +9,7 @@ use fapilog_native::record::fields::SeverityField;
 use fapilog_native::record::{Meta, RecordWriter};
 use fapilog_native::redact::rewrite::{rewrite, Text};
 use fapilog_native::redact::KeyDecision::{Hide, Keep};
-use fapilog_native::redact::{redact, FrameSettings, Parked};
+use fapilog_native::redact::{redact, FrameSettings, Parked, Policy};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -25,7 +25,7 @@ fn redacted(record: &[u8]) -> Vec<u8> {
     let mut writer = RecordWriter::new();
     writer.begin(0, 0, &SeverityField::NONE, None);
     writer.replace(record);
-    redact(&mut writer, META, SETTINGS).record().to_vec()
+    redact(&mut writer, META, &Policy::default(), SETTINGS).record().to_vec()
 }
 
 fn redacted_text(text: &str) -> String {
@@ -176,7 +176,7 @@ fn a_parked_frame_is_the_frame() {
     let mut writer = RecordWriter::new();
     writer.begin(1, 2, &SeverityField::NONE, None);
     writer.body_str(b"http://a:b@h");
-    let frame = redact(&mut writer, META, SETTINGS);
+    let frame = redact(&mut writer, META, &Policy::default(), SETTINGS);
     let (bytes, mut parked): (Vec<u8>, Parked) = (frame.frame().to_vec(), frame.park());
     let again = parked.redacted();
     assert_eq!((again.frame(), again.meta(), again.sequenced()), (bytes.as_slice(), META, false));

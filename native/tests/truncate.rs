@@ -7,7 +7,7 @@ mod records;
 use fapilog_native::record::fields::SeverityField;
 use fapilog_native::record::{patch_sequence, Meta, RecordWriter};
 use fapilog_native::redact::truncate::{fit, TRUNCATED_KEY};
-use fapilog_native::redact::{redact, FrameSettings};
+use fapilog_native::redact::{redact, FrameSettings, Policy};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ScopeLogs};
@@ -121,7 +121,7 @@ proptest! {
         writer.replace(&record.encode_to_vec());
         let meta = Meta { severity: 9, protected: false };
         let settings = FrameSettings { record_bytes: limit, sequenced: true };
-        let mut redacted = redact(&mut writer, meta, settings);
+        let mut redacted = redact(&mut writer, meta, &Policy::default(), settings);
         patch_sequence(redacted.frame_mut(), 5);
         prop_assert!(redacted.frame().len() <= limit, "{} > {limit}", redacted.frame().len());
         let scope = ScopeLogs::decode(redacted.frame()).unwrap();

@@ -3,6 +3,7 @@
 use crate::crash_ring::CrashRing;
 use crate::export::http::TransportError;
 use crate::pipeline::Pipeline;
+use crate::redact::scope_secrets::resource_without_secrets;
 use crate::ring::files::is_memory;
 use crate::settings::Settings;
 use crate::spool::crypt::Keys;
@@ -27,7 +28,7 @@ pub(crate) fn open_ring(
         ring.end(false);
         return Err(problem);
     }
-    ring.define_resource(&settings.resource);
+    ring.define_resource(&settings.safe_resource());
     let ring = Arc::new(ring);
     spooler.watch(&ring);
     Ok(Some(ring))
@@ -86,7 +87,8 @@ impl Pipeline {
     }
 
     /// Describes the process in blocks that are sealed from now on: `ResourceLogs` fields other than the scopes.
-    pub fn set_resource(&self, resource: Vec<u8>) {
+    pub fn set_resource(&self, resource: &[u8]) {
+        let resource = resource_without_secrets(resource, &self.settings().policy);
         if let Some(ring) = self.ring() {
             ring.define_resource(&resource);
             self.buffer().use_newest_resource();

@@ -8,7 +8,7 @@ use super::emission::Emission;
 use super::level::Level;
 use super::surroundings::scope_attributes;
 use crate::record::fields::SeverityField;
-use crate::redact::scope_secrets::without_secrets;
+use crate::redact::scope_secrets::{resource_without_secrets, without_secrets};
 use crate::redact::{redact, FrameSettings};
 use crate::scopes::Scope;
 use crate::wire::put_bytes;
@@ -110,7 +110,8 @@ impl<'py> Request<'py> {
             },
         };
         let scope = without_secrets(&scope, &active.pipeline.settings().policy);
-        let resource: Vec<u8> = field(record, 4)?;
+        let resource =
+            resource_without_secrets(&field::<Vec<u8>>(record, 4)?, &active.pipeline.settings().policy);
         let at = place(
             &mut self.groups,
             |group| group.resource == resource,
@@ -193,7 +194,8 @@ unsafe fn write<'py>(
     writer.dropped_attributes(emission.dropped.saturating_add(field(record, 15)?));
     let record_bytes = active.pipeline.settings().buffer.record_bytes;
     let settings = FrameSettings { record_bytes, sequenced: false };
-    frames.extend_from_slice(redact(&mut writer, emission.meta, settings).frame());
+    let policy = &active.pipeline.settings().policy;
+    frames.extend_from_slice(redact(&mut writer, emission.meta, policy, settings).frame());
     // SAFETY: as the caller's.
     unsafe { active.put_writer(writer) };
     Ok(emission.interrupt)

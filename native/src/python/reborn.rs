@@ -55,7 +55,7 @@ impl Active {
 
     /// Describes the process in blocks that are sealed from now on, here and in forked children.
     pub fn set_resource(&self, resource: Vec<u8>) {
-        self.pipeline.set_resource(resource.clone());
+        self.pipeline.set_resource(&resource);
         // SAFETY: attached; the changes hold no Python object.
         unsafe { self.changes.get().resource = Some(resource) };
     }

@@ -30,8 +30,8 @@ pub fn encode_resource<'py>(
     PyBytes::new(py, &fields)
 }
 
-/// `KeyValue` messages, each under `field_tag`. Nothing is hidden here: a scope passes `scope_secrets` when a pipeline
-/// meets it, and a resource is written by whoever deploys.
+/// `KeyValue` messages, each under `field_tag`. Nothing is hidden here: scope and resource pass `scope_secrets`
+/// when a pipeline meets them.
 fn key_values(py: Python<'_>, attributes: &Bound<'_, PyDict>, field_tag: u8) -> Vec<u8> {
     // A copy: reading a value may run code that changes the dict.
     let Ok(attributes) = attributes.copy() else { return Vec::new() };

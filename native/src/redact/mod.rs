@@ -4,7 +4,8 @@
 //! stored, spooled, retried or printed has passed here.
 //!
 //! Two things are hidden without a word of configuration: values under secret key names (decided once per key,
-//! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one.
+//! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one. With
+//! [`Policy::with_values`], sensitive values too, wherever they stand.
 //!
 //! In this room: [`values`] hides what the scanner finds, by [`actions`]; [`mod@rewrite`] copies a record while editing its texts, [`truncate`] fits it into its cap, [`scope_secrets`] does a logger's scope.
 
@@ -17,6 +18,8 @@ pub mod values;
 use crate::record::fields::{KeyField, SeverityField};
 use crate::record::{tag, Meta, RecordWriter, SEQUENCE_ATTRIBUTE_BYTES};
 use crate::redact::rewrite::rewrite;
+use crate::redact::values::ValuePolicy;
+use std::sync::Arc;
 
 /// Stands where a value was whose key names a secret. It carries the type, never the value.
 pub const SECRET_MARKER: &str = "[REDACTED:secret]";
@@ -33,11 +36,12 @@ pub enum KeyDecision {
 }
 
 /// The policy common to all destinations, compiled once (`fapilog/redaction/policy.py` holds the words).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Policy {
     anywhere: Vec<String>,
     last: Vec<String>,
     exact: Vec<String>,
+    values: Option<Arc<ValuePolicy>>,
 }
 
 impl Policy {
@@ -52,7 +56,21 @@ impl Policy {
             anywhere: anywhere.to_vec(),
             last: last.to_vec(),
             exact: exact.iter().map(|name| words(name).concat()).collect(),
+            values: None,
         }
+    }
+
+    /// The same policy, which also hides sensitive values under any key.
+    #[must_use]
+    pub fn with_values(self, values: ValuePolicy) -> Self {
+        Self { values: Some(Arc::new(values)), ..self }
+    }
+
+    /// Which values are hidden wherever they stand; `None`: values are not looked at.
+    #[inline]
+    #[must_use]
+    pub fn values(&self) -> Option<&ValuePolicy> {
+        self.values.as_deref()
     }
 
     /// Decides by the name of a key, in any spelling: `API-Key`, `apiKey`, `DBPassword1`, `X_AUTH_TOKEN`.
@@ -215,16 +233,24 @@ pub struct FrameSettings {
 
 /// Takes the secrets out of the record in `writer`, fits it into its cap and frames it.
 #[inline]
-pub fn redact(writer: &mut RecordWriter, meta: Meta, settings: FrameSettings) -> Redacted<'_> {
-    clean(writer, settings);
+pub fn redact<'a>(
+    writer: &'a mut RecordWriter,
+    meta: Meta,
+    policy: &Policy,
+    settings: FrameSettings,
+) -> Redacted<'a> {
+    clean(writer, policy, settings);
     Redacted { frame: writer.frame(settings.sequenced), meta, sequenced: settings.sequenced }
 }
 
 /// Takes the secrets out of the record in `writer` and fits it into its cap: what processors may see.
 #[inline]
-pub fn clean(writer: &mut RecordWriter, settings: FrameSettings) {
+pub fn clean(writer: &mut RecordWriter, policy: &Policy, settings: FrameSettings) {
     if holds_url(behind_times(writer.record())) {
         hide_url_credentials(writer);
+    }
+    if let Some(values) = policy.values() {
+        values.hide(writer);
     }
     if writer.len() + 128 > settings.record_bytes {
         if let Some(shorter) = truncate::fit(writer.record(), settings.record_bytes) {

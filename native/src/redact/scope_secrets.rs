@@ -1,6 +1,6 @@
-//! Stage 3 of 7, redact: an instrumentation scope without secrets. Thread: caller, once per logger and pipeline.
+//! Stage 3 of 7, redact: an instrumentation scope and a resource without secrets. Thread: caller, once per logger and pipeline.
 //!
-//! A scope stands around records, so it passes the same policy: values under secret keys, at any depth, and
+//! They stand around records, so they pass the same policy: values under secret keys, at any depth, and
 //! credentials in URLs of name, version, schema URL, keys and values. What cannot be parsed is left out.
 
 use crate::record::tag;
@@ -11,6 +11,10 @@ use crate::wire::{put_bytes, Fields, Value};
 
 /// `InstrumentationScope.attributes = 3`
 const ATTRIBUTE: u8 = 0x1a;
+/// `ResourceLogs.resource = 1`
+const RESOURCE: u8 = 0x0a;
+/// `ResourceLogs.schema_url = 3`
+const SCHEMA_URL: u8 = 0x1a;
 /// Nesting that is followed; capture stops at 30.
 const MAX_DEPTH: usize = 80;
 
@@ -23,19 +27,61 @@ pub fn without_secrets(scope: &Scope, policy: &Policy) -> Scope {
             nested(ATTRIBUTE, &mut attributes, |out| key_value(entry, policy, out, 0));
         }
     }
+    let attributes = match policy.values() {
+        Some(values) => values.without_values_of(&attributes, 3),
+        None => attributes,
+    };
     Scope {
-        name: text(&scope.name),
-        version: text(&scope.version),
-        schema_url: text(&scope.schema_url),
+        name: text(&scope.name, policy),
+        version: text(&scope.version, policy),
+        schema_url: text(&scope.schema_url, policy),
         attributes,
     }
 }
 
-fn text(given: &str) -> String {
+/// A resource as it may be stored: fields of `ResourceLogs` other than the scopes.
+#[must_use]
+pub fn resource_without_secrets(resource: &[u8], policy: &Policy) -> Vec<u8> {
+    let mut out = Vec::with_capacity(resource.len());
+    for field in Fields::new(resource) {
+        match field {
+            (1, Value::Bytes(message)) => {
+                nested(RESOURCE, &mut out, |out| resource_message(message, policy, out));
+            }
+            (3, Value::Bytes(url)) => {
+                nested(SCHEMA_URL, &mut out, |out| _ = without_userinfo(url, out));
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+fn resource_message(message: &[u8], policy: &Policy, out: &mut Vec<u8>) {
+    let mut attributes = Vec::with_capacity(message.len());
+    let mut fields = Fields::new(message);
+    loop {
+        let start = fields.offset();
+        let Some(field) = fields.next() else { break };
+        match field {
+            (1, Value::Bytes(entry)) => {
+                nested(tag::KEY, &mut attributes, |out| key_value(entry, policy, out, 0));
+            }
+            _ => attributes.extend_from_slice(&message[start..fields.offset()]),
+        }
+    }
+    match policy.values() {
+        Some(values) => out.extend_from_slice(&values.without_values_of(&attributes, 1)),
+        None => out.extend_from_slice(&attributes),
+    }
+}
+
+fn text(given: &str, policy: &Policy) -> String {
     let mut out = Vec::with_capacity(given.len());
     without_userinfo(given.as_bytes(), &mut out);
     // Only whole characters were replaced.
-    String::from_utf8_lossy(&out).into_owned()
+    let text = String::from_utf8_lossy(&out).into_owned();
+    policy.values().map_or_else(|| text.clone(), |values| values.without_values_in(&text))
 }
 
 fn key_value(entry: &[u8], policy: &Policy, out: &mut Vec<u8>, depth: usize) {

@@ -118,14 +118,14 @@ impl Store {
     pub fn append(&mut self, entry: Entry) -> Appended {
         let meta = entry.write(&mut self.writer);
         let settings = FrameSettings { record_bytes: self.record_bytes, sequenced: true };
-        self.buffer.append(&mut redact(&mut self.writer, meta, settings), entry.scope)
+        self.buffer.append(&mut redact(&mut self.writer, meta, &Policy::default(), settings), entry.scope)
     }
 
     /// As [`Self::append`], and waits as a call does; the record's place in the queue if it has to.
     pub fn append_or_park(&mut self, entry: Entry, deadline: Instant) -> Result<Appended, Arc<Turn>> {
         let meta = entry.write(&mut self.writer);
         let settings = FrameSettings { record_bytes: self.record_bytes, sequenced: true };
-        let mut record = redact(&mut self.writer, meta, settings);
+        let mut record = redact(&mut self.writer, meta, &Policy::default(), settings);
         match self.buffer.append(&mut record, entry.scope) {
             Appended::Full => Err(self.buffer.park(&record, entry.scope, deadline)),
             decided => Ok(decided),

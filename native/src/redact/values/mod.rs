@@ -80,6 +80,19 @@ impl ValuePolicy {
         }
     }
 
+    /// A text of its own without them.
+    #[must_use]
+    pub fn without_values_in(&self, text: &str) -> String {
+        let text = with_memory(self, |memory| write::text(self, text.as_bytes(), memory));
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Attributes of a scope or a resource without them: `KeyValue` fields of the number `field`; other fields stay.
+    #[must_use]
+    pub fn without_values_of(&self, attributes: &[u8], field: u32) -> Vec<u8> {
+        with_memory(self, |memory| write::attributes(self, attributes, field, memory))
+    }
+
     /// The record without them; `None` when there are none.
     #[must_use]
     pub fn without_values(&self, record: &[u8], memory: &mut Memory) -> Option<Vec<u8>> {

@@ -9,7 +9,7 @@ use crate::redact::values::memory::Memory;
 use crate::redact::values::{ValuePolicy, MAX_DEPTH, MAX_NOTES, REDACTED_KEY};
 use crate::scan::keys::KeyPlan;
 use crate::scan::kind::Kind;
-use crate::wire::{put_bytes, Fields, Value};
+use crate::wire::{put_bytes, Fields, Value, LENGTH};
 
 /// The record without them, and with the attribute [`REDACTED_KEY`].
 #[must_use]
@@ -32,6 +32,29 @@ pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8
     if !noted && !write.notes.is_empty() {
         put_notes(&write.notes, &mut out);
     }
+    out
+}
+
+/// One text without them.
+#[must_use]
+pub fn text(policy: &ValuePolicy, text: &[u8], memory: &mut Memory) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    Write { policy, memory, path: Vec::new(), notes: Vec::new() }.text(text, &KeyPlan::NONE, &mut out);
+    out
+}
+
+/// The attributes in the fields `number` without them; other fields stay.
+#[must_use]
+pub fn attributes(policy: &ValuePolicy, message: &[u8], number: u32, memory: &mut Memory) -> Vec<u8> {
+    let mut write = Write { policy, memory, path: Vec::new(), notes: Vec::new() };
+    let mut out = Vec::with_capacity(message.len());
+    let tag = (number << 3 | u32::from(LENGTH)) as u8;
+    each_field(message, &mut out, |field, out| match field {
+        (found, Value::Bytes(attribute)) if found == number => {
+            nested(tag, out, |out| write.attribute(attribute, 0, out))
+        }
+        _ => false,
+    });
     out
 }
 
