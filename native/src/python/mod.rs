@@ -42,6 +42,7 @@ mod reborn;
 mod record_parts;
 mod resolved;
 mod rings;
+mod scanning;
 mod settings;
 mod snapshot;
 mod split;
@@ -95,6 +96,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(rings::ring_files, module)?)?;
     module.add_function(wrap_pyfunction!(rings::survey_ring, module)?)?;
     module.add_function(wrap_pyfunction!(rings::purge_ring, module)?)?;
+    module.add_class::<scanning::Scanner>()?;
+    module.add_function(wrap_pyfunction!(scanning::scan_kinds, module)?)?;
     module.add_class::<stdlib::RecordHandler>()?;
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_hook::call_handlers, module)?)?;

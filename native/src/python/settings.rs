@@ -13,8 +13,12 @@ use crate::export::file::{FileSettings, Fsync};
 use crate::export::stream::Output;
 use crate::flight::store::Limits;
 use crate::flight::FlightSettings;
+use crate::redact::actions::Action;
+use crate::redact::values::ValuePolicy;
 use crate::redact::Policy;
 use crate::rules::{Levels, Rule, Rules};
+use crate::scan::kind::{Kind, Kinds};
+use crate::scan::Settings as ScanSettings;
 use crate::settings::{
     BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,
     RingSettings, Settings, SpoolingSettings,
@@ -274,7 +278,32 @@ fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
 
 fn policy(dict: &Bound<'_, PyDict>) -> PyResult<Policy> {
     let list = |key| required::<Vec<String>>(dict, key);
-    Ok(Policy::new(&list("anywhere")?, &list("last")?, &list("exact")?))
+    let policy = Policy::new(&list("anywhere")?, &list("last")?, &list("exact")?);
+    let values =
+        required::<Option<Bound<'_, PyDict>>>(dict, "values")?.as_ref().map(value_policy).transpose()?;
+    Ok(match values {
+        Some(values) => policy.with_values(values),
+        None => policy,
+    })
+}
+
+/// The policy of values: `kinds`, a list of ids, and `actions`, ids with `(name, numbers)`.
+pub fn value_policy(dict: &Bound<'_, PyDict>) -> PyResult<ValuePolicy> {
+    let known = |id: &String| Kind::from_id(id).ok_or_else(|| unknown("type", id));
+    let kinds = required::<Vec<String>>(dict, "kinds")?.iter().map(known).collect::<PyResult<Kinds>>()?;
+    let actions = required::<Vec<(String, String, Vec<u8>)>>(dict, "actions")?;
+    let actions = actions.iter().map(|(id, name, numbers)| Ok((known(id)?, action(name, numbers)?)));
+    Ok(ValuePolicy::new(ScanSettings { kinds }, actions.collect::<PyResult<Vec<_>>>()?))
+}
+
+fn action(name: &str, numbers: &[u8]) -> PyResult<Action> {
+    match (name, numbers) {
+        ("remove", []) => Ok(Action::Remove),
+        ("mask", &[keep_last]) => Ok(Action::Mask { keep_last }),
+        ("truncate", &[first, last]) => Ok(Action::Truncate { first, last }),
+        ("generalise", []) => Ok(Action::Generalise),
+        _ => Err(unknown("action", name)),
+    }
 }
 
 fn capture_settings(dict: &Bound<'_, PyDict>) -> PyResult<CaptureSettings> {

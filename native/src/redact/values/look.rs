@@ -84,7 +84,7 @@ pub(super) fn parts(attribute: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// A number as a text, when it may be an identifier: by its length, or because its key says so.
-pub(super) fn number_text(number: Value<'_>, plan: &KeyPlan) -> Option<String> {
+pub fn number_text(number: Value<'_>, plan: &KeyPlan) -> Option<String> {
     match number {
         Value::Varint(bits) => {
             let number = bits as i64;
