@@ -29,6 +29,7 @@ __all__ = [
     "RecordBuilder",
     "RecordHandler",
     "RoomBell",
+    "Scanner",
     "Snapshot",
     "begin_exit",
     "call_handlers",
@@ -52,6 +53,7 @@ __all__ = [
     "record_on_its_way",
     "ring_files",
     "ring_memory",
+    "scan_kinds",
     "split_request",
     "spool_directories",
     "survey_ring",
@@ -726,6 +728,27 @@ def forget_contexts() -> None:
 
 def connect_values(classify: Callable[[type], str], to_plain: Callable[[Any], dict[Any, Any]]) -> None:
     """Give capture the functions for rare types (`fapilog.values`)."""
+
+def scan_kinds() -> list[tuple[str, str, str, str]]:
+    """List the types of sensitive values: id, word in markers, group, and `A` (shape), `B` (checked) or `C` (context)."""
+
+@final
+class Scanner:
+    """Finds what stage 3 hides under `redaction="scan"`: `fapilog.redaction.scan`.
+
+    Args:
+        settings: `kinds` (ids to look for) and `actions` (`(id, name, numbers)`), as `redaction` in the settings
+            of `Pipeline`.
+
+    Raises:
+        ValueError: A type or an action that does not exist.
+    """
+
+    def __new__(cls, settings: dict[str, Any]) -> Scanner: ...
+    def scan(
+        self, text: str, attributes: dict[str, Any] | None = None
+    ) -> list[tuple[str, int, int, str, str]]:
+        """Return path, first code point, first one behind, type and rule of each finding."""
 
 def encode_resource(attributes: dict[str, Any], schema_url: str = "") -> bytes:
     """Encode a resource as the fields of `ResourceLogs` other than the scopes."""

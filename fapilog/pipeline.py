@@ -110,9 +110,14 @@ def _capture(settings: Settings) -> dict[str, object]:
     }
 
 
-def _redaction(settings: Settings) -> dict[str, list[str]]:
+def _redaction(settings: Settings) -> dict[str, object]:
     policy = default_policy(settings.redaction.secret_keys)
-    return {"anywhere": list(policy.anywhere), "last": list(policy.last), "exact": list(policy.exact)}
+    return {
+        "anywhere": list(policy.anywhere),
+        "last": list(policy.last),
+        "exact": list(policy.exact),
+        "values": settings.redaction.native(),
+    }
 
 
 def _buffer(settings: Settings) -> dict[str, object]:

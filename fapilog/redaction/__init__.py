@@ -1,5 +1,6 @@
 """Stage 3 of 7, redact: the policy that the native engine applies. Thread: caller (applied), any (built)."""
 
 from fapilog.redaction.policy import Policy, default_policy
+from fapilog.redaction.scan import Finding, scan
 
-__all__ = ["Policy", "default_policy"]
+__all__ = ["Finding", "Policy", "default_policy", "scan"]

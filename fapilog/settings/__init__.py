@@ -9,12 +9,12 @@ from fapilog.settings.groups import (
     ConsoleSettings,
     LimitSettings,
     OtlpSettings,
-    RedactionSettings,
     RetrySettings,
     ServiceSettings,
 )
 from fapilog.settings.model import Settings
 from fapilog.settings.processing import LoggerRule
+from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.ring import RingSettings
 from fapilog.settings.spool import SpoolSettings
 from fapilog.settings.webhook import WebhookSettings

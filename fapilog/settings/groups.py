@@ -275,15 +275,6 @@ class LimitSettings(Group):
     )
 
 
-class RedactionSettings(Group):
-    """Stage 3: what is hidden before a record is stored anywhere."""
-
-    mode: Annotated[Literal["keys"], types.RedactionMode] = Field(
-        "keys", description="`keys`: values of secret key names, `SecretStr`, credentials in URLs."
-    )
-    secret_keys: types.Names = Field((), description="Key names that are secret besides the built-in ones.")
-
-
 def nested(annotation: Any) -> type[Group] | None:
     """The group that a field holds, or None for a plain field."""
     return annotation if isinstance(annotation, type) and issubclass(annotation, Group) else None

@@ -22,7 +22,6 @@ from fapilog.settings.groups import (
     ConsoleSettings,
     LimitSettings,
     OtlpSettings,
-    RedactionSettings,
     ServiceSettings,
 )
 from fapilog.settings.nesting import leaves, nest
@@ -39,6 +38,7 @@ from fapilog.settings.processing import (
     RateLimitSettings,
     SamplingSettings,
 )
+from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.ring import DurabilityLevel, RingSettings
 from fapilog.settings.sources import (
     ARGUMENT,

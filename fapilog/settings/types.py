@@ -166,12 +166,6 @@ def _preset(value: object) -> object:
     return name
 
 
-def _redaction(value: object) -> object:
-    if value == "scan":
-        raise refuse("asks for a scan of values, which is not in this version", "keys", "not-in-this-version")
-    return value
-
-
 def _compliance(value: object) -> object:
     value = _listed(value)
     if value:
@@ -194,5 +188,4 @@ Flag = Annotated[bool, Field(strict=True)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=_LARGEST)]
 NotNegative = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
 Preset = Annotated[str, BeforeValidator(_preset)]
-RedactionMode = BeforeValidator(_redaction)
 Compliance = Annotated[tuple[str, ...], BeforeValidator(_compliance)]

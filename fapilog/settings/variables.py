@@ -389,6 +389,7 @@ _LIMITS = (
 _REDACTION = (
     Row("redaction.mode", (_ours("REDACTION", parse.word),), "one word", _FAPILOG),
     Row("redaction.secret_keys", (_ours("SECRET_KEYS", parse.names),), "list of names", _FAPILOG),
+    Row("redaction.actions", (_ours("REDACTION_ACTIONS", parse.pairs),), "type=action list", _FAPILOG),
 )
 
 _PROCESSORS = (
