@@ -1,0 +1,54 @@
+"""Settings of redaction: modes, actions by type, and what a standard forbids."""
+
+import pytest
+
+from fapilog import ConfigurationError
+from fapilog.settings.redaction import KINDS, RedactionSettings
+
+
+def test_by_default_values_are_not_scanned(load):
+    assert (load().redaction.mode, load().redaction.native()) == ("keys", None)
+
+
+def test_scan_looks_for_every_type_but_paths_of_home_directories(load):
+    native = load({"FAPILOG_REDACTION": "scan"}).redaction.native()
+    assert native == {"kinds": [kind for kind in KINDS if kind != "USER_PATH"], "actions": []}
+
+
+def test_actions_say_what_stands_in_place_of_a_type_and_keep_switches_one_off(load):
+    actions = "PAN=truncate:6:4,EMAIL=mask:4,IPV4=keep,DATE_OF_BIRTH=generalise,USER_PATH=remove"
+    native = load({"FAPILOG_REDACTION": "scan", "FAPILOG_REDACTION_ACTIONS": actions}).redaction.native()
+    assert native == {
+        "kinds": [kind for kind in KINDS if kind != "IPV4"],
+        "actions": [
+            ("PAN", "truncate", (6, 4)),
+            ("EMAIL", "mask", (4,)),
+            ("DATE_OF_BIRTH", "generalise", ()),
+            ("USER_PATH", "remove", ()),
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "said"),
+    [
+        ("CVV", "mask:1", "which PCI DSS 3.3.1 forbids to store in any form"),
+        ("CARD_TRACK", "keep", "which PCI DSS 3.3.1 forbids to store in any form"),
+        ("PAN", "truncate:8:4", "has an action for PAN that does not exist"),
+        ("EMAIL", "truncate:6:4", "has an action for EMAIL that does not exist"),
+        ("PAN", "generalise", "has an action for PAN that does not exist"),
+        ("PAN", "hash", "has an action for PAN that does not exist"),
+        ("PAN", "mask:x", "has an action for PAN that does not exist"),
+        ("PAN", "mask:0", "has an action for PAN that does not exist"),
+        ("SHOE_SIZE", "remove", "names a type that does not exist: SHOE_SIZE"),
+    ],
+)
+def test_what_cannot_or_must_not_be_is_refused(kind, action, said, load):
+    with pytest.raises(ConfigurationError) as caught:
+        load({"FAPILOG_REDACTION_ACTIONS": f"{kind}={action}"})
+    assert said in str(caught.value)
+
+
+def test_every_type_has_a_marker_a_group_and_a_tier():
+    assert all(word and group and tier in {"A", "B", "C"} for _, word, group, tier in KINDS.values())
+    assert RedactionSettings(mode="scan").native() is not None
