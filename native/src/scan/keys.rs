@@ -24,7 +24,7 @@ impl KeyPlan {
     #[must_use]
     pub fn new(name: &str) -> Self {
         let words = keywords::in_key(name);
-        Self { words, hide: credentials::whole_value(name, words), keyed: true }
+        Self { words, hide: credentials::whole_value(words), keyed: true }
     }
 
     /// True when the name says something: then short numbers are worth a look too.

@@ -21,6 +21,7 @@ pub mod keywords;
 pub mod kind;
 pub mod lexicon;
 pub mod resolve;
+pub mod sets;
 pub mod vocabulary;
 pub mod vocabulary_secrets;
 pub mod words;

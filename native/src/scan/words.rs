@@ -94,6 +94,7 @@ word_classes! {
     Token "a token",
     ApiKey "a key to an interface",
     Authorization "an authorization header",
+    Scheme "a way to authenticate: bearer, basic",
     Cookie "a cookie header, or a session's identifier",
     Aws "Amazon",
     Azure "Azure",

@@ -5,7 +5,8 @@
 //!
 //! [`numbers`] goes over digits ([`national`] has the numbers of states), [`lettered`] over runs with letters and digits,
 //! [`worded`] over keywords that a value follows ([`follow`] finds it; [`person`] does names and addresses, [`dates`] dates of birth),
-//! [`network`] and [`contact`] over `@`, `+`, dots and colons, [`payment`] over what else stands on a card.
+//! [`network`] and [`contact`] over `@`, `+`, dots and colons, [`payment`] over what else stands on a card,
+//! [`credentials`] and [`vendors`] over secrets.
 
 pub mod contact;
 pub mod credentials;
@@ -17,6 +18,7 @@ pub mod network;
 pub mod numbers;
 pub mod payment;
 pub mod person;
+pub mod vendor_prefixes;
 pub mod vendors;
 pub mod worded;
 

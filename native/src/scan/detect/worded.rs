@@ -1,7 +1,7 @@
 //! Stage 3 of 7, redact: finds values that only a keyword before them gives away. Thread: caller.
 
 use crate::scan::context::Context;
-use crate::scan::detect::credentials::is_placeholder;
+use crate::scan::detect::credentials;
 use crate::scan::detect::dates::date_end;
 use crate::scan::detect::follow::{token_end, value_after};
 use crate::scan::detect::person;
@@ -17,7 +17,7 @@ const OTHERS: Words = Words::of(&[Word::Version, Word::Serial, Word::Ip, Word::P
 pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
     let text = context.text;
     if let Some(kind) = context.key.hide {
-        if !is_placeholder(text) {
+        if credentials::is_secret_value(kind, text) {
             findings.push(0, text.len(), kind, "key");
         }
     }
