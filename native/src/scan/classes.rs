@@ -32,8 +32,8 @@ pub mod flag {
     pub const NON_ASCII: u16 = 1;
     /// `%` and two hexadecimal digits.
     pub const PERCENT: u16 = 2;
-    /// `\`
-    pub const BACKSLASH: u16 = 4;
+    /// `\u`, `\x` or `\/`
+    pub const ESCAPE: u16 = 4;
     /// `<<`
     pub const CHEVRONS: u16 = 8;
     /// `-----`
@@ -186,8 +186,8 @@ impl Anchors {
                 self.flags |= flag::PERCENT;
             }
             b'\\' => {
-                self.flags |=
-                    flag::BACKSLASH | if matches!(next, b'U' | b'u' | b'\\') { flag::USER_PATH } else { 0 };
+                self.flags |= if matches!(next, b'u' | b'x' | b'/') { flag::ESCAPE } else { 0 };
+                self.flags |= if matches!(next, b'U' | b'u' | b'\\') { flag::USER_PATH } else { 0 };
             }
             b'/' if matches!(next, b'h' | b'U') => self.flags |= flag::USER_PATH,
             b'<' if next == b'<' => self.flags |= flag::CHEVRONS,

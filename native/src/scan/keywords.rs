@@ -218,8 +218,12 @@ pub fn near(text: &[u8], hits: &[Hit], start: usize, end: usize) -> Words {
         for hit in ending_in(hits, name.start + 1, name.end) {
             words = words.with(hit.word);
         }
-        if name.strict || !words.is_empty() {
+        if name.strict {
             return words;
+        }
+        if !words.is_empty() {
+            let clause = clause_start(text, name.start);
+            return ending_in(hits, clause, start).fold(words, |words, hit| words.with(hit.word));
         }
     }
     for hit in ending_in(hits, start.saturating_sub(BEFORE_BYTES), start) {
@@ -231,6 +235,13 @@ pub fn near(text: &[u8], hits: &[Hit], start: usize, end: usize) -> Words {
         }
     }
     words
+}
+
+/// Where the words begin that belong to the name before `at`: `CPF do cliente: 1` but not `ssn: 1, order: 2`.
+fn clause_start(text: &[u8], at: usize) -> usize {
+    let from = at.saturating_sub(BEFORE_BYTES);
+    let sign = text[from..at].iter().rposition(|byte| b",;|:={}\"".contains(byte));
+    sign.map_or(from, |sign| from + sign + 1)
 }
 
 /// Where the name of an assigned value stands.

@@ -152,7 +152,7 @@ impl Lexicon {
     }
 }
 
-/// A phrase as written and its plural, with its words run together, and all without accents.
+/// A phrase as written and its plural, with its words run together, all without accents, and in capitals.
 fn variants(phrase: &str, open: bool) -> Vec<String> {
     let mut all = vec![phrase.to_lowercase()];
     if phrase.contains(' ') {
@@ -167,6 +167,8 @@ fn variants(phrase: &str, open: bool) -> Vec<String> {
     }
     let plain: Vec<String> = all.iter().map(|one| one.chars().map(without_accent).collect()).collect();
     all.extend(plain);
+    // The hash makes letters small, but only those of ASCII.
+    all.extend(all.clone().iter().filter(|one| !one.is_ascii()).map(|one| one.to_uppercase()));
     all.sort();
     all.dedup();
     all

@@ -22,6 +22,7 @@ pub mod kind;
 pub mod lexicon;
 pub mod resolve;
 pub mod sets;
+pub mod views;
 pub mod vocabulary;
 pub mod vocabulary_secrets;
 pub mod words;
@@ -34,6 +35,7 @@ use finding::{Finding, Findings};
 use keys::KeyPlan;
 use keywords::Hit;
 use kind::Kinds;
+use views::View;
 
 /// What a scanner looks for.
 #[derive(Debug, Clone, Copy)]
@@ -51,11 +53,18 @@ impl Default for Settings {
 /// Memory that a caller keeps from one text to the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    reading: Reading,
+    view: View,
+    findings: Vec<Finding>,
+}
+
+/// What one reading of a text leaves.
+#[derive(Debug, Default)]
+struct Reading {
     blocks: Blocks,
     anchors: Anchors,
     pieces: Pieces,
     hits: Vec<Hit>,
-    findings: Vec<Finding>,
 }
 
 /// Finds sensitive values; compiled once.
@@ -79,19 +88,31 @@ impl Scanner {
 
     /// The findings in `text`, ordered, without overlap, at borders of characters.
     pub fn scan<'s>(&self, text: &str, key: &KeyPlan, scratch: &'s mut Scratch) -> &'s [Finding] {
-        let Scratch { blocks, anchors, pieces, hits, findings } = scratch;
+        let Scratch { reading, view, findings } = scratch;
         findings.clear();
-        hits.clear();
-        let bytes = text.as_bytes();
-        blocks.read(bytes);
-        anchors.read(bytes, blocks);
-        // A value of one word has its keywords in its key.
-        if !key.keyed || !anchors.assigns.is_empty() || bytes.contains(&b' ') {
-            keywords::find(bytes, blocks, hits);
+        self.look(text.as_bytes(), key, reading, findings);
+        if view.read(text, reading.anchors.flags) {
+            let known = findings.len();
+            self.look(&view.bytes, key, reading, findings);
+            for finding in &mut findings[known..] {
+                (finding.start, finding.end) = view.source(finding.start, finding.end);
+            }
         }
-        let context = Context { text: bytes, anchors, hits, key };
-        detect::all(&context, pieces, &mut Findings::new(findings, self.settings.kinds));
         resolve::resolve(text, findings);
         findings
+    }
+
+    /// Reads a text, or a view of one, and appends what it holds.
+    fn look(&self, text: &[u8], key: &KeyPlan, reading: &mut Reading, findings: &mut Vec<Finding>) {
+        let Reading { blocks, anchors, pieces, hits } = reading;
+        hits.clear();
+        blocks.read(text);
+        anchors.read(text, blocks);
+        // A value of one word has its keywords in its key.
+        if !key.keyed || !anchors.assigns.is_empty() || text.contains(&b' ') {
+            keywords::find(text, blocks, hits);
+        }
+        let context = Context { text, anchors, hits, key };
+        detect::all(&context, pieces, &mut Findings::new(findings, self.settings.kinds));
     }
 }

@@ -23,6 +23,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
          código de seguridad, codice di sicurezza, codigo de segurança, beveiligingscode, \
          kod bezpieczeństwa, kod cvv",
     ),
+    (Word::Cid, "cid"),
     (Word::PinBlock, "pin block*, arqc, arpc, application cryptogram, encrypted pin*"),
     (Word::Iban, "iban*, kontonummer*"),
     (

@@ -67,6 +67,9 @@ static NUMBERS: &[Number] = &[
 pub(super) fn identify(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
     let digits = window.digits();
     let serial = words.has(Word::Serial);
+    if let Some(found) = finnish(window, words) {
+        return Some(found);
+    }
     NUMBERS
         .iter()
         .find(|number| {
@@ -78,3 +81,16 @@ pub(super) fn identify(window: &Window, words: Words) -> Option<(Kind, &'static 
         })
         .map(|number| (number.kind, number.rule))
 }
+
+/// A Finnish number whose last symbol is a digit too: `010350-4438`; others are no numbers but runs of both.
+fn finnish(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    if window.shape != 0x64 || window.separator != b'-' || !words.any(FINNISH) {
+        return None;
+    }
+    let mut text = *b"000000-0000";
+    text[..6].copy_from_slice(window.digits().get(..6)?);
+    text[7..].copy_from_slice(window.digits().get(6..10)?);
+    check::is_fi_hetu(&text).then_some((Kind::FiHetu, "fi.hetu"))
+}
+
+const FINNISH: Words = Words::of(&[Word::FiHetu, Word::NationalId, Word::TaxId]);

@@ -44,6 +44,8 @@ fn ip_version_4(context: &Context<'_>, start: usize, findings: &mut Findings<'_>
     }
     let rule = match octets {
         [0 | 127 | 255, ..] | [1, 0, 0, 0] => return,
+        // In an address of a service, a private host is nobody's.
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] if matches!(before, b'@' | b'/') => return,
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [169, 254, ..] | [100, 64..=127, ..] => "ip.private",
         [224..=254, ..] => "ip.multicast",
         _ => "ip",

@@ -45,13 +45,7 @@ fn card(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
         return None;
     }
     // Maestro's ranges are wide and its lengths any: they need a word.
-    let maestro = match digits {
-        [b'5', b'0' | b'6'..=b'8', ..] => true,
-        [b'6', second, third, ..] => {
-            !matches!((second, third), (b'0', b'1') | (b'4', b'4'..=b'9') | (b'2' | b'5', _))
-        }
-        _ => false,
-    };
+    let maestro = check::payment::is_maestro(digits);
     (check::is_pan(digits) && (!maestro || words.has(Word::Card))).then_some((Kind::Pan, "pan.luhn"))
 }
 

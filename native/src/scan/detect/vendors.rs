@@ -49,10 +49,7 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
             azure_secret(context, run, findings);
         }
         joined(context, run, index, findings);
-    }
-    // The prefix of some is too short for a run, or ends with the dot that ends it.
-    for &(start, ref prefix) in &dotted(context) {
-        token(context, start, prefix, findings);
+        dotted(context, run, findings);
     }
 }
 
@@ -71,21 +68,17 @@ fn joined(context: &Context<'_>, run: &Run, index: &Index, findings: &mut Findin
     }
 }
 
-/// Places where a prefix that ends with a dot stands before a run.
-fn dotted<'a>(context: &Context<'a>) -> Vec<(usize, &'static Prefix)> {
-    let mut places = Vec::new();
-    for run in context.anchors.runs.iter().filter(|run| run.len() >= 16) {
-        let start = run.start as usize;
-        if context.before(start) != b'.' {
-            continue;
-        }
-        for prefix in PREFIXES.iter().filter(|prefix| prefix.text.ends_with('.')) {
-            if context.text[..start].ends_with(prefix.text.as_bytes()) {
-                places.push((start - prefix.text.len(), prefix));
-            }
+/// A prefix that ends with a dot stands before the run of its token.
+fn dotted(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let start = run.start as usize;
+    if run.len() < 16 || context.before(start) != b'.' {
+        return;
+    }
+    for prefix in PREFIXES.iter().filter(|prefix| prefix.text.ends_with('.')) {
+        if context.text[..start].ends_with(prefix.text.as_bytes()) {
+            token(context, start - prefix.text.len(), prefix, findings);
         }
     }
-    places
 }
 
 fn token(context: &Context<'_>, start: usize, prefix: &Prefix, findings: &mut Findings<'_>) {

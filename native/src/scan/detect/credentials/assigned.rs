@@ -221,7 +221,7 @@ fn in_prose(text: &[u8], hit: &Hit) -> Option<Value> {
                 && !given.contains(&b'=')
                 && !given.starts_with(b"/")
         }
-        Word::Secret | Word::ApiKey => is_random(given) || is_long_hex(given),
+        Word::Secret | Word::ApiKey => is_random(given) || is_long_hex(given) || is_uuid(given),
         Word::Token => is_random(given),
         _ => false,
     };
@@ -230,4 +230,12 @@ fn in_prose(text: &[u8], hit: &Hit) -> Option<Value> {
 
 fn is_long_hex(given: &[u8]) -> bool {
     matches!(given.len(), 32 | 40 | 64 | 128) && given.iter().all(u8::is_ascii_hexdigit)
+}
+
+fn is_uuid(given: &[u8]) -> bool {
+    given.len() == 36
+        && given.iter().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }

@@ -54,13 +54,14 @@ fn is_template(value: &[u8]) -> bool {
     let name = |rest: &[u8]| rest.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.(){} ".contains(byte));
     match value {
         [b'<', inner @ .., b'>'] | [b'{', inner @ .., b'}'] => name(inner),
+        [b'{', b'{', ..] => true,
         [b'<' | b'{', inner @ ..] => name(inner) && !inner.iter().any(u8::is_ascii_digit),
         [b'$', inner @ ..] => {
             name(inner) && !inner.iter().any(u8::is_ascii_lowercase) && !inner.iter().all(u8::is_ascii_digit)
                 || inner.starts_with(b"{")
         }
         [b'%', b's' | b'd' | b'r' | b'v'] => true,
-        [b'%', b'(', ..] | [b'{', b'{', ..] => true,
+        [b'%', b'(', ..] => true,
         _ => false,
     }
 }
