@@ -7,6 +7,8 @@
 use crate::scan::classes::{class, Run};
 use crate::scan::context::Context;
 
+/// Fewest digits of a number that is worth a look.
+pub const FEWEST_DIGITS: usize = 7;
 /// Most digits that a window holds.
 pub const MOST_DIGITS: usize = 22;
 /// Most parts between separators.
@@ -87,6 +89,10 @@ fn gap(context: &Context<'_>, from: usize, to: usize) -> Option<u8> {
 }
 
 fn flush(context: &Context<'_>, pieces: &mut Vec<Piece>, each: &mut impl FnMut(&Window)) {
+    let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return };
+    if last.end - first.start < FEWEST_DIGITS {
+        return pieces.clear();
+    }
     for first in 0..pieces.len() {
         if first > 0 && pieces[first].gap != b' ' {
             continue;
@@ -105,7 +111,8 @@ fn flush(context: &Context<'_>, pieces: &mut Vec<Piece>, each: &mut impl FnMut(&
                 break;
             }
             window.alone = first == 0 && at + 1 == pieces.len();
-            if pieces.get(at + 1).is_none_or(|next| next.gap == b' ') {
+            let ends = pieces.get(at + 1).is_none_or(|next| next.gap == b' ');
+            if ends && window.count >= FEWEST_DIGITS {
                 each(&window);
             }
         }

@@ -96,10 +96,13 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
                 let bit = starts.trailing_zeros() as usize;
                 starts &= starts - 1;
                 let start = block * 64 + bit;
-                let mut end = blocks.end_of(class::LETTER, start);
-                if starts != 0 {
-                    end = end.min(block * 64 + starts.trailing_zeros() as usize);
-                }
+                // Up to the next capital, or to the end of the letters, which mostly is in the same block.
+                let stops = (!letters & u64::MAX << bit) | starts;
+                let end = if stops == 0 {
+                    blocks.end_of(class::LETTER, start)
+                } else {
+                    block * 64 + stops.trailing_zeros() as usize
+                };
                 // A word that a block's border cuts was read whole in the block before.
                 if bit == 0 && start < behind && camel & 1 == 0 {
                     continue;

@@ -1,6 +1,6 @@
 //! Stage 3 of 7, redact: finds e-mail addresses and telephone numbers. Thread: caller.
 
-use crate::scan::classes::class;
+use crate::scan::classes::Run;
 use crate::scan::context::Context;
 use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
@@ -16,15 +16,17 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
     for &at in &context.anchors.ats {
         email(context, at as usize, findings);
     }
-    if context.anchors.runs.is_empty() {
-        return;
-    }
-    for run in context.anchors.runs.iter().filter(|run| run.holds(class::DIGIT)) {
-        phone(context, run.start as usize, findings);
-    }
     for hit in context.hits.iter().filter(|hit| hit.word == Word::Phone) {
         let start = value_after(context.text, hit.end as usize);
         named_phone(context, if context.before(start) == b'(' { start - 1 } else { start }, findings);
+    }
+}
+
+/// Finds the telephone number that a run with digits begins.
+#[inline]
+pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if context.before(run.start as usize) == b'+' || run.len() >= 12 || matches!(run.len(), 1 | 3) {
+        phone(context, run.start as usize, findings);
     }
 }
 

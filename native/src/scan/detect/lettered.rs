@@ -10,26 +10,17 @@ use crate::scan::words::{Word, Words};
 /// Longest identifier that is compared in capitals.
 const LONGEST: usize = 40;
 
-/// Appends what it finds.
+/// Appends what it finds beside runs.
 pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
-    for run in &context.anchors.runs {
-        if !run.holds(class::DIGIT) {
-            continue;
-        }
-        if run.holds(class::LETTER) {
-            run_of_both(context, run, findings);
-        } else if run.len() <= 6 {
-            spaced_letters(context, run, findings);
-        }
-    }
     if context.anchors.has(flag::CHEVRONS) {
         travel_documents(context, findings);
     }
 }
 
-fn run_of_both(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+/// Finds the identifier that a run with letters is, or begins.
+pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     let length = run.len();
-    if !(4..=64).contains(&length) || run.holds(class::UNDERSCORE) {
+    if !run.holds(class::DIGIT) || !(4..=64).contains(&length) || run.holds(class::UNDERSCORE) {
         return;
     }
     let range = run.range();
@@ -175,26 +166,27 @@ fn wallet(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     }
 }
 
-/// `AB 12 34 56 C`, from its first pair of digits on.
-fn spaced_letters(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
-    let start = run.start as usize;
-    let Some(first) = start.checked_sub(3) else { return };
-    if let Some(&[a, b, b' ', c, d, b' ', e, f, b' ', g, h, b' ', last]) = context.text.get(first..first + 13)
-    {
-        let compact = [a, b, c, d, e, f, g, h, last].map(|byte| byte.to_ascii_uppercase());
-        let alone = !context.before(first).is_ascii_alphanumeric()
-            && !context.byte(first + 13).is_ascii_alphanumeric();
-        if alone && check::is_uk_nino(&compact) {
-            findings.push(first, first + 13, Kind::UkNino, "uk.nino");
+/// `AB 12 34 56 C` or `AB 123456 C`, from its first digits on.
+pub fn spaced(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let Some(first) = (run.start as usize).checked_sub(3) else { return };
+    let mut compact = [0; 9];
+    let mut length = 0;
+    let mut at = first;
+    while let Some(slot) = compact.get_mut(length) {
+        match context.byte(at) {
+            b' ' if length > 0 => {}
+            byte if byte.is_ascii_alphanumeric() => {
+                *slot = byte.to_ascii_uppercase();
+                length += 1;
+            }
+            _ => return,
         }
+        at += 1;
     }
-    if let Some(&[a, b, b' ', c, d, e, f, g, h, b' ', last]) = context.text.get(first..first + 11) {
-        let compact = [a, b, c, d, e, f, g, h, last].map(|byte| byte.to_ascii_uppercase());
-        let alone = !context.before(first).is_ascii_alphanumeric()
-            && !context.byte(first + 11).is_ascii_alphanumeric();
-        if alone && check::is_uk_nino(&compact) {
-            findings.push(first, first + 11, Kind::UkNino, "uk.nino");
-        }
+    let alone = !context.before(first).is_ascii_alphanumeric() && !context.byte(at).is_ascii_alphanumeric();
+    let signs = at - first - length;
+    if alone && matches!(signs, 2 | 4) && check::is_uk_nino(&compact) {
+        findings.push(first, at, Kind::UkNino, "uk.nino");
     }
 }
 

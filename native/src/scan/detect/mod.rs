@@ -22,6 +22,7 @@ pub mod vendor_prefixes;
 pub mod vendors;
 pub mod worded;
 
+use crate::scan::classes::{class, Run};
 use crate::scan::clusters::Pieces;
 use crate::scan::context::Context;
 use crate::scan::finding::Findings;
@@ -31,12 +32,33 @@ pub(super) fn all(context: &Context<'_>, pieces: &mut Pieces, findings: &mut Fin
     worded::whole_value(context, findings);
     if !context.anchors.runs.is_empty() {
         numbers::detect(context, pieces, findings);
-        lettered::detect(context, findings);
+        for run in &context.anchors.runs {
+            one_run(context, run, findings);
+        }
         network::detect(context, findings);
         payment::detect(context, findings);
-        vendors::detect(context, findings);
+        lettered::detect(context, findings);
     }
     contact::detect(context, findings);
-    worded::detect(context, findings);
+    if !context.hits.is_empty() {
+        worded::detect(context, findings);
+    }
     credentials::detect(context, findings);
+}
+
+/// Offers a run to whoever may know it: most are short numbers, which only addresses and telephones are made of.
+#[inline]
+fn one_run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if run.holds(class::DIGIT) {
+        network::run(context, run, findings);
+        contact::run(context, run, findings);
+    }
+    if run.holds(class::LETTER) {
+        lettered::run(context, run, findings);
+        vendors::run(context, run, findings);
+    } else if run.len() >= 8 {
+        vendors::number(context, run, findings);
+    } else if matches!(run.len(), 2 | 6) {
+        lettered::spaced(context, run, findings);
+    }
 }

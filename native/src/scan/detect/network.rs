@@ -1,31 +1,36 @@
 //! Stage 3 of 7, redact: finds addresses of machines: IP of both versions, network cards. Thread: caller.
 
-use crate::scan::classes::{class, flag};
+use crate::scan::classes::{class, flag, Run};
 use crate::scan::context::Context;
 use crate::scan::finding::Findings;
 use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
 use crate::scan::words::Word;
 
-/// Appends what it finds.
+/// Appends what it finds beside runs.
 pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
-    for run in &context.anchors.runs {
-        let (start, length) = (run.start as usize, run.len());
-        if length <= 3 && !run.holds(!class::DIGIT) && context.byte(run.end as usize) == b'.' {
-            ip_version_4(context, start, findings);
-        } else if length == 4 && !run.holds(class::NOT_HEX | class::DASH | class::UNDERSCORE) {
-            dotted_mac(context, start, findings);
-        } else if length == 17 && run.holds(class::DASH) {
-            if is_mac(&context.text[run.range()], b'-') {
-                findings.push(start, run.end as usize, Kind::Mac, "mac");
-            }
-        }
-    }
     if context.anchors.has(flag::COLONS) {
         with_colons(context, findings);
     }
     if context.anchors.has(flag::USER_PATH) {
         home_directories(context, findings);
+    }
+}
+
+/// Finds the address that a run begins, or is.
+#[inline]
+pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let (start, length) = (run.start as usize, run.len());
+    if length <= 3 {
+        if context.byte(run.end as usize) == b'.' && !run.holds(!class::DIGIT) {
+            ip_version_4(context, start, findings);
+        }
+    } else if length == 4 {
+        if !run.holds(class::NOT_HEX | class::DASH | class::UNDERSCORE) {
+            dotted_mac(context, start, findings);
+        }
+    } else if length == 17 && run.holds(class::DASH) && is_mac(&context.text[run.range()], b'-') {
+        findings.push(start, run.end as usize, Kind::Mac, "mac");
     }
 }
 
@@ -105,6 +110,9 @@ fn is_cidr_path(context: &Context<'_>, start: usize) -> bool {
 
 /// `0011.2233.4455`
 fn dotted_mac(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
+    if context.byte(start + 4) != b'.' && context.before(start) != b'.' {
+        return;
+    }
     // The groups before may hold letters alone, and be no anchor.
     let first = (0..3).rev().map(|groups| start.wrapping_sub(groups * 5)).find(|first| {
         context.text.get(*first..first.wrapping_add(14)).is_some_and(is_dotted_mac)

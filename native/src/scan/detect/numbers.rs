@@ -16,8 +16,7 @@ const CARD_SHAPES: [u64; 8] = [0x4444, 0x4_4443, 0x465, 0x464, 0x4441, 0x4_4441,
 /// Appends what it finds.
 pub fn detect(context: &Context<'_>, pieces: &mut Pieces, findings: &mut Findings<'_>) {
     windows(context, pieces, |window| {
-        let count = window.digits().len();
-        if count < 7 || is_date(window) {
+        if is_date(window) {
             return;
         }
         let words = context.near(window.start, window.end);

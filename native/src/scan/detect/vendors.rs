@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use crate::scan::classes::{class, Run};
 use crate::scan::context::Context;
+use crate::scan::detect::credentials::tokens;
 use crate::scan::detect::vendor_prefixes::{Body, Prefix, PREFIXES};
 use crate::scan::finding::Findings;
 use crate::scan::kind::Kind;
@@ -33,45 +34,52 @@ fn index() -> &'static Index {
     })
 }
 
-/// Appends what it finds.
-pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
-    let index = index();
-    for run in &context.anchors.runs {
-        if !run.holds(class::LETTER) {
-            telegram(context, run, findings);
-            continue;
+/// Shortest token of a vendor, its prefix included.
+const SHORTEST: usize = 14;
+
+/// Finds the token that a run with letters begins.
+#[inline]
+pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let start = run.start as usize;
+    if run.len() < SHORTEST {
+        // Its first dot ends a run.
+        match context.byte(run.end as usize) {
+            b'~' => azure_secret(context, run, findings),
+            b'.' => begin(context, start, findings),
+            _ => {}
         }
-        let start = run.start as usize;
-        for prefix in &index.slots[slot(context.byte(start), context.byte(start + 1))] {
-            token(context, start, prefix, findings);
-        }
-        if context.byte(run.end as usize) == b'~' {
-            azure_secret(context, run, findings);
-        }
-        joined(context, run, index, findings);
-        dotted(context, run, findings);
+        return;
+    }
+    begin(context, start, findings);
+    if context.text.get(start..start + 3) == Some(b"eyJ") {
+        tokens::json_web_token(context, run, findings);
+    }
+    joined(context, run, findings);
+    dotted(context, run, findings);
+}
+
+/// The token whose prefix stands at `start`.
+fn begin(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
+    for prefix in &index().slots[slot(context.byte(start), context.byte(start + 1))] {
+        token(context, start, prefix, findings);
     }
 }
 
 /// A token behind `name_`: `MY_ghp_…`; the prefix follows the first `_` or `-`.
-fn joined(context: &Context<'_>, run: &Run, index: &Index, findings: &mut Findings<'_>) {
+fn joined(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     if run.len() < 28 || !run.holds(class::UNDERSCORE | class::DASH) {
         return;
     }
     let text = &context.text[run.range()];
-    let Some(sign) = text.iter().take(24).position(|byte| matches!(byte, b'_' | b'-')) else { return };
-    let start = run.start as usize + sign + 1;
-    for prefix in &index.slots[slot(context.byte(start), context.byte(start + 1))] {
-        if prefix.text.len() >= 4 {
-            token(context, start, prefix, findings);
-        }
+    if let Some(sign) = text.iter().take(24).position(|byte| matches!(byte, b'_' | b'-')) {
+        begin(context, run.start as usize + sign + 1, findings);
     }
 }
 
 /// A prefix that ends with a dot stands before the run of its token.
 fn dotted(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     let start = run.start as usize;
-    if run.len() < 16 || context.before(start) != b'.' {
+    if context.before(start) != b'.' {
         return;
     }
     for prefix in PREFIXES.iter().filter(|prefix| prefix.text.ends_with('.')) {
@@ -127,7 +135,7 @@ fn azure_secret(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
 }
 
 /// The token of a bot of Telegram: its number, a colon, and 35 more.
-fn telegram(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+pub fn number(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     let end = run.end as usize;
     if !(8..=10).contains(&run.len()) || context.byte(end) != b':' || context.byte(end + 1) != b'A' {
         return;

@@ -1,6 +1,6 @@
 //! Stage 3 of 7, redact: finds secrets that show what they are: JSON web tokens, private keys. Thread: caller.
 
-use crate::scan::classes::class;
+use crate::scan::classes::Run;
 use crate::scan::context::Context;
 use crate::scan::detect::credentials::headers::decode_base64;
 use crate::scan::finding::Findings;
@@ -8,28 +8,26 @@ use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
 
 /// `eyJ….….…`, with a header that names its algorithm.
-pub fn json_web_tokens(context: &Context<'_>, findings: &mut Findings<'_>) {
-    for run in context.anchors.runs.iter().filter(|run| run.holds(class::LETTER) && run.len() >= 12) {
-        let range = run.range();
-        if !context.text[range.clone()].starts_with(b"eyJ") || context.byte(range.end) != b'.' {
-            continue;
-        }
-        let mut header = [0u8; 256];
-        let length = decode_base64(&context.text[range.clone()], &mut header);
-        let header = &header[..length];
-        if ![&b"\"alg\""[..], b"\"enc\"", b"\"typ\"", b"\"kid\""].iter().any(|name| contains(header, name)) {
-            continue;
-        }
-        let length = context.text[range.end..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
-            .count();
-        let mut end = range.end + length;
-        while context.before(end) == b'.' {
-            end -= 1;
-        }
-        findings.push(range.start, end, Kind::Jwt, "jwt");
+pub fn json_web_token(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let range = run.range();
+    if context.byte(range.end) != b'.' {
+        return;
     }
+    let mut header = [0u8; 256];
+    let length = decode_base64(&context.text[range.clone()], &mut header);
+    let header = &header[..length];
+    if ![&b"\"alg\""[..], b"\"enc\"", b"\"typ\"", b"\"kid\""].iter().any(|name| contains(header, name)) {
+        return;
+    }
+    let length = context.text[range.end..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        .count();
+    let mut end = range.end + length;
+    while context.before(end) == b'.' {
+        end -= 1;
+    }
+    findings.push(range.start, end, Kind::Jwt, "jwt");
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
