@@ -107,7 +107,9 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
                 if bit == 0 && start < behind && camel & 1 == 0 {
                     continue;
                 }
-                self.word(start, end, start == behind || (start == behind + 1 && self.joined(behind)));
+                // Not `||`: which of the two it is, no processor guesses.
+                let adjacent = (start == behind) | ((start == behind + 1) & self.joined(behind));
+                self.word(start, end, adjacent);
                 behind = end;
             }
         }

@@ -109,7 +109,7 @@ impl Scanner {
         blocks.read(text);
         anchors.read(text, blocks);
         // A value of one word has its keywords in its key.
-        if !key.keyed || !anchors.assigns.is_empty() || text.contains(&b' ') {
+        if !key.keyed || !anchors.assigns.is_empty() || memchr::memchr(b' ', text).is_some() {
             keywords::find(text, blocks, hits);
         }
         let context = Context { text, anchors, hits, key };

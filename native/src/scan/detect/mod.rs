@@ -56,6 +56,9 @@ fn one_run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     if run.holds(class::LETTER) {
         lettered::run(context, run, findings);
         vendors::run(context, run, findings);
+        if run.holds(class::UNDERSCORE) && run.len() > 13 {
+            payment::joined(context, run, findings);
+        }
     } else if run.len() >= 8 {
         vendors::number(context, run, findings);
     } else if matches!(run.len(), 2 | 6) {

@@ -153,7 +153,8 @@ fn with_colons(context: &Context<'_>, findings: &mut Findings<'_>) {
     let mut done = 0;
     for &colon in &context.anchors.assigns {
         let colon = colon as usize;
-        if colon < done {
+        let next = context.byte(colon + 1);
+        if colon < done || !(next == b':' || next.is_ascii_hexdigit()) {
             continue;
         }
         let back =
