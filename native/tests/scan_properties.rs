@@ -108,7 +108,7 @@ const HOSTILE: &[&str] = &[
     "cookie=a=1;", "card 1 ", "+1 ", "é", "\\u0040", "%40", ";4111111111111111=", "\"", "ssn 1 ", "patient Anna ",
     "address Anna ", "Authorization: AWS4-HMAC-SHA256 ", "Digest a=", "a_", "A", "aA", "1.1.1.1 ", "a:1:",
     "DE89 ", "https://a", "https://a:b", "?sig=", "abandon ", "x,x;", "/home/", "4111 1111 ", "Q~", "bearer ",
-    "0011.2233.", "lat 1.1234 ", "hooks.slack.com/services/", "\u{ff11}", "9\u{a0}", "iban DE", "born 1.1.",
+    "0011.2233.", "lat 1.1234 ", "hooks.slack.com/services/", "\u{ff11}", "9\u{a0}", "iban DE", "born 1.1.", "cid 1 ", "0011.2233.4455 ", "4111111111111111 ",
 ];
 
 #[test]

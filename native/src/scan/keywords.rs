@@ -84,29 +84,21 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
     /// Visits every word: letters, cut where a capital follows a small letter.
     fn run(&mut self, blocks: &Blocks) {
         let mut behind = 0;
-        let mut small_before = 0;
+        let (mut letter_before, mut small_before) = (0, 0);
         for block in 0..blocks.len() {
             let letters = blocks.map(class::LETTER, block);
             let upper = blocks.map(class::UPPER, block);
             let small = letters & !upper;
             let camel = upper & (small << 1 | small_before);
-            let mut starts = (letters & !(letters << 1)) | camel;
-            small_before = small >> 63;
+            let mut starts = (letters & !(letters << 1 | letter_before)) | camel;
+            (letter_before, small_before) = (letters >> 63, small >> 63);
             while starts != 0 {
                 let bit = starts.trailing_zeros() as usize;
                 starts &= starts - 1;
                 let start = block * 64 + bit;
                 // Up to the next capital, or to the end of the letters, which mostly is in the same block.
                 let stops = (!letters & u64::MAX << bit) | starts;
-                let end = if stops == 0 {
-                    blocks.end_of(class::LETTER, start)
-                } else {
-                    block * 64 + stops.trailing_zeros() as usize
-                };
-                // A word that a block's border cuts was read whole in the block before.
-                if bit == 0 && start < behind && camel & 1 == 0 {
-                    continue;
-                }
+                let end = block * 64 + bit_or(stops, || 64 + first_stop(blocks, block + 1, small_before));
                 // Not `||`: which of the two it is, no processor guesses.
                 let adjacent = (start == behind) | ((start == behind + 1) & self.joined(behind));
                 self.word(start, end, adjacent);
@@ -178,6 +170,24 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
             }
         }
     }
+}
+
+/// The lowest bit that is set; if none is, what the other says.
+#[inline]
+fn bit_or(map: u64, other: impl FnOnce() -> usize) -> usize {
+    if map == 0 {
+        other()
+    } else {
+        map.trailing_zeros() as usize
+    }
+}
+
+/// Where the word that the block before began ends in this one; no word of the vocabulary is longer than a block.
+#[inline(never)]
+fn first_stop(blocks: &Blocks, block: usize, small_before: u64) -> usize {
+    let (letters, upper) = (blocks.map(class::LETTER, block), blocks.map(class::UPPER, block));
+    let camel = upper & ((letters & !upper) << 1 | small_before);
+    bit_or(!letters | camel, || 64)
 }
 
 /// The bits that are set.

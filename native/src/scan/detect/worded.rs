@@ -21,7 +21,7 @@ pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
             findings.push(0, text.len(), kind, "key");
         }
     }
-    if !context.key.words.any(WHOLE_WORDS) || text.len() > 256 {
+    if !context.key.words.any(WHOLE_WORDS) || text.len() > 256 || credentials::is_placeholder(text) {
         return;
     }
     let from = text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -97,14 +97,18 @@ fn is_coordinate(text: &[u8]) -> bool {
 
 /// Goes over the keywords of the text.
 pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
+    let mut card = None;
     for hit in context.hits {
         if OTHERS.has(hit.word) {
             continue;
         }
         match hit.word {
             Word::Cvv => verification_value(context, hit, findings),
-            Word::Cid if context.hits.iter().any(|other| other.word == Word::Card) => {
-                verification_value(context, hit, findings)
+            Word::Cid => {
+                let holds_card = || context.hits.iter().any(|other| other.word == Word::Card);
+                if *card.get_or_insert_with(holds_card) {
+                    verification_value(context, hit, findings);
+                }
             }
             Word::PinBlock => pin_block(context, hit, findings),
             Word::Mrn => token(context, hit, Kind::Mrn, (5, 14, 3), findings),

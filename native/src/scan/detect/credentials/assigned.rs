@@ -1,6 +1,7 @@
 //! Stage 3 of 7, redact: finds what a name of secrets is given: `password=…`, `"api_key": "…"`. Thread: caller.
 
 use crate::scan::context::Context;
+use crate::scan::detect::credentials::LONG_BYTES;
 use crate::scan::detect::credentials::placeholders::{is_placeholder, is_state};
 use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
@@ -59,9 +60,7 @@ pub fn value_of(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) -
     let text = context.text;
     let end = hit.end as usize;
     let name_end = end + name_rest(text, end);
-    if context.hits.iter().skip_while(|other| other.end <= hit.end).take(4).any(|other| {
-        other.word == Word::Policy && other.start as usize >= end && other.end as usize <= name_end
-    }) {
+    if is_property(context, end, name_end) {
         return None;
     }
     let kind = kind_of(hit.word, aws_near(context, hit));
@@ -77,6 +76,15 @@ pub fn value_of(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) -
         return Some(value.end);
     }
     None
+}
+
+/// True when the name goes on to say that the value is a property of the secret: `_policy`, `_count`.
+fn is_property(context: &Context<'_>, end: usize, name_end: usize) -> bool {
+    let first = context.hits.partition_point(|other| other.end as usize <= end);
+    context.hits[first..]
+        .iter()
+        .take_while(|other| other.end as usize <= name_end)
+        .any(|other| other.word == Word::Policy && other.start as usize >= end)
 }
 
 /// True when the name of the keyword has to do with Amazon.
@@ -165,6 +173,10 @@ fn begins_next(text: &[u8], at: usize) -> bool {
 
 /// True of an assigned value that is a secret.
 fn is_given(word: Word, kind: Kind, given: &[u8], value: &Value, text: &[u8]) -> bool {
+    if given.len() > LONG_BYTES {
+        // Too long to be read twice: better hidden for nothing than shown.
+        return true;
+    }
     if !is_secret_value(kind, given) || given.starts_with(b"{") {
         return false;
     }

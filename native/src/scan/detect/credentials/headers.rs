@@ -10,6 +10,8 @@ use crate::scan::sets::WordSet;
 /// Names of parameters of cookies that are no cookies.
 static ATTRIBUTES: WordSet =
     WordSet::new("path domain expires max-age secure httponly samesite priority partitioned");
+/// Most cookies of a header (RFC 6265 asks for fifty).
+const MOST_PAIRS: usize = 64;
 /// Most bytes of a header.
 const HEADER_BYTES: usize = 8192;
 
@@ -132,7 +134,8 @@ pub fn cookie(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) -> 
     }
     let mut at = assigned(text, hit.end as usize)?.start;
     let mut hidden = None;
-    while let Some((start, end)) = pair(text, at) {
+    for _ in 0..MOST_PAIRS {
+        let Some((start, end)) = pair(text, at) else { break };
         let name = &text[at..start - 1];
         if !ATTRIBUTES.has(name) && end - start >= 8 && is_secret_value(Kind::Cookie, &text[start..end]) {
             findings.push(start, end, Kind::Cookie, "header.cookie");

@@ -7,7 +7,7 @@ use crate::scan::kind::Kind;
 use crate::scan::sets::WordSet;
 
 /// Most bytes between `://` and the host.
-const AUTHORITY_BYTES: usize = 1024;
+const AUTHORITY_BYTES: usize = 512;
 /// Most bytes of an address that is hidden whole.
 const ADDRESS_BYTES: usize = 2048;
 
@@ -40,9 +40,11 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
         userinfo(context, start, findings);
         done = hook(context, start, findings).unwrap_or(done);
     }
+    let mut done = 0;
     for &sign in &context.anchors.assigns {
-        if context.byte(sign as usize) == b'=' {
-            parameter(context, sign as usize, findings);
+        let sign = sign as usize;
+        if sign >= done && context.byte(sign) == b'=' {
+            done = parameter(context, sign, findings).unwrap_or(done);
         }
     }
 }
@@ -90,17 +92,23 @@ fn hook(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) -> Opt
     Some(start + length)
 }
 
-/// `?sig=…`, `&code=…`
-fn parameter(context: &Context<'_>, sign: usize, findings: &mut Findings<'_>) {
+/// `?sig=…`, `&code=…`. Answers where the value ends.
+fn parameter(context: &Context<'_>, sign: usize, findings: &mut Findings<'_>) -> Option<usize> {
     let text = context.text;
-    let name = text[..sign].iter().rev().take(32).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).count();
+    let name = text[..sign].iter().rev().take(32).take_while(|byte| is_name(**byte)).count();
     if !matches!(context.before(sign - name), b'?' | b'&') || !PARAMETERS.has(&text[sign - name..sign]) {
-        return;
+        return None;
     }
     let start = sign + 1;
-    let length = text[start..].iter().take_while(|byte| byte.is_ascii_graphic() && !b"&#\"'<>;,\\".contains(byte)).count();
-    let given = &text[start..start + length];
+    let ends = |byte: &u8| !byte.is_ascii_graphic() || b"&#\"'<>;,\\".contains(byte);
+    let end = text[start..].iter().position(ends).map_or(text.len(), |end| start + end);
+    let given = &text[start..end];
     if given.len() >= 4 && is_secret_value(Kind::UrlQuerySecret, given) {
-        findings.push(start, start + length, Kind::UrlQuerySecret, "url.parameter");
+        findings.push(start, end, Kind::UrlQuerySecret, "url.parameter");
     }
+    Some(end)
+}
+
+const fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
