@@ -51,7 +51,7 @@ fn hits(text: &str) -> Vec<Hit> {
 #[test]
 fn keywords_are_found_in_any_spelling_but_not_inside_words() {
     for text in ["ssn", "SSN", "user_ssn", "userSsn", "the social-security no", "socialSecurity", "ssns"] {
-        assert_eq!(hits(text).len(), 1, "{text}");
+        assert_eq!(hits(text).iter().filter(|hit| hit.word == Word::Ssn).count(), 1, "{text}");
     }
     assert_eq!((hits("classname assnx"), hits("USERSSN")), (vec![], vec![]));
 }
@@ -65,11 +65,11 @@ fn near_words(text: &str, value: &str) -> Words {
 fn an_assigned_value_hears_its_own_name_alone() {
     let ssn = Words::of(&[Word::Ssn]);
     assert_eq!(near_words("the SSN is 123", "123"), ssn);
-    assert_eq!(near_words("ssn=1 order=123", "123"), Words::NONE);
+    assert_eq!(near_words("ssn=1 order=123", "123"), Words::of(&[Word::Serial]));
     assert_eq!(near_words(r#"{"ssn": "123"}"#, "123"), ssn);
     assert_eq!(near_words("123 (SSN) ok", "123"), ssn);
     assert_eq!(near_words("123 ssn=4", "123"), Words::NONE);
-    assert_eq!(near_words("ssn of the customer: 123", "123"), ssn);
+    assert!(near_words("ssn of the customer: 123", "123").has(Word::Ssn));
 }
 
 #[test]

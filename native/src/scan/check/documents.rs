@@ -5,6 +5,7 @@
 #[must_use]
 pub fn is_mrz_line(line: &[u8]) -> bool {
     line.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'<')
+        && line.iter().any(u8::is_ascii_uppercase)
         && match line.len() {
             44 | 36 => is_first(line) || (part(line, 0, 9) && part(line, 13, 6) && part(line, 21, 6)),
             30 => is_first(line) || (part(line, 0, 6) && part(line, 8, 6)) || is_names(line),
@@ -14,7 +15,7 @@ pub fn is_mrz_line(line: &[u8]) -> bool {
 
 /// Kind of document, state, and the names or the number behind.
 fn is_first(line: &[u8]) -> bool {
-    let [kind, _, state @ .., ] = line else { return false };
+    let [kind, _, state @ ..] = line else { return false };
     matches!(kind, b'P' | b'V' | b'I' | b'A' | b'C')
         && state.iter().take(3).all(|byte| byte.is_ascii_uppercase() || *byte == b'<')
         && state.first().is_some_and(u8::is_ascii_uppercase)

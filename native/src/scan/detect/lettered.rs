@@ -200,10 +200,7 @@ fn travel_documents(context: &Context<'_>, findings: &mut Findings<'_>) {
         let start = place - start;
         let length = text[start..].iter().take(45).take_while(|byte| is_mrz(**byte)).count();
         at = start + length;
-        if !matches!(length, 30 | 36 | 44)
-            || !text[start].is_ascii_uppercase()
-            || text[start..at].iter().filter(|byte| **byte != b'<').count() < 8
-        {
+        if !check::is_mrz_line(&text[start..at]) {
             at = at.max(place + 2);
             continue;
         }

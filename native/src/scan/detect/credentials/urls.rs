@@ -2,6 +2,7 @@
 
 use crate::scan::context::Context;
 use crate::scan::detect::credentials::assigned::is_secret_value;
+use crate::scan::detect::credentials::placeholders::is_placeholder;
 use crate::scan::finding::Findings;
 use crate::scan::kind::Kind;
 use crate::scan::sets::WordSet;
@@ -66,7 +67,7 @@ fn userinfo(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
         Some(colon) => at > colon + 1 && is_secret_value(Kind::UrlUserinfo, &user[colon + 1..]) || is_number(&user[colon + 1..]),
         None => at >= 16,
     };
-    if found && user != b"REDACTED:REDACTED" {
+    if found && !is_placeholder(user) {
         findings.push(start, start + at, Kind::UrlUserinfo, "url.userinfo");
     }
 }
