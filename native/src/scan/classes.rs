@@ -42,7 +42,7 @@ pub mod flag {
     pub const CARET: u16 = 32;
     /// `;` and a digit
     pub const SEMICOLON_DIGIT: u16 = 64;
-    /// Twelve or more words of lower-case letters in a row.
+    /// Twelve or more short words in a row.
     pub const MANY_WORDS: u16 = 128;
     /// Two colons with one to four hexadecimal digits between, or none.
     pub const COLONS: u16 = 256;

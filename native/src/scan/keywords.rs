@@ -29,9 +29,11 @@ fn lexicon() -> &'static Lexicon {
     LEXICON.get_or_init(|| Lexicon::new(VOCABULARY.iter().chain(SECRETS).copied()))
 }
 
-/// Appends the keywords in `text` to `hits`, ordered by their ends.
-pub fn find(text: &[u8], blocks: &Blocks, hits: &mut Vec<Hit>) {
+/// Appends the keywords in `text` to `hits`, ordered by their ends. Answers how many short words stand in a row at most.
+pub fn find(text: &[u8], blocks: &Blocks, hits: &mut Vec<Hit>) -> usize {
     Search {
+        row: 0,
+        longest_row: 0,
         lexicon: lexicon(),
         text,
         open: NOTHING_OPEN,
@@ -42,7 +44,7 @@ pub fn find(text: &[u8], blocks: &Blocks, hits: &mut Vec<Hit>) {
             }
         },
     }
-    .run(blocks);
+    .run(blocks)
 }
 
 /// The words in the name of a key, where everything counts as a name.
@@ -52,6 +54,8 @@ pub fn in_key(name: &str) -> Words {
     blocks.read(name.as_bytes());
     let mut words = Words::NONE;
     Search {
+        row: 0,
+        longest_row: 0,
         lexicon: lexicon(),
         text: name.as_bytes(),
         open: NOTHING_OPEN,
@@ -77,12 +81,15 @@ struct Search<'a, F> {
     open: [(Node, u32); 3],
     /// Look for words within words from the end too, which is worth its time for names of keys alone.
     thorough: bool,
+    /// Words of three to eight letters that stand in a row, the one at hand included.
+    row: usize,
+    longest_row: usize,
     found: F,
 }
 
 impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
-    /// Visits every word: letters, cut where a capital follows a small letter.
-    fn run(&mut self, blocks: &Blocks) {
+    /// Visits every word: letters, cut where a capital follows a small letter. Answers the longest row of short words.
+    fn run(mut self, blocks: &Blocks) -> usize {
         let mut behind = 0;
         let (mut letter_before, mut small_before) = (0, 0);
         for block in 0..blocks.len() {
@@ -101,10 +108,14 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
                 let end = block * 64 + bit_or(stops, || 64 + first_stop(blocks, block + 1, small_before));
                 // Not `||`: which of the two it is, no processor guesses.
                 let adjacent = (start == behind) | ((start == behind + 1) & self.joined(behind));
+                self.row =
+                    (self.row * usize::from(adjacent) + 1) * usize::from((3..=8).contains(&(end - start)));
+                self.longest_row = self.longest_row.max(self.row);
                 self.word(start, end, adjacent);
                 behind = end;
             }
         }
+        self.longest_row
     }
 
     /// True when the byte joins two words of a phrase.

@@ -28,7 +28,8 @@ pub mod vocabulary_secrets;
 pub mod words;
 
 use blocks::Blocks;
-use classes::Anchors;
+use check::seed_phrase::SHORTEST_PHRASE;
+use classes::{flag, Anchors};
 use clusters::Pieces;
 use context::Context;
 use finding::{Finding, Findings};
@@ -110,7 +111,8 @@ impl Scanner {
         anchors.read(text, blocks);
         // A value of one word has its keywords in its key.
         if !key.keyed || !anchors.assigns.is_empty() || memchr::memchr(b' ', text).is_some() {
-            keywords::find(text, blocks, hits);
+            let row = keywords::find(text, blocks, hits);
+            anchors.flags |= if row >= SHORTEST_PHRASE { flag::MANY_WORDS } else { 0 };
         }
         let context = Context { text, anchors, hits, key };
         detect::all(&context, pieces, &mut Findings::new(findings, self.settings.kinds));

@@ -18,9 +18,8 @@ pub fn is_ssn(text: &[u8]) -> bool {
 /// A taxpayer number of the United States (ITIN, ATIN).
 #[must_use]
 pub fn is_itin(text: &[u8]) -> bool {
-    digits::<9>(text).is_some_and(|digits| {
-        digits[0] == 9 && matches!(value(&digits[3..5]), 50..=65 | 70..=88 | 90..=99)
-    })
+    digits::<9>(text)
+        .is_some_and(|digits| digits[0] == 9 && matches!(value(&digits[3..5]), 50..=65 | 70..=88 | 90..=99))
 }
 
 /// An employer number of the United States: a prefix that a campus gives.

@@ -33,7 +33,8 @@ fn is_names(line: &[u8]) -> bool {
 /// The part of `length` from `start` has its check digit right behind.
 fn part(line: &[u8], start: usize, length: usize) -> bool {
     let Some(text) = line.get(start..start + length) else { return false };
-    let sum: u32 = text.iter().zip([7, 3, 1].iter().cycle()).map(|(byte, weight)| symbol(*byte) * weight).sum();
+    let sum: u32 =
+        text.iter().zip([7, 3, 1].iter().cycle()).map(|(byte, weight)| symbol(*byte) * weight).sum();
     line.get(start + length).is_some_and(|check| symbol(*check) == sum % 10)
 }
 

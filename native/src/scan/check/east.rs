@@ -22,7 +22,8 @@ pub fn is_cz_rc(text: &[u8]) -> bool {
         let month = if month > 20 { month - 20 } else { month };
         is_short_day(value(&digits[..2]), month, value(&digits[4..6]))
     };
-    digits::<9>(text).is_some_and(|digits| value(&digits[..2]) < 54 && day(&digits) && value(&digits[6..]) != 0)
+    digits::<9>(text)
+        .is_some_and(|digits| value(&digits[..2]) < 54 && day(&digits) && value(&digits[6..]) != 0)
         || digits::<10>(text)
             .is_some_and(|digits| day(&digits) && long_value(&digits[..9]) % 11 % 10 == u64::from(digits[9]))
 }
@@ -70,8 +71,9 @@ pub fn is_hu_taj(text: &[u8]) -> bool {
 /// A number of a taxpayer of Hungary.
 #[must_use]
 pub fn is_hu_tax_id(text: &[u8]) -> bool {
-    digits::<10>(text)
-        .is_some_and(|digits| digits[0] == 8 && weighted(&digits[..9], &[1, 2, 3, 4, 5, 6, 7, 8, 9]) % 11 == digits[9])
+    digits::<10>(text).is_some_and(|digits| {
+        digits[0] == 8 && weighted(&digits[..9], &[1, 2, 3, 4, 5, 6, 7, 8, 9]) % 11 == digits[9]
+    })
 }
 
 /// A number of the republics of former Yugoslavia (EMŠO, JMBG).
@@ -80,6 +82,7 @@ pub fn is_si_emso(text: &[u8]) -> bool {
     digits::<13>(text).is_some_and(|digits| {
         let year = value(&digits[4..7]) + if digits[4] == 0 { 2000 } else { 1000 };
         is_day(year, value(&digits[2..4]), value(&digits[..2]))
-            && (11 - weighted(&digits[..12], &[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11 % 10 == digits[12]
+            && (11 - weighted(&digits[..12], &[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11 % 10
+                == digits[12]
     })
 }

@@ -27,9 +27,7 @@ pub use america::{is_br_cnpj, is_br_cpf, is_ca_sin, is_ein, is_itin, is_ssn};
 pub use bank::{is_aba, is_iban};
 pub use devices::{is_iccid, is_imei, is_vin, is_vin_shape};
 pub use documents::is_mrz_line;
-pub use east::{
-    is_bg_egn, is_cz_rc, is_hr_oib, is_hu_taj, is_hu_tax_id, is_pl_pesel, is_ro_cnp, is_si_emso,
-};
+pub use east::{is_bg_egn, is_cz_rc, is_hr_oib, is_hu_taj, is_hu_tax_id, is_pl_pesel, is_ro_cnp, is_si_emso};
 pub use elsewhere::{is_au_medicare, is_au_tfn, is_in_aadhaar, is_in_pan};
 pub use health::{is_dea, is_mbi, is_nhs, is_npi};
 pub use north::{is_dk_cpr, is_ee_ik, is_fi_hetu, is_lt_ak, is_lv_pk, is_no_fnr, is_se_pnr};

@@ -4,8 +4,10 @@ use std::sync::OnceLock;
 
 use ring::digest::{digest, SHA256};
 
+/// Fewest words of a phrase.
+pub const SHORTEST_PHRASE: usize = 12;
 /// Most words of a phrase.
-const MOST_WORDS: usize = 24;
+pub const MOST_WORDS: usize = 24;
 
 /// The list, sorted as the standard has it.
 fn list() -> &'static [&'static str] {
@@ -26,7 +28,9 @@ pub fn is_seed_phrase(words: &str) -> bool {
     let mut bits = [0u16; MOST_WORDS];
     let mut count = 0;
     for word in words.split_ascii_whitespace() {
-        let (Some(place), Some(known)) = (bits.get_mut(count), bits_of(word.as_bytes())) else { return false };
+        let (Some(place), Some(known)) = (bits.get_mut(count), bits_of(word.as_bytes())) else {
+            return false;
+        };
         *place = known;
         count += 1;
     }
@@ -42,7 +46,9 @@ pub fn is_phrase(words: &[u16]) -> bool {
     let check_bits = words.len() / 3;
     let entropy_bytes = check_bits * 4;
     let mut bytes = [0u8; MOST_WORDS * 11 / 8];
-    for (set, bit) in words.iter().flat_map(|word| (0..11).rev().map(move |bit| word >> bit & 1)).zip(0usize..) {
+    for (set, bit) in
+        words.iter().flat_map(|word| (0..11).rev().map(move |bit| word >> bit & 1)).zip(0usize..)
+    {
         bytes[bit / 8] |= (set as u8) << (7 - bit % 8);
     }
     let hash = digest(&SHA256, &bytes[..entropy_bytes]);

@@ -57,7 +57,11 @@ pub fn is_it_cf(text: &[u8]) -> bool {
             .enumerate()
             .map(|(place, byte)| {
                 let value = if byte.is_ascii_digit() { byte - b'0' } else { byte - b'A' };
-                if place % 2 == 0 { ODD[usize::from(value)] } else { u32::from(value) }
+                if place % 2 == 0 {
+                    ODD[usize::from(value)]
+                } else {
+                    u32::from(value)
+                }
             })
             .sum();
         u32::from(text[15] - b'A') == sum % 26

@@ -102,7 +102,9 @@ pub fn is_at_svnr(text: &[u8]) -> bool {
 /// A number of a person in Ireland: seven digits, a check letter, since 2013 one letter more.
 #[must_use]
 pub fn is_ie_pps(text: &[u8]) -> bool {
-    let (Some(number), Some(letters)) = (text.get(..7).and_then(digits::<7>), text.get(7..)) else { return false };
+    let (Some(number), Some(letters)) = (text.get(..7).and_then(digits::<7>), text.get(7..)) else {
+        return false;
+    };
     let (check, more) = match letters {
         [check] | [check, b'W' | b'T' | b'X'] => (check, 0),
         [check, more @ (b'A' | b'B' | b'H')] => (check, u32::from(more - b'A') + 1),

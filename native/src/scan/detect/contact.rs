@@ -5,6 +5,7 @@ use crate::scan::context::Context;
 use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
 use crate::scan::kind::Kind;
+use crate::scan::sets::WordSet;
 use crate::scan::words::Word;
 
 /// Longest local part and longest domain (RFC 5321, 4.5.3.1).
@@ -79,12 +80,10 @@ fn in_authority(context: &Context<'_>, at: usize) -> bool {
 }
 
 /// Endings of names that have an `@` and are no address: files, units of systemd, images.
-const NO_DOMAINS: [&[u8]; 40] = [
-    b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"ico", b"js", b"ts", b"jsx", b"tsx", b"mjs", b"css",
-    b"json", b"yaml", b"yml", b"xml", b"html", b"txt", b"log", b"conf", b"cfg", b"tar", b"tgz", b"zip",
-    b"gz", b"whl", b"jar", b"war", b"dll", b"exe", b"service", b"socket", b"target", b"timer", b"mount",
-    b"slice", b"device", b"py", b"lock",
-];
+static NO_DOMAINS: WordSet = WordSet::new(
+    "png jpg jpeg gif svg webp ico js ts jsx tsx mjs css json yaml yml xml html txt log conf cfg tar tgz zip \
+     gz whl jar war dll exe service socket target timer mount slice device py lock",
+);
 
 /// How long the domain is that `text` begins with, if it is one.
 fn domain_length(text: &[u8]) -> Option<usize> {
@@ -103,9 +102,7 @@ fn domain_length(text: &[u8]) -> Option<usize> {
         || last.starts_with(b"xn--");
     let labelled =
         labels.split(|byte| *byte == b'.').all(|label| !label.is_empty() && !label.starts_with(b"-"));
-    let lower = last.to_ascii_lowercase();
-    (alphabetic && labelled && last.len() <= 24 && !NO_DOMAINS.contains(&lower.as_slice()))
-        .then_some(domain.len())
+    (alphabetic && labelled && last.len() <= 24 && !NO_DOMAINS.has(last)).then_some(domain.len())
 }
 
 /// A number with its country code, or one of North America with its separators, that starts with the run at `start`.

@@ -157,7 +157,12 @@ fn wallet(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     let range = run.range();
     let text = &context.text[range.clone()];
     if let [b'0', b'x' | b'X', rest @ ..] = text {
-        if rest.len() == 40 && rest.iter().all(u8::is_ascii_hexdigit) {
+        let mixed = rest.iter().any(u8::is_ascii_uppercase) && rest.iter().any(u8::is_ascii_lowercase);
+        let named = || context.near(range.start, range.end).has(Word::Wallet);
+        if rest.len() == 40
+            && rest.iter().all(u8::is_ascii_hexdigit)
+            && (!mixed || check::is_eip55(rest) || named())
+        {
             findings.push(range.start, range.end, Kind::Eth, "eth");
         }
     } else if matches!(text, [b'1' | b'3', ..] | [b'b' | b'B', b'c' | b'C', b'1', ..]) && check::is_btc(text)

@@ -5,7 +5,7 @@
 //!
 //! [`numbers`] goes over digits ([`national`] has the numbers of states), [`lettered`] over runs with letters and digits,
 //! [`worded`] over keywords that a value follows ([`follow`] finds it; [`person`] does names and addresses, [`dates`] dates of birth),
-//! [`network`] and [`contact`] over `@`, `+`, dots and colons, [`payment`] over what else stands on a card,
+//! [`network`] and [`contact`] over `@`, `+`, dots and colons, [`payment`] over what else stands on a card, [`seed`] over the words of wallets,
 //! [`credentials`] and [`vendors`] over secrets.
 
 pub mod contact;
@@ -18,6 +18,7 @@ pub mod network;
 pub mod numbers;
 pub mod payment;
 pub mod person;
+pub mod seed;
 pub mod vendor_prefixes;
 pub mod vendors;
 pub mod worded;
@@ -40,6 +41,7 @@ pub(super) fn all(context: &Context<'_>, pieces: &mut Pieces, findings: &mut Fin
         lettered::detect(context, findings);
     }
     contact::detect(context, findings);
+    seed::detect(context, findings);
     if !context.hits.is_empty() {
         worded::detect(context, findings);
     }

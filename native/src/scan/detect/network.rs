@@ -5,6 +5,7 @@ use crate::scan::context::Context;
 use crate::scan::finding::Findings;
 use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
+use crate::scan::sets::WordSet;
 use crate::scan::words::Word;
 
 /// Appends what it finds beside runs.
@@ -202,30 +203,10 @@ fn ip_version_6(text: &[u8]) -> Option<&'static str> {
 }
 
 /// Names of accounts that are no person's.
-const ACCOUNTS: [&[u8]; 22] = [
-    b"app",
-    b"ubuntu",
-    b"runner",
-    b"root",
-    b"user",
-    b"ec2-user",
-    b"node",
-    b"jenkins",
-    b"circleci",
-    b"vscode",
-    b"public",
-    b"default",
-    b"shared",
-    b"www",
-    b"git",
-    b"deploy",
-    b"docker",
-    b"linuxbrew",
-    b"jovyan",
-    b"airflow",
-    b"admin",
-    b"administrator",
-];
+static ACCOUNTS: WordSet = WordSet::new(
+    "app ubuntu runner root user ec2-user node jenkins circleci vscode public default shared www git deploy \
+     docker linuxbrew jovyan airflow admin administrator",
+);
 
 /// `/home/anna/`, `/Users/anna/`, `C:\Users\anna\`: the name alone.
 fn home_directories(context: &Context<'_>, findings: &mut Findings<'_>) {
@@ -243,9 +224,7 @@ fn home_directories(context: &Context<'_>, findings: &mut Findings<'_>) {
                 .count();
             let given = &context.text[start..start + name];
             at = start + name;
-            if matches!(context.byte(at), b'/' | b'\\')
-                && !ACCOUNTS.iter().any(|account| account.eq_ignore_ascii_case(given))
-            {
+            if matches!(context.byte(at), b'/' | b'\\') && !ACCOUNTS.has(given) {
                 findings.push(start, at, Kind::UserPath, "path.home");
             }
         }

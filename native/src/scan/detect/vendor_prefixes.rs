@@ -70,7 +70,7 @@ prefixes! {
         "nfp_" "napi_" "rnd_" "tskey-auth-" "tskey-api-" "tskey-client-" "CFPAT-" "PMAK-" "NRAK-" "NRJS-"
         "NRII-" "HRKU-" "bkua_" "CCIPAT_" "dp.pt." "dp.st." "dp.sa." "fo1_" "FlyV1" "fm1_" "duffel_live_"
         "duffel_test_" "EZAK" "EZTK" "shippo_live_" "shippo_test_" "sq0atp-" "sq0csp-" "access-sandbox-"
-        "access-production-" "ops_ey" "AGE-SECRET-KEY-1" "LTAI" "AKCp" "dt0c01." "rdme_" "CLOJARS_" 
+        "access-production-" "ops_ey" "AGE-SECRET-KEY-1" "LTAI" "AKCp" "dt0c01." "rdme_" "CLOJARS_"
         "p8e-" "api_org_" "fio-u-" "ghsec_" "vercel_" "sgp_" "EAACEdEose0cBA"
         "pnu_" "tk-us-" "phx_" "phs_" "statuspage_" "svix_" "testsk_" "whsk_" "key_live_" "rzp_live_"
         "sl.u." "crates-io_" "ak_live_" "api_live_";

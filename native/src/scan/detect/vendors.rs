@@ -102,7 +102,8 @@ fn token(context: &Context<'_>, start: usize, prefix: &Prefix, findings: &mut Fi
     }
     let behind = body.get(given.len()).copied().unwrap_or(0);
     let placeholder = given.iter().all(|byte| matches!(byte, b'x' | b'X' | b'*' | b'-' | b'_'));
-    if (prefix.least..=prefix.most).contains(&given.len()) && !behind.is_ascii_alphanumeric() && !placeholder {
+    if (prefix.least..=prefix.most).contains(&given.len()) && !behind.is_ascii_alphanumeric() && !placeholder
+    {
         findings.push(start, start + prefix.text.len() + given.len(), prefix.kind, "vendor.prefix");
     }
 }

@@ -1,8 +1,8 @@
 //! Stage 3 of 7, redact: finds what a name of secrets is given: `password=…`, `"api_key": "…"`. Thread: caller.
 
 use crate::scan::context::Context;
-use crate::scan::detect::credentials::LONG_BYTES;
 use crate::scan::detect::credentials::placeholders::{is_placeholder, is_state};
+use crate::scan::detect::credentials::LONG_BYTES;
 use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
 use crate::scan::keywords::Hit;
@@ -96,7 +96,11 @@ fn aws_near(context: &Context<'_>, hit: &Hit) -> bool {
 
 /// Bytes of the name that stand behind the keyword: `_hash` of `password_hash`.
 fn name_rest(text: &[u8], at: usize) -> usize {
-    text[at..].iter().take(NAME_BYTES).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count()
+    text[at..]
+        .iter()
+        .take(NAME_BYTES)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        .count()
 }
 
 /// The value that is assigned to the name that ends at `at`.

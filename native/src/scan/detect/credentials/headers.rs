@@ -96,7 +96,8 @@ pub fn authorization(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'
         let start = value.start + first.len() + 1;
         return more.then(|| hide_header(context, start, Kind::BearerToken, findings));
     }
-    let spoken = [&b"bearer"[..], b"basic", b"digest"].iter().any(|scheme| first.eq_ignore_ascii_case(scheme));
+    let spoken =
+        [&b"bearer"[..], b"basic", b"digest"].iter().any(|scheme| first.eq_ignore_ascii_case(scheme));
     let lettered = given.len() >= 8 && given.iter().any(u8::is_ascii_digit);
     if !spoken && lettered && is_secret_value(Kind::BearerToken, given) {
         findings.push(value.start, value.end, Kind::BearerToken, "header.authorization");
@@ -128,7 +129,8 @@ fn hide_header(context: &Context<'_>, start: usize, kind: Kind, findings: &mut F
 pub fn cookie(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) -> Option<usize> {
     let text = context.text;
     let word = &text[hit.start as usize..hit.end as usize];
-    let header = word.len() >= 6 && [&b"cookie"[..], b"ookies"].iter().any(|end| word[word.len() - 6..].eq_ignore_ascii_case(end));
+    let header = word.len() >= 6
+        && [&b"cookie"[..], b"ookies"].iter().any(|end| word[word.len() - 6..].eq_ignore_ascii_case(end));
     if !header {
         return None;
     }
@@ -152,11 +154,16 @@ pub fn cookie(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) -> 
 /// Start and end of the value of `name=value` at `at`.
 fn pair(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let rest = text.get(at..)?;
-    let name = rest.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || b"._-%".contains(byte)).count();
+    let name = rest
+        .iter()
+        .take(64)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"._-%".contains(byte))
+        .count();
     if name == 0 || rest.get(name) != Some(&b'=') {
         return None;
     }
     let start = at + name + 1;
-    let length = text[start..].iter().take_while(|byte| byte.is_ascii_graphic() && !b";\"'\\,".contains(byte)).count();
+    let length =
+        text[start..].iter().take_while(|byte| byte.is_ascii_graphic() && !b";\"'\\,".contains(byte)).count();
     Some((start, start + length))
 }

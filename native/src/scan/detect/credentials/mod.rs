@@ -30,8 +30,9 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
         let end = match hit.word {
             Word::Authorization => headers::authorization(context, hit, findings),
             Word::Scheme => headers::scheme(context, hit, findings),
-            Word::Cookie => headers::cookie(context, hit, findings)
-                .or_else(|| assigned::value_of(context, hit, findings)),
+            Word::Cookie => {
+                headers::cookie(context, hit, findings).or_else(|| assigned::value_of(context, hit, findings))
+            }
             Word::Secret => tokens::private_key(context, hit, findings)
                 .or_else(|| assigned::value_of(context, hit, findings)),
             Word::Password | Word::Token | Word::ApiKey | Word::Aws | Word::Azure => {

@@ -51,7 +51,8 @@ fn is_marked(value: &[u8]) -> bool {
 
 /// `<password>`, `${NAME}`, `$NAME`, `{{ name }}`, `%(name)s`, `%s`, `{name}`, `:name`
 fn is_template(value: &[u8]) -> bool {
-    let name = |rest: &[u8]| rest.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.(){} ".contains(byte));
+    let name =
+        |rest: &[u8]| rest.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.(){} ".contains(byte));
     match value {
         [b'<', inner @ .., b'>'] | [b'{', inner @ .., b'}'] => name(inner),
         [b'{', b'{', ..] => true,

@@ -46,7 +46,8 @@ pub fn private_key(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>
     let behind = hit.end as usize + 5;
     let end = memchr::memmem::find(&text[behind..], b"-----END ").map_or(text.len(), |end| {
         let end = behind + end + 9;
-        memchr::memmem::find(&text[end..text.len().min(end + 64)], b"-----").map_or(end, |more| end + more + 5)
+        memchr::memmem::find(&text[end..text.len().min(end + 64)], b"-----")
+            .map_or(end, |more| end + more + 5)
     });
     findings.push(begin, end, Kind::PrivateKey, "pem");
     Some(end)

@@ -64,7 +64,10 @@ fn userinfo(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
     let Some(at) = at else { return };
     let user = &rest[..at];
     let found = match user.iter().position(|byte| *byte == b':') {
-        Some(colon) => at > colon + 1 && is_secret_value(Kind::UrlUserinfo, &user[colon + 1..]) || is_number(&user[colon + 1..]),
+        Some(colon) => {
+            at > colon + 1 && is_secret_value(Kind::UrlUserinfo, &user[colon + 1..])
+                || is_number(&user[colon + 1..])
+        }
         None => at >= 16,
     };
     if found && !is_placeholder(user) {
@@ -87,8 +90,13 @@ fn hook(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) -> Opt
     if !known {
         return None;
     }
-    let length = rest.iter().take(ADDRESS_BYTES).take_while(|byte| byte.is_ascii_alphanumeric() || b"/._-@%?=&".contains(byte)).count();
-    let scheme = context.text[..start - 3].iter().rev().take(5).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let length = rest
+        .iter()
+        .take(ADDRESS_BYTES)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"/._-@%?=&".contains(byte))
+        .count();
+    let scheme =
+        context.text[..start - 3].iter().rev().take(5).take_while(|byte| byte.is_ascii_alphabetic()).count();
     findings.push(start - 3 - scheme, start + length, Kind::SlackWebhook, "url.hook");
     Some(start + length)
 }
