@@ -29,7 +29,7 @@ fn what_a_password_is_given_is_hidden() {
     finds(r#"{"db_password": "p w,d}&"}"#, &["PASSWORD=p w,d}&"]);
     finds(r#"{\"password\":\"hunter2\"}"#, &["PASSWORD=hunter2"]);
     finds("PGPASSWORD='s3cr3t!' psql", &["PASSWORD=s3cr3t!"]);
-    finds("a=1&password=x9y8z7&b=2", &["PASSWORD=x9y8z7"]);
+    finds("a=1&password=x9y8z7&b=2", &["URL_QUERY_SECRET=x9y8z7"]);
 }
 
 #[test]

@@ -49,7 +49,10 @@ fn what_looks_like_a_card_but_is_none_stays() {
 fn tracks_of_cards_go_whole() {
     let track = "%B4111111111111111^MEYER/ANNA^2512101000000000?";
     finds(&format!("swipe {track} ok"), &[&format!("CARD_TRACK={track}")]);
-    finds("swipe ;4111111111111111=25121010000000000000? ok", &["CARD_TRACK=;4111111111111111=25121010000000000000?"]);
+    finds(
+        "swipe ;4111111111111111=25121010000000000000? ok",
+        &["CARD_TRACK=;4111111111111111=25121010000000000000?"],
+    );
 }
 
 #[test]

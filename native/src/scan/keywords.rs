@@ -128,11 +128,17 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
         let (number, longer) = self.lexicon.look(self.text, start, end);
         if number != 0 {
             self.known(number, start, end, adjacent);
-        } else if longer || self.thorough {
+        } else if longer || self.looks_within(end) {
             self.similar(start, end, adjacent);
         } else {
             self.open = NOTHING_OPEN;
         }
+    }
+
+    /// True of a word that may end with a keyword: one in the name of a key, or of a value: `PGPASSWORD=`.
+    #[inline]
+    fn looks_within(&self, end: usize) -> bool {
+        self.thorough || matches!(self.text.get(end), Some(b'=' | b':' | b'"' | b'\''))
     }
 
     /// Goes on with the phrases that have begun, and begins one.
@@ -170,7 +176,7 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
                 }
             }
         }
-        if !self.thorough {
+        if !self.looks_within(end) {
             return;
         }
         for length in lengths_of(self.lexicon.suffix_lengths(self.text, start, end)) {

@@ -33,13 +33,21 @@ pub fn scheme(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) -> 
     let (kind, found) = if word.eq_ignore_ascii_case(b"basic") {
         (Kind::BasicAuth, is_basic(token))
     } else {
-        (Kind::BearerToken, token.len() >= 8 && (token.len() >= 20 || token.iter().any(u8::is_ascii_digit)))
+        (Kind::BearerToken, is_bearer(token))
     };
     if found && is_secret_value(kind, token) {
         findings.push(start, stop, kind, "header.scheme");
         return Some(stop);
     }
     None
+}
+
+/// No word of a sentence, and no `name=value`.
+fn is_bearer(token: &[u8]) -> bool {
+    let signs = token.iter().rev().take_while(|byte| **byte == b'=').count();
+    token.len() >= 8
+        && (token.len() >= 20 || token.iter().any(u8::is_ascii_digit))
+        && !token[..token.len() - signs].contains(&b'=')
 }
 
 /// The end of a stretch of what tokens are made of (RFC 6750 and 7617).

@@ -43,6 +43,11 @@ pub fn private_key(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>
     }
     let from = (hit.start as usize).saturating_sub(48);
     let begin = memchr::memmem::rfind(&text[from..hit.start as usize], b"-----BEGIN ")? + from;
+    // `RSA `, `ENCRYPTED `: the name of the key and nothing else.
+    let named = &text[begin + b"-----BEGIN ".len()..hit.start as usize];
+    if !named.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b' ') {
+        return None;
+    }
     let behind = hit.end as usize + 5;
     let end = memchr::memmem::find(&text[behind..], b"-----END ").map_or(text.len(), |end| {
         let end = behind + end + 9;
