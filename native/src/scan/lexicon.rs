@@ -253,8 +253,7 @@ struct Table {
 
 impl Table {
     fn new(entries: impl ExactSizeIterator<Item = (u64, u16)>) -> Self {
-        // Sparse: a second look at a slot costs more than memory.
-        let size = (entries.len() * 6).next_power_of_two();
+        let size = (entries.len() * 2).next_power_of_two();
         let mut slots = vec![(0, 0); size];
         for (hash, value) in entries {
             let mut at = hash as usize & (size - 1);

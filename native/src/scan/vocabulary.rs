@@ -33,7 +33,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
     (
         Word::Account,
         "account number*, account num, account nbr, account no, acct number*, acct num*, acct no, acctno, \
-         =acct, acct, bank account*, bank acct*, checking account*, savings account*, deposit account*, \
+         =acct, acct, from account, to account, source account*, destination account*, bank account*, bank acct*, checking account*, savings account*, deposit account*, \
          checking acct, savings acct, beneficiary account*, debtor account*, creditor account*, \
          payout account*, debit account*, credit account*, loan account*, kontonummer*, kontonr, konto nr, \
          bankkonto*, bankverbindung*, numéro de compte*, compte bancaire*, compte courant, \

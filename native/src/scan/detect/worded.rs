@@ -119,7 +119,7 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
             Word::Account => token(context, hit, Kind::BankAccount, (6, 20, 6), findings),
             Word::Birth => birth(context, hit, findings),
             Word::Latitude | Word::Longitude | Word::Position => coordinates(context, hit, findings),
-            Word::Plate => token(context, hit, Kind::LicensePlate, (4, 10, 1), findings),
+            Word::Plate => plate(context, hit, findings),
             Word::Name => person::named(context, hit, findings),
             Word::Person => person::addressed(context, hit, findings),
             Word::Address => person::address(context, hit, findings),
@@ -191,6 +191,29 @@ fn token(
         && date_end(value, 0).is_none_or(|end| value.len() == 8 || end < value.len())
     {
         findings.push(start, end, kind, "keyword");
+    }
+}
+
+/// Up to three groups of capitals and digits: `ABC 1234`, `B-MW 1234`, `AB12 CDE`.
+fn plate(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
+    let start = value_after(context.text, hit.end as usize);
+    let (mut end, mut groups) = (start, 0);
+    while groups < 3 && end - start <= 9 {
+        let from = end + usize::from(groups > 0 && matches!(context.byte(end), b' ' | b'-'));
+        let group = context.text[from.min(context.text.len())..]
+            .iter()
+            .take(8)
+            .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            .count();
+        if group == 0 || (groups > 0 && from == end) || context.byte(from + group).is_ascii_lowercase() {
+            break;
+        }
+        (end, groups) = (from + group, groups + 1);
+    }
+    let given = &context.text[start.min(end)..end];
+    let (letters, digits) = (given.iter().any(u8::is_ascii_uppercase), given.iter().any(u8::is_ascii_digit));
+    if start > hit.end as usize && letters && digits && (4..=11).contains(&given.len()) {
+        findings.push(start, end, Kind::LicensePlate, "plate.keyword");
     }
 }
 

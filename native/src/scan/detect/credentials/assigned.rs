@@ -229,6 +229,9 @@ fn in_prose(text: &[u8], hit: &Hit) -> Option<Value> {
     let end = start + given.len();
     let has = |class: fn(&u8) -> bool| given.iter().any(class);
     let found = match hit.word {
+        Word::Password if is_code(&text[hit.start as usize..after]) => {
+            (4..=8).contains(&given.len()) && given.iter().all(u8::is_ascii_digit)
+        }
         Word::Password => {
             (6..=64).contains(&given.len())
                 && has(u8::is_ascii_digit)
@@ -242,6 +245,13 @@ fn in_prose(text: &[u8], hit: &Hit) -> Option<Value> {
         _ => false,
     };
     (found && is_secret_value(Kind::Password, given)).then_some(Value { start, end, strict: false })
+}
+
+/// True of a word for a short number: `otp`, `passcode`, `verification code`.
+fn is_code(word: &[u8]) -> bool {
+    [&b"code"[..], b"otp", b"pin"]
+        .iter()
+        .any(|end| word.len() >= end.len() && word[word.len() - end.len()..].eq_ignore_ascii_case(end))
 }
 
 fn is_long_hex(given: &[u8]) -> bool {
