@@ -18,7 +18,7 @@ fn redacted(text: &str, findings: &[Finding]) -> String {
     for finding in findings {
         let range = finding.range();
         out.push_str(&text[at..range.start]);
-        out.push_str(&format!("[REDACTED:{}]", finding.kind.word()));
+        out.extend(["[REDACTED:", finding.kind.word(), "]"]);
         at = range.end;
     }
     out + &text[at..]

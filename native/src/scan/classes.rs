@@ -201,32 +201,40 @@ impl Anchors {
 /// The end of the moment that starts at `start`: `2026-11-29T14:05:06.123Z`, `2026-11-29 14:05:06,123`. Most messages
 /// begin with one, and its numbers are nobody's. A date alone stays.
 fn moment_end(text: &[u8], start: usize) -> Option<usize> {
-    let head: &[u8; 16] = text.get(start..start + 16)?.try_into().ok()?;
-    let [a, b, c, d, b'-', e, f, b'-', g, h, b'T' | b't' | b' ', i, j, b':', k, l] = *head else {
-        return None;
-    };
-    if ![a, b, c, d, e, f, g, h, i, j, k, l].iter().all(u8::is_ascii_digit)
-        || !matches!((a, b), (b'1', b'9') | (b'2', b'0'))
-    {
+    let head = text
+        .get(start..start + MOMENT.len())
+        .filter(|head| matches!(head[..2], [b'1', b'9'] | [b'2', b'0']))?;
+    let alike = head.iter().zip(MOMENT).all(|(byte, sign)| match sign {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        sign => byte == sign,
+    });
+    if !alike {
         return None;
     }
-    let mut at = start + 16;
+    let mut at = start + MOMENT.len();
     if text.get(at) == Some(&b':') {
         at += 1 + digits(text, at + 1).min(2);
     }
     if matches!(text.get(at), Some(b'.' | b',')) && digits(text, at + 1) <= 9 {
         at += 1 + digits(text, at + 1);
     }
-    match text.get(at..).unwrap_or_default() {
-        [b'Z' | b'z', ..] => at += 1,
-        [b'+' | b'-', a, b, b':', c, d, ..] if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()) => {
-            at += 6
-        }
-        [b'+' | b'-', a, b, c, d, ..] if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()) => at += 5,
-        _ => {}
-    }
+    at += zone_length(text.get(at..).unwrap_or_default());
     // Glued to more, it is something else.
     (!text.get(at).is_some_and(u8::is_ascii_alphanumeric)).then_some(at)
+}
+
+/// How a moment begins; `0` is any digit.
+const MOMENT: &[u8; 16] = b"0000-00-00T00:00";
+
+/// The length of `Z`, `+01:00` or `+0100`.
+fn zone_length(text: &[u8]) -> usize {
+    match text {
+        [b'Z' | b'z', ..] => 1,
+        [b'+' | b'-', ..] if digits(text, 1) == 2 && text.get(3) == Some(&b':') && digits(text, 4) == 2 => 6,
+        [b'+' | b'-', ..] if digits(text, 1) == 4 => 5,
+        _ => 0,
+    }
 }
 
 fn digits(text: &[u8], at: usize) -> usize {

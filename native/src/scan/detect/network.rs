@@ -189,7 +189,7 @@ const fn is_word(byte: u8) -> bool {
 }
 
 fn ip_version_6(text: &[u8]) -> Option<&'static str> {
-    if text.len() < 6 || text.iter().filter(|byte| **byte == b':').count() < 2 {
+    if text.len() < 6 || text.split(|byte| *byte == b':').count() < 3 {
         return None;
     }
     let address: std::net::Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
@@ -197,7 +197,7 @@ fn ip_version_6(text: &[u8]) -> Option<&'static str> {
         [0x2000..=0x3fff, ..] => Some("ip"),
         [0, 0, 0, 0, 0, 0xffff, high, _] if high >> 8 != 127 && high != 0 => Some("ip.mapped"),
         [0x64, 0xff9b, ..] => Some("ip.mapped"),
-        [0xfc00..=0xfdff, ..] | [0xfe80..=0xfebf, ..] => Some("ip.private"),
+        [0xfc00..=0xfdff | 0xfe80..=0xfebf, ..] => Some("ip.private"),
         _ => None,
     }
 }

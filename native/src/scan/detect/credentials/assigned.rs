@@ -187,7 +187,7 @@ fn is_given(word: Word, kind: Kind, given: &[u8], value: &Value, text: &[u8]) ->
     let lettered = is_mixed(given);
     match word {
         Word::Password if value.strict => true,
-        Word::Password => lettered || !text.get(value.end).is_some_and(|byte| *byte == b' '),
+        Word::Password => lettered || text.get(value.end).is_none_or(|byte| *byte != b' '),
         Word::Secret if value.strict => given.len() >= 6,
         Word::Aws | Word::Azure => is_random(given),
         _ => given.len() >= 6 && (lettered || given.len() >= 16) && !given.contains(&b'(') && is_token(given),

@@ -55,14 +55,12 @@ fn is_template(value: &[u8]) -> bool {
         |rest: &[u8]| rest.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.(){} ".contains(byte));
     match value {
         [b'<', inner @ .., b'>'] | [b'{', inner @ .., b'}'] => name(inner),
-        [b'{', b'{', ..] => true,
+        [b'{', b'{', ..] | [b'%', b'(', ..] | [b'%', b's' | b'd' | b'r' | b'v'] => true,
         [b'<' | b'{', inner @ ..] => name(inner) && !inner.iter().any(u8::is_ascii_digit),
         [b'$', inner @ ..] => {
             name(inner) && !inner.iter().any(u8::is_ascii_lowercase) && !inner.iter().all(u8::is_ascii_digit)
                 || inner.starts_with(b"{")
         }
-        [b'%', b's' | b'd' | b'r' | b'v'] => true,
-        [b'%', b'(', ..] => true,
         _ => false,
     }
 }
