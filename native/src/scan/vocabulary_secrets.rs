@@ -21,7 +21,7 @@ pub static SECRETS: &[(Word, &str)] = &[
     ),
     (
         Word::Token,
-        "token*, *token, jwt*, access token*, refresh token*, id token*, session token*, csrf*, \
+        "token*, *token, =pat, jwt*, access token*, refresh token*, id token*, session token*, csrf*, \
          xsrf*",
     ),
     (

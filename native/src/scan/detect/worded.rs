@@ -220,35 +220,34 @@ fn plate(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
 fn birth(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
     let start = value_after(context.text, hit.end as usize);
     if let Some(end) = date_end(context.text, start) {
+        let time =
+            context.text[end..].iter().take(30).take_while(|byte| b"0123456789:.TZ+-".contains(byte)).count();
+        let end = if context.byte(end) == b'T' { end + time } else { end };
         findings.push(start, end, Kind::DateOfBirth, "birth.keyword");
     }
 }
 
-/// One coordinate, or a pair behind `gps`: at least three digits behind the point, about a hundred metres.
+/// One coordinate behind `lat`, a pair behind `gps`: at least three digits behind the point, about a hundred metres.
 fn coordinates(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
-    let mut at = value_after(context.text, hit.end as usize);
-    let most = if hit.word == Word::Position { 2 } else { 1 };
-    for _ in 0..most {
-        let start = at;
-        let rest = &context.text[start.min(context.text.len())..];
-        let length = rest
-            .iter()
-            .take(24)
-            .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'))
-            .count();
-        let mut value = &rest[..length];
-        while let [shorter @ .., b'.' | b'-'] = value {
-            value = shorter;
-        }
-        if !is_coordinate(value.strip_prefix(b"+").unwrap_or(value)) {
-            return;
-        }
-        findings.push(start, start + value.len(), Kind::Geo, "geo.keyword");
-        at = start + value.len();
-        at += context.text[at..]
-            .iter()
-            .take(3)
-            .take_while(|byte| matches!(byte, b',' | b' ' | b';' | b'/'))
-            .count();
+    let start = value_after(context.text, hit.end as usize);
+    let Some(end) = coordinate_end(context.text, start) else { return };
+    if hit.word != Word::Position {
+        return findings.push(start, end, Kind::Geo, "geo.keyword");
     }
+    let signs = context.text[end..].iter().take(3).take_while(|byte| b", ;/".contains(byte)).count();
+    if let Some(second) = coordinate_end(context.text, end + signs).filter(|_| signs > 0) {
+        findings.push(start, end, Kind::Geo, "geo.keyword");
+        findings.push(end + signs, second, Kind::Geo, "geo.keyword");
+    }
+}
+
+fn coordinate_end(text: &[u8], start: usize) -> Option<usize> {
+    let rest = text.get(start..)?;
+    let length =
+        rest.iter().take(24).take_while(|byte| byte.is_ascii_digit() || b".-+".contains(byte)).count();
+    let mut value = &rest[..length];
+    while let [shorter @ .., b'.' | b'-'] = value {
+        value = shorter;
+    }
+    is_coordinate(value.strip_prefix(b"+").unwrap_or(value)).then_some(start + value.len())
 }

@@ -109,6 +109,9 @@ pub fn assigned(text: &[u8], at: usize) -> Option<Value> {
     let closed = count(text, at, 6, |byte| matches!(byte, b'"' | b'\'' | b']' | b')' | b' ' | b'\\' | b'`'));
     let mut at = at + closed;
     let sign = *text.get(at)?;
+    if sign == b'>' {
+        return element(text, at + 1);
+    }
     if !matches!(sign, b'=' | b':') || text[at..].starts_with(b"://") || text[at..].starts_with(b"::") {
         return None;
     }
@@ -126,6 +129,12 @@ pub fn assigned(text: &[u8], at: usize) -> Option<Value> {
     let start = before + place + 1;
     let end = quoted_end(text, start, text[start - 1]).unwrap_or_else(|| plain_end(text, start));
     (start < end).then_some(Value { start, end, strict: true })
+}
+
+/// The text of an element: `<password>…</password>`.
+fn element(text: &[u8], start: usize) -> Option<Value> {
+    let end = plain_end(text, start);
+    (start < end && text[end..].starts_with(b"</")).then_some(Value { start, end, strict: true })
 }
 
 fn count(text: &[u8], at: usize, most: usize, accept: impl Fn(u8) -> bool) -> usize {
@@ -190,7 +199,10 @@ fn is_given(word: Word, kind: Kind, given: &[u8], value: &Value, text: &[u8]) ->
         Word::Password => lettered || text.get(value.end).is_none_or(|byte| *byte != b' '),
         Word::Secret if value.strict => given.len() >= 6,
         Word::Aws | Word::Azure => is_random(given),
-        _ => given.len() >= 6 && (lettered || given.len() >= 16) && !given.contains(&b'(') && is_token(given),
+        _ => {
+            let telling = if value.strict { lettered } else { given.iter().any(u8::is_ascii_digit) };
+            given.len() >= 6 && (telling || given.len() >= 16) && !given.contains(&b'(') && is_token(given)
+        }
     }
 }
 
@@ -229,6 +241,7 @@ fn in_prose(text: &[u8], hit: &Hit) -> Option<Value> {
     let end = start + given.len();
     let has = |class: fn(&u8) -> bool| given.iter().any(class);
     let found = match hit.word {
+        _ if is_option(text, hit) => start == after + 1 && !given.starts_with(b"-") && given.len() >= 4,
         Word::Password if is_code(&text[hit.start as usize..after]) => {
             (4..=8).contains(&given.len()) && given.iter().all(u8::is_ascii_digit)
         }
@@ -245,6 +258,17 @@ fn in_prose(text: &[u8], hit: &Hit) -> Option<Value> {
         _ => false,
     };
     (found && is_secret_value(Kind::Password, given)).then_some(Value { start, end, strict: false })
+}
+
+/// True of an option of a command line: `--db-password`.
+fn is_option(text: &[u8], hit: &Hit) -> bool {
+    let name = text[..hit.start as usize]
+        .iter()
+        .rev()
+        .take(NAME_BYTES)
+        .take_while(|byte| !byte.is_ascii_whitespace());
+    let length = name.count();
+    text[hit.start as usize - length..].starts_with(b"--")
 }
 
 /// True of a word for a short number: `otp`, `passcode`, `verification code`.
