@@ -43,6 +43,7 @@ fn words_about_passwords_stay() {
         "token_type=bearer expires_in=3600",
         "max_tokens=4096 tokens: 512",
         "secret rotation done",
+        "Authorization: Bearer ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "bearer of bad news arrived",
         "cookie consent banner shown",
         "auth.method=oauth2",

@@ -29,6 +29,7 @@ pub fn is_placeholder(value: &[u8]) -> bool {
     }
     value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'#' | b'?' | b' '))
         || value.chunks(3).all(|part| part == "•".as_bytes() || part == "…".as_bytes())
+        || is_filled(value)
         || is_marked(value)
         || WORDS.has(value)
         || is_template(value)
@@ -38,6 +39,12 @@ pub fn is_placeholder(value: &[u8]) -> bool {
 #[must_use]
 pub fn is_state(value: &[u8]) -> bool {
     STATES.has(value)
+}
+
+/// `ghp_xxxxxxxxxxxx`: one sign over and over behind a prefix.
+fn is_filled(value: &[u8]) -> bool {
+    let same = value.iter().rev().take_while(|byte| Some(*byte) == value.last()).count();
+    same >= 8 && same * 2 > value.len()
 }
 
 /// `[FILTERED]`, `[REDACTED:pan]`, also without what a separator cut off.
