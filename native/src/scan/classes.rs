@@ -2,7 +2,7 @@
 //!
 //! A *run* is a maximal stretch of `[A-Za-z0-9_-]`. Runs of plain words say nothing and are not kept.
 
-use crate::scan::blocks::{class as map, Blocks};
+use crate::scan::blocks::{bits_of, class as map, Blocks};
 
 /// Bits of a byte's class, and of a run's mask.
 pub mod class {
@@ -16,15 +16,13 @@ pub mod class {
     pub const DASH: u8 = 8;
     /// `_`
     pub const UNDERSCORE: u8 = 16;
-    /// A letter that is no hexadecimal digit; set beside `LOWER` or `UPPER`.
-    pub const NOT_HEX: u8 = 32;
     /// `a-z` or `A-Z`
     pub const LETTER: u8 = LOWER | UPPER;
     /// What runs are made of.
     pub const RUN: u8 = LETTER | DIGIT | DASH | UNDERSCORE;
 }
 
-use class::{DASH, DIGIT, LETTER, LOWER, NOT_HEX, UNDERSCORE, UPPER};
+use class::{DASH, DIGIT, LOWER, UNDERSCORE, UPPER};
 
 /// What a text holds somewhere; says which views and rare detectors are worth their time.
 pub mod flag {
@@ -36,18 +34,18 @@ pub mod flag {
     pub const ESCAPE: u16 = 4;
     /// `<<`
     pub const CHEVRONS: u16 = 8;
-    /// `-----`
-    pub const DASHES: u16 = 16;
     /// `^`
     pub const CARET: u16 = 32;
     /// `;` and a digit
     pub const SEMICOLON_DIGIT: u16 = 64;
-    /// Twelve or more short words in a row.
+    /// Small letters and spaces, as long as twelve short words.
     pub const MANY_WORDS: u16 = 128;
     /// Two colons with one to four hexadecimal digits between, or none.
     pub const COLONS: u16 = 256;
     /// `/home/`, `/Users/` or `\Users\` may be inside: a slash or backslash before a letter `h`, `U` or `u`.
     pub const USER_PATH: u16 = 512;
+    /// A space, tab or end of line.
+    pub const SPACE: u16 = 1024;
 }
 
 /// A maximal stretch of `[A-Za-z0-9_-]` that holds a digit, or has at least 15 bytes.
@@ -62,6 +60,21 @@ pub struct Run {
 }
 
 impl Run {
+    fn of(blocks: &Blocks, start: usize, end: usize) -> Self {
+        let mut mask = 0;
+        for block in start / 64..=(end - 1) / 64 {
+            let maps = blocks.maps(block);
+            let bits = bits_of(start, end, block);
+            let holds = |map: u64, class: u8| if map & bits == 0 { 0 } else { class };
+            mask |= holds(maps[map::LETTER] & !maps[map::UPPER], LOWER)
+                | holds(maps[map::UPPER], UPPER)
+                | holds(maps[map::DIGIT], DIGIT)
+                | holds(maps[map::DASH], DASH)
+                | holds(!(maps[map::LETTER] | maps[map::DIGIT] | maps[map::DASH]), UNDERSCORE);
+        }
+        Self { start: start as u32, end: end as u32, mask }
+    }
+
     /// Bytes that it covers.
     #[inline]
     #[must_use]
@@ -119,11 +132,12 @@ impl Anchors {
         self.ats.clear();
         self.schemes.clear();
         self.assigns.clear();
-        self.flags = if blocks.non_ascii { flag::NON_ASCII } else { 0 };
-        let mut behind = 0;
+        self.flags = 0;
+        let (mut behind, mut moment) = (0, (0, 0));
         for block in 0..blocks.len() {
-            behind = self.read_runs(text, blocks, block, behind);
-            let mut marks = blocks.map(map::MARK, block);
+            self.flags |= signs(blocks, block);
+            behind = self.read_runs(text, blocks, block, behind, &mut moment);
+            let mut marks = blocks.map(map::MARK, block) & !bits_of(moment.0, moment.1, block);
             while marks != 0 {
                 self.mark(text, block * 64 + marks.trailing_zeros() as usize);
                 marks &= marks - 1;
@@ -131,41 +145,30 @@ impl Anchors {
         }
     }
 
-    /// Keeps the runs that a digit or a long stretch of the block is in. Answers the first byte behind the last one.
+    /// Keeps the runs that a digit or a long stretch of the block is in, and where the last moment is. Answers the
+    /// first byte behind the last one.
     #[inline]
-    fn read_runs(&mut self, text: &[u8], blocks: &Blocks, block: usize, behind: usize) -> usize {
-        let runs = blocks.map(map::RUN, block);
-        let long = long_stretches(runs, blocks.map(map::RUN, block + 1));
-        let mut left = blocks.map(map::DIGIT, block) | long;
-        let mut behind = behind;
+    fn read_runs(
+        &mut self,
+        text: &[u8],
+        blocks: &Blocks,
+        block: usize,
+        mut behind: usize,
+        moment: &mut (usize, usize),
+    ) -> usize {
+        let long = stretches::<LONG_RUN>(blocks.map(map::RUN, block), blocks.map(map::RUN, block + 1));
+        let mut left = (blocks.map(map::DIGIT, block) | long) & !bits_of(0, behind, block);
         while left != 0 {
             let at = block * 64 + left.trailing_zeros() as usize;
-            if at >= behind {
-                let start = blocks.start_of(map::RUN, at);
-                behind = blocks.end_of(map::RUN, at);
-                match moment_end(text, start) {
-                    Some(end) => behind = end,
-                    None => self.push_run(text, start, behind),
-                }
+            let start = blocks.start_of(map::RUN, at);
+            behind = blocks.end_of(map::RUN, at);
+            match moment_end(text, start) {
+                Some(end) => (behind, *moment) = (end, (start, end)),
+                None => self.runs.push(Run::of(blocks, start, behind)),
             }
-            if behind >= (block + 1) * 64 {
-                break;
-            }
-            left &= u64::MAX << (behind % 64);
+            left &= !bits_of(0, behind, block);
         }
         behind
-    }
-
-    fn push_run(&mut self, text: &[u8], start: usize, end: usize) {
-        let mask = text
-            .get(start..end)
-            .unwrap_or_default()
-            .iter()
-            .fold(0, |mask, byte| mask | CLASS[usize::from(*byte)]);
-        if mask & (LETTER | DIGIT) == 0 {
-            self.flags |= flag::DASHES;
-        }
-        self.runs.push(Run { start: start as u32, end: end as u32, mask });
     }
 
     /// Notes a byte that is an anchor in itself.
@@ -241,14 +244,37 @@ fn digits(text: &[u8], at: usize) -> usize {
     text.get(at..).unwrap_or_default().iter().take(10).take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Bits where a stretch of at least 15 starts.
+/// Shortest run that is kept without a digit.
+const LONG_RUN: usize = 15;
+/// Twelve words of three letters, with spaces between.
+const MANY_WORDS: usize = 12 * 4 - 1;
+
+/// What a block says on its own, or with the next.
 #[inline]
-const fn long_stretches(map: u64, next: u64) -> u64 {
-    let one = (next as u128) << 64 | map as u128;
-    let two = one & one >> 1;
-    let four = two & two >> 2;
-    let eight = four & four >> 4;
-    (eight & eight >> 7) as u64
+fn signs(blocks: &Blocks, block: usize) -> u16 {
+    let small = |block| {
+        let maps = blocks.maps(block);
+        maps[map::LETTER] & !maps[map::UPPER] | maps[map::SPACE]
+    };
+    let maps = blocks.maps(block);
+    let mut flags = 0;
+    flags |= if maps[map::ODD] == 0 { 0 } else { flag::NON_ASCII };
+    flags |= if maps[map::SPACE] == 0 { 0 } else { flag::SPACE };
+    flags |= if stretches::<MANY_WORDS>(small(block), small(block + 1)) == 0 { 0 } else { flag::MANY_WORDS };
+    flags
+}
+
+/// Bits where a stretch of at least `N` starts.
+#[inline]
+const fn stretches<const N: usize>(map: u64, next: u64) -> u64 {
+    let mut starts = (next as u128) << 64 | map as u128;
+    let mut covered = 1;
+    while covered < N {
+        let step = if covered < N - covered { covered } else { N - covered };
+        starts &= starts >> step;
+        covered += step;
+    }
+    starts as u64
 }
 
 /// True when one to four hexadecimal digits and another colon follow the colon at `at`.
@@ -257,23 +283,3 @@ fn colon_pair(text: &[u8], at: usize) -> bool {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     digits > 0 && rest.get(digits) == Some(&b':')
 }
-
-/// The class of every byte.
-pub static CLASS: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = match byte as u8 {
-            b'a'..=b'f' => LOWER,
-            b'g'..=b'z' => LOWER | NOT_HEX,
-            b'A'..=b'F' => UPPER,
-            b'G'..=b'Z' => UPPER | NOT_HEX,
-            b'0'..=b'9' => DIGIT,
-            b'-' => DASH,
-            b'_' => UNDERSCORE,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    table
-};

@@ -29,68 +29,60 @@ fn lexicon() -> &'static Lexicon {
     LEXICON.get_or_init(|| Lexicon::new(VOCABULARY.iter().chain(SECRETS).copied()))
 }
 
-/// Appends the keywords in `text` to `hits`, ordered by their ends. Answers how many short words stand in a row at most.
-pub fn find(text: &[u8], blocks: &Blocks, hits: &mut Vec<Hit>) -> usize {
-    Search {
-        row: 0,
-        longest_row: 0,
-        lexicon: lexicon(),
-        text,
-        open: NOTHING_OPEN,
-        thorough: false,
-        found: |hit: Hit, spelling: &Spelling| {
-            if !spelling.key_only || names_value(text, hit.end as usize) {
-                hits.push(hit);
-            }
-        },
-    }
-    .run(blocks)
+/// Appends the keywords in `text` to `hits`, ordered by their ends. Answers what they say.
+pub fn find(text: &[u8], blocks: &Blocks, hits: &mut Vec<Hit>) -> Words {
+    let mut said = Words::NONE;
+    let found = |hit: Hit, spelling: &Spelling| {
+        if !spelling.key_only || names_value(text, hit.end as usize) {
+            said = said.with(hit.word);
+            hits.push(hit);
+        }
+    };
+    Search::new(text, false, found).run(blocks);
+    said
 }
 
 /// The words in the name of a key, where everything counts as a name.
 #[must_use]
 pub fn in_key(name: &str) -> Words {
+    let name = name.as_bytes();
     let mut blocks = Blocks::default();
-    blocks.read(name.as_bytes());
+    blocks.read(name);
     let mut words = Words::NONE;
-    Search {
-        row: 0,
-        longest_row: 0,
-        lexicon: lexicon(),
-        text: name.as_bytes(),
-        open: NOTHING_OPEN,
-        thorough: true,
-        found: |hit: Hit, spelling: &Spelling| {
-            if !spelling.key_only || ends_name(&name.as_bytes()[hit.end as usize..]) {
-                words = words.with(hit.word);
-            }
-        },
-    }
-    .run(&blocks);
+    let found = |hit: Hit, spelling: &Spelling| {
+        if !spelling.key_only || ends_name(&name[hit.end as usize..]) {
+            words = words.with(hit.word);
+        }
+    };
+    Search::new(name, true, found).run(&blocks);
     words
 }
 
-/// No phrase has begun.
-const NOTHING_OPEN: [(Node, u32); 3] = [(0, 0); 3];
+/// Most phrases that are open at once.
+const MOST_OPEN: usize = 3;
 
 /// A walk over the words of a text.
 struct Search<'a, F> {
     lexicon: &'a Lexicon,
     text: &'a [u8],
     /// Phrases that have begun and may go on with the next word: where they are, and where they began.
-    open: [(Node, u32); 3],
+    open: [(Node, u32); MOST_OPEN],
+    /// How many of them there are.
+    opened: usize,
+    /// Where the word before ends.
+    behind: usize,
     /// Look for words within words from the end too, which is worth its time for names of keys alone.
     thorough: bool,
-    /// Words of three to eight letters that stand in a row, the one at hand included.
-    row: usize,
-    longest_row: usize,
     found: F,
 }
 
-impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
-    /// Visits every word: letters, cut where a capital follows a small letter. Answers the longest row of short words.
-    fn run(mut self, blocks: &Blocks) -> usize {
-        let mut behind = 0;
+impl<'a, F: FnMut(Hit, &Spelling)> Search<'a, F> {
+    fn new(text: &'a [u8], thorough: bool, found: F) -> Self {
+        Self { lexicon: lexicon(), text, open: [(0, 0); MOST_OPEN], opened: 0, behind: 0, thorough, found }
+    }
+
+    /// Visits every word: letters, cut where a capital follows a small letter.
+    fn run(mut self, blocks: &Blocks) {
         let (mut letter_before, mut small_before) = (0, 0);
         for block in 0..blocks.len() {
             let letters = blocks.map(class::LETTER, block);
@@ -102,37 +94,26 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
             while starts != 0 {
                 let bit = starts.trailing_zeros() as usize;
                 starts &= starts - 1;
-                let start = block * 64 + bit;
                 // Up to the next capital, or to the end of the letters, which mostly is in the same block.
                 let stops = (!letters & u64::MAX << bit) | starts;
-                let end = block * 64 + bit_or(stops, || 64 + first_stop(blocks, block + 1, small_before));
-                // Not `||`: which of the two it is, no processor guesses.
-                let adjacent = (start == behind) | ((start == behind + 1) & self.joined(behind));
-                self.row =
-                    (self.row * usize::from(adjacent) + 1) * usize::from((3..=8).contains(&(end - start)));
-                self.longest_row = self.longest_row.max(self.row);
-                self.word(start, end, adjacent);
-                behind = end;
+                let length = bit_or(stops, || 64 + first_stop(blocks, block + 1, small_before)) - bit;
+                let start = block * 64 + bit;
+                self.word(start, start + length);
+                self.behind = start + length;
             }
         }
-        self.longest_row
-    }
-
-    /// True when the byte joins two words of a phrase.
-    fn joined(&self, at: usize) -> bool {
-        matches!(self.text.get(at), Some(b' ' | b'_' | b'-' | b'.' | b'\'' | b'/'))
     }
 
     #[inline]
-    fn word(&mut self, start: usize, end: usize, adjacent: bool) {
+    fn word(&mut self, start: usize, end: usize) {
         let (number, longer) = self.lexicon.look(self.text, start, end);
         if number != 0 {
-            self.known(number, start, end, adjacent);
-        } else if longer || self.looks_within(end) {
-            self.similar(start, end, adjacent);
-        } else {
-            self.open = NOTHING_OPEN;
+            return self.known(number, start, end);
         }
+        if longer || self.looks_within(end) {
+            self.similar(start, end);
+        }
+        self.opened = 0;
     }
 
     /// True of a word that may end with a keyword: one in the name of a key, or of a value: `PGPASSWORD=`.
@@ -141,34 +122,39 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
         self.thorough || matches!(self.text.get(end), Some(b'=' | b':' | b'"' | b'\''))
     }
 
+    /// How many phrases may go on with the word at `start`.
+    #[inline]
+    fn going_on(&self, start: usize) -> usize {
+        let joined = || matches!(self.text.get(self.behind), Some(b' ' | b'_' | b'-' | b'.' | b'\'' | b'/'));
+        let adjacent = start == self.behind || (start == self.behind + 1 && joined());
+        if adjacent { self.opened } else { 0 }
+    }
+
     /// Goes on with the phrases that have begun, and begins one.
-    fn known(&mut self, number: u16, start: usize, end: usize, adjacent: bool) {
-        let before = if adjacent { self.open } else { NOTHING_OPEN };
-        self.open = NOTHING_OPEN;
-        let mut free = 0;
-        for (node, from) in before.into_iter().filter(|(node, _)| *node != 0).chain([(0, start as u32)]) {
+    #[inline(never)]
+    fn known(&mut self, number: u16, start: usize, end: usize) {
+        let before = self.open;
+        let going_on = self.going_on(start);
+        self.opened = 0;
+        for (node, from) in before.into_iter().take(going_on).chain([(0, start as u32)]) {
             let next = self.lexicon.step(node, number);
-            if next == 0 {
-                continue;
-            }
             for spelling in self.lexicon.ends(next) {
                 (self.found)(Hit { start: from, end: end as u32, word: spelling.word }, spelling);
             }
-            if free < self.open.len() {
-                self.open[free] = (next, from);
-                free += 1;
+            if next != 0 && self.opened < MOST_OPEN && self.lexicon.goes_on(next) {
+                self.open[self.opened] = (next, from);
+                self.opened += 1;
             }
         }
     }
 
     /// A word that is in no phrase may start with one that is, or end with one.
     #[inline(never)]
-    fn similar(&mut self, start: usize, end: usize, adjacent: bool) {
-        let before = if adjacent { self.open } else { NOTHING_OPEN };
-        self.open = NOTHING_OPEN;
+    fn similar(&mut self, start: usize, end: usize) {
+        let going_on = self.going_on(start);
         for length in lengths_of(self.lexicon.prefix_lengths(self.text, start, end)) {
             let number = self.lexicon.number(self.text, start, start + length);
-            let begun = before.into_iter().filter(|(node, _)| *node != 0).chain([(0, start as u32)]);
+            let begun = self.open.into_iter().take(going_on).chain([(0, start as u32)]);
             for (node, from) in begun.filter(|_| number != 0) {
                 let next = self.lexicon.step(node, number);
                 for spelling in self.lexicon.ends(next).iter().filter(|spelling| spelling.open_behind) {

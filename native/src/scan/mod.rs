@@ -7,7 +7,7 @@
 //! 3. [`mod@detect`] goes from anchors and words to findings, with the arithmetic of [`mod@check`]. 4. [`mod@resolve`] unites them.
 //!
 //! [`kind`] lists what is known, [`words`] what keywords mean, [`vocabulary`] which they are; [`keys`] reads names of
-//! keys; [`blocks`] and [`lexicon`] are the searches behind 1 and 2; [`context`] is what a detector sees.
+//! keys; [`blocks`] and [`lexicon`] ([`hashes`]) are the searches behind 1 and 2; [`context`] is what a detector sees.
 
 pub mod blocks;
 pub mod check;
@@ -16,6 +16,7 @@ pub mod clusters;
 pub mod context;
 pub mod detect;
 pub mod finding;
+pub mod hashes;
 pub mod keys;
 pub mod keywords;
 pub mod kind;
@@ -28,7 +29,6 @@ pub mod vocabulary_secrets;
 pub mod words;
 
 use blocks::Blocks;
-use check::seed_phrase::SHORTEST_PHRASE;
 use classes::{flag, Anchors};
 use clusters::Pieces;
 use context::Context;
@@ -37,6 +37,7 @@ use keys::KeyPlan;
 use keywords::Hit;
 use kind::Kinds;
 use views::View;
+use words::Words;
 
 /// What a scanner looks for.
 #[derive(Debug, Clone, Copy)]
@@ -110,11 +111,9 @@ impl Scanner {
         blocks.read(text);
         anchors.read(text, blocks);
         // A value of one word has its keywords in its key.
-        if !key.keyed || !anchors.assigns.is_empty() || memchr::memchr(b' ', text).is_some() {
-            let row = keywords::find(text, blocks, hits);
-            anchors.flags |= if row >= SHORTEST_PHRASE { flag::MANY_WORDS } else { 0 };
-        }
-        let context = Context { text, anchors, hits, key };
+        let wordy = !key.keyed || !anchors.assigns.is_empty() || anchors.has(flag::SPACE);
+        let said = if wordy { keywords::find(text, blocks, hits) } else { Words::NONE };
+        let context = Context { text, anchors, hits, said, key };
         detect::all(&context, pieces, &mut Findings::new(findings, self.settings.kinds));
     }
 }

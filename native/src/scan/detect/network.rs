@@ -27,7 +27,7 @@ pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
             ip_version_4(context, start, findings);
         }
     } else if length == 4 {
-        if !run.holds(class::NOT_HEX | class::DASH | class::UNDERSCORE) {
+        if !run.holds(class::DASH | class::UNDERSCORE) {
             dotted_mac(context, start, findings);
         }
     } else if length == 17 && run.holds(class::DASH) && is_mac(&context.text[run.range()], b'-') {
