@@ -14,7 +14,7 @@ pub mod class {
     pub const RUN: usize = 3;
     /// `-`
     pub const DASH: usize = 4;
-    /// `@ : ; < = % \ / ^`
+    /// `@ : ; < = % \ ^`
     pub const MARK: usize = 5;
     /// Spaces, tabs, ends of lines.
     pub const SPACE: usize = 6;
@@ -24,7 +24,7 @@ pub mod class {
     pub const COUNT: usize = 8;
 }
 
-use wide::{i8x16, CmpEq, CmpGt, CmpLt};
+use wide::{i8x16, CmpEq, CmpGt};
 
 use class::{COUNT, DASH, DIGIT, LETTER, MARK, ODD, RUN, SPACE, UPPER};
 
@@ -83,6 +83,18 @@ impl Blocks {
         self.maps(block)[class]
     }
 
+    /// True when so many bytes in a row, 64 at most, are small letters or spaces.
+    #[must_use]
+    pub fn has_prose(&self, length: usize) -> bool {
+        let mut carried = 0;
+        self.maps.iter().any(|maps| {
+            let prose = maps[LETTER] & !maps[UPPER] | maps[SPACE];
+            let found = carried + (!prose).trailing_zeros() as usize >= length || holds_stretch(prose, length);
+            carried = if prose == u64::MAX { carried + BLOCK } else { (!prose).leading_zeros() as usize };
+            found
+        })
+    }
+
     /// The first byte at or behind `at` that is not of the class.
     #[inline]
     #[must_use]
@@ -119,6 +131,17 @@ impl Blocks {
         }
         0
     }
+}
+
+/// True when so many bits stand in a row.
+fn holds_stretch(map: u64, length: usize) -> bool {
+    let (mut starts, mut covered) = (map, 1);
+    while covered < length && starts != 0 {
+        let step = covered.min(length - covered);
+        starts &= starts >> step;
+        covered += step;
+    }
+    starts != 0
 }
 
 /// The bits of `start..end` in one block.
@@ -173,14 +196,15 @@ fn maps(block: &[u8; BLOCK], length: usize) -> [u64; COUNT] {
 /// The maps of 16 bytes; bytes above 0x7f are negative.
 #[inline]
 fn lane_maps(bytes: i8x16) -> [u16; COUNT] {
+    // Moved up until `last` is the highest of all.
     let within = |bytes: i8x16, first: u8, last: u8| {
-        bytes.cmp_gt(i8x16::splat(first as i8 - 1)) & bytes.cmp_lt(i8x16::splat(last as i8 + 1))
+        (bytes + i8x16::splat((127 - last) as i8)).cmp_gt(i8x16::splat((126 - (last - first)) as i8))
     };
     let is = |byte: u8| bytes.cmp_eq(i8x16::splat(byte as i8));
     let letter = within(bytes | i8x16::splat(0x20), b'a', b'z');
     let upper = within(bytes, b'A', b'Z');
     let digit = within(bytes, b'0', b'9');
-    let mark = is(b'@') | within(bytes, b':', b'=') | is(b'%') | is(b'\\') | is(b'/') | is(b'^');
+    let mark = is(b'@') | within(bytes, b':', b'=') | is(b'%') | is(b'\\') | is(b'^');
     let dash = is(b'-');
     let mut maps = [0; COUNT];
     maps[LETTER] = (letter | bytes).move_mask() as u16;

@@ -38,14 +38,12 @@ pub mod flag {
     pub const CARET: u16 = 32;
     /// `;` and a digit
     pub const SEMICOLON_DIGIT: u16 = 64;
-    /// Small letters and spaces, as long as twelve short words.
-    pub const MANY_WORDS: u16 = 128;
     /// Two colons with one to four hexadecimal digits between, or none.
     pub const COLONS: u16 = 256;
-    /// `/home/`, `/Users/` or `\Users\` may be inside: a slash or backslash before a letter `h`, `U` or `u`.
-    pub const USER_PATH: u16 = 512;
     /// A space, tab or end of line.
-    pub const SPACE: u16 = 1024;
+    pub const SPACE: u16 = 128;
+    /// Small letters and spaces, as long as twelve short words.
+    pub const MANY_WORDS: u16 = 512;
 }
 
 /// A maximal stretch of `[A-Za-z0-9_-]` that holds a digit, or has at least 15 bytes.
@@ -135,13 +133,21 @@ impl Anchors {
         self.flags = 0;
         let (mut behind, mut moment) = (0, (0, 0));
         for block in 0..blocks.len() {
-            self.flags |= signs(blocks, block);
+            let maps = blocks.maps(block);
+            self.flags |= if maps[map::ODD] == 0 { 0 } else { flag::NON_ASCII };
+            self.flags |= if maps[map::SPACE] == 0 { 0 } else { flag::SPACE };
+            let mut marks = maps[map::MARK];
             behind = self.read_runs(text, blocks, block, behind, &mut moment);
-            let mut marks = blocks.map(map::MARK, block) & !bits_of(moment.0, moment.1, block);
+            if moment.1 > block * 64 {
+                marks &= !bits_of(moment.0, moment.1, block);
+            }
             while marks != 0 {
                 self.mark(text, block * 64 + marks.trailing_zeros() as usize);
                 marks &= marks - 1;
             }
+        }
+        if text.len() >= MANY_WORDS && self.has(flag::SPACE) && blocks.has_prose(MANY_WORDS) {
+            self.flags |= flag::MANY_WORDS;
         }
     }
 
@@ -156,17 +162,22 @@ impl Anchors {
         mut behind: usize,
         moment: &mut (usize, usize),
     ) -> usize {
-        let long = stretches::<LONG_RUN>(blocks.map(map::RUN, block), blocks.map(map::RUN, block + 1));
-        let mut left = (blocks.map(map::DIGIT, block) | long) & !bits_of(0, behind, block);
+        let first = block * 64;
+        let mut left = blocks.map(map::DIGIT, block) | long_runs(blocks, block);
         while left != 0 {
-            let at = block * 64 + left.trailing_zeros() as usize;
-            let start = blocks.start_of(map::RUN, at);
-            behind = blocks.end_of(map::RUN, at);
-            match moment_end(text, start) {
-                Some(end) => (behind, *moment) = (end, (start, end)),
-                None => self.runs.push(Run::of(blocks, start, behind)),
+            let at = first + left.trailing_zeros() as usize;
+            if at >= behind {
+                let start = blocks.start_of(map::RUN, at);
+                behind = blocks.end_of(map::RUN, at);
+                match moment_end(text, start) {
+                    Some(end) => (behind, *moment) = (end, (start, end)),
+                    None => self.runs.push(Run::of(blocks, start, behind)),
+                }
             }
-            left &= !bits_of(0, behind, block);
+            if behind >= first + 64 {
+                break;
+            }
+            left &= u64::MAX << (behind % 64);
         }
         behind
     }
@@ -188,11 +199,7 @@ impl Anchors {
             b'%' if next.is_ascii_hexdigit() && text.get(at + 2).is_some_and(u8::is_ascii_hexdigit) => {
                 self.flags |= flag::PERCENT;
             }
-            b'\\' => {
-                self.flags |= if matches!(next, b'u' | b'x' | b'/') { flag::ESCAPE } else { 0 };
-                self.flags |= if matches!(next, b'U' | b'u' | b'\\') { flag::USER_PATH } else { 0 };
-            }
-            b'/' if matches!(next, b'h' | b'U') => self.flags |= flag::USER_PATH,
+            b'\\' if matches!(next, b'u' | b'x' | b'/') => self.flags |= flag::ESCAPE,
             b'<' if next == b'<' => self.flags |= flag::CHEVRONS,
             b'^' => self.flags |= flag::CARET,
             b';' if next.is_ascii_digit() => self.flags |= flag::SEMICOLON_DIGIT,
@@ -204,9 +211,10 @@ impl Anchors {
 /// The end of the moment that starts at `start`: `2026-11-29T14:05:06.123Z`, `2026-11-29 14:05:06,123`. Most messages
 /// begin with one, and its numbers are nobody's. A date alone stays.
 fn moment_end(text: &[u8], start: usize) -> Option<usize> {
-    let head = text
-        .get(start..start + MOMENT.len())
-        .filter(|head| matches!(head[..2], [b'1', b'9'] | [b'2', b'0']))?;
+    let head = text.get(start..start + MOMENT.len())?;
+    if !matches!(head, [b'1', b'9', ..] | [b'2', b'0', ..]) {
+        return None;
+    }
     let alike = head.iter().zip(MOMENT).all(|(byte, sign)| match sign {
         b'0' => byte.is_ascii_digit(),
         b'T' => matches!(byte, b'T' | b't' | b' '),
@@ -245,36 +253,19 @@ fn digits(text: &[u8], at: usize) -> usize {
 }
 
 /// Shortest run that is kept without a digit.
-const LONG_RUN: usize = 15;
+pub const LONG_RUN: usize = 15;
+
 /// Twelve words of three letters, with spaces between.
 const MANY_WORDS: usize = 12 * 4 - 1;
 
-/// What a block says on its own, or with the next.
+/// Where a stretch of `LONG_RUN` starts in a block.
 #[inline]
-fn signs(blocks: &Blocks, block: usize) -> u16 {
-    let small = |block| {
-        let maps = blocks.maps(block);
-        maps[map::LETTER] & !maps[map::UPPER] | maps[map::SPACE]
-    };
-    let maps = blocks.maps(block);
-    let mut flags = 0;
-    flags |= if maps[map::ODD] == 0 { 0 } else { flag::NON_ASCII };
-    flags |= if maps[map::SPACE] == 0 { 0 } else { flag::SPACE };
-    flags |= if stretches::<MANY_WORDS>(small(block), small(block + 1)) == 0 { 0 } else { flag::MANY_WORDS };
-    flags
-}
-
-/// Bits where a stretch of at least `N` starts.
-#[inline]
-const fn stretches<const N: usize>(map: u64, next: u64) -> u64 {
-    let mut starts = (next as u128) << 64 | map as u128;
-    let mut covered = 1;
-    while covered < N {
-        let step = if covered < N - covered { covered } else { N - covered };
-        starts &= starts >> step;
-        covered += step;
-    }
-    starts as u64
+fn long_runs(blocks: &Blocks, block: usize) -> u64 {
+    let one = u128::from(blocks.map(map::RUN, block + 1)) << 64 | u128::from(blocks.map(map::RUN, block));
+    let two = one & one >> 1;
+    let four = two & two >> 2;
+    let eight = four & four >> 4;
+    (eight & eight >> (LONG_RUN - 8)) as u64
 }
 
 /// True when one to four hexadecimal digits and another colon follow the colon at `at`.

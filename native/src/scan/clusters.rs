@@ -46,6 +46,7 @@ struct Piece {
     end: usize,
     /// What stands before it: a separator, or 0 at the start.
     gap: u8,
+    dashed: bool,
 }
 
 /// The parts of the cluster that is read, kept from one text to the next.
@@ -58,15 +59,18 @@ pub fn windows(context: &Context<'_>, pieces: &mut Pieces, mut each: impl FnMut(
     pieces.clear();
     for run in &context.anchors.runs {
         if !is_digits(context, run) {
-            flush(context, pieces, &mut each);
+            if !pieces.is_empty() {
+                flush(context, pieces, &mut each);
+            }
             continue;
         }
         let range = run.range();
         let gap = pieces.last().and_then(|last| gap(context, last.end, range.start));
-        if gap.is_none() {
+        if gap.is_none() && !pieces.is_empty() {
             flush(context, pieces, &mut each);
         }
-        pieces.push(Piece { start: range.start, end: range.end, gap: gap.unwrap_or(0) });
+        let dashed = run.holds(class::DASH);
+        pieces.push(Piece { start: range.start, end: range.end, gap: gap.unwrap_or(0), dashed });
     }
     flush(context, pieces, &mut each);
 }
@@ -125,26 +129,28 @@ fn extend(context: &Context<'_>, window: &mut Window, piece: &Piece, follows: bo
     if follows {
         join(window, piece.gap);
     }
-    let mut group = 0;
-    for byte in context.text.get(piece.start..piece.end).unwrap_or_default() {
-        if *byte == b'-' {
-            if group == 0 || window.shape >> (4 * MOST_GROUPS) != 0 {
-                return false;
-            }
-            join(window, b'-');
-            window.shape = window.shape << 4 | group;
-            group = 0;
-        } else {
-            if window.count == MOST_DIGITS {
-                return false;
-            }
-            window.digits[window.count] = *byte;
-            window.count += 1;
-            group = (group + 1).min(15);
-        }
-    }
-    window.shape = window.shape << 4 | group;
+    let text = context.text.get(piece.start..piece.end).unwrap_or_default();
     window.end = piece.end;
+    if !piece.dashed {
+        return add_group(window, text);
+    }
+    text.split(|byte| *byte == b'-').enumerate().all(|(place, group)| {
+        if place > 0 {
+            join(window, b'-');
+        }
+        !group.is_empty() && add_group(window, group)
+    })
+}
+
+/// Adds digits without a separator; false when the window is full.
+#[inline]
+fn add_group(window: &mut Window, group: &[u8]) -> bool {
+    let Some(place) = window.digits.get_mut(window.count..window.count + group.len()) else { return false };
+    for (to, from) in place.iter_mut().zip(group) {
+        *to = *from;
+    }
+    window.count += group.len();
+    window.shape = window.shape << 4 | group.len().min(15) as u64;
     window.shape >> (4 * MOST_GROUPS) == 0
 }
 

@@ -106,14 +106,39 @@ impl<'a, F: FnMut(Hit, &Spelling)> Search<'a, F> {
 
     #[inline]
     fn word(&mut self, start: usize, end: usize) {
-        let (number, longer) = self.lexicon.look(self.text, start, end);
-        if number != 0 {
-            return self.known(number, start, end);
-        }
-        if longer || self.looks_within(end) {
-            self.similar(start, end);
+        if self.lexicon.may_know(self.text, start, end) || self.looks_within(end) {
+            return self.look(start, end);
         }
         self.opened = 0;
+    }
+
+    /// Looks a word up.
+    #[inline(never)]
+    fn look(&mut self, start: usize, end: usize) {
+        let number = self.lexicon.number(self.text, start, end);
+        let going_on = self.going_on(start);
+        self.opened = 0;
+        if number == 0 {
+            return self.similar(start, end, going_on);
+        }
+        for at in 0..going_on {
+            let (node, from) = self.open[at];
+            self.step(node, from, number, end);
+        }
+        self.step(0, start as u32, number, end);
+    }
+
+    /// Goes on with a phrase, or begins one.
+    #[inline]
+    fn step(&mut self, node: Node, from: u32, number: u16, end: usize) {
+        let next = self.lexicon.step(node, number);
+        for spelling in self.lexicon.ends(next) {
+            (self.found)(Hit { start: from, end: end as u32, word: spelling.word }, spelling);
+        }
+        if self.opened < MOST_OPEN && self.lexicon.goes_on(next) {
+            self.open[self.opened] = (next, from);
+            self.opened += 1;
+        }
     }
 
     /// True of a word that may end with a keyword: one in the name of a key, or of a value: `PGPASSWORD=`.
@@ -130,28 +155,8 @@ impl<'a, F: FnMut(Hit, &Spelling)> Search<'a, F> {
         if adjacent { self.opened } else { 0 }
     }
 
-    /// Goes on with the phrases that have begun, and begins one.
-    #[inline(never)]
-    fn known(&mut self, number: u16, start: usize, end: usize) {
-        let before = self.open;
-        let going_on = self.going_on(start);
-        self.opened = 0;
-        for (node, from) in before.into_iter().take(going_on).chain([(0, start as u32)]) {
-            let next = self.lexicon.step(node, number);
-            for spelling in self.lexicon.ends(next) {
-                (self.found)(Hit { start: from, end: end as u32, word: spelling.word }, spelling);
-            }
-            if next != 0 && self.opened < MOST_OPEN && self.lexicon.goes_on(next) {
-                self.open[self.opened] = (next, from);
-                self.opened += 1;
-            }
-        }
-    }
-
     /// A word that is in no phrase may start with one that is, or end with one.
-    #[inline(never)]
-    fn similar(&mut self, start: usize, end: usize) {
-        let going_on = self.going_on(start);
+    fn similar(&mut self, start: usize, end: usize, going_on: usize) {
         for length in lengths_of(self.lexicon.prefix_lengths(self.text, start, end)) {
             let number = self.lexicon.number(self.text, start, start + length);
             let begun = self.open.into_iter().take(going_on).chain([(0, start as u32)]);

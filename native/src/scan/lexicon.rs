@@ -1,11 +1,11 @@
 //! Stage 3 of 7, redact: the phrases of the vocabulary, ready to be found. Thread: caller; built once.
 //!
-//! Words have numbers, phrases are paths over words. Most words of a text are in no phrase: a sieve of hashes says so
+//! Words have numbers, phrases are paths over words. Most words of a text begin like none of them: a sieve says so
 //! without a look at the table.
 
 use std::collections::HashMap;
 
-use crate::scan::hashes::{first_hash, load, mix, word_hash, Sieve, Table, LOWER};
+use crate::scan::hashes::{load, mix, word_hash, Sieve, Table, LOWER};
 use crate::scan::words::Word;
 
 /// One spelling of a keyword.
@@ -32,10 +32,8 @@ const QUADS: usize = 1024;
 /// All phrases.
 #[derive(Debug)]
 pub struct Lexicon {
-    /// The words of phrases.
-    known: Sieve<1024>,
-    /// The first four letters of words that may go on.
-    begun: Sieve<256>,
+    /// How words begin.
+    beginnings: Sieve<512>,
     words: Table,
     /// Of each word, the place behind it at the start of a phrase.
     firsts: Vec<Node>,
@@ -71,8 +69,7 @@ impl Lexicon {
     #[must_use]
     pub fn new(entries: impl IntoIterator<Item = (Word, &'static str)>) -> Self {
         let mut built = Self {
-            known: Sieve::default(),
-            begun: Sieve::default(),
+            beginnings: Sieve::default(),
             words: Table::default(),
             firsts: Vec::new(),
             steps: Table::default(),
@@ -101,9 +98,7 @@ impl Lexicon {
             let open_behind = open_behind && last.len() >= SHORTEST_OPEN;
             let open_before = open_before && last.len() >= SHORTEST_OPEN;
             if open_behind {
-                let letters = load(last, 0) | LOWER;
-                self.begun.add(quad_hash(letters));
-                self.prefixes[quad(letters)] |= 1 << last.len().min(31);
+                self.prefixes[quad(load(last, 0) | LOWER)] |= 1 << last.len().min(31);
             }
             if open_before {
                 self.suffixes[quad(load(last, last.len() - 4) | LOWER)] |= 1 << last.len().min(31);
@@ -114,7 +109,7 @@ impl Lexicon {
 
     /// Where a word leads from `node`, which it may be the first to do.
     fn add_word(&mut self, node: Node, word: &[u8], draft: &mut Draft) -> Node {
-        self.known.add(first_hash(load(word, 0) | LOWER, word.len()));
+        self.beginnings.add(beginning_hash(load(word, 0) | LOWER, word.len()));
         let next = draft.words.len() as u16 + 1;
         let number = *draft.words.entry(word_hash(word, 0, word.len())).or_insert(next);
         *draft.steps.entry((node, number)).or_insert_with(|| {
@@ -132,9 +127,9 @@ impl Lexicon {
         }
         self.firsts = vec![0; draft.words.len() + 1];
         for ((node, word), next) in &draft.steps {
-            self.places[usize::from(*node)].goes_on = true;
-            if *node == 0 {
-                self.firsts[usize::from(*word)] = *next;
+            match *node {
+                0 => self.firsts[usize::from(*word)] = *next,
+                node => self.places[usize::from(node)].goes_on = true,
             }
         }
         self.words = Table::new(draft.words.into_iter());
@@ -142,14 +137,11 @@ impl Lexicon {
         self.steps = Table::new(steps.map(|((node, word), next)| (step_hash(node, word), next)));
     }
 
-    /// The number of a word, 0 of one that is in no phrase; and whether it may start with one that is.
+    /// False of a word that neither is in a phrase nor begins with one that is: of most words.
     #[inline]
     #[must_use]
-    pub fn look(&self, text: &[u8], start: usize, end: usize) -> (u16, bool) {
-        let length = end - start;
-        let letters = load(text, start) | LOWER;
-        let number = if self.known.may_hold(first_hash(letters, length)) { self.number(text, start, end) } else { 0 };
-        (number, length > SHORTEST_OPEN && self.begun.may_hold(quad_hash(letters)))
+    pub fn may_know(&self, text: &[u8], start: usize, end: usize) -> bool {
+        self.beginnings.may_hold(beginning_hash(load(text, start) | LOWER, end - start))
     }
 
     /// The number of a word; 0 of one that is in no phrase.
@@ -244,14 +236,16 @@ const fn step_hash(node: Node, word: u16) -> u64 {
     mix(0x51, (node as u64) << 16 | word as u64)
 }
 
-/// Hash of the first four letters.
+/// Hash of the first four letters of a word, or of all if they are fewer.
 #[inline]
-const fn quad_hash(letters: u64) -> u64 {
-    mix(4, letters as u32 as u64)
+const fn beginning_hash(letters: u64, length: usize) -> u64 {
+    mix(4, letters & BEGINNINGS[if length < 4 { length } else { 4 }])
 }
 
-/// Their place in a list.
+const BEGINNINGS: [u64; 5] = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff];
+
+/// A place for four letters.
 #[inline]
 const fn quad(letters: u64) -> usize {
-    quad_hash(letters) as usize % QUADS
+    beginning_hash(letters, 4) as usize % QUADS
 }

@@ -29,15 +29,18 @@ pub mod vocabulary_secrets;
 pub mod words;
 
 use blocks::Blocks;
-use classes::{flag, Anchors};
+use classes::{flag, Anchors, LONG_RUN};
 use clusters::Pieces;
 use context::Context;
 use finding::{Finding, Findings};
 use keys::KeyPlan;
 use keywords::Hit;
-use kind::Kinds;
+use kind::{Kind, Kinds};
 use views::View;
 use words::Words;
+
+/// The shortest value that is found without a word: `a@b.co`.
+const SHORTEST_VALUE: usize = 6;
 
 /// What a scanner looks for.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +51,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { kinds: Kinds::ALL.without(kind::Kind::UserPath) }
+        Self { kinds: Kinds::ALL.without(Kind::UserPath) }
     }
 }
 
@@ -92,6 +95,9 @@ impl Scanner {
     pub fn scan<'s>(&self, text: &str, key: &KeyPlan, scratch: &'s mut Scratch) -> &'s [Finding] {
         let Scratch { reading, view, findings } = scratch;
         findings.clear();
+        if key.keyed && !key.whole && self.is_plain(text.as_bytes()) {
+            return findings;
+        }
         self.look(text.as_bytes(), key, reading, findings);
         if view.read(text, reading.anchors.flags) {
             let known = findings.len();
@@ -102,6 +108,14 @@ impl Scanner {
         }
         resolve::resolve(text, findings);
         findings
+    }
+
+    /// True of a value that is too short for anything, or one short word: `200`, `GET`, `orders`.
+    fn is_plain(&self, value: &[u8]) -> bool {
+        let path = !self.settings.kinds.has(Kind::UserPath);
+        let is_sign = |byte: u8| matches!(byte, b'-' | b'_' | b'.') || (byte == b'/' && path);
+        value.len() < SHORTEST_VALUE
+            || (value.len() < LONG_RUN && value.iter().all(|byte| byte.is_ascii_alphabetic() || is_sign(*byte)))
     }
 
     /// Reads a text, or a view of one, and appends what it holds.

@@ -20,6 +20,9 @@ impl View {
         if flags & (flag::NON_ASCII | flag::PERCENT | flag::ESCAPE) == 0 {
             return false;
         }
+        if flags & (flag::PERCENT | flag::ESCAPE) == 0 && text.bytes().all(is_plain) {
+            return false;
+        }
         self.bytes.clear();
         self.places.clear();
         let mut changed = false;
@@ -62,6 +65,11 @@ impl View {
         let place = |at: u32| self.places.get(at as usize).or(self.places.last()).copied().unwrap_or(0);
         (place(start), place(end).max(place(end.saturating_sub(1)) + 1))
     }
+}
+
+/// True of ASCII, and of letters that stand for themselves: Latin, Greek, Cyrillic.
+const fn is_plain(byte: u8) -> bool {
+    byte < 0xc0 || matches!(byte, 0xc3..=0xd1)
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Stage 3 of 7, redact: finds e-mail addresses and telephone numbers. Thread: caller.
 
-use crate::scan::classes::Run;
+use crate::scan::classes::{class, Run};
 use crate::scan::context::Context;
 use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
@@ -17,6 +17,9 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
     for &at in &context.anchors.ats {
         email(context, at as usize, findings);
     }
+    if !context.said.has(Word::Phone) {
+        return;
+    }
     for hit in context.hits.iter().filter(|hit| hit.word == Word::Phone) {
         let start = value_after(context.text, hit.end as usize);
         named_phone(context, if context.before(start) == b'(' { start - 1 } else { start }, findings);
@@ -26,8 +29,18 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
 /// Finds the telephone number that a run with digits begins.
 #[inline]
 pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
-    if context.before(run.start as usize) == b'+' || run.len() >= 12 || matches!(run.len(), 1 | 3) {
-        phone(context, run.start as usize, findings);
+    let start = run.start as usize;
+    if context.before(start) == b'+' {
+        international(context, start, findings);
+    } else if !run.holds(class::LETTER | class::UNDERSCORE) {
+        let begins = match run.len() {
+            1 => context.byte(start) == b'1',
+            3 => matches!(context.byte(start + 3), b' ' | b')' | b'-' | b'.'),
+            length => length >= 12 && run.holds(class::DASH),
+        };
+        if begins {
+            north_america(context, start, findings);
+        }
     }
 }
 
@@ -105,21 +118,16 @@ fn domain_length(text: &[u8]) -> Option<usize> {
     (alphabetic && labelled && last.len() <= 24 && !NO_DOMAINS.has(last)).then_some(domain.len())
 }
 
-/// A number with its country code, or one of North America with its separators, that starts with the run at `start`.
-fn phone(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
-    let plus = context.before(start) == b'+';
-    if plus {
-        let before = start.checked_sub(1).map_or(0, |at| context.before(at));
-        if before.is_ascii_alphanumeric() || context.byte(start) == b'0' {
-            return;
-        }
-        let (end, digits) = digits_from(context.text, start, 15);
-        if (8..=15).contains(&digits) {
-            findings.push(start - 1, end, Kind::Phone, "phone.e164");
-        }
+/// A number with its country code, behind the `+` before `start`.
+fn international(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
+    let before = start.checked_sub(2).map_or(0, |at| context.byte(at));
+    if before.is_ascii_alphanumeric() || context.byte(start) == b'0' {
         return;
     }
-    north_america(context, start, findings);
+    let (end, digits) = digits_from(context.text, start, 15);
+    if (8..=15).contains(&digits) {
+        findings.push(start - 1, end, Kind::Phone, "phone.e164");
+    }
 }
 
 /// `555-123-4567`, `(555) 123-4567`, `1.555.123.4567`: area and exchange neither start with 0 or 1 nor are service codes.

@@ -36,13 +36,13 @@ pub(super) fn all(context: &Context<'_>, pieces: &mut Pieces, findings: &mut Fin
         for run in &context.anchors.runs {
             one_run(context, run, findings);
         }
-        network::detect(context, findings);
         payment::detect(context, findings);
         lettered::detect(context, findings);
     }
+    network::detect(context, findings);
     contact::detect(context, findings);
     seed::detect(context, findings);
-    if !context.hits.is_empty() {
+    if context.said.any(worded::WORDS) {
         worded::detect(context, findings);
     }
     credentials::detect(context, findings);

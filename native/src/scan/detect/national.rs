@@ -30,7 +30,7 @@ const fn number(
     Number { kind, rule, word, lengths, shapes, check }
 }
 
-static NUMBERS: &[Number] = &[
+const NUMBERS: &[Number] = &[
     number(Kind::AtSvnr, "at.svnr", Word::AtSvnr, (10, 10), &[], check::is_at_svnr),
     number(Kind::AuMedicare, "au.medicare", Word::AuMedicare, (10, 11), &[0x451], check::is_au_medicare),
     number(Kind::AuTfn, "au.tfn", Word::AuTfn, (8, 9), &[], check::is_au_tfn),
@@ -63,10 +63,25 @@ static NUMBERS: &[Number] = &[
     number(Kind::UkUtr, "uk.utr", Word::UkUtr, (10, 10), &[], check::is_uk_utr),
 ];
 
+/// Words that speak for a number.
+const SPOKEN: Words = {
+    let mut words = ANY_NUMBER.with(Word::FiHetu);
+    let mut at = 0;
+    while at < NUMBERS.len() {
+        words = words.with(NUMBERS[at].word);
+        at += 1;
+    }
+    words
+};
+
 /// Names the number, if it is one.
 pub(super) fn identify(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    // In one piece, only a Swiss number tells without a word.
+    let telling = (window.separator != 0 || window.shape == 13) && !words.has(Word::Serial);
+    if !telling && !words.any(SPOKEN) {
+        return None;
+    }
     let digits = window.digits();
-    let serial = words.has(Word::Serial);
     if let Some(found) = finnish(window, words) {
         return Some(found);
     }
@@ -76,7 +91,7 @@ pub(super) fn identify(window: &Window, words: Words) -> Option<(Kind, &'static 
             (number.lengths.0..=number.lengths.1).contains(&digits.len())
                 && (words.has(number.word)
                     || words.any(ANY_NUMBER)
-                    || (!serial && number.shapes.contains(&window.shape)))
+                    || (telling && number.shapes.contains(&window.shape)))
                 && (number.check)(digits)
         })
         .map(|number| (number.kind, number.rule))

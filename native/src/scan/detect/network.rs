@@ -13,7 +13,7 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
     if context.anchors.has(flag::COLONS) {
         with_colons(context, findings);
     }
-    if context.anchors.has(flag::USER_PATH) {
+    if findings.wants(Kind::UserPath) {
         home_directories(context, findings);
     }
 }
@@ -210,12 +210,9 @@ static ACCOUNTS: WordSet = WordSet::new(
 
 /// `/home/anna/`, `/Users/anna/`, `C:\Users\anna\`: the name alone.
 fn home_directories(context: &Context<'_>, findings: &mut Findings<'_>) {
-    if !findings.wants(Kind::UserPath) {
-        return;
-    }
     for &before in &[&b"/home/"[..], b"/Users/", b"\\Users\\", b"\\\\Users\\\\", b"/users/home/"] {
         let mut at = 0;
-        while let Some(found) = context.text.get(at..).and_then(|rest| find(rest, before)) {
+        while let Some(found) = context.text.get(at..).and_then(|rest| memchr::memmem::find(rest, before)) {
             let start = at + found + before.len();
             let name = context.text[start..]
                 .iter()
@@ -229,8 +226,4 @@ fn home_directories(context: &Context<'_>, findings: &mut Findings<'_>) {
             }
         }
     }
-}
-
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
 }

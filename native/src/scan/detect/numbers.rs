@@ -79,7 +79,7 @@ struct Keyed {
 
 const ANY: fn(&[u8]) -> bool = |_| true;
 
-static KEYED: &[Keyed] = &[
+const KEYED: &[Keyed] = &[
     Keyed {
         kind: Kind::UsRouting,
         rule: "routing.keyword",
@@ -131,7 +131,21 @@ static KEYED: &[Keyed] = &[
     },
 ];
 
+/// The words of all of them.
+const KEYED_WORDS: Words = {
+    let mut words = Words::NONE;
+    let mut at = 0;
+    while at < KEYED.len() {
+        words = words.and(KEYED[at].words);
+        at += 1;
+    }
+    words
+};
+
 fn with_keyword(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    if !words.any(KEYED_WORDS) {
+        return None;
+    }
     let digits = window.digits();
     KEYED
         .iter()

@@ -7,12 +7,17 @@ use crate::scan::context::Context;
 use crate::scan::detect::credentials::tokens;
 use crate::scan::detect::vendor_prefixes::{Body, Prefix, PREFIXES};
 use crate::scan::finding::Findings;
+use crate::scan::hashes::{mix, Sieve};
 use crate::scan::kind::Kind;
 
 /// The prefixes by their first two letters, which are two bits in here.
 #[derive(Debug)]
 struct Index {
+    /// The pairs of letters that there are: most runs begin with another.
+    pairs: Sieve<64>,
     slots: Vec<Vec<&'static Prefix>>,
+    /// Those that end with a dot.
+    dotted: Vec<&'static Prefix>,
 }
 
 const SLOTS: usize = 256;
@@ -22,15 +27,22 @@ const fn slot(first: u8, second: u8) -> usize {
     (first as usize * 31 + second as usize) % SLOTS
 }
 
+const fn pair_hash(first: u8, second: u8) -> u64 {
+    mix(2, (first as u64) << 8 | second as u64)
+}
+
 fn index() -> &'static Index {
     static INDEX: OnceLock<Index> = OnceLock::new();
     INDEX.get_or_init(|| {
         let mut slots = vec![Vec::new(); SLOTS];
+        let mut pairs = Sieve::default();
         for prefix in PREFIXES {
             let bytes = prefix.text.as_bytes();
+            pairs.add(pair_hash(bytes[0], bytes[1]));
             slots[slot(bytes[0], bytes[1])].push(prefix);
         }
-        Index { slots }
+        let dotted = PREFIXES.iter().filter(|prefix| prefix.text.ends_with('.')).collect();
+        Index { pairs, slots, dotted }
     })
 }
 
@@ -60,7 +72,11 @@ pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
 
 /// The token whose prefix stands at `start`.
 fn begin(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
-    for prefix in &index().slots[slot(context.byte(start), context.byte(start + 1))] {
+    let (first, second) = (context.byte(start), context.byte(start + 1));
+    if !index().pairs.may_hold(pair_hash(first, second)) {
+        return;
+    }
+    for prefix in &index().slots[slot(first, second)] {
         token(context, start, prefix, findings);
     }
 }
@@ -82,7 +98,7 @@ fn dotted(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     if context.before(start) != b'.' {
         return;
     }
-    for prefix in PREFIXES.iter().filter(|prefix| prefix.text.ends_with('.')) {
+    for prefix in &index().dotted {
         if context.text[..start].ends_with(prefix.text.as_bytes()) {
             token(context, start - prefix.text.len(), prefix, findings);
         }

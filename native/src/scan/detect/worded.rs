@@ -10,12 +10,33 @@ use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
 use crate::scan::words::{Word, Words};
 
-/// Words that another detector hears, or nobody.
-const OTHERS: Words = Words::of(&[Word::Version, Word::Serial, Word::Ip, Word::Phone]);
+/// Words that a value follows which nothing else gives away.
+pub const WORDS: Words = Words::of(&[
+    Word::Cvv,
+    Word::Cid,
+    Word::PinBlock,
+    Word::Mrn,
+    Word::Passport,
+    Word::IdCard,
+    Word::License,
+    Word::HealthPlan,
+    Word::Account,
+    Word::Birth,
+    Word::Latitude,
+    Word::Longitude,
+    Word::Position,
+    Word::Plate,
+    Word::Name,
+    Word::Person,
+    Word::Address,
+]);
 
 /// Finds the value under a key that names its kind.
 pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
     let text = context.text;
+    if !context.key.whole {
+        return;
+    }
     if let Some(kind) = context.key.hide {
         if credentials::is_secret_value(kind, text) {
             findings.push(0, text.len(), kind, "key");
@@ -33,7 +54,8 @@ pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-const WHOLE_WORDS: Words = {
+/// Words in the name of a key that speak for its whole value.
+pub const WHOLE_WORDS: Words = {
     let mut words = Words::NONE;
     let mut at = 0;
     while at < WHOLE.len() {
@@ -97,19 +119,10 @@ fn is_coordinate(text: &[u8]) -> bool {
 
 /// Goes over the keywords of the text.
 pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
-    let mut card = None;
     for hit in context.hits {
-        if OTHERS.has(hit.word) {
-            continue;
-        }
         match hit.word {
             Word::Cvv => verification_value(context, hit, findings),
-            Word::Cid => {
-                let holds_card = || context.hits.iter().any(|other| other.word == Word::Card);
-                if *card.get_or_insert_with(holds_card) {
-                    verification_value(context, hit, findings);
-                }
-            }
+            Word::Cid if context.said.has(Word::Card) => verification_value(context, hit, findings),
             Word::PinBlock => pin_block(context, hit, findings),
             Word::Mrn => token(context, hit, Kind::Mrn, (5, 14, 3), findings),
             Word::Passport => token(context, hit, Kind::UsPassport, (6, 12, 4), findings),

@@ -14,14 +14,30 @@ pub use placeholders::is_placeholder;
 
 use crate::scan::context::Context;
 use crate::scan::finding::Findings;
-use crate::scan::words::Word;
+use crate::scan::words::{Word, Words};
 
 /// Longest value whose end is looked for twice: behind a longer one, words inside of it are skipped.
 const LONG_BYTES: usize = 1024;
 
+/// Words that speak for a secret.
+const WORDS: Words = Words::of(&[
+    Word::Authorization,
+    Word::Scheme,
+    Word::Cookie,
+    Word::Secret,
+    Word::Password,
+    Word::Token,
+    Word::ApiKey,
+    Word::Aws,
+    Word::Azure,
+]);
+
 /// Appends what it finds.
 pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
     urls::detect(context, findings);
+    if !context.said.any(WORDS) {
+        return;
+    }
     let mut done = 0;
     for hit in context.hits {
         if (hit.start as usize) < done {
