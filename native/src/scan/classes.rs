@@ -58,18 +58,16 @@ pub struct Run {
 }
 
 impl Run {
+    #[inline]
     fn of(blocks: &Blocks, start: usize, end: usize) -> Self {
+        let (first, last) = (start / 64, (end - 1) / 64);
+        let mut bits = u64::MAX << (start % 64);
         let mut mask = 0;
-        for block in start / 64..=(end - 1) / 64 {
-            let maps = blocks.maps(block);
-            let bits = bits_of(start, end, block);
-            let holds = |map: u64, class: u8| if map & bits == 0 { 0 } else { class };
-            mask |= holds(maps[map::LETTER] & !maps[map::UPPER], LOWER)
-                | holds(maps[map::UPPER], UPPER)
-                | holds(maps[map::DIGIT], DIGIT)
-                | holds(maps[map::DASH], DASH)
-                | holds(!(maps[map::LETTER] | maps[map::DIGIT] | maps[map::DASH]), UNDERSCORE);
+        for block in first..last {
+            mask |= mask_of(blocks.maps(block), bits);
+            bits = u64::MAX;
         }
+        mask |= mask_of(blocks.maps(last), bits & u64::MAX >> (63 - (end - 1) % 64));
         Self { start: start as u32, end: end as u32, mask }
     }
 
@@ -99,6 +97,18 @@ impl Run {
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
+}
+
+/// The classes of the bytes that are set in `bits`.
+#[inline]
+const fn mask_of(maps: &[u64; map::COUNT], bits: u64) -> u8 {
+    let (letters, upper) = (maps[map::LETTER] & bits, maps[map::UPPER] & bits);
+    let (digits, dashes) = (maps[map::DIGIT] & bits, maps[map::DASH] & bits);
+    (letters != upper) as u8 * LOWER
+        | (upper != 0) as u8 * UPPER
+        | (digits != 0) as u8 * DIGIT
+        | (dashes != 0) as u8 * DASH
+        | (letters | digits | dashes != bits) as u8 * UNDERSCORE
 }
 
 /// What was found, in the order of the text.
@@ -164,15 +174,16 @@ impl Anchors {
     ) -> usize {
         let first = block * 64;
         let mut left = blocks.map(map::DIGIT, block) | long_runs(blocks, block);
+        if behind > first {
+            left &= !bits_of(first, behind, block);
+        }
         while left != 0 {
-            let at = first + left.trailing_zeros() as usize;
-            if at >= behind {
-                let start = blocks.start_of(map::RUN, at);
-                behind = blocks.end_of(map::RUN, at);
-                match moment_end(text, start) {
-                    Some(end) => (behind, *moment) = (end, (start, end)),
-                    None => self.runs.push(Run::of(blocks, start, behind)),
-                }
+            let place = left.trailing_zeros();
+            let start = blocks.start_of(map::RUN, first + place as usize);
+            behind = blocks.end_of(map::RUN, first + place as usize);
+            match moment_end(text, start) {
+                Some(end) => (behind, *moment) = (end, (start, end)),
+                None => self.runs.push(Run::of(blocks, start, behind)),
             }
             if behind >= first + 64 {
                 break;

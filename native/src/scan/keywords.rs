@@ -83,14 +83,16 @@ impl<'a, F: FnMut(Hit, &Spelling)> Search<'a, F> {
 
     /// Visits every word: letters, cut where a capital follows a small letter.
     fn run(mut self, blocks: &Blocks) {
-        let (mut letter_before, mut small_before) = (0, 0);
+        let (mut letter_before, mut small_before, mut digit_before) = (0, 0, 0);
         for block in 0..blocks.len() {
-            let letters = blocks.map(class::LETTER, block);
-            let upper = blocks.map(class::UPPER, block);
+            let maps = blocks.maps(block);
+            let (letters, upper, digits) = (maps[class::LETTER], maps[class::UPPER], maps[class::DIGIT]);
             let small = letters & !upper;
             let camel = upper & (small << 1 | small_before);
-            let mut starts = (letters & !(letters << 1 | letter_before)) | camel;
-            (letter_before, small_before) = (letters >> 63, small >> 63);
+            // One letter behind a digit, or two between digits, are no words.
+            let splinters = (digits << 1 | digit_before) & (!(letters >> 1 | 1 << 63) | digits >> 2);
+            let mut starts = (letters & !(letters << 1 | letter_before) & !splinters) | camel;
+            (letter_before, small_before, digit_before) = (letters >> 63, small >> 63, digits >> 63);
             while starts != 0 {
                 let bit = starts.trailing_zeros() as usize;
                 starts &= starts - 1;
@@ -106,7 +108,7 @@ impl<'a, F: FnMut(Hit, &Spelling)> Search<'a, F> {
 
     #[inline]
     fn word(&mut self, start: usize, end: usize) {
-        if self.lexicon.may_know(self.text, start, end) || self.looks_within(end) {
+        if self.opened > 0 || self.lexicon.may_begin(self.text, start, end) || self.looks_within(end) {
             return self.look(start, end);
         }
         self.opened = 0;

@@ -1,6 +1,6 @@
 //! Stage 3 of 7, redact: the phrases of the vocabulary, ready to be found. Thread: caller; built once.
 //!
-//! Words have numbers, phrases are paths over words. Most words of a text begin like none of them: a sieve says so
+//! Words have numbers, phrases are paths over words. Most words of a text begin like none of the first: a sieve says so
 //! without a look at the table.
 
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ const QUADS: usize = 1024;
 /// All phrases.
 #[derive(Debug)]
 pub struct Lexicon {
-    /// How words begin.
+    /// How the first words of phrases begin.
     beginnings: Sieve<512>,
     words: Table,
     /// Of each word, the place behind it at the start of a phrase.
@@ -109,7 +109,9 @@ impl Lexicon {
 
     /// Where a word leads from `node`, which it may be the first to do.
     fn add_word(&mut self, node: Node, word: &[u8], draft: &mut Draft) -> Node {
-        self.beginnings.add(beginning_hash(load(word, 0) | LOWER, word.len()));
+        if node == 0 {
+            self.beginnings.add(beginning_hash(load(word, 0) | LOWER, word.len()));
+        }
         let next = draft.words.len() as u16 + 1;
         let number = *draft.words.entry(word_hash(word, 0, word.len())).or_insert(next);
         *draft.steps.entry((node, number)).or_insert_with(|| {
@@ -137,10 +139,10 @@ impl Lexicon {
         self.steps = Table::new(steps.map(|((node, word), next)| (step_hash(node, word), next)));
     }
 
-    /// False of a word that neither is in a phrase nor begins with one that is: of most words.
+    /// False of a word that begins no phrase, whole or in part: of most words.
     #[inline]
     #[must_use]
-    pub fn may_know(&self, text: &[u8], start: usize, end: usize) -> bool {
+    pub fn may_begin(&self, text: &[u8], start: usize, end: usize) -> bool {
         self.beginnings.may_hold(beginning_hash(load(text, start) | LOWER, end - start))
     }
 

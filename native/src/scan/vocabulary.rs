@@ -169,7 +169,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
          mlle, cliente, señor, señora, sr, sra, don, doña, paciente, signor, signora, sig, paziente, dhr, \
          mevr, mevrouw, meneer, klant, patiënt, pani, klient, klientka, pacjent, pacjentka, senhor, \
          senhora, spouse, guardian, student, tenant name, holder, traveler, traveller, resident, buyer, \
-         seller, driver, rider, for patient, booked for",
+         seller, driver, rider, booked for",
     ),
     (
         Word::Birth,
@@ -292,8 +292,8 @@ pub static VOCABULARY: &[(Word, &str)] = &[
     (
         Word::Version,
         "version*, ver, =v, release*, build*, firmware*, kernel*, sdk*, library, driver version, package, \
-         pkg, upgrade*, downgrade*, mozilla, chrome, edge, safari, assembly, assemblyversion, fileversion, \
-         protocol, revision, bios, windows, os version, nt, product, semver, patch, tag, image, versión*, \
+         pkg, upgrade*, downgrade*, assembly, assemblyversion, fileversion, \
+         protocol, revision, bios, os version, product, semver, patch, tag, image, versión*, \
          versao*, versione*, wersja*, versie*, updated to, update, upgraded to, plugin, app, fw, component, \
          dependency, module, api version, client version, agent version, schema version, =os",
     ),
@@ -304,7 +304,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
          seq, gauge*, meter*, carrier*, model, asset*, lot, case, product*, catalog*, barcode*, rma, po, \
          purchase order*, seriennummer*, bestellung*, bestellnummer*, rechnung*, auftrag*, numéro de série, \
          commande*, facture*, pedido*, factura*, ordine*, fattura*, bestelling*, factuur*, zamówienie*, \
-         faktura*, partition*, message id*, msg id*, snowflake*, cursor, page, port, pid, process id, \
+         faktura*, partition*, message id*, msgid*, snowflake*, cursor, page, port, pid, process id, \
          thread id, cloud account*, aws account*, account id aws",
     ),
 ];
