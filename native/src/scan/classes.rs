@@ -2,6 +2,8 @@
 //!
 //! A *run* is a maximal stretch of `[A-Za-z0-9_-]`. Runs of plain words say nothing and are not kept.
 
+use std::ops::Range;
+
 use crate::scan::blocks::{bits_of, class as map, Blocks};
 
 /// Bits of a byte's class, and of a run's mask.
@@ -58,23 +60,17 @@ pub struct Run {
 }
 
 impl Run {
-    #[inline]
-    fn of(blocks: &Blocks, start: usize, end: usize) -> Self {
-        let (first, last) = (start / 64, (end - 1) / 64);
-        let mut bits = u64::MAX << (start % 64);
-        let mut mask = 0;
-        for block in first..last {
-            mask |= mask_of(blocks.maps(block), bits);
-            bits = u64::MAX;
-        }
-        mask |= mask_of(blocks.maps(last), bits & u64::MAX >> (63 - (end - 1) % 64));
-        Self { start: start as u32, end: end as u32, mask }
+    /// A run that may begin in one block and end in another.
+    fn across(blocks: &Blocks, start: usize, end: usize) -> Self {
+        let masks = (start / 64..=(end - 1) / 64)
+            .map(|block| mask_of(blocks.maps(block), bits_of(start, end, block)));
+        Self { start: start as u32, end: end as u32, mask: masks.fold(0, |union, mask| union | mask) }
     }
 
     /// Bytes that it covers.
     #[inline]
     #[must_use]
-    pub fn range(&self) -> std::ops::Range<usize> {
+    pub fn range(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
@@ -124,6 +120,8 @@ pub struct Anchors {
     pub assigns: Vec<u32>,
     /// See [`flag`].
     pub flags: u16,
+    /// The last moment.
+    moment: Range<usize>,
 }
 
 impl Anchors {
@@ -141,15 +139,16 @@ impl Anchors {
         self.schemes.clear();
         self.assigns.clear();
         self.flags = 0;
-        let (mut behind, mut moment) = (0, (0, 0));
+        self.moment = 0..0;
+        let mut behind = 0;
         for block in 0..blocks.len() {
             let maps = blocks.maps(block);
             self.flags |= if maps[map::ODD] == 0 { 0 } else { flag::NON_ASCII };
             self.flags |= if maps[map::SPACE] == 0 { 0 } else { flag::SPACE };
+            behind = self.read_runs(text, blocks, block, behind);
             let mut marks = maps[map::MARK];
-            behind = self.read_runs(text, blocks, block, behind, &mut moment);
-            if moment.1 > block * 64 {
-                marks &= !bits_of(moment.0, moment.1, block);
+            if self.moment.end > block * 64 {
+                marks &= !bits_of(self.moment.start, self.moment.end, block);
             }
             while marks != 0 {
                 self.mark(text, block * 64 + marks.trailing_zeros() as usize);
@@ -161,29 +160,35 @@ impl Anchors {
         }
     }
 
-    /// Keeps the runs that a digit or a long stretch of the block is in, and where the last moment is. Answers the
-    /// first byte behind the last one.
+    /// Keeps the runs that a digit or a long stretch of the block is in. Answers the first byte behind the last one.
     #[inline]
-    fn read_runs(
-        &mut self,
-        text: &[u8],
-        blocks: &Blocks,
-        block: usize,
-        mut behind: usize,
-        moment: &mut (usize, usize),
-    ) -> usize {
+    fn read_runs(&mut self, text: &[u8], blocks: &Blocks, block: usize, mut behind: usize) -> usize {
         let first = block * 64;
-        let mut left = blocks.map(map::DIGIT, block) | long_runs(blocks, block);
+        let maps = blocks.maps(block);
+        let mut left = maps[map::DIGIT] | long_runs(maps[map::RUN], blocks.map(map::RUN, block + 1));
         if behind > first {
             left &= !bits_of(first, behind, block);
         }
         while left != 0 {
-            let place = left.trailing_zeros();
-            let start = blocks.start_of(map::RUN, first + place as usize);
-            behind = blocks.end_of(map::RUN, first + place as usize);
-            match moment_end(text, start) {
-                Some(end) => (behind, *moment) = (end, (start, end)),
-                None => self.runs.push(Run::of(blocks, start, behind)),
+            let place = left.trailing_zeros() as usize;
+            let (before, after) = (!maps[map::RUN] << (63 - place), !maps[map::RUN] >> place);
+            // Mostly all of the run is in the block.
+            let inside = before != 0 && after != 0;
+            let (start, end) = if inside {
+                let start = place + 1 - before.leading_zeros() as usize;
+                (first + start, first + place + after.trailing_zeros() as usize)
+            } else {
+                (blocks.start_of(map::RUN, first + place), blocks.end_of(map::RUN, first + place))
+            };
+            behind = end;
+            if let Some(end) = moment_end(text, start) {
+                behind = end;
+                self.moment = start..end;
+            } else if inside {
+                let bits = u64::MAX << (start - first) & u64::MAX >> (63 - (end - 1 - first));
+                self.runs.push(Run { start: start as u32, end: end as u32, mask: mask_of(maps, bits) });
+            } else {
+                self.runs.push(Run::across(blocks, start, end));
             }
             if behind >= first + 64 {
                 break;
@@ -269,10 +274,10 @@ pub const LONG_RUN: usize = 15;
 /// Twelve words of three letters, with spaces between.
 const MANY_WORDS: usize = 12 * 4 - 1;
 
-/// Where a stretch of `LONG_RUN` starts in a block.
+/// Where a stretch of `LONG_RUN` starts in a block; the next one follows.
 #[inline]
-fn long_runs(blocks: &Blocks, block: usize) -> u64 {
-    let one = u128::from(blocks.map(map::RUN, block + 1)) << 64 | u128::from(blocks.map(map::RUN, block));
+fn long_runs(map: u64, next: u64) -> u64 {
+    let one = u128::from(next) << 64 | u128::from(map);
     let two = one & one >> 1;
     let four = two & two >> 2;
     let eight = four & four >> 4;

@@ -27,7 +27,9 @@ impl View {
         self.places.clear();
         let mut changed = false;
         let mut at = 0;
-        while let Some(character) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        loop {
+            at = self.push_plain(text.as_bytes(), at);
+            let Some(character) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
             let step = match character {
                 '%' => percent(text.as_bytes(), at).map(|byte| (Decoded::Byte(byte), 3)),
                 '\\' => escape(text.as_bytes(), at),
@@ -41,6 +43,15 @@ impl View {
         }
         self.places.push(text.len() as u32);
         changed
+    }
+
+    /// Copies what needs no look: ASCII without `%` and backslashes. Answers the first byte behind.
+    fn push_plain(&mut self, text: &[u8], at: usize) -> usize {
+        let rest = &text[at..];
+        let length = rest.iter().take_while(|byte| byte.is_ascii() && !matches!(byte, b'%' | b'\\')).count();
+        self.bytes.extend_from_slice(&rest[..length]);
+        self.places.extend(at as u32..(at + length) as u32);
+        at + length
     }
 
     fn push(&mut self, decoded: Decoded, at: usize) {

@@ -1,7 +1,7 @@
 //! Stage 3 of 7, redact: numbers that states give to persons, made of digits alone. Thread: caller.
 
 use crate::scan::check;
-use crate::scan::clusters::Window;
+use crate::scan::clusters::{Window, MOST_DIGITS};
 use crate::scan::kind::Kind;
 use crate::scan::words::{Word, Words};
 
@@ -74,6 +74,21 @@ const SPOKEN: Words = {
     words
 };
 
+/// By how many digits there are: a bit for each number that may have so many.
+const BY_LENGTH: [u32; MOST_DIGITS + 1] = {
+    let mut bits = [0; MOST_DIGITS + 1];
+    let mut at = 0;
+    while at < NUMBERS.len() {
+        let mut length = NUMBERS[at].lengths.0;
+        while length <= NUMBERS[at].lengths.1 {
+            bits[length] |= 1 << at;
+            length += 1;
+        }
+        at += 1;
+    }
+    bits
+};
+
 /// Names the number, if it is one.
 pub(super) fn identify(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
     // In one piece, only a Swiss number tells without a word.
@@ -85,16 +100,17 @@ pub(super) fn identify(window: &Window, words: Words) -> Option<(Kind, &'static 
     if let Some(found) = finnish(window, words) {
         return Some(found);
     }
-    NUMBERS
-        .iter()
-        .find(|number| {
-            (number.lengths.0..=number.lengths.1).contains(&digits.len())
-                && (words.has(number.word)
-                    || words.any(ANY_NUMBER)
-                    || (telling && number.shapes.contains(&window.shape)))
-                && (number.check)(digits)
-        })
-        .map(|number| (number.kind, number.rule))
+    let any = words.any(ANY_NUMBER);
+    let mut left = BY_LENGTH.get(digits.len()).copied().unwrap_or(0);
+    while left != 0 {
+        let number = &NUMBERS[left.trailing_zeros() as usize];
+        let spoken = any || words.has(number.word) || (telling && number.shapes.contains(&window.shape));
+        if spoken && (number.check)(digits) {
+            return Some((number.kind, number.rule));
+        }
+        left &= left - 1;
+    }
+    None
 }
 
 /// A Finnish number whose last symbol is a digit too: `010350-4438`; others are no numbers but runs of both.
