@@ -119,7 +119,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
          dialed, dialled, dialing, telefon*, telefoon*, handy*, mobil, mobilnummer*, mobilfunk*, \
          rufnummer*, téléphone*, portable, gsm, teléfono*, tlf, móvil*, movil, celular*, cellulare*, \
          mobiel*, komórka*, komorkowy, telefone*, telemóvel*, nr tel, recapito telefonico, phn, phone no, \
-         whatsapp number, numero, número, sms to, a number, b number",
+         whatsapp number, numero, número, sms to, anumber, bnumber",
     ),
     (
         Word::Address,
@@ -240,7 +240,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
     (Word::FiHetu, "hetu, henkilötunnus*, henkilotunnus*, personal identity code*"),
     (
         Word::FrNir,
-        "nir, nss, numéro de sécurité sociale, sécurité sociale*, num secu, numéro de sécu, no secu, \
+        "nir, nss, numéro de sécurité sociale, sécurité sociale*, num secu, numéro de sécu, \
          numsecu, sécu, insee, num ss, numéro sécu*, nosecu, n secu",
     ),
     (Word::GrAmka, "amka, αμκα"),

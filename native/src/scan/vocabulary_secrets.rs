@@ -38,15 +38,4 @@ pub static SECRETS: &[(Word, &str)] = &[
     ),
     (Word::Aws, "aws*, amazon*"),
     (Word::Azure, "azure*, accountkey*, account key*, sharedaccesskey*, shared access*, storage account*"),
-    (
-        Word::Policy,
-        "=policy, =policies, =expiry, =expires, =expiration, =length, =len, =count, =total, =rotation, \
-         =rotated, =strength, =min, =max, =ttl, =days, =age, =enabled, =disabled, =required, =type, \
-         =method, =scheme, =valid, =status, =attempts, =attempt, =limit, =format, =algorithm, =algo, \
-         =changed, =updated, =hint, =usage, =used, =name, =provider, =version, =reset, =id, =last4, \
-         =last four, =brand, =timeout, =issuer, =audience, =scope, =state, =flow, =mode, =domain, \
-         =path, =file, =user, =owner, =arn, =present, =configured, =kind, =source, =consent, =cache, =ref, \
-         =label, =index, =role, =realm, =region, =error, =result, =decision, =success, =failures, =budget, \
-         =remaining, =rate, =prompt, =input, =output, =banner, =preferences, =store, =manager, =service, =endpoint, =url, =uri, =class, =size",
-    ),
 ];

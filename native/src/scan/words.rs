@@ -100,7 +100,6 @@ word_classes! {
     Azure "Azure",
     Version "a version, release or build: dotted numbers are no addresses",
     Serial "a number of a thing: order, part, batch, offset",
-    Policy "a rule or property of a secret, not the secret",
 }
 
 /// A set of word classes.

@@ -34,11 +34,12 @@ pub const WORDS: Words = Words::of(&[
 /// Finds the value under a key that names its kind.
 pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
     let text = context.text;
-    if !context.key.whole {
+    if context.key.hide.is_none() && !context.key.whole {
         return;
     }
     if let Some(kind) = context.key.hide {
-        if credentials::is_secret_value(kind, text) {
+        let telling = !context.key.property || credentials::is_random(text);
+        if telling && credentials::is_secret_value(kind, text) {
             findings.push(0, text.len(), kind, "key");
         }
     }

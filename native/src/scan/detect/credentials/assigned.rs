@@ -2,6 +2,7 @@
 
 use crate::scan::context::Context;
 use crate::scan::detect::credentials::placeholders::{is_placeholder, is_state};
+use crate::scan::detect::credentials::properties::is_property;
 use crate::scan::detect::credentials::LONG_BYTES;
 use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
@@ -14,13 +15,9 @@ const NAME_BYTES: usize = 40;
 /// Longest quoted value; a quote without an end is none.
 const QUOTED_BYTES: usize = 4096;
 
-/// The kind that the whole value under a key has, if its name says so: `db.password`, `cookie`, `x-api-key`; none of
-/// `password_policy`, `token_count`, `auth.method`.
+/// The kind that the whole value under a key has, if its name says so: `db.password`, `cookie`, `x-api-key`.
 #[must_use]
 pub fn whole_value(words: Words) -> Option<Kind> {
-    if words.has(Word::Policy) {
-        return None;
-    }
     let first = [Word::Password, Word::Cookie, Word::Authorization, Word::Secret, Word::ApiKey, Word::Token];
     first.into_iter().find(|word| words.has(*word)).map(|word| kind_of(word, words.has(Word::Aws)))
 }
@@ -60,15 +57,15 @@ pub fn value_of(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) -
     let text = context.text;
     let end = hit.end as usize;
     let name_end = end + name_rest(text, end);
-    if is_property(context, end, name_end) {
-        return None;
-    }
+    let property = is_property(&text[end..name_end]);
     let kind = kind_of(hit.word, aws_near(context, hit));
     let found = match assigned(text, name_end) {
         Some(value) => {
             let given = &text[value.start..value.end];
-            is_given(hit.word, kind, given, &value, text).then_some(value)
+            let hidden = is_given(hit.word, kind, given, &value, text) && (!property || is_random(given));
+            hidden.then_some(value)
         }
+        None if property => None,
         None => in_prose(text, hit),
     };
     if let Some(value) = found {
@@ -76,15 +73,6 @@ pub fn value_of(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) -
         return Some(value.end);
     }
     None
-}
-
-/// True when the name goes on to say that the value is a property of the secret: `_policy`, `_count`.
-fn is_property(context: &Context<'_>, end: usize, name_end: usize) -> bool {
-    let first = context.hits.partition_point(|other| other.end as usize <= end);
-    context.hits[first..]
-        .iter()
-        .take_while(|other| other.end as usize <= name_end)
-        .any(|other| other.word == Word::Policy && other.start as usize >= end)
 }
 
 /// True when the name of the keyword has to do with Amazon.

@@ -1,16 +1,19 @@
 //! Stage 3 of 7, redact: finds passwords, cookies, headers and whatever else opens a door. Thread: caller.
 //!
 //! [`assigned`] hides what a name of secrets is given, [`headers`] knows `Authorization` and `Cookie`, [`urls`] what
-//! stands in addresses, [`tokens`] what shows itself: JSON web tokens and private keys. [`placeholders`] are no secrets.
+//! stands in addresses, [`tokens`] what shows itself: JSON web tokens and private keys. [`placeholders`] and [`properties`]
+//! are no secrets.
 
 pub mod assigned;
 pub mod headers;
 pub mod placeholders;
+pub mod properties;
 pub mod tokens;
 pub mod urls;
 
-pub use assigned::{is_secret_value, whole_value};
+pub use assigned::{is_random, is_secret_value, whole_value};
 pub use placeholders::is_placeholder;
+pub use properties::is_property;
 
 use crate::scan::context::Context;
 use crate::scan::finding::Findings;
