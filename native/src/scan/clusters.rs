@@ -77,9 +77,8 @@ pub fn windows(context: &Context<'_>, pieces: &mut Pieces, mut each: impl FnMut(
 
 /// Digits and dashes, with a digit at both ends.
 fn is_digits(context: &Context<'_>, run: &Run) -> bool {
-    !run.holds(class::LETTER | class::UNDERSCORE)
-        && context.byte(run.start as usize).is_ascii_digit()
-        && context.byte(run.end as usize - 1).is_ascii_digit()
+    let ends = || [run.start, run.end - 1].iter().all(|end| context.byte(*end as usize).is_ascii_digit());
+    run.mask == class::DIGIT || (!run.holds(class::LETTER | class::UNDERSCORE) && ends())
 }
 
 /// The separator in `from..to`, if there is one alone.

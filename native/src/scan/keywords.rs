@@ -108,7 +108,8 @@ impl<'a, F: FnMut(Hit, &Spelling)> Search<'a, F> {
 
     #[inline]
     fn word(&mut self, start: usize, end: usize) {
-        if self.opened > 0 || self.lexicon.may_begin(self.text, start, end) || self.looks_within(end) {
+        let ends = || self.looks_within(end) && self.lexicon.suffix_lengths(self.text, start, end) != 0;
+        if self.opened > 0 || self.lexicon.may_begin(self.text, start, end) || ends() {
             return self.look(start, end);
         }
         self.opened = 0;

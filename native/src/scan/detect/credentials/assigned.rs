@@ -148,6 +148,10 @@ fn quoted_end(text: &[u8], start: usize, quote: u8) -> Option<usize> {
 pub fn plain_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(&byte) = text.get(at) {
+        if byte.is_ascii_alphanumeric() {
+            at += 1;
+            continue;
+        }
         let ends = match byte {
             b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'>' => true,
             b'\\' => matches!(text.get(at + 1), Some(b'n' | b'r' | b't' | b'"' | b'\'' | b'\\')),
@@ -202,7 +206,10 @@ fn is_mixed(given: &[u8]) -> bool {
 
 /// Made of what tokens are made of.
 fn is_token(given: &[u8]) -> bool {
-    given.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._~+/=-%:@!$^*#|,".contains(byte))
+    let is_sign = |byte: u8| {
+        matches!(byte, b'!' | b'#'..=b'%' | b'*'..=b'/' | b':' | b'=' | b'@' | b'^' | b'_' | b'|' | b'~')
+    };
+    given.iter().all(|byte| byte.is_ascii_alphanumeric() || is_sign(*byte))
 }
 
 /// Capitals, small letters and digits, at least twenty: no word, no path, no number.
@@ -213,7 +220,9 @@ pub fn is_random(given: &[u8]) -> bool {
         && has(u8::is_ascii_digit)
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_lowercase)
-        && given.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-.~".contains(byte))
+        && given.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-'..=b'/' | b'=' | b'_' | b'~')
+        })
 }
 
 /// A value that only stands behind its keyword: `aws secret key fGq…`, `password is hunter2!`.
