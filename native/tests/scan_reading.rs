@@ -20,7 +20,7 @@ fn read(text: &str) -> Anchors {
 #[test]
 fn plain_words_leave_no_anchor() {
     let anchors = read("connection closed by the peer");
-    assert!(anchors.runs.is_empty() && anchors.flags == 0 && anchors.assigns.is_empty());
+    assert!(anchors.runs.is_empty() && anchors.flags == flag::SPACE && anchors.assigns.is_empty());
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn marks_are_told_apart() {
     assert_eq!((anchors.assigns, anchors.schemes, anchors.ats), (vec![1, 5, 22, 23], vec![13], vec![17]));
     assert_eq!(
         anchors.flags,
-        flag::COLONS | flag::PERCENT | flag::ESCAPE | flag::USER_PATH | flag::NON_ASCII
+        flag::COLONS | flag::PERCENT | flag::ESCAPE | flag::SPACE | flag::NON_ASCII
     );
 }
 
@@ -62,6 +62,26 @@ fn keywords_are_found_in_any_spelling_but_not_inside_words() {
 fn near_words(text: &str, value: &str) -> Words {
     let start = text.find(value).unwrap_or_default();
     near(text.as_bytes(), &hits(text), start, start + value.len())
+}
+
+#[test]
+fn letters_between_digits_are_no_words() {
+    assert_eq!((hits("part 4rc7 and 9v=1"), hits("3ip4")), (hits("part"), vec![]));
+    assert_eq!(hits("2fa code").len(), 1);
+}
+
+#[test]
+fn many_words_are_told_from_few() {
+    let row = |count: usize| ["abc"; 16][..count].join(" ");
+    for (text, many) in [
+        (row(12), true),
+        (row(11), false),
+        ("1".repeat(30) + " " + &row(12), true),
+        (row(6) + ", " + &row(6), false),
+        (row(6) + " Abc " + &row(6), false),
+    ] {
+        assert_eq!(read(&text).has(flag::MANY_WORDS), many, "{text}");
+    }
 }
 
 #[test]

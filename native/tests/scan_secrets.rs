@@ -72,6 +72,14 @@ fn keys_hide_whole_values_unless_they_are_about_a_property() {
 }
 
 #[test]
+fn what_is_random_is_hidden_under_a_property_too() {
+    let token = filler(24);
+    finds(&format!("secret_id={token} ok"), &[&format!("API_KEY_GENERIC={token}")]);
+    assert_eq!(found_in(&token, "app.secret_id"), [format!("API_KEY_GENERIC={token}")]);
+    finds("secret_id=7 secretName: billing-db_1 token_url=https://h/t", &[]);
+}
+
+#[test]
 fn headers_keep_their_scheme() {
     let token = filler(40);
     finds(&format!("Authorization: Bearer {token}"), &[&format!("BEARER_TOKEN={token}")]);

@@ -1,7 +1,8 @@
 //! Stage 3: what the detectors find in texts and under keys, and what they leave alone.
 
 use fapilog_native::scan::keys::KeyPlan;
-use fapilog_native::scan::{Scanner, Scratch};
+use fapilog_native::scan::kind::Kinds;
+use fapilog_native::scan::{Scanner, Scratch, Settings};
 
 /// The findings as words: `kind=text`.
 fn found_in(text: &str, key: &str) -> Vec<String> {
@@ -110,6 +111,19 @@ fn addresses_of_machines() {
     finds("version 1.2.3.4, v5.6.7.8, Chrome/140.0.60.10, 127.0.0.1, ::1, std::vec::Vec, at 12:34:56", &[]);
     finds("vin 1M8GDM9AXKP042788", &["VIN=1M8GDM9AXKP042788"]);
     finds("imei 490154203237518", &["IMEI=490154203237518"]);
+}
+
+#[test]
+fn names_in_paths_are_found_if_asked_for() {
+    let scanner = Scanner::new(Settings { kinds: Kinds::ALL });
+    for text in ["/home/anna/x", "C:\\Users\\anna\\x", "open /Users/anna/Library"] {
+        for key in [KeyPlan::NONE, KeyPlan::new("file.path")] {
+            let mut scratch = Scratch::default();
+            let findings = scanner.scan(text, &key, &mut scratch);
+            assert_eq!(findings.iter().map(|one| &text[one.range()]).collect::<Vec<_>>(), ["anna"], "{text}");
+        }
+    }
+    finds("/home/anna/x", &[]);
 }
 
 #[test]
