@@ -113,6 +113,7 @@ fn tokens_of_vendors_show_themselves() {
         let token = format!("{prefix}{}", filler(count));
         finds(&format!("use {token} here"), &[&format!("{kind}={token}")]);
         finds(&format!("x={token}"), &[&format!("{kind}={token}")]);
+        finds(&format!("1+{token}"), &[&format!("{kind}={token}")]);
     }
     let key = ["AK", "IA", "Q3EGRIZ2XQKVJW7L"].concat();
     finds(&format!("key {key}."), &[&format!("AWS_ACCESS_KEY_ID={key}")]);

@@ -1,6 +1,6 @@
 //! Stage 3 of 7, redact: finds e-mail addresses and telephone numbers. Thread: caller.
 
-use crate::scan::classes::{class, Run};
+use crate::scan::classes::Run;
 use crate::scan::context::Context;
 use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
@@ -26,21 +26,19 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Finds the telephone number that a run with digits begins.
+/// Finds the telephone number of North America that a short number begins.
 #[inline]
-pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
-    let start = run.start as usize;
-    if context.before(start) == b'+' {
-        international(context, start, findings);
-    } else if !run.holds(class::LETTER | class::UNDERSCORE) {
-        let begins = match run.len() {
-            1 => context.byte(start) == b'1',
-            3 => matches!(context.byte(start + 3), b' ' | b')' | b'-' | b'.'),
-            length => length >= 12 && run.holds(class::DASH),
-        };
-        if begins {
-            north_america(context, start, findings);
-        }
+pub fn area(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let separated = matches!(context.byte(run.end as usize), b' ' | b')' | b'-' | b'.');
+    if separated && (run.len() == 3 || context.byte(run.start as usize) == b'1') {
+        north_america(context, run.start as usize, findings);
+    }
+}
+
+/// Finds the telephone number that a run of digits and dashes is.
+pub fn dashed(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if run.len() >= 12 || context.byte(run.start as usize + 1) == b'-' {
+        north_america(context, run.start as usize, findings);
     }
 }
 
@@ -118,8 +116,9 @@ fn domain_length(text: &[u8]) -> Option<usize> {
     (alphabetic && labelled && last.len() <= 24 && !NO_DOMAINS.has(last)).then_some(domain.len())
 }
 
-/// A number with its country code, behind the `+` before `start`.
-fn international(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
+/// Finds the number with its country code that a run behind `+` begins.
+pub fn international(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let start = run.start as usize;
     let before = start.checked_sub(2).map_or(0, |at| context.byte(at));
     if before.is_ascii_alphanumeric() || context.byte(start) == b'0' {
         return;

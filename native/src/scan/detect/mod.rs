@@ -48,22 +48,48 @@ pub(super) fn all(context: &Context<'_>, pieces: &mut Pieces, findings: &mut Fin
     credentials::detect(context, findings);
 }
 
-/// Offers a run to whoever may know it: most are short numbers, which only addresses and telephones are made of.
+/// Offers a run to whoever may know it, by what it is made of and how long it is.
 #[inline]
 fn one_run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
-    if run.holds(class::DIGIT) {
-        network::run(context, run, findings);
-        contact::run(context, run, findings);
+    if context.before(run.start as usize) == b'+' {
+        contact::international(context, run, findings);
     }
-    if run.holds(class::LETTER) {
-        lettered::run(context, run, findings);
-        vendors::run(context, run, findings);
-        if run.holds(class::UNDERSCORE) && run.len() > 13 {
-            payment::joined(context, run, findings);
+    if run.holds(class::LETTER | class::UNDERSCORE) {
+        letters(context, run, findings);
+    } else if run.holds(class::DASH) {
+        network::dashed(context, run, findings);
+        contact::dashed(context, run, findings);
+    } else {
+        digits(context, run, findings);
+    }
+}
+
+fn letters(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    match run.len() {
+        4 => network::dotted(context, run, findings),
+        17 => network::dashed(context, run, findings),
+        _ => {}
+    }
+    lettered::run(context, run, findings);
+    vendors::run(context, run, findings);
+    payment::joined(context, run, findings);
+}
+
+/// Most numbers are short: only addresses and telephones are made of such.
+#[inline]
+fn digits(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    match run.len() {
+        1 | 3 => {
+            network::octet(context, run, findings);
+            contact::area(context, run, findings);
         }
-    } else if run.len() >= 8 {
-        vendors::number(context, run, findings);
-    } else if matches!(run.len(), 2 | 6) {
-        lettered::spaced(context, run, findings);
+        2 => {
+            network::octet(context, run, findings);
+            lettered::spaced(context, run, findings);
+        }
+        4 => network::dotted(context, run, findings),
+        6 => lettered::spaced(context, run, findings),
+        8..=10 => vendors::number(context, run, findings),
+        _ => {}
     }
 }

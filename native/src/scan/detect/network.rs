@@ -18,20 +18,26 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Finds the address that a run begins, or is.
+/// Finds the address whose first number is the run.
 #[inline]
-pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
-    let (start, length) = (run.start as usize, run.len());
-    if length <= 3 {
-        if context.byte(run.end as usize) == b'.' && !run.holds(!class::DIGIT) {
-            ip_version_4(context, start, findings);
-        }
-    } else if length == 4 {
-        if !run.holds(class::DASH | class::UNDERSCORE) {
-            dotted_mac(context, start, findings);
-        }
-    } else if length == 17 && run.holds(class::DASH) && is_mac(&context.text[run.range()], b'-') {
-        findings.push(start, run.end as usize, Kind::Mac, "mac");
+pub fn octet(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if context.byte(run.end as usize) == b'.' {
+        ip_version_4(context, run.start as usize, findings);
+    }
+}
+
+/// Finds the address of a network card that a run of four is a part of.
+#[inline]
+pub fn dotted(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if !run.holds(class::DASH | class::UNDERSCORE) {
+        dotted_mac(context, run.start as usize, findings);
+    }
+}
+
+/// Finds the address of a network card that a run is.
+pub fn dashed(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if run.holds(class::DASH) && is_mac(&context.text[run.range()], b'-') {
+        findings.push(run.start as usize, run.end as usize, Kind::Mac, "mac");
     }
 }
 
