@@ -39,10 +39,7 @@ fn runs_with_digits_are_kept_with_their_classes() {
 fn marks_are_told_apart() {
     let anchors = read("a=1 b: 2 http://x@y 10::1 %40 \\u é");
     assert_eq!((anchors.assigns, anchors.schemes, anchors.ats), (vec![1, 5, 22, 23], vec![13], vec![17]));
-    assert_eq!(
-        anchors.flags,
-        flag::COLONS | flag::PERCENT | flag::ESCAPE | flag::SPACE | flag::NON_ASCII
-    );
+    assert_eq!(anchors.flags, flag::COLONS | flag::PERCENT | flag::ESCAPE | flag::SPACE | flag::NON_ASCII);
 }
 
 fn hits(text: &str) -> Vec<Hit> {

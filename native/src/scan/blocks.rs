@@ -89,7 +89,8 @@ impl Blocks {
         let mut carried = 0;
         self.maps.iter().any(|maps| {
             let prose = maps[LETTER] & !maps[UPPER] | maps[SPACE];
-            let found = carried + (!prose).trailing_zeros() as usize >= length || holds_stretch(prose, length);
+            let found =
+                carried + (!prose).trailing_zeros() as usize >= length || holds_stretch(prose, length);
             carried = if prose == u64::MAX { carried + BLOCK } else { (!prose).leading_zeros() as usize };
             found
         })
@@ -153,7 +154,11 @@ pub const fn bits_of(start: usize, end: usize, block: usize) -> u64 {
 
 /// So many of the lowest bits.
 const fn below(count: usize) -> u64 {
-    if count >= BLOCK { u64::MAX } else { (1 << count) - 1 }
+    if count >= BLOCK {
+        u64::MAX
+    } else {
+        (1 << count) - 1
+    }
 }
 
 /// Less than a block, with zeros behind. Copies of fixed sizes that overlap are cheaper than one of any size.

@@ -97,14 +97,17 @@ impl Run {
 
 /// The classes of the bytes that are set in `bits`.
 #[inline]
-const fn mask_of(maps: &[u64; map::COUNT], bits: u64) -> u8 {
-    let (letters, upper) = (maps[map::LETTER] & bits, maps[map::UPPER] & bits);
-    let (digits, dashes) = (maps[map::DIGIT] & bits, maps[map::DASH] & bits);
-    (letters != upper) as u8 * LOWER
-        | (upper != 0) as u8 * UPPER
-        | (digits != 0) as u8 * DIGIT
-        | (dashes != 0) as u8 * DASH
-        | (letters | digits | dashes != bits) as u8 * UNDERSCORE
+fn mask_of(maps: &[u64; map::COUNT], bits: u64) -> u8 {
+    let [letters, upper, digits, dashes] =
+        [map::LETTER, map::UPPER, map::DIGIT, map::DASH].map(|class| maps[class] & bits);
+    let held = [
+        (letters != upper, LOWER),
+        (upper != 0, UPPER),
+        (digits != 0, DIGIT),
+        (dashes != 0, DASH),
+        (letters | digits | dashes != bits, UNDERSCORE),
+    ];
+    held.iter().fold(0, |mask, (holds, class)| mask | (u8::from(*holds) * class))
 }
 
 /// What was found, in the order of the text.
@@ -229,7 +232,11 @@ impl Anchors {
 #[inline]
 fn moment_end(text: &[u8], start: usize) -> Option<usize> {
     let century = matches!(text[start..], [b'1', b'9', ..] | [b'2', b'0', ..]);
-    if century { whole_moment_end(text, start) } else { None }
+    if century {
+        whole_moment_end(text, start)
+    } else {
+        None
+    }
 }
 
 fn whole_moment_end(text: &[u8], start: usize) -> Option<usize> {

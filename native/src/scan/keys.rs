@@ -22,7 +22,8 @@ pub struct KeyPlan {
 
 impl KeyPlan {
     /// Of a text without a key.
-    pub const NONE: Self = Self { words: Words::NONE, hide: None, property: false, whole: false, keyed: false };
+    pub const NONE: Self =
+        Self { words: Words::NONE, hide: None, property: false, whole: false, keyed: false };
 
     /// Reads a name in any spelling: `user.ssn`, `dateOfBirth`, `X-Api-Key`.
     #[must_use]

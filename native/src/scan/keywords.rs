@@ -155,7 +155,11 @@ impl<'a, F: FnMut(Hit, &Spelling)> Search<'a, F> {
     fn going_on(&self, start: usize) -> usize {
         let joined = || matches!(self.text.get(self.behind), Some(b' ' | b'_' | b'-' | b'.' | b'\'' | b'/'));
         let adjacent = start == self.behind || (start == self.behind + 1 && joined());
-        if adjacent { self.opened } else { 0 }
+        if adjacent {
+            self.opened
+        } else {
+            0
+        }
     }
 
     /// A word that is in no phrase may start with one that is, or end with one.

@@ -115,7 +115,8 @@ impl Scanner {
         let path = !self.settings.kinds.has(Kind::UserPath);
         let is_sign = |byte: u8| matches!(byte, b'-' | b'_' | b'.') || (byte == b'/' && path);
         value.len() < SHORTEST_VALUE
-            || (value.len() < LONG_RUN && value.iter().all(|byte| byte.is_ascii_alphabetic() || is_sign(*byte)))
+            || (value.len() < LONG_RUN
+                && value.iter().all(|byte| byte.is_ascii_alphabetic() || is_sign(*byte)))
     }
 
     /// Reads a text, or a view of one, and appends what it holds.

@@ -206,9 +206,7 @@ fn is_mixed(given: &[u8]) -> bool {
 
 /// Made of what tokens are made of.
 fn is_token(given: &[u8]) -> bool {
-    let is_sign = |byte: u8| {
-        matches!(byte, b'!' | b'#'..=b'%' | b'*'..=b'/' | b':' | b'=' | b'@' | b'^' | b'_' | b'|' | b'~')
-    };
+    let is_sign = |byte: u8| matches!(byte, b'!' | b'#'..=b'%' | b'*'..=b'/' | b':' | b'=' | b'@' | b'^' | b'_' | b'|' | b'~');
     given.iter().all(|byte| byte.is_ascii_alphanumeric() || is_sign(*byte))
 }
 
