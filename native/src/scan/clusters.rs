@@ -32,47 +32,70 @@ pub struct Window {
 }
 
 impl Window {
+    const fn starting_at(start: usize) -> Self {
+        Self { start, end: 0, digits: [0; MOST_DIGITS], count: 0, shape: 0, separator: 0, alone: false }
+    }
+
     /// The digits alone.
     #[must_use]
     pub fn digits(&self) -> &[u8] {
         self.digits.get(..self.count).unwrap_or_default()
     }
-}
 
-/// A part of a cluster: digits and dashes, as they stand in a run.
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    start: usize,
-    end: usize,
-    /// What stands before it: a separator, or 0 at the start.
-    gap: u8,
-    dashed: bool,
-}
+    /// Adds a run; false when the window is full.
+    fn extend(&mut self, text: &[u8], run: &Run) -> bool {
+        let text = text.get(run.range()).unwrap_or_default();
+        self.end = run.end as usize;
+        if !run.holds(class::DASH) {
+            return self.add_group(text);
+        }
+        text.split(|byte| *byte == b'-').enumerate().all(|(place, group)| {
+            if place > 0 {
+                self.join(b'-');
+            }
+            !group.is_empty() && self.add_group(group)
+        })
+    }
 
-/// The parts of the cluster that is read, kept from one text to the next.
-#[derive(Debug, Default)]
-pub struct Pieces(Vec<Piece>);
+    /// Adds digits without a separator; false when the window is full.
+    #[inline]
+    fn add_group(&mut self, group: &[u8]) -> bool {
+        let Some(place) = self.digits.get_mut(self.count..self.count + group.len()) else { return false };
+        for (to, from) in place.iter_mut().zip(group) {
+            *to = *from;
+        }
+        self.count += group.len();
+        self.shape = self.shape << 4 | group.len().min(15) as u64;
+        self.shape >> (4 * MOST_GROUPS) == 0
+    }
+
+    fn join(&mut self, separator: u8) {
+        self.separator = match self.separator {
+            0 => separator,
+            same if same == separator => same,
+            _ => 1,
+        };
+    }
+}
 
 /// Calls `each` for every window of the text. Their count is linear: a window holds a bounded number of digits.
-pub fn windows(context: &Context<'_>, pieces: &mut Pieces, mut each: impl FnMut(&Window)) {
-    let pieces = &mut pieces.0;
-    pieces.clear();
-    for run in &context.anchors.runs {
-        if !is_digits(context, run) {
-            if !pieces.is_empty() {
-                flush(context, pieces, &mut each);
+pub fn windows(context: &Context<'_>, mut each: impl FnMut(&Window)) {
+    let runs = &context.anchors.runs;
+    let mut first = 0;
+    while first < runs.len() {
+        let mut behind = first + 1;
+        if is_digits(context, &runs[first]) {
+            while runs.get(behind).is_some_and(|next| follows(context, &runs[behind - 1], next)) {
+                behind += 1;
             }
-            continue;
+            cluster(context, &runs[first..behind], &mut each);
         }
-        let range = run.range();
-        let gap = pieces.last().and_then(|last| gap(context, last.end, range.start));
-        if gap.is_none() && !pieces.is_empty() {
-            flush(context, pieces, &mut each);
-        }
-        let dashed = run.holds(class::DASH);
-        pieces.push(Piece { start: range.start, end: range.end, gap: gap.unwrap_or(0), dashed });
+        first = behind;
     }
-    flush(context, pieces, &mut each);
+}
+
+fn follows(context: &Context<'_>, run: &Run, next: &Run) -> bool {
+    is_digits(context, next) && gap(context, run, next).is_some()
 }
 
 /// Digits and dashes, with a digit at both ends.
@@ -81,9 +104,10 @@ fn is_digits(context: &Context<'_>, run: &Run) -> bool {
     run.mask == class::DIGIT || (!run.holds(class::LETTER | class::UNDERSCORE) && ends())
 }
 
-/// The separator in `from..to`, if there is one alone.
-fn gap(context: &Context<'_>, from: usize, to: usize) -> Option<u8> {
-    match context.text.get(from..to)? {
+/// The separator between two runs, if there is one alone.
+#[inline]
+fn gap(context: &Context<'_>, run: &Run, next: &Run) -> Option<u8> {
+    match context.text.get(run.end as usize..next.start as usize)? {
         [byte @ (b' ' | b'.' | b'/')] => Some(*byte),
         // No-break space; figure, thin and narrow no-break space.
         [0xc2, 0xa0] | [0xe2, 0x80, 0x87 | 0x89 | 0xaf] => Some(b' '),
@@ -91,72 +115,30 @@ fn gap(context: &Context<'_>, from: usize, to: usize) -> Option<u8> {
     }
 }
 
-fn flush(context: &Context<'_>, pieces: &mut Vec<Piece>, each: &mut impl FnMut(&Window)) {
-    let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return };
-    if last.end - first.start < FEWEST_DIGITS {
-        return pieces.clear();
+/// The windows of one cluster.
+fn cluster(context: &Context<'_>, runs: &[Run], each: &mut impl FnMut(&Window)) {
+    let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return };
+    if ((last.end - first.start) as usize) < FEWEST_DIGITS {
+        return;
     }
-    for first in 0..pieces.len() {
-        if first > 0 && pieces[first].gap != b' ' {
+    let gap_before = |at: usize| gap(context, &runs[at - 1], &runs[at]).unwrap_or(0);
+    for first in 0..runs.len() {
+        if first > 0 && gap_before(first) != b' ' {
             continue;
         }
-        let mut window = Window {
-            start: pieces[first].start,
-            end: 0,
-            digits: [0; MOST_DIGITS],
-            count: 0,
-            shape: 0,
-            separator: 0,
-            alone: false,
-        };
-        for at in first..pieces.len() {
-            if !extend(context, &mut window, &pieces[at], at > first) {
+        let mut window = Window::starting_at(runs[first].start as usize);
+        for at in first..runs.len() {
+            if at > first {
+                window.join(gap_before(at));
+            }
+            if !window.extend(context.text, &runs[at]) {
                 break;
             }
-            window.alone = first == 0 && at + 1 == pieces.len();
-            let ends = pieces.get(at + 1).is_none_or(|next| next.gap == b' ');
+            window.alone = first == 0 && at + 1 == runs.len();
+            let ends = at + 1 == runs.len() || gap_before(at + 1) == b' ';
             if ends && window.count >= FEWEST_DIGITS {
                 each(&window);
             }
         }
     }
-    pieces.clear();
-}
-
-/// Adds a piece; false when the window is full.
-fn extend(context: &Context<'_>, window: &mut Window, piece: &Piece, follows: bool) -> bool {
-    if follows {
-        join(window, piece.gap);
-    }
-    let text = context.text.get(piece.start..piece.end).unwrap_or_default();
-    window.end = piece.end;
-    if !piece.dashed {
-        return add_group(window, text);
-    }
-    text.split(|byte| *byte == b'-').enumerate().all(|(place, group)| {
-        if place > 0 {
-            join(window, b'-');
-        }
-        !group.is_empty() && add_group(window, group)
-    })
-}
-
-/// Adds digits without a separator; false when the window is full.
-#[inline]
-fn add_group(window: &mut Window, group: &[u8]) -> bool {
-    let Some(place) = window.digits.get_mut(window.count..window.count + group.len()) else { return false };
-    for (to, from) in place.iter_mut().zip(group) {
-        *to = *from;
-    }
-    window.count += group.len();
-    window.shape = window.shape << 4 | group.len().min(15) as u64;
-    window.shape >> (4 * MOST_GROUPS) == 0
-}
-
-fn join(window: &mut Window, separator: u8) {
-    window.separator = match window.separator {
-        0 => separator,
-        same if same == separator => same,
-        _ => 1,
-    };
 }

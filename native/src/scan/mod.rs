@@ -30,7 +30,6 @@ pub mod words;
 
 use blocks::Blocks;
 use classes::{flag, Anchors, LONG_RUN};
-use clusters::Pieces;
 use context::Context;
 use finding::{Finding, Findings};
 use keys::KeyPlan;
@@ -68,7 +67,6 @@ pub struct Scratch {
 struct Reading {
     blocks: Blocks,
     anchors: Anchors,
-    pieces: Pieces,
     hits: Vec<Hit>,
 }
 
@@ -121,7 +119,7 @@ impl Scanner {
 
     /// Reads a text, or a view of one, and appends what it holds.
     fn look(&self, text: &[u8], key: &KeyPlan, reading: &mut Reading, findings: &mut Vec<Finding>) {
-        let Reading { blocks, anchors, pieces, hits } = reading;
+        let Reading { blocks, anchors, hits } = reading;
         hits.clear();
         blocks.read(text);
         anchors.read(text, blocks);
@@ -129,6 +127,6 @@ impl Scanner {
         let wordy = !key.keyed || !anchors.assigns.is_empty() || anchors.has(flag::SPACE);
         let said = if wordy { keywords::find(text, blocks, hits) } else { Words::NONE };
         let context = Context { text, anchors, hits, said, key };
-        detect::all(&context, pieces, &mut Findings::new(findings, self.settings.kinds));
+        detect::all(&context, &mut Findings::new(findings, self.settings.kinds));
     }
 }

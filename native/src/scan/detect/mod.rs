@@ -24,15 +24,14 @@ pub mod vendors;
 pub mod worded;
 
 use crate::scan::classes::{class, Run};
-use crate::scan::clusters::Pieces;
 use crate::scan::context::Context;
 use crate::scan::finding::Findings;
 
 /// Runs every detector.
-pub(super) fn all(context: &Context<'_>, pieces: &mut Pieces, findings: &mut Findings<'_>) {
+pub(super) fn all(context: &Context<'_>, findings: &mut Findings<'_>) {
     worded::whole_value(context, findings);
     if !context.anchors.runs.is_empty() {
-        numbers::detect(context, pieces, findings);
+        numbers::detect(context, findings);
         for run in &context.anchors.runs {
             one_run(context, run, findings);
         }

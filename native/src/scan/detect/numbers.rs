@@ -3,7 +3,7 @@
 //! A checksum alone proves little: one of ten numbers passes. What has no shape of its own needs a keyword near.
 
 use crate::scan::check;
-use crate::scan::clusters::{windows, Pieces, Window};
+use crate::scan::clusters::{windows, Window};
 use crate::scan::context::Context;
 use crate::scan::detect::national;
 use crate::scan::finding::Findings;
@@ -14,8 +14,8 @@ use crate::scan::words::{Word, Words};
 const CARD_SHAPES: [u64; 8] = [0x4444, 0x4_4443, 0x465, 0x464, 0x4441, 0x4_4441, 0x4_4442, 0x445];
 
 /// Appends what it finds.
-pub fn detect(context: &Context<'_>, pieces: &mut Pieces, findings: &mut Findings<'_>) {
-    windows(context, pieces, |window| {
+pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
+    windows(context, |window| {
         if is_date(window) {
             return;
         }
