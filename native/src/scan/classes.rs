@@ -60,8 +60,25 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run that may begin in one block and end in another.
-    fn across(blocks: &Blocks, start: usize, end: usize) -> Self {
+    /// The run that holds the byte at `place` of a block.
+    #[inline]
+    fn around(blocks: &Blocks, block: usize, place: usize) -> Self {
+        let maps = blocks.maps(block);
+        let others = !maps[map::RUN];
+        let (before, behind) = (others << (63 - place), others >> place);
+        if before == 0 || behind == 0 {
+            return Self::across(blocks, block * 64 + place);
+        }
+        // Mostly all of it is in the block.
+        let start = place + 1 - before.leading_zeros() as usize;
+        let end = place + behind.trailing_zeros() as usize;
+        let mask = mask_of(maps, u64::MAX << start & u64::MAX >> (64 - end));
+        Self { start: (block * 64 + start) as u32, end: (block * 64 + end) as u32, mask }
+    }
+
+    /// The same of a run that may begin or end in another block.
+    fn across(blocks: &Blocks, at: usize) -> Self {
+        let (start, end) = (blocks.start_of(map::RUN, at), blocks.end_of(map::RUN, at));
         let masks = (start / 64..=(end - 1) / 64)
             .map(|block| mask_of(blocks.maps(block), bits_of(start, end, block)));
         Self { start: start as u32, end: end as u32, mask: masks.fold(0, |union, mask| union | mask) }
@@ -173,25 +190,13 @@ impl Anchors {
             left &= !bits_of(first, behind, block);
         }
         while left != 0 {
-            let place = left.trailing_zeros() as usize;
-            let (before, after) = (!maps[map::RUN] << (63 - place), !maps[map::RUN] >> place);
-            // Mostly all of the run is in the block.
-            let inside = before != 0 && after != 0;
-            let (start, end) = if inside {
-                let start = place + 1 - before.leading_zeros() as usize;
-                (first + start, first + place + after.trailing_zeros() as usize)
-            } else {
-                (blocks.start_of(map::RUN, first + place), blocks.end_of(map::RUN, first + place))
-            };
-            behind = end;
-            if let Some(end) = moment_end(text, start) {
+            let run = Run::around(blocks, block, left.trailing_zeros() as usize);
+            behind = run.end as usize;
+            if let Some(end) = moment_end(text, run.start as usize) {
+                self.moment = run.start as usize..end;
                 behind = end;
-                self.moment = start..end;
-            } else if inside {
-                let bits = u64::MAX << (start - first) & u64::MAX >> (63 - (end - 1 - first));
-                self.runs.push(Run { start: start as u32, end: end as u32, mask: mask_of(maps, bits) });
             } else {
-                self.runs.push(Run::across(blocks, start, end));
+                self.runs.push(run);
             }
             if behind >= first + 64 {
                 break;
