@@ -12,15 +12,21 @@ pub mod class {
     pub const DIGIT: usize = 2;
     /// `[A-Za-z0-9_-]`
     pub const RUN: usize = 3;
-    /// `@ : = % \ / < ^ ;`
-    pub const MARK: usize = 4;
+    /// `-`
+    pub const DASH: usize = 4;
+    /// `@ : ; < = % \ ^`
+    pub const MARK: usize = 5;
+    /// Spaces, tabs, ends of lines.
+    pub const SPACE: usize = 6;
+    /// Every byte of a character that is not ASCII.
+    pub const ODD: usize = 7;
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 8;
 }
 
-use wide::{i8x16, CmpEq, CmpGt, CmpLt};
+use wide::{i8x16, CmpEq, CmpGt};
 
-use class::{COUNT, DIGIT, LETTER, MARK, RUN, UPPER};
+use class::{COUNT, DASH, DIGIT, LETTER, MARK, ODD, RUN, SPACE, UPPER};
 
 /// Bytes of a block.
 const BLOCK: usize = 64;
@@ -29,33 +35,26 @@ const BLOCK: usize = 64;
 #[derive(Debug, Default, Clone)]
 pub struct Blocks {
     maps: Vec<[u64; COUNT]>,
-    /// True when a byte is above 0x7f.
-    pub non_ascii: bool,
 }
 
 impl Blocks {
     /// Reads `text` anew.
     pub fn read(&mut self, text: &[u8]) {
         self.maps.clear();
-        let mut union = 0;
         let mut chunks = text.chunks_exact(BLOCK);
         for chunk in &mut chunks {
-            if let Ok(block) = chunk.try_into() {
+            if let Some(block) = chunk.first_chunk() {
                 self.maps.push(maps(block, BLOCK));
-                union |= block.iter().fold(0, |union, byte| union | byte);
             }
         }
         let rest = chunks.remainder();
         if !rest.is_empty() {
             // The last 64 bytes again, moved down; or, of a short text, a copy with zeros behind.
-            let (block, known) = match text.last_chunk::<BLOCK>() {
-                Some(block) => (*block, BLOCK - rest.len()),
-                None => (padded(rest), 0),
-            };
-            self.maps.push(maps(&block, rest.len() + known).map(|map| map >> known));
-            union |= block.iter().fold(0, |union, byte| union | byte);
+            self.maps.push(match text.last_chunk() {
+                Some(block) => maps(block, BLOCK).map(|map| map >> (BLOCK - rest.len())),
+                None => maps(&padded(rest), rest.len()),
+            });
         }
-        self.non_ascii = union >= 0x80;
     }
 
     /// How many blocks.
@@ -70,11 +69,31 @@ impl Blocks {
         self.maps.is_empty()
     }
 
+    /// The maps of one block, by class; nothing outside.
+    #[inline]
+    #[must_use]
+    pub fn maps(&self, block: usize) -> &[u64; COUNT] {
+        self.maps.get(block).unwrap_or(&[0; COUNT])
+    }
+
     /// The map of one class in one block; nothing outside.
     #[inline]
     #[must_use]
     pub fn map(&self, class: usize, block: usize) -> u64 {
-        self.maps.get(block).map_or(0, |maps| maps[class])
+        self.maps(block)[class]
+    }
+
+    /// True when so many bytes in a row, 64 at most, are small letters or spaces.
+    #[must_use]
+    pub fn has_prose(&self, length: usize) -> bool {
+        let mut carried = 0;
+        self.maps.iter().any(|maps| {
+            let prose = maps[LETTER] & !maps[UPPER] | maps[SPACE];
+            let found =
+                carried + (!prose).trailing_zeros() as usize >= length || holds_stretch(prose, length);
+            carried = if prose == u64::MAX { carried + BLOCK } else { (!prose).leading_zeros() as usize };
+            found
+        })
     }
 
     /// The first byte at or behind `at` that is not of the class.
@@ -113,22 +132,32 @@ impl Blocks {
         }
         0
     }
+}
 
-    /// True when a byte of `start..end` is of the class.
-    #[inline]
-    #[must_use]
-    pub fn any(&self, class: usize, start: usize, end: usize) -> bool {
-        let (first, last) = (start / BLOCK, end.saturating_sub(1) / BLOCK);
-        (first..=last).any(|block| {
-            let mut map = self.map(class, block);
-            if block == first {
-                map &= u64::MAX << (start % BLOCK);
-            }
-            if block == last {
-                map &= u64::MAX >> (BLOCK - 1 - end.saturating_sub(1) % BLOCK);
-            }
-            map != 0
-        })
+/// True when so many bits stand in a row.
+fn holds_stretch(map: u64, length: usize) -> bool {
+    let (mut starts, mut covered) = (map, 1);
+    while covered < length && starts != 0 {
+        let step = covered.min(length - covered);
+        starts &= starts >> step;
+        covered += step;
+    }
+    starts != 0
+}
+
+/// The bits of `start..end` in one block.
+#[inline]
+#[must_use]
+pub const fn bits_of(start: usize, end: usize, block: usize) -> u64 {
+    below(end.saturating_sub(block * BLOCK)) & !below(start.saturating_sub(block * BLOCK))
+}
+
+/// So many of the lowest bits.
+const fn below(count: usize) -> u64 {
+    if count >= BLOCK {
+        u64::MAX
+    } else {
+        (1 << count) - 1
     }
 }
 
@@ -172,19 +201,24 @@ fn maps(block: &[u8; BLOCK], length: usize) -> [u64; COUNT] {
 /// The maps of 16 bytes; bytes above 0x7f are negative.
 #[inline]
 fn lane_maps(bytes: i8x16) -> [u16; COUNT] {
+    // Moved up until `last` is the highest of all.
     let within = |bytes: i8x16, first: u8, last: u8| {
-        bytes.cmp_gt(i8x16::splat(first as i8 - 1)) & bytes.cmp_lt(i8x16::splat(last as i8 + 1))
+        (bytes + i8x16::splat((127 - last) as i8)).cmp_gt(i8x16::splat((126 - (last - first)) as i8))
     };
     let is = |byte: u8| bytes.cmp_eq(i8x16::splat(byte as i8));
     let letter = within(bytes | i8x16::splat(0x20), b'a', b'z');
     let upper = within(bytes, b'A', b'Z');
     let digit = within(bytes, b'0', b'9');
-    let mark = is(b'@') | within(bytes, b':', b'=') | is(b'%') | is(b'\\') | is(b'/') | is(b'^');
+    let mark = is(b'@') | within(bytes, b':', b'=') | is(b'%') | is(b'\\') | is(b'^');
+    let dash = is(b'-');
     let mut maps = [0; COUNT];
     maps[LETTER] = (letter | bytes).move_mask() as u16;
     maps[UPPER] = upper.move_mask() as u16;
     maps[DIGIT] = digit.move_mask() as u16;
-    maps[RUN] = (letter | digit | is(b'-') | is(b'_')).move_mask() as u16;
+    maps[RUN] = (letter | digit | dash | is(b'_')).move_mask() as u16;
+    maps[DASH] = dash.move_mask() as u16;
     maps[MARK] = mark.move_mask() as u16;
+    maps[SPACE] = within(bytes, b'\t', b' ').move_mask() as u16;
+    maps[ODD] = bytes.move_mask() as u16;
     maps
 }

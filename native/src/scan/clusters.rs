@@ -7,6 +7,8 @@
 use crate::scan::classes::{class, Run};
 use crate::scan::context::Context;
 
+/// Fewest digits of a number that is worth a look.
+pub const FEWEST_DIGITS: usize = 7;
 /// Most digits that a window holds.
 pub const MOST_DIGITS: usize = 22;
 /// Most parts between separators.
@@ -30,55 +32,82 @@ pub struct Window {
 }
 
 impl Window {
+    const fn starting_at(start: usize) -> Self {
+        Self { start, end: 0, digits: [0; MOST_DIGITS], count: 0, shape: 0, separator: 0, alone: false }
+    }
+
     /// The digits alone.
     #[must_use]
     pub fn digits(&self) -> &[u8] {
         self.digits.get(..self.count).unwrap_or_default()
     }
-}
 
-/// A part of a cluster: digits and dashes, as they stand in a run.
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    start: usize,
-    end: usize,
-    /// What stands before it: a separator, or 0 at the start.
-    gap: u8,
-}
+    /// Adds a run; false when the window is full.
+    fn extend(&mut self, text: &[u8], run: &Run) -> bool {
+        let text = text.get(run.range()).unwrap_or_default();
+        self.end = run.end as usize;
+        if !run.holds(class::DASH) {
+            return self.add_group(text);
+        }
+        text.split(|byte| *byte == b'-').enumerate().all(|(place, group)| {
+            if place > 0 {
+                self.join(b'-');
+            }
+            !group.is_empty() && self.add_group(group)
+        })
+    }
 
-/// The parts of the cluster that is read, kept from one text to the next.
-#[derive(Debug, Default)]
-pub struct Pieces(Vec<Piece>);
+    /// Adds digits without a separator; false when the window is full.
+    #[inline]
+    fn add_group(&mut self, group: &[u8]) -> bool {
+        let Some(place) = self.digits.get_mut(self.count..self.count + group.len()) else { return false };
+        for (to, from) in place.iter_mut().zip(group) {
+            *to = *from;
+        }
+        self.count += group.len();
+        self.shape = self.shape << 4 | group.len().min(15) as u64;
+        self.shape >> (4 * MOST_GROUPS) == 0
+    }
+
+    fn join(&mut self, separator: u8) {
+        self.separator = match self.separator {
+            0 => separator,
+            same if same == separator => same,
+            _ => 1,
+        };
+    }
+}
 
 /// Calls `each` for every window of the text. Their count is linear: a window holds a bounded number of digits.
-pub fn windows(context: &Context<'_>, pieces: &mut Pieces, mut each: impl FnMut(&Window)) {
-    let pieces = &mut pieces.0;
-    pieces.clear();
-    for run in &context.anchors.runs {
-        if !is_digits(context, run) {
-            flush(context, pieces, &mut each);
-            continue;
+pub fn windows(context: &Context<'_>, mut each: impl FnMut(&Window)) {
+    let runs = &context.anchors.runs;
+    let mut first = 0;
+    while first < runs.len() {
+        let mut behind = first + 1;
+        if is_digits(context, &runs[first]) {
+            while runs.get(behind).is_some_and(|next| follows(context, &runs[behind - 1], next)) {
+                behind += 1;
+            }
+            cluster(context, &runs[first..behind], &mut each);
         }
-        let range = run.range();
-        let gap = pieces.last().and_then(|last| gap(context, last.end, range.start));
-        if gap.is_none() {
-            flush(context, pieces, &mut each);
-        }
-        pieces.push(Piece { start: range.start, end: range.end, gap: gap.unwrap_or(0) });
+        first = behind;
     }
-    flush(context, pieces, &mut each);
+}
+
+fn follows(context: &Context<'_>, run: &Run, next: &Run) -> bool {
+    is_digits(context, next) && gap(context, run, next).is_some()
 }
 
 /// Digits and dashes, with a digit at both ends.
 fn is_digits(context: &Context<'_>, run: &Run) -> bool {
-    !run.holds(class::LETTER | class::UNDERSCORE)
-        && context.byte(run.start as usize).is_ascii_digit()
-        && context.byte(run.end as usize - 1).is_ascii_digit()
+    let ends = || [run.start, run.end - 1].iter().all(|end| context.byte(*end as usize).is_ascii_digit());
+    run.mask == class::DIGIT || (!run.holds(class::LETTER | class::UNDERSCORE) && ends())
 }
 
-/// The separator in `from..to`, if there is one alone.
-fn gap(context: &Context<'_>, from: usize, to: usize) -> Option<u8> {
-    match context.text.get(from..to)? {
+/// The separator between two runs, if there is one alone.
+#[inline]
+fn gap(context: &Context<'_>, run: &Run, next: &Run) -> Option<u8> {
+    match context.text.get(run.end as usize..next.start as usize)? {
         [byte @ (b' ' | b'.' | b'/')] => Some(*byte),
         // No-break space; figure, thin and narrow no-break space.
         [0xc2, 0xa0] | [0xe2, 0x80, 0x87 | 0x89 | 0xaf] => Some(b' '),
@@ -86,65 +115,30 @@ fn gap(context: &Context<'_>, from: usize, to: usize) -> Option<u8> {
     }
 }
 
-fn flush(context: &Context<'_>, pieces: &mut Vec<Piece>, each: &mut impl FnMut(&Window)) {
-    for first in 0..pieces.len() {
-        if first > 0 && pieces[first].gap != b' ' {
+/// The windows of one cluster.
+fn cluster(context: &Context<'_>, runs: &[Run], each: &mut impl FnMut(&Window)) {
+    let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return };
+    if ((last.end - first.start) as usize) < FEWEST_DIGITS {
+        return;
+    }
+    let gap_before = |at: usize| gap(context, &runs[at - 1], &runs[at]).unwrap_or(0);
+    for first in 0..runs.len() {
+        if first > 0 && gap_before(first) != b' ' {
             continue;
         }
-        let mut window = Window {
-            start: pieces[first].start,
-            end: 0,
-            digits: [0; MOST_DIGITS],
-            count: 0,
-            shape: 0,
-            separator: 0,
-            alone: false,
-        };
-        for at in first..pieces.len() {
-            if !extend(context, &mut window, &pieces[at], at > first) {
+        let mut window = Window::starting_at(runs[first].start as usize);
+        for at in first..runs.len() {
+            if at > first {
+                window.join(gap_before(at));
+            }
+            if !window.extend(context.text, &runs[at]) {
                 break;
             }
-            window.alone = first == 0 && at + 1 == pieces.len();
-            if pieces.get(at + 1).is_none_or(|next| next.gap == b' ') {
+            window.alone = first == 0 && at + 1 == runs.len();
+            let ends = at + 1 == runs.len() || gap_before(at + 1) == b' ';
+            if ends && window.count >= FEWEST_DIGITS {
                 each(&window);
             }
         }
     }
-    pieces.clear();
-}
-
-/// Adds a piece; false when the window is full.
-fn extend(context: &Context<'_>, window: &mut Window, piece: &Piece, follows: bool) -> bool {
-    if follows {
-        join(window, piece.gap);
-    }
-    let mut group = 0;
-    for byte in context.text.get(piece.start..piece.end).unwrap_or_default() {
-        if *byte == b'-' {
-            if group == 0 || window.shape >> (4 * MOST_GROUPS) != 0 {
-                return false;
-            }
-            join(window, b'-');
-            window.shape = window.shape << 4 | group;
-            group = 0;
-        } else {
-            if window.count == MOST_DIGITS {
-                return false;
-            }
-            window.digits[window.count] = *byte;
-            window.count += 1;
-            group = (group + 1).min(15);
-        }
-    }
-    window.shape = window.shape << 4 | group;
-    window.end = piece.end;
-    window.shape >> (4 * MOST_GROUPS) == 0
-}
-
-fn join(window: &mut Window, separator: u8) {
-    window.separator = match window.separator {
-        0 => separator,
-        same if same == separator => same,
-        _ => 1,
-    };
 }

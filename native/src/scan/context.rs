@@ -14,6 +14,8 @@ pub struct Context<'a> {
     pub anchors: &'a Anchors,
     /// The keywords in it, ordered by their ends.
     pub hits: &'a [Hit],
+    /// What all of them say.
+    pub said: Words,
     /// What the key of the value says.
     pub key: &'a KeyPlan,
 }

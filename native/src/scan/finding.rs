@@ -51,9 +51,9 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// True when something was found that covers the byte at `at`.
+    /// True when one of the last findings covers the byte at `at`.
     #[must_use]
     pub fn covers(&self, at: usize) -> bool {
-        self.list.iter().any(|finding| finding.range().contains(&at))
+        self.list.iter().rev().take(4).any(|finding| finding.range().contains(&at))
     }
 }

@@ -29,132 +29,144 @@ fn lexicon() -> &'static Lexicon {
     LEXICON.get_or_init(|| Lexicon::new(VOCABULARY.iter().chain(SECRETS).copied()))
 }
 
-/// Appends the keywords in `text` to `hits`, ordered by their ends.
-pub fn find(text: &[u8], blocks: &Blocks, hits: &mut Vec<Hit>) {
-    Search {
-        lexicon: lexicon(),
-        text,
-        open: NOTHING_OPEN,
-        thorough: false,
-        found: |hit: Hit, spelling: &Spelling| {
-            if !spelling.key_only || names_value(text, hit.end as usize) {
-                hits.push(hit);
-            }
-        },
-    }
-    .run(blocks);
+/// Appends the keywords in `text` to `hits`, ordered by their ends. Answers what they say.
+pub fn find(text: &[u8], blocks: &Blocks, hits: &mut Vec<Hit>) -> Words {
+    let mut said = Words::NONE;
+    let found = |hit: Hit, spelling: &Spelling| {
+        if !spelling.key_only || names_value(text, hit.end as usize) {
+            said = said.with(hit.word);
+            hits.push(hit);
+        }
+    };
+    Search::new(text, false, found).run(blocks);
+    said
 }
 
 /// The words in the name of a key, where everything counts as a name.
 #[must_use]
 pub fn in_key(name: &str) -> Words {
+    let name = name.as_bytes();
     let mut blocks = Blocks::default();
-    blocks.read(name.as_bytes());
+    blocks.read(name);
     let mut words = Words::NONE;
-    Search {
-        lexicon: lexicon(),
-        text: name.as_bytes(),
-        open: NOTHING_OPEN,
-        thorough: true,
-        found: |hit: Hit, spelling: &Spelling| {
-            if !spelling.key_only || ends_name(&name.as_bytes()[hit.end as usize..]) {
-                words = words.with(hit.word);
-            }
-        },
-    }
-    .run(&blocks);
+    let found = |hit: Hit, spelling: &Spelling| {
+        if !spelling.key_only || ends_name(&name[hit.end as usize..]) {
+            words = words.with(hit.word);
+        }
+    };
+    Search::new(name, true, found).run(&blocks);
     words
 }
 
-/// No phrase has begun.
-const NOTHING_OPEN: [(Node, u32); 3] = [(0, 0); 3];
+/// Most phrases that are open at once.
+const MOST_OPEN: usize = 3;
 
 /// A walk over the words of a text.
 struct Search<'a, F> {
     lexicon: &'a Lexicon,
     text: &'a [u8],
     /// Phrases that have begun and may go on with the next word: where they are, and where they began.
-    open: [(Node, u32); 3],
+    open: [(Node, u32); MOST_OPEN],
+    /// How many of them there are.
+    opened: usize,
+    /// Where the word before ends.
+    behind: usize,
     /// Look for words within words from the end too, which is worth its time for names of keys alone.
     thorough: bool,
     found: F,
 }
 
-impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
+impl<'a, F: FnMut(Hit, &Spelling)> Search<'a, F> {
+    fn new(text: &'a [u8], thorough: bool, found: F) -> Self {
+        Self { lexicon: lexicon(), text, open: [(0, 0); MOST_OPEN], opened: 0, behind: 0, thorough, found }
+    }
+
     /// Visits every word: letters, cut where a capital follows a small letter.
-    fn run(&mut self, blocks: &Blocks) {
-        let mut behind = 0;
-        let mut small_before = 0;
+    fn run(mut self, blocks: &Blocks) {
+        let (mut letter_before, mut small_before, mut digit_before) = (0, 0, 0);
         for block in 0..blocks.len() {
-            let letters = blocks.map(class::LETTER, block);
-            let upper = blocks.map(class::UPPER, block);
+            let maps = blocks.maps(block);
+            let (letters, upper, digits) = (maps[class::LETTER], maps[class::UPPER], maps[class::DIGIT]);
             let small = letters & !upper;
             let camel = upper & (small << 1 | small_before);
-            let mut starts = (letters & !(letters << 1)) | camel;
-            small_before = small >> 63;
+            // One letter behind a digit, or two between digits, are no words.
+            let splinters = (digits << 1 | digit_before) & (!(letters >> 1 | 1 << 63) | digits >> 2);
+            let mut starts = (letters & !(letters << 1 | letter_before) & !splinters) | camel;
+            (letter_before, small_before, digit_before) = (letters >> 63, small >> 63, digits >> 63);
             while starts != 0 {
                 let bit = starts.trailing_zeros() as usize;
                 starts &= starts - 1;
+                // Up to the next capital, or to the end of the letters, which mostly is in the same block.
+                let stops = (!letters & u64::MAX << bit) | starts;
+                let length = bit_or(stops, || 64 + first_stop(blocks, block + 1, small_before)) - bit;
                 let start = block * 64 + bit;
-                let mut end = blocks.end_of(class::LETTER, start);
-                if starts != 0 {
-                    end = end.min(block * 64 + starts.trailing_zeros() as usize);
-                }
-                // A word that a block's border cuts was read whole in the block before.
-                if bit == 0 && start < behind && camel & 1 == 0 {
-                    continue;
-                }
-                self.word(start, end, start == behind || (start == behind + 1 && self.joined(behind)));
-                behind = end;
+                self.word(start, start + length);
+                self.behind = start + length;
             }
         }
-    }
-
-    /// True when the byte joins two words of a phrase.
-    fn joined(&self, at: usize) -> bool {
-        matches!(self.text.get(at), Some(b' ' | b'_' | b'-' | b'.' | b'\'' | b'/'))
     }
 
     #[inline]
-    fn word(&mut self, start: usize, end: usize, adjacent: bool) {
-        let (number, longer) = self.lexicon.look(self.text, start, end);
-        if number != 0 {
-            self.known(number, start, end, adjacent);
-        } else if longer || self.thorough {
-            self.similar(start, end, adjacent);
-        } else {
-            self.open = NOTHING_OPEN;
+    fn word(&mut self, start: usize, end: usize) {
+        let ends = || self.looks_within(end) && self.lexicon.suffix_lengths(self.text, start, end) != 0;
+        if self.opened > 0 || self.lexicon.may_begin(self.text, start, end) || ends() {
+            return self.look(start, end);
+        }
+        self.opened = 0;
+    }
+
+    /// Looks a word up.
+    #[inline(never)]
+    fn look(&mut self, start: usize, end: usize) {
+        let number = self.lexicon.number(self.text, start, end);
+        let going_on = self.going_on(start);
+        self.opened = 0;
+        if number == 0 {
+            return self.similar(start, end, going_on);
+        }
+        for at in 0..going_on {
+            let (node, from) = self.open[at];
+            self.step(node, from, number, end);
+        }
+        self.step(0, start as u32, number, end);
+    }
+
+    /// Goes on with a phrase, or begins one.
+    #[inline]
+    fn step(&mut self, node: Node, from: u32, number: u16, end: usize) {
+        let next = self.lexicon.step(node, number);
+        for spelling in self.lexicon.ends(next) {
+            (self.found)(Hit { start: from, end: end as u32, word: spelling.word }, spelling);
+        }
+        if self.opened < MOST_OPEN && self.lexicon.goes_on(next) {
+            self.open[self.opened] = (next, from);
+            self.opened += 1;
         }
     }
 
-    /// Goes on with the phrases that have begun, and begins one.
-    fn known(&mut self, number: u16, start: usize, end: usize, adjacent: bool) {
-        let before = if adjacent { self.open } else { NOTHING_OPEN };
-        self.open = NOTHING_OPEN;
-        let mut free = 0;
-        for (node, from) in before.into_iter().filter(|(node, _)| *node != 0).chain([(0, start as u32)]) {
-            let next = self.lexicon.step(node, number);
-            if next == 0 {
-                continue;
-            }
-            for spelling in self.lexicon.ends(next) {
-                (self.found)(Hit { start: from, end: end as u32, word: spelling.word }, spelling);
-            }
-            if free < self.open.len() {
-                self.open[free] = (next, from);
-                free += 1;
-            }
+    /// True of a word that may end with a keyword: one in the name of a key, or of a value: `PGPASSWORD=`.
+    #[inline]
+    fn looks_within(&self, end: usize) -> bool {
+        self.thorough || matches!(self.text.get(end), Some(b'=' | b':' | b'"' | b'\''))
+    }
+
+    /// How many phrases may go on with the word at `start`.
+    #[inline]
+    fn going_on(&self, start: usize) -> usize {
+        let joined = || matches!(self.text.get(self.behind), Some(b' ' | b'_' | b'-' | b'.' | b'\'' | b'/'));
+        let adjacent = start == self.behind || (start == self.behind + 1 && joined());
+        if adjacent {
+            self.opened
+        } else {
+            0
         }
     }
 
     /// A word that is in no phrase may start with one that is, or end with one.
-    #[inline(never)]
-    fn similar(&mut self, start: usize, end: usize, adjacent: bool) {
-        let before = if adjacent { self.open } else { NOTHING_OPEN };
-        self.open = NOTHING_OPEN;
+    fn similar(&mut self, start: usize, end: usize, going_on: usize) {
         for length in lengths_of(self.lexicon.prefix_lengths(self.text, start, end)) {
             let number = self.lexicon.number(self.text, start, start + length);
-            let begun = before.into_iter().filter(|(node, _)| *node != 0).chain([(0, start as u32)]);
+            let begun = self.open.into_iter().take(going_on).chain([(0, start as u32)]);
             for (node, from) in begun.filter(|_| number != 0) {
                 let next = self.lexicon.step(node, number);
                 for spelling in self.lexicon.ends(next).iter().filter(|spelling| spelling.open_behind) {
@@ -162,7 +174,7 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
                 }
             }
         }
-        if !self.thorough {
+        if !self.looks_within(end) {
             return;
         }
         for length in lengths_of(self.lexicon.suffix_lengths(self.text, start, end)) {
@@ -173,6 +185,24 @@ impl<F: FnMut(Hit, &Spelling)> Search<'_, F> {
             }
         }
     }
+}
+
+/// The lowest bit that is set; if none is, what the other says.
+#[inline]
+fn bit_or(map: u64, other: impl FnOnce() -> usize) -> usize {
+    if map == 0 {
+        other()
+    } else {
+        map.trailing_zeros() as usize
+    }
+}
+
+/// Where the word that the block before began ends in this one; no word of the vocabulary is longer than a block.
+#[inline(never)]
+fn first_stop(blocks: &Blocks, block: usize, small_before: u64) -> usize {
+    let (letters, upper) = (blocks.map(class::LETTER, block), blocks.map(class::UPPER, block));
+    let camel = upper & ((letters & !upper) << 1 | small_before);
+    bit_or(!letters | camel, || 64)
 }
 
 /// The bits that are set.
@@ -218,8 +248,12 @@ pub fn near(text: &[u8], hits: &[Hit], start: usize, end: usize) -> Words {
         for hit in ending_in(hits, name.start + 1, name.end) {
             words = words.with(hit.word);
         }
-        if name.strict || !words.is_empty() {
+        if name.strict {
             return words;
+        }
+        if !words.is_empty() {
+            let clause = clause_start(text, name.start);
+            return ending_in(hits, clause, start).fold(words, |words, hit| words.with(hit.word));
         }
     }
     for hit in ending_in(hits, start.saturating_sub(BEFORE_BYTES), start) {
@@ -231,6 +265,13 @@ pub fn near(text: &[u8], hits: &[Hit], start: usize, end: usize) -> Words {
         }
     }
     words
+}
+
+/// Where the words begin that belong to the name before `at`: `CPF do cliente: 1` but not `ssn: 1, order: 2`.
+fn clause_start(text: &[u8], at: usize) -> usize {
+    let from = at.saturating_sub(BEFORE_BYTES);
+    let sign = text[from..at].iter().rposition(|byte| b",;|:={}\"".contains(byte));
+    sign.map_or(from, |sign| from + sign + 1)
 }
 
 /// Where the name of an assigned value stands.

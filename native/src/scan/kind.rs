@@ -44,7 +44,7 @@ macro_rules! kinds {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Kind {
-            $(#[doc = $id] $variant,)*
+            $(#[doc = concat!("`", $id, "`")] $variant,)*
         }
 
         impl Kind {

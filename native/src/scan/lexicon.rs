@@ -1,10 +1,11 @@
 //! Stage 3 of 7, redact: the phrases of the vocabulary, ready to be found. Thread: caller; built once.
 //!
-//! Words have numbers, phrases are paths over words. Most words of a text are in no phrase: a bit map of hashes says so
+//! Words have numbers, phrases are paths over words. Most words of a text begin like none of the first: a sieve says so
 //! without a look at the table.
 
 use std::collections::HashMap;
 
+use crate::scan::hashes::{load, mix, word_hash, Sieve, Table, LOWER};
 use crate::scan::words::Word;
 
 /// One spelling of a keyword.
@@ -25,20 +26,42 @@ pub type Node = u16;
 
 /// Shortest word that may be part of a longer one.
 const SHORTEST_OPEN: usize = 4;
-const BLOOM_WORDS: usize = 1024;
+/// Places for the first or the last four letters of a word.
+const QUADS: usize = 1024;
 
 /// All phrases.
 #[derive(Debug)]
 pub struct Lexicon {
-    bloom: Vec<u64>,
+    /// How the first words of phrases begin.
+    beginnings: Sieve<512>,
     words: Table,
+    /// Of each word, the place behind it at the start of a phrase.
+    firsts: Vec<Node>,
     steps: Table,
-    /// Of each node, the phrases that end there.
-    ends: Vec<Vec<Spelling>>,
+    places: Vec<Place>,
+    spellings: Vec<Spelling>,
     /// By the first four letters: lengths of words that may go on.
     prefixes: Vec<u32>,
     /// By the last four letters: lengths of words that may have more before.
     suffixes: Vec<u32>,
+}
+
+/// What is known of a node.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// The phrases that end here are `spellings[from..to]`.
+    from: u16,
+    to: u16,
+    /// A phrase goes on from here.
+    goes_on: bool,
+}
+
+/// What is read from the entries.
+#[derive(Debug, Default)]
+struct Draft {
+    words: HashMap<u64, u16>,
+    steps: HashMap<(Node, u16), Node>,
+    ends: Vec<Vec<Spelling>>,
 }
 
 impl Lexicon {
@@ -46,86 +69,96 @@ impl Lexicon {
     #[must_use]
     pub fn new(entries: impl IntoIterator<Item = (Word, &'static str)>) -> Self {
         let mut built = Self {
-            bloom: vec![0; BLOOM_WORDS],
+            beginnings: Sieve::default(),
             words: Table::default(),
+            firsts: Vec::new(),
             steps: Table::default(),
-            ends: vec![Vec::new()],
-            prefixes: vec![0; 1024],
-            suffixes: vec![0; 1024],
+            places: Vec::new(),
+            spellings: Vec::new(),
+            prefixes: vec![0; QUADS],
+            suffixes: vec![0; QUADS],
         };
-        let mut steps = HashMap::new();
-        let mut words = HashMap::new();
+        let mut draft = Draft { ends: vec![Vec::new()], ..Draft::default() };
         for (word, list) in entries {
             for entry in list.split(',') {
-                built.add(word, entry.trim(), &mut words, &mut steps);
+                built.add(word, entry.trim(), &mut draft);
             }
         }
-        built.words = Table::new(words.into_iter());
-        built.steps = Table::new(steps.into_iter().map(|((node, word), next)| (step_hash(node, word), next)));
+        built.close(draft);
         built
     }
 
-    fn add(
-        &mut self,
-        word: Word,
-        entry: &str,
-        words: &mut HashMap<u64, u16>,
-        steps: &mut HashMap<(Node, u16), Node>,
-    ) {
+    fn add(&mut self, word: Word, entry: &str, draft: &mut Draft) {
         let (key_only, entry) = entry.strip_prefix('=').map_or((false, entry), |rest| (true, rest));
         let (open_before, entry) = entry.strip_prefix('*').map_or((false, entry), |rest| (true, rest));
         let (open_behind, entry) = entry.strip_suffix('*').map_or((false, entry), |rest| (true, rest));
         for phrase in variants(entry, open_behind) {
-            let mut node = 0;
-            let mut last: &[u8] = &[];
-            for part in phrase.split(' ') {
-                last = part.as_bytes();
-                let first = first_hash(load(last, 0) | LOWER, last.len());
-                self.bloom[bloom_word(first)] |= 1 << (first & 63);
-                let hash = hash_at(last, 0, last.len());
-                let number = words.len() as u16 + 1;
-                let number = *words.entry(hash).or_insert(number);
-                let new = self.ends.len() as Node;
-                node = *steps.entry((node, number)).or_insert_with(|| {
-                    self.ends.push(Vec::new());
-                    new
-                });
-            }
+            let node = phrase.split(' ').fold(0, |node, part| self.add_word(node, part.as_bytes(), draft));
+            let last = phrase.split(' ').next_back().unwrap_or_default().as_bytes();
             let open_behind = open_behind && last.len() >= SHORTEST_OPEN;
             let open_before = open_before && last.len() >= SHORTEST_OPEN;
             if open_behind {
-                self.prefixes[quad((load(last, 0) | LOWER) as u32)] |= 1 << last.len().min(31);
+                self.prefixes[quad(load(last, 0) | LOWER)] |= 1 << last.len().min(31);
             }
             if open_before {
-                self.suffixes[quad((load(last, last.len() - 4) | LOWER) as u32)] |= 1 << last.len().min(31);
+                self.suffixes[quad(load(last, last.len() - 4) | LOWER)] |= 1 << last.len().min(31);
             }
-            self.ends[usize::from(node)].push(Spelling { word, open_behind, open_before, key_only });
+            draft.ends[usize::from(node)].push(Spelling { word, open_behind, open_before, key_only });
         }
     }
 
-    /// The number of a word, 0 of one that is in no phrase; and whether it may start with one that is.
+    /// Where a word leads from `node`, which it may be the first to do.
+    fn add_word(&mut self, node: Node, word: &[u8], draft: &mut Draft) -> Node {
+        if node == 0 {
+            self.beginnings.add(beginning_hash(load(word, 0) | LOWER, word.len()));
+        }
+        let next = draft.words.len() as u16 + 1;
+        let number = *draft.words.entry(word_hash(word, 0, word.len())).or_insert(next);
+        *draft.steps.entry((node, number)).or_insert_with(|| {
+            draft.ends.push(Vec::new());
+            draft.ends.len() as Node - 1
+        })
+    }
+
+    /// Puts what was read where it is found fast.
+    fn close(&mut self, draft: Draft) {
+        for ends in draft.ends {
+            let from = self.spellings.len() as u16;
+            self.spellings.extend(ends);
+            self.places.push(Place { from, to: self.spellings.len() as u16, goes_on: false });
+        }
+        self.firsts = vec![0; draft.words.len() + 1];
+        for ((node, word), next) in &draft.steps {
+            match *node {
+                0 => self.firsts[usize::from(*word)] = *next,
+                node => self.places[usize::from(node)].goes_on = true,
+            }
+        }
+        self.words = Table::new(draft.words.into_iter());
+        let steps = draft.steps.into_iter();
+        self.steps = Table::new(steps.map(|((node, word), next)| (step_hash(node, word), next)));
+    }
+
+    /// False of a word that begins no phrase, whole or in part: of most words.
     #[inline]
     #[must_use]
-    pub fn look(&self, text: &[u8], start: usize, end: usize) -> (u16, bool) {
-        let length = end - start;
-        let loaded = load(text, start) | LOWER;
-        let hash = first_hash(loaded, length);
-        if self.bloom[bloom_word(hash)] >> (hash & 63) & 1 == 0 {
-            return (0, length > SHORTEST_OPEN && self.prefixes[quad(loaded as u32)] != 0);
-        }
-        (self.words.get(hash_at(text, start, end)), length > SHORTEST_OPEN)
+    pub fn may_begin(&self, text: &[u8], start: usize, end: usize) -> bool {
+        self.beginnings.may_hold(beginning_hash(load(text, start) | LOWER, end - start))
     }
 
     /// The number of a word; 0 of one that is in no phrase.
     #[must_use]
     pub fn number(&self, text: &[u8], start: usize, end: usize) -> u16 {
-        self.words.get(hash_at(text, start, end))
+        self.words.get(word_hash(text, start, end))
     }
 
     /// Where `word` leads from `node`; 0 if nowhere.
     #[inline]
     #[must_use]
     pub fn step(&self, node: Node, word: u16) -> Node {
+        if node == 0 {
+            return self.firsts.get(usize::from(word)).copied().unwrap_or(0);
+        }
         self.steps.get(step_hash(node, word))
     }
 
@@ -133,26 +166,33 @@ impl Lexicon {
     #[inline]
     #[must_use]
     pub fn ends(&self, node: Node) -> &[Spelling] {
-        self.ends.get(usize::from(node)).map_or(&[], Vec::as_slice)
+        let place = self.places.get(usize::from(node)).copied().unwrap_or_default();
+        self.spellings.get(usize::from(place.from)..usize::from(place.to)).unwrap_or_default()
+    }
+
+    /// True when a phrase goes on from `node`.
+    #[inline]
+    #[must_use]
+    pub fn goes_on(&self, node: Node) -> bool {
+        self.places.get(usize::from(node)).is_some_and(|place| place.goes_on)
     }
 
     /// Lengths of words in phrases that the word may be longer than: it starts with one.
     #[inline]
     #[must_use]
     pub fn prefix_lengths(&self, text: &[u8], start: usize, end: usize) -> u32 {
-        self.prefixes[quad((load(text, start) | LOWER) as u32)] & ((1 << (end - start).min(31)) - 1)
+        self.prefixes[quad(load(text, start) | LOWER)] & ((1 << (end - start).min(31)) - 1)
     }
 
     /// The same for words that it ends with.
     #[inline]
     #[must_use]
     pub fn suffix_lengths(&self, text: &[u8], start: usize, end: usize) -> u32 {
-        self.suffixes[quad((load(text, end.saturating_sub(4)) | LOWER) as u32)]
-            & ((1 << (end - start).min(31)) - 1)
+        self.suffixes[quad(load(text, end.saturating_sub(4)) | LOWER)] & ((1 << (end - start).min(31)) - 1)
     }
 }
 
-/// A phrase as written and its plural, with its words run together, and all without accents.
+/// A phrase as written and its plural, with its words run together, all without accents, and in capitals.
 fn variants(phrase: &str, open: bool) -> Vec<String> {
     let mut all = vec![phrase.to_lowercase()];
     if phrase.contains(' ') {
@@ -167,6 +207,8 @@ fn variants(phrase: &str, open: bool) -> Vec<String> {
     }
     let plain: Vec<String> = all.iter().map(|one| one.chars().map(without_accent).collect()).collect();
     all.extend(plain);
+    // The hash makes letters small, but only those of ASCII.
+    all.extend(all.clone().iter().filter(|one| !one.is_ascii()).map(|one| one.to_uppercase()));
     all.sort();
     all.dedup();
     all
@@ -191,89 +233,21 @@ const fn without_accent(letter: char) -> char {
     }
 }
 
-const LOWER: u64 = 0x2020_2020_2020_2020;
-
-/// Hash of the first eight letters and the length. Hardly a branch: words are too short to guess their length.
-#[inline]
-const fn first_hash(loaded: u64, length: usize) -> u64 {
-    let kept = if length < 8 { length } else { 8 };
-    mix(length as u64, loaded & u64::MAX.wrapping_shr(64 - 8 * kept as u32))
-}
-
-/// Hash of the letters in `start..end`, whatever their case.
-#[inline]
-fn hash_at(text: &[u8], start: usize, end: usize) -> u64 {
-    let mut hash = first_hash(load(text, start) | LOWER, end - start);
-    let mut at = start + 8;
-    while at < end {
-        hash = mix(hash, load(text, at.min(end - 8)) | LOWER);
-        at += 8;
-    }
-    hash
-}
-
-/// Eight bytes as a number, with zeros behind the end of the text.
-#[inline]
-fn load(text: &[u8], at: usize) -> u64 {
-    if let Some(Ok(eight)) = text.get(at..at + 8).map(TryInto::try_into) {
-        return u64::from_le_bytes(eight);
-    }
-    text.get(at..).unwrap_or_default().iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
-}
-
-#[inline]
-const fn mix(hash: u64, value: u64) -> u64 {
-    let product = (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    product ^ product >> 32
-}
-
 #[inline]
 const fn step_hash(node: Node, word: u16) -> u64 {
     mix(0x51, (node as u64) << 16 | word as u64)
 }
 
+/// Hash of the first four letters of a word, or of all if they are fewer.
 #[inline]
-const fn bloom_word(hash: u64) -> usize {
-    (hash >> 6) as usize % BLOOM_WORDS
+const fn beginning_hash(letters: u64, length: usize) -> u64 {
+    mix(4, letters & BEGINNINGS[if length < 4 { length } else { 4 }])
 }
+
+const BEGINNINGS: [u64; 5] = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff];
 
 /// A place for four letters.
 #[inline]
-const fn quad(letters: u32) -> usize {
-    (letters.wrapping_mul(0x9e37_79b1) >> 22) as usize
-}
-
-/// Numbers by hash.
-#[derive(Debug, Default)]
-struct Table {
-    slots: Vec<(u32, u16)>,
-}
-
-impl Table {
-    fn new(entries: impl ExactSizeIterator<Item = (u64, u16)>) -> Self {
-        let size = (entries.len() * 2).next_power_of_two();
-        let mut slots = vec![(0, 0); size];
-        for (hash, value) in entries {
-            let mut at = hash as usize & (size - 1);
-            while slots[at].1 != 0 {
-                at = (at + 1) & (size - 1);
-            }
-            slots[at] = ((hash >> 32) as u32, value);
-        }
-        Self { slots }
-    }
-
-    /// The number with this hash, 0 without one.
-    #[inline]
-    fn get(&self, hash: u64) -> u16 {
-        let last = self.slots.len().wrapping_sub(1);
-        let mut at = hash as usize & last;
-        while let Some(&(tag, value)) = self.slots.get(at) {
-            if value == 0 || tag == (hash >> 32) as u32 {
-                return value;
-            }
-            at = (at + 1) & last;
-        }
-        0
-    }
+const fn quad(letters: u64) -> usize {
+    beginning_hash(letters, 4) as usize % QUADS
 }

@@ -7,7 +7,7 @@
 //! 3. [`mod@detect`] goes from anchors and words to findings, with the arithmetic of [`mod@check`]. 4. [`mod@resolve`] unites them.
 //!
 //! [`kind`] lists what is known, [`words`] what keywords mean, [`vocabulary`] which they are; [`keys`] reads names of
-//! keys; [`blocks`] and [`lexicon`] are the searches behind 1 and 2; [`context`] is what a detector sees.
+//! keys; [`blocks`] and [`lexicon`] ([`hashes`]) are the searches behind 1 and 2; [`context`] is what a detector sees.
 
 pub mod blocks;
 pub mod check;
@@ -16,23 +16,30 @@ pub mod clusters;
 pub mod context;
 pub mod detect;
 pub mod finding;
+pub mod hashes;
 pub mod keys;
 pub mod keywords;
 pub mod kind;
 pub mod lexicon;
 pub mod resolve;
+pub mod sets;
+pub mod views;
 pub mod vocabulary;
 pub mod vocabulary_secrets;
 pub mod words;
 
 use blocks::Blocks;
-use classes::Anchors;
-use clusters::Pieces;
+use classes::{flag, Anchors, LONG_RUN};
 use context::Context;
 use finding::{Finding, Findings};
 use keys::KeyPlan;
 use keywords::Hit;
-use kind::Kinds;
+use kind::{Kind, Kinds};
+use views::View;
+use words::Words;
+
+/// The shortest value that is found without a word: `a@b.co`.
+const SHORTEST_VALUE: usize = 6;
 
 /// What a scanner looks for.
 #[derive(Debug, Clone, Copy)]
@@ -43,18 +50,24 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { kinds: Kinds::ALL.without(kind::Kind::UserPath) }
+        Self { kinds: Kinds::ALL.without(Kind::UserPath) }
     }
 }
 
 /// Memory that a caller keeps from one text to the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    reading: Reading,
+    view: View,
+    findings: Vec<Finding>,
+}
+
+/// What one reading of a text leaves.
+#[derive(Debug, Default)]
+struct Reading {
     blocks: Blocks,
     anchors: Anchors,
-    pieces: Pieces,
     hits: Vec<Hit>,
-    findings: Vec<Finding>,
 }
 
 /// Finds sensitive values; compiled once.
@@ -78,19 +91,42 @@ impl Scanner {
 
     /// The findings in `text`, ordered, without overlap, at borders of characters.
     pub fn scan<'s>(&self, text: &str, key: &KeyPlan, scratch: &'s mut Scratch) -> &'s [Finding] {
-        let Scratch { blocks, anchors, pieces, hits, findings } = scratch;
+        let Scratch { reading, view, findings } = scratch;
         findings.clear();
-        hits.clear();
-        let bytes = text.as_bytes();
-        blocks.read(bytes);
-        anchors.read(bytes, blocks);
-        // A value of one word has its keywords in its key.
-        if !key.keyed || !anchors.assigns.is_empty() || bytes.contains(&b' ') {
-            keywords::find(bytes, blocks, hits);
+        if key.keyed && !key.whole && self.is_plain(text.as_bytes()) {
+            return findings;
         }
-        let context = Context { text: bytes, anchors, hits, key };
-        detect::all(&context, pieces, &mut Findings::new(findings, self.settings.kinds));
+        self.look(text.as_bytes(), key, reading, findings);
+        if view.read(text, reading.anchors.flags) {
+            let known = findings.len();
+            self.look(&view.bytes, key, reading, findings);
+            for finding in &mut findings[known..] {
+                (finding.start, finding.end) = view.source(finding.start, finding.end);
+            }
+        }
         resolve::resolve(text, findings);
         findings
+    }
+
+    /// True of a value that is too short for anything, or one short word: `200`, `GET`, `orders`.
+    fn is_plain(&self, value: &[u8]) -> bool {
+        let path = !self.settings.kinds.has(Kind::UserPath);
+        let is_sign = |byte: u8| matches!(byte, b'-' | b'_' | b'.') || (byte == b'/' && path);
+        value.len() < SHORTEST_VALUE
+            || (value.len() < LONG_RUN
+                && value.iter().all(|byte| byte.is_ascii_alphabetic() || is_sign(*byte)))
+    }
+
+    /// Reads a text, or a view of one, and appends what it holds.
+    fn look(&self, text: &[u8], key: &KeyPlan, reading: &mut Reading, findings: &mut Vec<Finding>) {
+        let Reading { blocks, anchors, hits } = reading;
+        hits.clear();
+        blocks.read(text);
+        anchors.read(text, blocks);
+        // A value of one word has its keywords in its key.
+        let wordy = !key.keyed || !anchors.assigns.is_empty() || anchors.has(flag::SPACE);
+        let said = if wordy { keywords::find(text, blocks, hits) } else { Words::NONE };
+        let context = Context { text, anchors, hits, said, key };
+        detect::all(&context, &mut Findings::new(findings, self.settings.kinds));
     }
 }

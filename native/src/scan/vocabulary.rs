@@ -23,6 +23,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
          código de seguridad, codice di sicurezza, codigo de segurança, beveiligingscode, \
          kod bezpieczeństwa, kod cvv",
     ),
+    (Word::Cid, "cid"),
     (Word::PinBlock, "pin block*, arqc, arpc, application cryptogram, encrypted pin*"),
     (Word::Iban, "iban*, kontonummer*"),
     (
@@ -32,7 +33,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
     (
         Word::Account,
         "account number*, account num, account nbr, account no, acct number*, acct num*, acct no, acctno, \
-         =acct, acct, bank account*, bank acct*, checking account*, savings account*, deposit account*, \
+         =acct, acct, from account, to account, source account*, destination account*, bank account*, bank acct*, checking account*, savings account*, deposit account*, \
          checking acct, savings acct, beneficiary account*, debtor account*, creditor account*, \
          payout account*, debit account*, credit account*, loan account*, kontonummer*, kontonr, konto nr, \
          bankkonto*, bankverbindung*, numéro de compte*, compte bancaire*, compte courant, \
@@ -118,7 +119,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
          dialed, dialled, dialing, telefon*, telefoon*, handy*, mobil, mobilnummer*, mobilfunk*, \
          rufnummer*, téléphone*, portable, gsm, teléfono*, tlf, móvil*, movil, celular*, cellulare*, \
          mobiel*, komórka*, komorkowy, telefone*, telemóvel*, nr tel, recapito telefonico, phn, phone no, \
-         whatsapp number, numero, número, sms to, a number, b number",
+         whatsapp number, numero, número, sms to, anumber, bnumber",
     ),
     (
         Word::Address,
@@ -168,7 +169,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
          mlle, cliente, señor, señora, sr, sra, don, doña, paciente, signor, signora, sig, paziente, dhr, \
          mevr, mevrouw, meneer, klant, patiënt, pani, klient, klientka, pacjent, pacjentka, senhor, \
          senhora, spouse, guardian, student, tenant name, holder, traveler, traveller, resident, buyer, \
-         seller, driver, rider, for patient, booked for",
+         seller, driver, rider, booked for",
     ),
     (
         Word::Birth,
@@ -239,7 +240,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
     (Word::FiHetu, "hetu, henkilötunnus*, henkilotunnus*, personal identity code*"),
     (
         Word::FrNir,
-        "nir, nss, numéro de sécurité sociale, sécurité sociale*, num secu, numéro de sécu, no secu, \
+        "nir, nss, numéro de sécurité sociale, sécurité sociale*, num secu, numéro de sécu, \
          numsecu, sécu, insee, num ss, numéro sécu*, nosecu, n secu",
     ),
     (Word::GrAmka, "amka, αμκα"),
@@ -291,8 +292,8 @@ pub static VOCABULARY: &[(Word, &str)] = &[
     (
         Word::Version,
         "version*, ver, =v, release*, build*, firmware*, kernel*, sdk*, library, driver version, package, \
-         pkg, upgrade*, downgrade*, mozilla, chrome, edge, safari, assembly, assemblyversion, fileversion, \
-         protocol, revision, bios, windows, os version, nt, product, semver, patch, tag, image, versión*, \
+         pkg, upgrade*, downgrade*, assembly, assemblyversion, fileversion, \
+         protocol, revision, bios, os version, product, semver, patch, tag, image, versión*, \
          versao*, versione*, wersja*, versie*, updated to, update, upgraded to, plugin, app, fw, component, \
          dependency, module, api version, client version, agent version, schema version, =os",
     ),
@@ -303,7 +304,7 @@ pub static VOCABULARY: &[(Word, &str)] = &[
          seq, gauge*, meter*, carrier*, model, asset*, lot, case, product*, catalog*, barcode*, rma, po, \
          purchase order*, seriennummer*, bestellung*, bestellnummer*, rechnung*, auftrag*, numéro de série, \
          commande*, facture*, pedido*, factura*, ordine*, fattura*, bestelling*, factuur*, zamówienie*, \
-         faktura*, partition*, message id*, msg id*, snowflake*, cursor, page, port, pid, process id, \
+         faktura*, partition*, message id*, msgid*, snowflake*, cursor, page, port, pid, process id, \
          thread id, cloud account*, aws account*, account id aws",
     ),
 ];

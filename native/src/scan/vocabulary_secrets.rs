@@ -21,7 +21,7 @@ pub static SECRETS: &[(Word, &str)] = &[
     ),
     (
         Word::Token,
-        "token*, *token, bearer, jwt*, access token*, refresh token*, id token*, session token*, csrf*, \
+        "token*, *token, =pat, jwt*, access token*, refresh token*, id token*, session token*, csrf*, \
          xsrf*",
     ),
     (
@@ -29,21 +29,13 @@ pub static SECRETS: &[(Word, &str)] = &[
         "api key*, apikey*, app key*, appkey*, access key*, accesskey*, secret key*, auth key*, \
          subscription key*, license key*, client key*, service key*",
     ),
+    (Word::Scheme, "bearer, basic, digest"),
     (Word::Authorization, "authorization, proxy authorization, =auth, =authorisation"),
     (
         Word::Cookie,
         "cookie*, set cookie*, session id*, sessionid*, *sessionid, jsessionid, phpsessid, connect sid, \
-         =sid, =sess, csrftoken, session key*",
+         =sid, =sess, =session, csrftoken, session key*",
     ),
     (Word::Aws, "aws*, amazon*"),
     (Word::Azure, "azure*, accountkey*, account key*, sharedaccesskey*, shared access*, storage account*"),
-    (
-        Word::Policy,
-        "=policy, =policies, =expiry, =expires, =expiration, =length, =len, =count, =total, =rotation, \
-         =rotated, =strength, =min, =max, =ttl, =days, =age, =enabled, =disabled, =required, =type, \
-         =method, =scheme, =valid, =status, =attempts, =attempt, =limit, =format, =algorithm, =algo, \
-         =changed, =updated, =hint, =usage, =used, =name, =provider, =version, =reset, =id, =last4, \
-         =last four, =brand, =timeout, =issuer, =audience, =scope, =state, =flow, =mode, =domain, \
-         =path, =file, =store, =manager, =service, =endpoint, =url, =uri, =class, =size",
-    ),
 ];

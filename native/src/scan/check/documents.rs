@@ -5,6 +5,7 @@
 #[must_use]
 pub fn is_mrz_line(line: &[u8]) -> bool {
     line.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'<')
+        && line.iter().any(u8::is_ascii_uppercase)
         && match line.len() {
             44 | 36 => is_first(line) || (part(line, 0, 9) && part(line, 13, 6) && part(line, 21, 6)),
             30 => is_first(line) || (part(line, 0, 6) && part(line, 8, 6)) || is_names(line),

@@ -59,20 +59,25 @@ pub fn is_fi_hetu(text: &[u8]) -> bool {
 #[must_use]
 pub fn is_ee_ik(text: &[u8]) -> bool {
     digits::<11>(text).is_some_and(|digits| {
-        let sum = match weighted(&digits[..10], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1]) % 11 {
-            10 => weighted(&digits[..10], &[3, 4, 5, 6, 7, 8, 9, 1, 2, 3]) % 11 % 10,
-            sum => sum,
-        };
         (1..=8).contains(&digits[0])
             && is_short_day(value(&digits[1..3]), value(&digits[3..5]), value(&digits[5..7]))
-            && sum == digits[10]
+            && baltic_sum(&digits) == digits[10]
     })
 }
 
-/// A number of a Lithuanian: as in Estonia.
+/// A sum with a second set of weights, for when the first has no digit.
+fn baltic_sum(digits: &[u32; 11]) -> u32 {
+    match weighted(&digits[..10], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1]) % 11 {
+        10 => weighted(&digits[..10], &[3, 4, 5, 6, 7, 8, 9, 1, 2, 3]) % 11 % 10,
+        sum => sum,
+    }
+}
+
+/// A number of a Lithuanian: as in Estonia, or with a 9 in front and no day.
 #[must_use]
 pub fn is_lt_ak(text: &[u8]) -> bool {
     is_ee_ik(text)
+        || digits::<11>(text).is_some_and(|digits| digits[0] == 9 && baltic_sum(&digits) == digits[10])
 }
 
 /// A number of a Latvian: a day and a sum, since 2017 neither but `32`.

@@ -26,14 +26,10 @@ const fn is_issued(four: u32, length: usize) -> bool {
         5100..=5599 | 2221..=2720 => length == 16,
         // American Express
         3400..=3499 | 3700..=3799 => length == 15,
-        // JCB
-        3528..=3589 => length >= 16,
         // Diners Club
         3600..=3699 | 3800..=3999 | 3000..=3059 => length >= 14,
-        // UnionPay
-        6200..=6299 | 8100..=8199 => length >= 16,
-        // Discover
-        6011 | 6440..=6599 => length >= 16,
+        // JCB, UnionPay, Discover
+        3528..=3589 | 6200..=6299 | 8100..=8199 | 6011 | 6440..=6599 => length >= 16,
         // Maestro
         5000..=5099 | 5600..=5899 | 6000..=6999 => true,
         _ => false,

@@ -4,8 +4,10 @@ use std::sync::OnceLock;
 
 use ring::digest::{digest, SHA256};
 
+/// Fewest words of a phrase.
+pub const SHORTEST_PHRASE: usize = 12;
 /// Most words of a phrase.
-const MOST_WORDS: usize = 24;
+pub const MOST_WORDS: usize = 24;
 
 /// The list, sorted as the standard has it.
 fn list() -> &'static [&'static str] {

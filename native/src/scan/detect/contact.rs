@@ -1,10 +1,11 @@
 //! Stage 3 of 7, redact: finds e-mail addresses and telephone numbers. Thread: caller.
 
-use crate::scan::classes::class;
+use crate::scan::classes::Run;
 use crate::scan::context::Context;
 use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
 use crate::scan::kind::Kind;
+use crate::scan::sets::WordSet;
 use crate::scan::words::Word;
 
 /// Longest local part and longest domain (RFC 5321, 4.5.3.1).
@@ -16,15 +17,28 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
     for &at in &context.anchors.ats {
         email(context, at as usize, findings);
     }
-    if context.anchors.runs.is_empty() {
+    if !context.said.has(Word::Phone) {
         return;
-    }
-    for run in context.anchors.runs.iter().filter(|run| run.holds(class::DIGIT)) {
-        phone(context, run.start as usize, findings);
     }
     for hit in context.hits.iter().filter(|hit| hit.word == Word::Phone) {
         let start = value_after(context.text, hit.end as usize);
         named_phone(context, if context.before(start) == b'(' { start - 1 } else { start }, findings);
+    }
+}
+
+/// Finds the telephone number of North America that a short number begins.
+#[inline]
+pub fn area(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let separated = matches!(context.byte(run.end as usize), b' ' | b')' | b'-' | b'.');
+    if separated && (run.len() == 3 || context.byte(run.start as usize) == b'1') {
+        north_america(context, run.start as usize, findings);
+    }
+}
+
+/// Finds the telephone number that a run of digits and dashes is.
+pub fn dashed(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if run.len() >= 12 || context.byte(run.start as usize + 1) == b'-' {
+        north_america(context, run.start as usize, findings);
     }
 }
 
@@ -77,12 +91,10 @@ fn in_authority(context: &Context<'_>, at: usize) -> bool {
 }
 
 /// Endings of names that have an `@` and are no address: files, units of systemd, images.
-const NO_DOMAINS: [&[u8]; 40] = [
-    b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"ico", b"js", b"ts", b"jsx", b"tsx", b"mjs", b"css",
-    b"json", b"yaml", b"yml", b"xml", b"html", b"txt", b"log", b"conf", b"cfg", b"tar", b"tgz", b"zip",
-    b"gz", b"whl", b"jar", b"war", b"dll", b"exe", b"service", b"socket", b"target", b"timer", b"mount",
-    b"slice", b"device", b"py", b"lock",
-];
+static NO_DOMAINS: WordSet = WordSet::new(
+    "png jpg jpeg gif svg webp ico js ts jsx tsx mjs css json yaml yml xml html txt log conf cfg tar tgz zip \
+     gz whl jar war dll exe service socket target timer mount slice device py lock",
+);
 
 /// How long the domain is that `text` begins with, if it is one.
 fn domain_length(text: &[u8]) -> Option<usize> {
@@ -101,26 +113,20 @@ fn domain_length(text: &[u8]) -> Option<usize> {
         || last.starts_with(b"xn--");
     let labelled =
         labels.split(|byte| *byte == b'.').all(|label| !label.is_empty() && !label.starts_with(b"-"));
-    let lower = last.to_ascii_lowercase();
-    (alphabetic && labelled && last.len() <= 24 && !NO_DOMAINS.contains(&lower.as_slice()))
-        .then_some(domain.len())
+    (alphabetic && labelled && last.len() <= 24 && !NO_DOMAINS.has(last)).then_some(domain.len())
 }
 
-/// A number with its country code, or one of North America with its separators, that starts with the run at `start`.
-fn phone(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
-    let plus = context.before(start) == b'+';
-    if plus {
-        let before = start.checked_sub(1).map_or(0, |at| context.before(at));
-        if before.is_ascii_alphanumeric() || context.byte(start) == b'0' {
-            return;
-        }
-        let (end, digits) = digits_from(context.text, start, 15);
-        if (8..=15).contains(&digits) {
-            findings.push(start - 1, end, Kind::Phone, "phone.e164");
-        }
+/// Finds the number with its country code that a run behind `+` begins.
+pub fn international(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let start = run.start as usize;
+    let before = start.checked_sub(2).map_or(0, |at| context.byte(at));
+    if before.is_ascii_alphanumeric() || context.byte(start) == b'0' {
         return;
     }
-    north_america(context, start, findings);
+    let (end, digits) = digits_from(context.text, start, 15);
+    if (8..=15).contains(&digits) {
+        findings.push(start - 1, end, Kind::Phone, "phone.e164");
+    }
 }
 
 /// `555-123-4567`, `(555) 123-4567`, `1.555.123.4567`: area and exchange neither start with 0 or 1 nor are service codes.

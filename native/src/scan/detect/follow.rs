@@ -1,12 +1,12 @@
 //! Stage 3 of 7, redact: where the value of a keyword starts. Thread: caller.
 
+use crate::scan::sets::WordSet;
+
 /// Words that stand between a keyword and its value.
-const BETWEEN: [&[u8]; 40] = [
-    b"is", b"was", b"are", b"no", b"nr", b"num", b"number", b"numero", b"nummer", b"numer", b"id", b"the",
-    b"as", b"of", b"to", b"at", b"in", b"on", b"le", b"la", b"el", b"il", b"del", b"de", b"di", b"do", b"da",
-    b"am", b"op", b"dn", b"dnia", b"ist", b"lautet", b"est", b"es", b"value", b"code", b"set", b"for",
-    b"with",
-];
+static BETWEEN: WordSet = WordSet::new(
+    "is was are no nr num number numero nummer numer id the as of to at in on le la el il del de di do da am \
+     op dn dnia ist lautet est es value code set for with",
+);
 
 /// The first byte of the value behind a keyword that ends at `at`: behind `: `, `="`, ` no. `, `>`, ` is `.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn value_after(text: &[u8], at: usize) -> usize {
             text.get(at..).unwrap_or_default().iter().take(9).take_while(|byte| is_letter(**byte)).count();
         let Some(given) = text.get(at..at + word) else { return at };
         let between = word > 0
-            && BETWEEN.iter().any(|known| known.eq_ignore_ascii_case(given))
+            && BETWEEN.has(given)
             && matches!(text.get(at + word), Some(b' ' | b':' | b'.' | b'=' | b'#' | b'_' | b'"' | b'-'));
         if !between {
             return at;

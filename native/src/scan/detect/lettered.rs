@@ -10,26 +10,17 @@ use crate::scan::words::{Word, Words};
 /// Longest identifier that is compared in capitals.
 const LONGEST: usize = 40;
 
-/// Appends what it finds.
+/// Appends what it finds beside runs.
 pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
-    for run in &context.anchors.runs {
-        if !run.holds(class::DIGIT) {
-            continue;
-        }
-        if run.holds(class::LETTER) {
-            run_of_both(context, run, findings);
-        } else if run.len() <= 6 {
-            spaced_letters(context, run, findings);
-        }
-    }
     if context.anchors.has(flag::CHEVRONS) {
         travel_documents(context, findings);
     }
 }
 
-fn run_of_both(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+/// Finds the identifier that a run with letters is, or begins.
+pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     let length = run.len();
-    if !(4..=64).contains(&length) || run.holds(class::UNDERSCORE) {
+    if !run.holds(class::DIGIT) || !(4..=64).contains(&length) || run.holds(class::UNDERSCORE) {
         return;
     }
     let range = run.range();
@@ -166,7 +157,12 @@ fn wallet(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     let range = run.range();
     let text = &context.text[range.clone()];
     if let [b'0', b'x' | b'X', rest @ ..] = text {
-        if rest.len() == 40 && rest.iter().all(u8::is_ascii_hexdigit) {
+        let mixed = rest.iter().any(u8::is_ascii_uppercase) && rest.iter().any(u8::is_ascii_lowercase);
+        let named = || context.near(range.start, range.end).has(Word::Wallet);
+        if rest.len() == 40
+            && rest.iter().all(u8::is_ascii_hexdigit)
+            && (!mixed || check::is_eip55(rest) || named())
+        {
             findings.push(range.start, range.end, Kind::Eth, "eth");
         }
     } else if matches!(text, [b'1' | b'3', ..] | [b'b' | b'B', b'c' | b'C', b'1', ..]) && check::is_btc(text)
@@ -175,26 +171,27 @@ fn wallet(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     }
 }
 
-/// `AB 12 34 56 C`, from its first pair of digits on.
-fn spaced_letters(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
-    let start = run.start as usize;
-    let Some(first) = start.checked_sub(3) else { return };
-    if let Some(&[a, b, b' ', c, d, b' ', e, f, b' ', g, h, b' ', last]) = context.text.get(first..first + 13)
-    {
-        let compact = [a, b, c, d, e, f, g, h, last].map(|byte| byte.to_ascii_uppercase());
-        let alone = !context.before(first).is_ascii_alphanumeric()
-            && !context.byte(first + 13).is_ascii_alphanumeric();
-        if alone && check::is_uk_nino(&compact) {
-            findings.push(first, first + 13, Kind::UkNino, "uk.nino");
+/// `AB 12 34 56 C` or `AB 123456 C`, from its first digits on.
+pub fn spaced(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    let Some(first) = (run.start as usize).checked_sub(3) else { return };
+    let mut compact = [0; 9];
+    let mut length = 0;
+    let mut at = first;
+    while let Some(slot) = compact.get_mut(length) {
+        match context.byte(at) {
+            b' ' if length > 0 => {}
+            byte if byte.is_ascii_alphanumeric() => {
+                *slot = byte.to_ascii_uppercase();
+                length += 1;
+            }
+            _ => return,
         }
+        at += 1;
     }
-    if let Some(&[a, b, b' ', c, d, e, f, g, h, b' ', last]) = context.text.get(first..first + 11) {
-        let compact = [a, b, c, d, e, f, g, h, last].map(|byte| byte.to_ascii_uppercase());
-        let alone = !context.before(first).is_ascii_alphanumeric()
-            && !context.byte(first + 11).is_ascii_alphanumeric();
-        if alone && check::is_uk_nino(&compact) {
-            findings.push(first, first + 11, Kind::UkNino, "uk.nino");
-        }
+    let alone = !context.before(first).is_ascii_alphanumeric() && !context.byte(at).is_ascii_alphanumeric();
+    let signs = at - first - length;
+    if alone && matches!(signs, 2 | 4) && check::is_uk_nino(&compact) {
+        findings.push(first, at, Kind::UkNino, "uk.nino");
     }
 }
 
@@ -208,10 +205,7 @@ fn travel_documents(context: &Context<'_>, findings: &mut Findings<'_>) {
         let start = place - start;
         let length = text[start..].iter().take(45).take_while(|byte| is_mrz(**byte)).count();
         at = start + length;
-        if !matches!(length, 30 | 36 | 44)
-            || !text[start].is_ascii_uppercase()
-            || text[start..at].iter().filter(|byte| **byte != b'<').count() < 8
-        {
+        if !check::is_mrz_line(&text[start..at]) {
             at = at.max(place + 2);
             continue;
         }

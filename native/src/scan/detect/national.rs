@@ -1,7 +1,7 @@
 //! Stage 3 of 7, redact: numbers that states give to persons, made of digits alone. Thread: caller.
 
 use crate::scan::check;
-use crate::scan::clusters::Window;
+use crate::scan::clusters::{Window, MOST_DIGITS};
 use crate::scan::kind::Kind;
 use crate::scan::words::{Word, Words};
 
@@ -30,7 +30,7 @@ const fn number(
     Number { kind, rule, word, lengths, shapes, check }
 }
 
-static NUMBERS: &[Number] = &[
+const NUMBERS: &[Number] = &[
     number(Kind::AtSvnr, "at.svnr", Word::AtSvnr, (10, 10), &[], check::is_at_svnr),
     number(Kind::AuMedicare, "au.medicare", Word::AuMedicare, (10, 11), &[0x451], check::is_au_medicare),
     number(Kind::AuTfn, "au.tfn", Word::AuTfn, (8, 9), &[], check::is_au_tfn),
@@ -63,18 +63,65 @@ static NUMBERS: &[Number] = &[
     number(Kind::UkUtr, "uk.utr", Word::UkUtr, (10, 10), &[], check::is_uk_utr),
 ];
 
+/// Words that speak for a number.
+const SPOKEN: Words = {
+    let mut words = ANY_NUMBER.with(Word::FiHetu);
+    let mut at = 0;
+    while at < NUMBERS.len() {
+        words = words.with(NUMBERS[at].word);
+        at += 1;
+    }
+    words
+};
+
+/// By how many digits there are: a bit for each number that may have so many.
+const BY_LENGTH: [u32; MOST_DIGITS + 1] = {
+    let mut bits = [0; MOST_DIGITS + 1];
+    let mut at = 0;
+    while at < NUMBERS.len() {
+        let mut length = NUMBERS[at].lengths.0;
+        while length <= NUMBERS[at].lengths.1 {
+            bits[length] |= 1 << at;
+            length += 1;
+        }
+        at += 1;
+    }
+    bits
+};
+
 /// Names the number, if it is one.
 pub(super) fn identify(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    // In one piece, only a Swiss number tells without a word.
+    let telling = (window.separator != 0 || window.shape == 13) && !words.has(Word::Serial);
+    if !telling && !words.any(SPOKEN) {
+        return None;
+    }
     let digits = window.digits();
-    let serial = words.has(Word::Serial);
-    NUMBERS
-        .iter()
-        .find(|number| {
-            (number.lengths.0..=number.lengths.1).contains(&digits.len())
-                && (words.has(number.word)
-                    || words.any(ANY_NUMBER)
-                    || (!serial && number.shapes.contains(&window.shape)))
-                && (number.check)(digits)
-        })
-        .map(|number| (number.kind, number.rule))
+    if let Some(found) = finnish(window, words) {
+        return Some(found);
+    }
+    let any = words.any(ANY_NUMBER);
+    let mut left = BY_LENGTH.get(digits.len()).copied().unwrap_or(0);
+    while left != 0 {
+        let number = &NUMBERS[left.trailing_zeros() as usize];
+        let spoken = any || words.has(number.word) || (telling && number.shapes.contains(&window.shape));
+        if spoken && (number.check)(digits) {
+            return Some((number.kind, number.rule));
+        }
+        left &= left - 1;
+    }
+    None
 }
+
+/// A Finnish number whose last symbol is a digit too: `010350-4438`; others are no numbers but runs of both.
+fn finnish(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    if window.shape != 0x64 || window.separator != b'-' || !words.any(FINNISH) {
+        return None;
+    }
+    let mut text = *b"000000-0000";
+    text[..6].copy_from_slice(window.digits().get(..6)?);
+    text[7..].copy_from_slice(window.digits().get(6..10)?);
+    check::is_fi_hetu(&text).then_some((Kind::FiHetu, "fi.hetu"))
+}
+
+const FINNISH: Words = Words::of(&[Word::FiHetu, Word::NationalId, Word::TaxId]);

@@ -1,31 +1,43 @@
 //! Stage 3 of 7, redact: finds addresses of machines: IP of both versions, network cards. Thread: caller.
 
-use crate::scan::classes::{class, flag};
+use crate::scan::classes::{class, flag, Run};
 use crate::scan::context::Context;
 use crate::scan::finding::Findings;
 use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
+use crate::scan::sets::WordSet;
 use crate::scan::words::Word;
 
-/// Appends what it finds.
+/// Appends what it finds beside runs.
 pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
-    for run in &context.anchors.runs {
-        let (start, length) = (run.start as usize, run.len());
-        if length <= 3 && !run.holds(!class::DIGIT) && context.byte(run.end as usize) == b'.' {
-            ip_version_4(context, start, findings);
-        } else if length == 4 && !run.holds(class::NOT_HEX | class::DASH | class::UNDERSCORE) {
-            dotted_mac(context, start, findings);
-        } else if length == 17 && run.holds(class::DASH) {
-            if is_mac(&context.text[run.range()], b'-') {
-                findings.push(start, run.end as usize, Kind::Mac, "mac");
-            }
-        }
-    }
     if context.anchors.has(flag::COLONS) {
         with_colons(context, findings);
     }
-    if context.anchors.has(flag::USER_PATH) {
+    if findings.wants(Kind::UserPath) {
         home_directories(context, findings);
+    }
+}
+
+/// Finds the address whose first number is the run.
+#[inline]
+pub fn octet(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if context.byte(run.end as usize) == b'.' {
+        ip_version_4(context, run.start as usize, findings);
+    }
+}
+
+/// Finds the address of a network card that a run of four is a part of.
+#[inline]
+pub fn dotted(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if !run.holds(class::DASH | class::UNDERSCORE) {
+        dotted_mac(context, run.start as usize, findings);
+    }
+}
+
+/// Finds the address of a network card that a run is.
+pub fn dashed(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if run.holds(class::DASH) && is_mac(&context.text[run.range()], b'-') {
+        findings.push(run.start as usize, run.end as usize, Kind::Mac, "mac");
     }
 }
 
@@ -44,6 +56,8 @@ fn ip_version_4(context: &Context<'_>, start: usize, findings: &mut Findings<'_>
     }
     let rule = match octets {
         [0 | 127 | 255, ..] | [1, 0, 0, 0] => return,
+        // In an address of a service, a private host is nobody's.
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] if matches!(before, b'@' | b'/') => return,
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [169, 254, ..] | [100, 64..=127, ..] => "ip.private",
         [224..=254, ..] => "ip.multicast",
         _ => "ip",
@@ -103,6 +117,9 @@ fn is_cidr_path(context: &Context<'_>, start: usize) -> bool {
 
 /// `0011.2233.4455`
 fn dotted_mac(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
+    if context.byte(start + 4) != b'.' && context.before(start) != b'.' {
+        return;
+    }
     // The groups before may hold letters alone, and be no anchor.
     let first = (0..3).rev().map(|groups| start.wrapping_sub(groups * 5)).find(|first| {
         context.text.get(*first..first.wrapping_add(14)).is_some_and(is_dotted_mac)
@@ -143,7 +160,8 @@ fn with_colons(context: &Context<'_>, findings: &mut Findings<'_>) {
     let mut done = 0;
     for &colon in &context.anchors.assigns {
         let colon = colon as usize;
-        if colon < done {
+        let next = context.byte(colon + 1);
+        if colon < done || !(next == b':' || next.is_ascii_hexdigit()) {
             continue;
         }
         let back =
@@ -177,7 +195,7 @@ const fn is_word(byte: u8) -> bool {
 }
 
 fn ip_version_6(text: &[u8]) -> Option<&'static str> {
-    if text.len() < 6 || text.iter().filter(|byte| **byte == b':').count() < 2 {
+    if text.len() < 6 || text.split(|byte| *byte == b':').count() < 3 {
         return None;
     }
     let address: std::net::Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
@@ -185,45 +203,22 @@ fn ip_version_6(text: &[u8]) -> Option<&'static str> {
         [0x2000..=0x3fff, ..] => Some("ip"),
         [0, 0, 0, 0, 0, 0xffff, high, _] if high >> 8 != 127 && high != 0 => Some("ip.mapped"),
         [0x64, 0xff9b, ..] => Some("ip.mapped"),
-        [0xfc00..=0xfdff, ..] | [0xfe80..=0xfebf, ..] => Some("ip.private"),
+        [0xfc00..=0xfdff | 0xfe80..=0xfebf, ..] => Some("ip.private"),
         _ => None,
     }
 }
 
 /// Names of accounts that are no person's.
-const ACCOUNTS: [&[u8]; 22] = [
-    b"app",
-    b"ubuntu",
-    b"runner",
-    b"root",
-    b"user",
-    b"ec2-user",
-    b"node",
-    b"jenkins",
-    b"circleci",
-    b"vscode",
-    b"public",
-    b"default",
-    b"shared",
-    b"www",
-    b"git",
-    b"deploy",
-    b"docker",
-    b"linuxbrew",
-    b"jovyan",
-    b"airflow",
-    b"admin",
-    b"administrator",
-];
+static ACCOUNTS: WordSet = WordSet::new(
+    "app ubuntu runner root user ec2-user node jenkins circleci vscode public default shared www git deploy \
+     docker linuxbrew jovyan airflow admin administrator",
+);
 
 /// `/home/anna/`, `/Users/anna/`, `C:\Users\anna\`: the name alone.
 fn home_directories(context: &Context<'_>, findings: &mut Findings<'_>) {
-    if !findings.wants(Kind::UserPath) {
-        return;
-    }
     for &before in &[&b"/home/"[..], b"/Users/", b"\\Users\\", b"\\\\Users\\\\", b"/users/home/"] {
         let mut at = 0;
-        while let Some(found) = context.text.get(at..).and_then(|rest| find(rest, before)) {
+        while let Some(found) = context.text.get(at..).and_then(|rest| memchr::memmem::find(rest, before)) {
             let start = at + found + before.len();
             let name = context.text[start..]
                 .iter()
@@ -232,15 +227,9 @@ fn home_directories(context: &Context<'_>, findings: &mut Findings<'_>) {
                 .count();
             let given = &context.text[start..start + name];
             at = start + name;
-            if matches!(context.byte(at), b'/' | b'\\')
-                && !ACCOUNTS.iter().any(|account| account.eq_ignore_ascii_case(given))
-            {
+            if matches!(context.byte(at), b'/' | b'\\') && !ACCOUNTS.has(given) {
                 findings.push(start, at, Kind::UserPath, "path.home");
             }
         }
     }
-}
-
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
 }

@@ -3,7 +3,7 @@
 //! A checksum alone proves little: one of ten numbers passes. What has no shape of its own needs a keyword near.
 
 use crate::scan::check;
-use crate::scan::clusters::{windows, Pieces, Window};
+use crate::scan::clusters::{windows, Window};
 use crate::scan::context::Context;
 use crate::scan::detect::national;
 use crate::scan::finding::Findings;
@@ -14,10 +14,9 @@ use crate::scan::words::{Word, Words};
 const CARD_SHAPES: [u64; 8] = [0x4444, 0x4_4443, 0x465, 0x464, 0x4441, 0x4_4441, 0x4_4442, 0x445];
 
 /// Appends what it finds.
-pub fn detect(context: &Context<'_>, pieces: &mut Pieces, findings: &mut Findings<'_>) {
-    windows(context, pieces, |window| {
-        let count = window.digits().len();
-        if count < 7 || is_date(window) {
+pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
+    windows(context, |window| {
+        if is_date(window) {
             return;
         }
         let words = context.near(window.start, window.end);
@@ -45,13 +44,7 @@ fn card(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
         return None;
     }
     // Maestro's ranges are wide and its lengths any: they need a word.
-    let maestro = match digits {
-        [b'5', b'0' | b'6'..=b'8', ..] => true,
-        [b'6', second, third, ..] => {
-            !matches!((second, third), (b'0', b'1') | (b'4', b'4'..=b'9') | (b'2' | b'5', _))
-        }
-        _ => false,
-    };
+    let maestro = check::payment::is_maestro(digits);
     (check::is_pan(digits) && (!maestro || words.has(Word::Card))).then_some((Kind::Pan, "pan.luhn"))
 }
 
@@ -86,7 +79,7 @@ struct Keyed {
 
 const ANY: fn(&[u8]) -> bool = |_| true;
 
-static KEYED: &[Keyed] = &[
+const KEYED: &[Keyed] = &[
     Keyed {
         kind: Kind::UsRouting,
         rule: "routing.keyword",
@@ -138,7 +131,21 @@ static KEYED: &[Keyed] = &[
     },
 ];
 
+/// The words of all of them.
+const KEYED_WORDS: Words = {
+    let mut words = Words::NONE;
+    let mut at = 0;
+    while at < KEYED.len() {
+        words = words.and(KEYED[at].words);
+        at += 1;
+    }
+    words
+};
+
 fn with_keyword(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
+    if !words.any(KEYED_WORDS) {
+        return None;
+    }
     let digits = window.digits();
     KEYED
         .iter()

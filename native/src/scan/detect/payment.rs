@@ -3,7 +3,7 @@
 //! PCI DSS 3.3.1 forbids to keep tracks, verification values and PIN blocks after authorisation, even encrypted.
 
 use crate::scan::check;
-use crate::scan::classes::{class, flag};
+use crate::scan::classes::{class, flag, Run};
 use crate::scan::context::Context;
 use crate::scan::finding::Findings;
 use crate::scan::kind::Kind;
@@ -19,7 +19,6 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
     if context.anchors.has(flag::SEMICOLON_DIGIT) {
         tracks(context, findings, b";", b'=');
     }
-    glued(context, findings);
 }
 
 /// `%B4111111111111111^NAME^2512...?` and `;4111111111111111=2512...?`
@@ -49,14 +48,15 @@ fn tracks(context: &Context<'_>, findings: &mut Findings<'_>, before: &[u8], beh
 }
 
 /// A card number that an underscore joins to a word: `order_4111111111111111`.
-fn glued(context: &Context<'_>, findings: &mut Findings<'_>) {
-    for run in context.anchors.runs.iter().filter(|run| run.len() > 13 && run.holds(class::UNDERSCORE)) {
-        let mut start = run.start as usize;
-        for part in context.text.get(run.range()).unwrap_or_default().split(|byte| *byte == b'_') {
-            if (13..=19).contains(&part.len()) && part.iter().all(u8::is_ascii_digit) && check::is_pan(part) {
-                findings.push(start, start + part.len(), Kind::Pan, "pan.joined");
-            }
-            start += part.len() + 1;
+pub fn joined(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
+    if run.len() < 14 || !run.holds(class::UNDERSCORE) {
+        return;
+    }
+    let mut start = run.start as usize;
+    for part in context.text.get(run.range()).unwrap_or_default().split(|byte| *byte == b'_') {
+        if (13..=19).contains(&part.len()) && check::is_pan(part) && !check::payment::is_maestro(part) {
+            findings.push(start, start + part.len(), Kind::Pan, "pan.joined");
         }
+        start += part.len() + 1;
     }
 }

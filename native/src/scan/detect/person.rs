@@ -5,215 +5,30 @@ use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
 use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
+use crate::scan::sets::WordSet;
 
 /// Most words of a name.
 const NAME_WORDS: usize = 4;
 /// Longest address.
 const ADDRESS_BYTES: usize = 120;
 
-/// Capitalised words that are no names.
-const NO_NAMES: &[&[u8]] = &[
-    b"Service",
-    b"Portal",
-    b"Api",
-    b"API",
-    b"Error",
-    b"Exception",
-    b"Server",
-    b"Client",
-    b"Agent",
-    b"Request",
-    b"Response",
-    b"Session",
-    b"Record",
-    b"Records",
-    b"Data",
-    b"Database",
-    b"Account",
-    b"Accounts",
-    b"Support",
-    b"Team",
-    b"Group",
-    b"Manager",
-    b"Handler",
-    b"Controller",
-    b"Repository",
-    b"Factory",
-    b"Module",
-    b"Queue",
-    b"Topic",
-    b"Event",
-    b"Events",
-    b"Not",
-    b"Found",
-    b"Failed",
-    b"Invalid",
-    b"Missing",
-    b"Unknown",
-    b"Null",
-    b"None",
-    b"True",
-    b"False",
-    b"Id",
-    b"ID",
-    b"Number",
-    b"Type",
-    b"Status",
-    b"Name",
-    b"Names",
-    b"Profile",
-    b"Login",
-    b"Logout",
-    b"Update",
-    b"Updated",
-    b"Created",
-    b"Create",
-    b"Delete",
-    b"Deleted",
-    b"List",
-    b"Index",
-    b"Search",
-    b"View",
-    b"Page",
-    b"Form",
-    b"Field",
-    b"Value",
-    b"Config",
-    b"Settings",
-    b"Version",
-    b"Build",
-    b"Release",
-    b"Test",
-    b"Tests",
-    b"Debug",
-    b"Info",
-    b"Warning",
-    b"Warn",
-    b"System",
-    b"Admin",
-    b"Root",
-    b"Default",
-    b"Internal",
-    b"External",
-    b"Public",
-    b"Private",
-    b"Access",
-    b"Denied",
-    b"Card",
-    b"Visa",
-    b"Mastercard",
-    b"Payment",
-    b"Payments",
-    b"Order",
-    b"Orders",
-    b"Invoice",
-    b"Email",
-    b"Phone",
-    b"Address",
-    b"Street",
-    b"City",
-    b"Country",
-    b"The",
-    b"This",
-    b"That",
-    b"With",
-    b"From",
-    b"And",
-    b"For",
-    b"Has",
-    b"Is",
-    b"Was",
-    b"Authentication",
-    b"Authorization",
-    b"Token",
-    b"Secret",
-    b"Password",
-    b"Key",
-    b"Success",
-    b"Cluster",
-    b"Node",
-    b"Pod",
-    b"Job",
-    b"Task",
-    b"Worker",
-    b"Lambda",
-    b"Bucket",
-    b"Windows",
-    b"Linux",
-    b"Mac",
-    b"Android",
-    b"Chrome",
-    b"Mozilla",
-    b"Safari",
-    b"HTTP",
-    b"GET",
-    b"POST",
-    b"PUT",
-    b"PATCH",
-    b"DELETE",
-    b"HEAD",
-    b"OPTIONS",
-    b"JSON",
-    b"XML",
-    b"SQL",
-    b"Select",
-    b"Insert",
-    b"Where",
-    b"Monday",
-    b"Tuesday",
-    b"Wednesday",
-    b"Thursday",
-    b"Friday",
-    b"Saturday",
-    b"Sunday",
-    b"January",
-    b"February",
-    b"March",
-    b"April",
-    b"June",
-    b"July",
-    b"August",
-    b"September",
-    b"October",
-    b"November",
-    b"December",
-    b"Identifier",
-    b"Experience",
-    b"Center",
-    b"Care",
-    b"Health",
-    b"Insurance",
-    b"Engagement",
-    b"Management",
-    b"Context",
-    b"Cache",
-    b"Store",
-    b"Stream",
-    b"Gateway",
-    b"Application",
-    b"Connection",
-    b"Timeout",
-    b"Certificate",
-    b"Loyalty",
-    b"Tier",
-    b"Gold",
-    b"Silver",
-    b"Relations",
-    b"Success",
-    b"Registration",
-    b"Verification",
-    b"Validation",
-    b"Notification",
-    b"Message",
-    b"Subscription",
-    b"Consent",
-    b"Hub",
-    b"Dashboard",
-    b"Report",
-    b"Segment",
-    b"Feedback",
-    b"Survey",
-];
+/// Words that stand in capitals and are no names.
+static NO_NAMES: WordSet = WordSet::new(
+    "service portal api error exception server client agent request response session record records data \
+     database account accounts support team group manager handler controller repository factory module queue \
+     topic event events not found failed invalid missing unknown null none true false id number type status \
+     name names profile login logout update updated created create delete deleted list index search view page \
+     form field value config settings version build release test tests debug info warning warn system admin \
+     root default internal external public private access denied card visa mastercard payment payments order \
+     orders invoice email phone address street city country the this that with from and for has is was \
+     authentication authorization token secret password key success cluster node pod job task worker lambda \
+     bucket windows linux mac android chrome mozilla safari http get post put patch head options json xml sql \
+     select insert where monday tuesday wednesday thursday friday saturday sunday january february march \
+     april june july august september october november december identifier experience center care health \
+     insurance engagement management context cache store stream gateway application connection timeout \
+     certificate loyalty tier gold silver relations registration verification validation notification message \
+     subscription consent hub dashboard report segment feedback survey",
+);
 
 /// True of a text that may be a name: words of letters, the whole of it.
 #[must_use]
@@ -227,7 +42,7 @@ pub fn is_name(text: &[u8]) -> bool {
             word.chars().all(|letter| letter.is_alphabetic() || matches!(letter, '.' | '\'' | '-' | '’'))
         })
         && words.clone().any(|word| word.chars().count() > 1)
-        && !words.clone().all(|word| NO_NAMES.contains(&word.as_bytes()))
+        && !words.clone().all(|word| NO_NAMES.has(word.as_bytes()))
         && !matches!(text, "true" | "false" | "null" | "none" | "unknown" | "nil" | "undefined" | "anonymous")
 }
 
@@ -244,8 +59,7 @@ pub(super) fn named(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_
 pub(super) fn addressed(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
     let text = context.text;
     let mut start = hit.end as usize;
-    let title = start - hit.start as usize <= 8
-        && TITLES.iter().any(|title| title.eq_ignore_ascii_case(&text[hit.start as usize..start]));
+    let title = start - hit.start as usize <= 8 && TITLES.has(&text[hit.start as usize..start]);
     start += usize::from(title && context.byte(start) == b'.');
     let next = value_after(text, start);
     let between = &text[start..next.min(text.len())];
@@ -257,28 +71,9 @@ pub(super) fn addressed(context: &Context<'_>, hit: &Hit, findings: &mut Finding
     name(context, next, if title { 1 } else { 2 }, findings);
 }
 
-const TITLES: [&[u8]; 20] = [
-    b"mr",
-    b"mrs",
-    b"ms",
-    b"dr",
-    b"miss",
-    b"prof",
-    b"herr",
-    b"herrn",
-    b"frau",
-    b"monsieur",
-    b"madame",
-    b"mme",
-    b"mlle",
-    b"sr",
-    b"sra",
-    b"signor",
-    b"signora",
-    b"dhr",
-    b"mevr",
-    b"pani",
-];
+static TITLES: WordSet = WordSet::new(
+    "mr mrs ms dr miss prof herr herrn frau monsieur madame mme mlle sr sra signor signora dhr mevr pani",
+);
 
 /// Notes the capitalised words at `start`, if there are at least so many.
 fn name(context: &Context<'_>, start: usize, least: usize, findings: &mut Findings<'_>) {
@@ -287,7 +82,7 @@ fn name(context: &Context<'_>, start: usize, least: usize, findings: &mut Findin
     let mut at = start;
     while words < NAME_WORDS {
         let length = capitalised(context.text, at);
-        if length == 0 || NO_NAMES.contains(&&context.text[at..at + length]) {
+        if length == 0 || NO_NAMES.has(&context.text[at..at + length]) {
             break;
         }
         words += 1;
@@ -422,56 +217,14 @@ const fn is_break(byte: u8) -> bool {
 }
 
 /// Words in small letters that stand in addresses.
-const SMALL: [&[u8]; 40] = [
-    b"de",
-    b"la",
-    b"le",
-    b"les",
-    b"du",
-    b"des",
-    b"der",
-    b"den",
-    b"dem",
-    b"am",
-    b"an",
-    b"im",
-    b"in",
-    b"bei",
-    b"auf",
-    b"zum",
-    b"zur",
-    b"van",
-    b"von",
-    b"rue",
-    b"avenue",
-    b"boulevard",
-    b"place",
-    b"calle",
-    b"via",
-    b"del",
-    b"della",
-    b"dei",
-    b"do",
-    b"da",
-    b"dos",
-    b"das",
-    b"y",
-    b"e",
-    b"ul.",
-    b"of",
-    b"st.",
-    b"and",
-    b"al.",
-    b"os.",
-];
+static SMALL: WordSet = WordSet::new(
+    "de la le les du des der den dem am an im in bei auf zum zur van von rue avenue boulevard place calle via \
+     del della dei do da dos das y e ul. of st. and al. os.",
+);
 
 fn is_part(word: &[u8], assigned: bool) -> bool {
     let bare = word.strip_suffix(b",").unwrap_or(word);
     let first = bare.first().copied().unwrap_or(0);
     let _ = assigned;
-    first.is_ascii_digit()
-        || first.is_ascii_uppercase()
-        || first >= 0x80
-        || first == b'#'
-        || SMALL.contains(&bare)
+    first.is_ascii_digit() || first.is_ascii_uppercase() || first >= 0x80 || first == b'#' || SMALL.has(bare)
 }

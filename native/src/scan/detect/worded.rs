@@ -1,7 +1,7 @@
 //! Stage 3 of 7, redact: finds values that only a keyword before them gives away. Thread: caller.
 
 use crate::scan::context::Context;
-use crate::scan::detect::credentials::is_placeholder;
+use crate::scan::detect::credentials;
 use crate::scan::detect::dates::date_end;
 use crate::scan::detect::follow::{token_end, value_after};
 use crate::scan::detect::person;
@@ -10,18 +10,40 @@ use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
 use crate::scan::words::{Word, Words};
 
-/// Words that another detector hears, or nobody.
-const OTHERS: Words = Words::of(&[Word::Version, Word::Serial, Word::Ip, Word::Phone]);
+/// Words that a value follows which nothing else gives away.
+pub const WORDS: Words = Words::of(&[
+    Word::Cvv,
+    Word::Cid,
+    Word::PinBlock,
+    Word::Mrn,
+    Word::Passport,
+    Word::IdCard,
+    Word::License,
+    Word::HealthPlan,
+    Word::Account,
+    Word::Birth,
+    Word::Latitude,
+    Word::Longitude,
+    Word::Position,
+    Word::Plate,
+    Word::Name,
+    Word::Person,
+    Word::Address,
+]);
 
 /// Finds the value under a key that names its kind.
 pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
     let text = context.text;
+    if context.key.hide.is_none() && !context.key.whole {
+        return;
+    }
     if let Some(kind) = context.key.hide {
-        if !is_placeholder(text) {
+        let telling = !context.key.property || credentials::is_random(text);
+        if telling && credentials::is_secret_value(kind, text) {
             findings.push(0, text.len(), kind, "key");
         }
     }
-    if !context.key.words.any(WHOLE_WORDS) || text.len() > 256 {
+    if !context.key.words.any(WHOLE_WORDS) || text.len() > 256 || credentials::is_placeholder(text) {
         return;
     }
     let from = text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -33,7 +55,8 @@ pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-const WHOLE_WORDS: Words = {
+/// Words in the name of a key that speak for its whole value.
+pub const WHOLE_WORDS: Words = {
     let mut words = Words::NONE;
     let mut at = 0;
     while at < WHOLE.len() {
@@ -98,14 +121,9 @@ fn is_coordinate(text: &[u8]) -> bool {
 /// Goes over the keywords of the text.
 pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
     for hit in context.hits {
-        if OTHERS.has(hit.word) {
-            continue;
-        }
         match hit.word {
             Word::Cvv => verification_value(context, hit, findings),
-            Word::Cid if context.hits.iter().any(|other| other.word == Word::Card) => {
-                verification_value(context, hit, findings)
-            }
+            Word::Cid if context.said.has(Word::Card) => verification_value(context, hit, findings),
             Word::PinBlock => pin_block(context, hit, findings),
             Word::Mrn => token(context, hit, Kind::Mrn, (5, 14, 3), findings),
             Word::Passport => token(context, hit, Kind::UsPassport, (6, 12, 4), findings),
@@ -115,7 +133,7 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
             Word::Account => token(context, hit, Kind::BankAccount, (6, 20, 6), findings),
             Word::Birth => birth(context, hit, findings),
             Word::Latitude | Word::Longitude | Word::Position => coordinates(context, hit, findings),
-            Word::Plate => token(context, hit, Kind::LicensePlate, (4, 10, 1), findings),
+            Word::Plate => plate(context, hit, findings),
             Word::Name => person::named(context, hit, findings),
             Word::Person => person::addressed(context, hit, findings),
             Word::Address => person::address(context, hit, findings),
@@ -190,38 +208,60 @@ fn token(
     }
 }
 
+/// Up to three groups of capitals and digits: `ABC 1234`, `B-MW 1234`, `AB12 CDE`.
+fn plate(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
+    let start = value_after(context.text, hit.end as usize);
+    let (mut end, mut groups) = (start, 0);
+    while groups < 3 && end - start <= 9 {
+        let from = end + usize::from(groups > 0 && matches!(context.byte(end), b' ' | b'-'));
+        let group = context.text[from.min(context.text.len())..]
+            .iter()
+            .take(8)
+            .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            .count();
+        if group == 0 || (groups > 0 && from == end) || context.byte(from + group).is_ascii_lowercase() {
+            break;
+        }
+        (end, groups) = (from + group, groups + 1);
+    }
+    let given = &context.text[start.min(end)..end];
+    let (letters, digits) = (given.iter().any(u8::is_ascii_uppercase), given.iter().any(u8::is_ascii_digit));
+    if start > hit.end as usize && letters && digits && (4..=11).contains(&given.len()) {
+        findings.push(start, end, Kind::LicensePlate, "plate.keyword");
+    }
+}
+
 fn birth(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
     let start = value_after(context.text, hit.end as usize);
     if let Some(end) = date_end(context.text, start) {
+        let time =
+            context.text[end..].iter().take(30).take_while(|byte| b"0123456789:.TZ+-".contains(byte)).count();
+        let end = if context.byte(end) == b'T' { end + time } else { end };
         findings.push(start, end, Kind::DateOfBirth, "birth.keyword");
     }
 }
 
-/// One coordinate, or a pair behind `gps`: at least three digits behind the point, about a hundred metres.
+/// One coordinate behind `lat`, a pair behind `gps`: at least three digits behind the point, about a hundred metres.
 fn coordinates(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
-    let mut at = value_after(context.text, hit.end as usize);
-    let most = if hit.word == Word::Position { 2 } else { 1 };
-    for _ in 0..most {
-        let start = at;
-        let rest = &context.text[start.min(context.text.len())..];
-        let length = rest
-            .iter()
-            .take(24)
-            .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'))
-            .count();
-        let mut value = &rest[..length];
-        while let [shorter @ .., b'.' | b'-'] = value {
-            value = shorter;
-        }
-        if !is_coordinate(value.strip_prefix(b"+").unwrap_or(value)) {
-            return;
-        }
-        findings.push(start, start + value.len(), Kind::Geo, "geo.keyword");
-        at = start + value.len();
-        at += context.text[at..]
-            .iter()
-            .take(3)
-            .take_while(|byte| matches!(byte, b',' | b' ' | b';' | b'/'))
-            .count();
+    let start = value_after(context.text, hit.end as usize);
+    let Some(end) = coordinate_end(context.text, start) else { return };
+    if hit.word != Word::Position {
+        return findings.push(start, end, Kind::Geo, "geo.keyword");
     }
+    let signs = context.text[end..].iter().take(3).take_while(|byte| b", ;/".contains(byte)).count();
+    if let Some(second) = coordinate_end(context.text, end + signs).filter(|_| signs > 0) {
+        findings.push(start, end, Kind::Geo, "geo.keyword");
+        findings.push(end + signs, second, Kind::Geo, "geo.keyword");
+    }
+}
+
+fn coordinate_end(text: &[u8], start: usize) -> Option<usize> {
+    let rest = text.get(start..)?;
+    let length =
+        rest.iter().take(24).take_while(|byte| byte.is_ascii_digit() || b".-+".contains(byte)).count();
+    let mut value = &rest[..length];
+    while let [shorter @ .., b'.' | b'-'] = value {
+        value = shorter;
+    }
+    is_coordinate(value.strip_prefix(b"+").unwrap_or(value)).then_some(start + value.len())
 }
