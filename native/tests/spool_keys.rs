@@ -51,7 +51,13 @@ fn pipeline(url: &str, directory: &Path, keys: Keys) -> Arc<Pipeline> {
     let quota = Quota { max_bytes: 1 << 30, min_free_bytes: 0 };
     let store = SpoolSettings { segment_bytes: 1 << 16, quota, max_age: None, fsync: Fsync::Never };
     let (directory, service) = (directory.to_owned(), "shop".into());
-    let spool = SpoolingSettings { directory, service, store, adopt: true, keys: Arc::new(keys) };
+    let spool = SpoolingSettings {
+        directory,
+        service,
+        store,
+        adopt: Some(Duration::from_secs(5)),
+        keys: Arc::new(keys),
+    };
     let otlp = exporter("otlp", ExporterKind::OtlpHttp(Box::new(impatient(url))));
     let small =
         BufferSettings { schedule_delay: Duration::from_millis(5), ..buffer_settings(Overflow::Wait) };

@@ -67,7 +67,7 @@ fn settings(directory: &Path) -> SpoolingSettings {
         directory: directory.to_owned(),
         service: "shop".into(),
         store,
-        adopt: true,
+        adopt: Some(Duration::from_secs(5)),
         keys: Arc::default(),
     }
 }

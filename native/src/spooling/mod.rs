@@ -25,7 +25,7 @@ use crate::spooling::spooler::{News, Spilled, Spooler};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often ages, the quota and dead processes are looked at.
+/// How often ages and the quota are looked at.
 const AROUND: Duration = Duration::from_secs(5);
 /// How long a block rests that could not be read.
 const READ_PAUSE: Duration = Duration::from_millis(500);
@@ -55,9 +55,9 @@ impl Pipeline {
         let (pipeline, spool) = (Arc::clone(self), Arc::clone(spooler));
         self.spawn("fapilog-spool", move || pipeline.run_spool(&spool));
         self.start_sync();
-        if spooler.settings().adopt {
+        if let Some(interval) = spooler.settings().adopt {
             let (pipeline, spool) = (Arc::clone(self), Arc::clone(spooler));
-            self.spawn("fapilog-adopt", move || pipeline.run_adopter(&spool));
+            self.spawn("fapilog-adopt", move || pipeline.run_adopter(&spool, interval));
         } else {
             spooler.signal().looked();
         }
@@ -93,7 +93,7 @@ impl Pipeline {
     }
 
     /// Takes over what dead processes left, until nobody delivers any more.
-    pub(crate) fn run_adopter(&self, spooler: &Spooler) {
+    pub(crate) fn run_adopter(&self, spooler: &Spooler, interval: Duration) {
         let mut rings = Remains::new(self);
         loop {
             self.say_all(spooler.adopt(self.backlog()));
@@ -101,7 +101,7 @@ impl Pipeline {
             spooler.signal().looked();
             // Senders that wait for what was found may end when it is nothing.
             self.backlog().offered();
-            if !spooler.signal().rest(AROUND) || self.is_closing() {
+            if !spooler.signal().rest(interval) || self.is_closing() {
                 return;
             }
         }

@@ -5,8 +5,10 @@ import sys
 import time
 
 import fapilog
+import fapilog.settings.spool
 
 way, first, records = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+fapilog.settings.spool.ADOPT_INTERVAL_MILLIS = 100
 telemetry = fapilog.configure_otel(
     "shop",
     capture_location="never",
