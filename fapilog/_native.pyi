@@ -6,6 +6,7 @@ Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog'
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self, final
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -46,10 +47,14 @@ __all__ = [
     "is_offered",
     "levels_differ",
     "mute_thread",
+    "purge_ring",
     "purge_spool",
     "record_on_its_way",
+    "ring_files",
+    "ring_memory",
     "split_request",
     "spool_directories",
+    "survey_ring",
     "survey_spool",
     "watch_bound_context",
     "watch_delivering",
@@ -215,9 +220,9 @@ class Pipeline:
 
     The dict's key `exporters` lists dicts with `name` (unique: the key in the ledger) and `kind`: `otlp_http`
     (further keys as `fapilog.exporters.otlp.native_settings` gives them), `file` (as `fapilog.exporters.file`
-    gives them), `stream` (`form`; to standard output) or `python` (`compression`: how blocks wait in memory,
-    `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with protobuf and
-    `python` wants them; another OTLP exporter that wants another codec compresses again.
+    gives them), `stream` (`form`; `output`: `stdout` or `stderr`) or `python` (`compression`: how blocks wait
+    in memory, `none`, `gzip` or `zstd`). Blocks are compressed once, as the first of `otlp_http` with
+    protobuf and `python` wants them; another OTLP exporter that wants another codec compresses again.
     Each may have a `role`: `required` (blocks wait for it; default), `best_effort` (they do not: what it is
     too slow for is dropped as `best_effort`) or `fallback` (it gets what is handed over to it), and a
     `fallback`: the name of such a one, with `fallback_after_millis`.
@@ -386,7 +391,7 @@ class Pipeline:
     def deliver_adopted(self, timeout_millis: int) -> None:
         """Wait, without the interpreter lock, until what was taken over from ended processes is delivered."""
 
-    def replay_spool(self, name: str, timeout_millis: int) -> None:
+    def replay_spool(self, name: str, timeout_millis: int, unprocessed: bool) -> None:
         """Deliver what an ended process left in one directory of the spool, as far as there is time.
 
         Instead of records, and once: it starts the pipeline. Nothing happens without the interpreter lock
@@ -394,6 +399,15 @@ class Pipeline:
 
         Args:
             name: Of the directory, of the pipeline's own service.
+            timeout_millis: Waited for at most, without the interpreter lock.
+            unprocessed: Also what no batch processor has seen; it goes to this pipeline's, if it has some.
+        """
+
+    def replay_ring(self, path: str | PathLike[str], timeout_millis: int) -> None:
+        """As `replay_spool`, of an ended process's crash ring, whatever its service.
+
+        Args:
+            path: One of `ring_files`.
             timeout_millis: Waited for at most, without the interpreter lock.
         """
 
@@ -538,8 +552,8 @@ class Flow:
     def taken(self, ticket: int, seconds: float, now: float) -> None:
         """The call got somewhere, after so many seconds."""
 
-    def throttled(self, ticket: int, now: float) -> None:
-        """The receiver wants fewer calls."""
+    def throttled(self, ticket: int, pause: float, now: float) -> None:
+        """The receiver wants fewer calls, and asked for a pause of so many seconds."""
 
     def timed_out(self, ticket: int, now: float) -> None:
         """It did not answer in time."""
@@ -582,6 +596,9 @@ class PipelineHandle:
     def __new__(cls, *, configures_itself: bool = False) -> PipelineHandle: ...
     def attach(self, pipeline: Pipeline | None) -> None:
         """Make every logger of this handle use `pipeline`; None: log nothing."""
+
+    def take_unheard(self) -> int:
+        """Return how many calls went nowhere since the last time, because configuring itself failed."""
 
     @property
     def pipeline(self) -> Pipeline | None:
@@ -719,7 +736,7 @@ def connect_capture(
     severity_number: Callable[[Any], int],
     unix_nanos: Callable[[Any], int | None],
     wait_for_room: Callable[[PendingRecord], Awaitable[None]],
-    on_event_loop: Callable[[], bool],
+    must_not_block: Callable[[], bool],
     on_notice: Callable[[str, str], object],
     say: Callable[[str, str, str], object],
     thread: Callable[[], tuple[int | None, str]],
@@ -895,10 +912,11 @@ def survey_spool(root: str | PathLike[str], name: str, *, check: bool) -> dict[s
 
     Returns:
         `service`, `process` (the owner's id), `alive`, `bytes`; of what is not settled `blocks`, `records`,
-        `owed` (records by exporter), `written_nanos` (oldest and newest, or None), `encrypted_blocks`,
-        `key_ids`; of what is not intact `corrupt_bytes`, `corrupt_places`, `torn_bytes`, `torn_records`,
-        `read_errors`, `damaged_blocks`, `damaged_records`, `set_aside` (files), `other_versions` (files),
-        `positions_lost`.
+        `owed` (records by exporter), `unprocessed_records` (no batch processor has seen them),
+        `written_nanos` (oldest and newest, or None), `encrypted_blocks`, `key_ids`; of what is not intact
+        `corrupt_bytes`, `corrupt_places`, `torn_bytes`, `torn_records`, `read_errors`, `damaged_blocks`,
+        `damaged_records`, `missing_segments`, `lost_blocks` (that the numbers show to be gone, at most),
+        `set_aside` (files), `other_versions` (files), `positions_lost`.
 
     Raises:
         OSError: If it cannot be read, is not this user's, or others may write to it.
@@ -913,6 +931,45 @@ def purge_spool(root: str | PathLike[str], name: str) -> bool:
 
     Raises:
         OSError: If something cannot be removed; what somebody else put there is not.
+    """
+
+def ring_memory() -> list[Path]:
+    """Return the directories of this user's crash rings in shared memory, of all services, sorted."""
+
+def ring_files(directories: Sequence[str | PathLike[str]]) -> list[Path]:
+    """Return the crash rings in some directories, and those set aside as unreadable, sorted in each.
+
+    Args:
+        directories: Where to look; what does not exist has none.
+
+    Raises:
+        OSError: If one cannot be read.
+    """
+
+def survey_ring(path: str | PathLike[str]) -> dict[str, Any] | None:
+    """Return what is in a crash ring, without the interpreter lock, or None; nothing in it changes.
+
+    Args:
+        path: One of `ring_files`.
+
+    Returns:
+        `service`, `process` (the owner's id), `alive`, `bytes`, `slots` and `records` in use, `owed` (records
+        by exporter); of an ended process `logged_nanos` (oldest and newest, or None) and what is not intact:
+        `header_damaged`, `other_version`, `missing_records`, `unsynced_records`, `damaged_bytes`,
+        `unreadable_slots`.
+
+    Raises:
+        OSError: If it cannot be read, is not this user's, or others may write to it.
+    """
+
+def purge_ring(path: str | PathLike[str]) -> bool:
+    """Remove a crash ring with all records in it; False: a process holds it or it is gone, nothing happened.
+
+    Args:
+        path: One of `ring_files`.
+
+    Raises:
+        OSError: If it cannot be removed, or is not this user's.
     """
 
 class HttpError(OSError):

@@ -43,7 +43,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "timeout-unit": "OTEL_EXPORTER_OTLP_TIMEOUT is 1000 or more. OpenTelemetry for Python reads seconds,"
         " the specification says milliseconds; a number this large is taken as milliseconds.",
         "configuration-failed": "A record came before `configure_otel()`, and the settings in the environment"
-        " are wrong. Only the console is used; `configure_otel()` would have raised.",
+        " are wrong. Only the console is used; `configure_otel()` would have raised. Where a package that"
+        " reading settings needs cannot be imported, nothing is logged, and `records-lost` counts the calls.",
         "flight-recorder": "The flight recorder does not learn how requests end.",
         "provider-reused": "Somebody installed a provider for logs, spans or metrics before; it stays.",
         "stock-exporter": "A stock exporter of spans or metrics reports a failure. Log records do not depend"
@@ -59,6 +60,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "loguru-record-lost": "A record of loguru could not be read.",
         "stock-handler": "OpenTelemetry's own `LoggingHandler` is on the root logger. Records of `logging`"
         " stay with it: together we would export each one twice.",
+        "handler-lock": 'Under `overflow="wait"` a call waits for room inside of a handler of `logging` that'
+        " is not ours and is locked meanwhile: all that log through it wait, event loops too.",
         "otel-record-lost": "A record of the OpenTelemetry logs API could not be read.",
         "enricher-failed": "An enricher raised, was too slow or returned no mapping. Records and resource go"
         " without its attributes, or with its last ones.",
@@ -80,7 +83,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " (`delivery.dead_letters`). Delivery does not depend on it. Said once until it works again.",
         "fallback-in-use": "An exporter did not take its records: its fallback (`delivery.fallback`) gets"
         " them until it does. Said when it begins and when it ends.",
-        "records-lost": "The process ends with records that were not delivered: their number.",
+        "records-lost": "The process ends with records that were not delivered, or with calls that went"
+        " nowhere because it could not be configured: their number.",
     }
 )
 

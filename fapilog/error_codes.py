@@ -237,8 +237,9 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
         ),
         "spool-io": CodeEntry(
             "FapilogError",
-            "The disk of the spool failed. Records wait in memory, and the disk is tried again.",
-            "See the system's log for the state of the disk.",
+            "The disk of the spool failed, or does not answer. Records wait in memory, and the disk is tried"
+            " again.",
+            "See the system's log for the state of the disk, and whether its file system is mounted.",
         ),
         "spool-gone": CodeEntry(
             "FapilogError",
@@ -254,11 +255,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
         "spool-taken": CodeEntry(
             "FapilogError",
             "No directory for this process could be made in the spool: every name was taken.",
-            "Clear the spool.",
+            "See what else works in the spool's directory.",
         ),
         "spool-corrupt": CodeEntry(
             "FapilogError",
-            "What an ended process left in the spool is damaged. All that could be read is delivered.",
+            "What an ended process left in the spool is damaged, or a block was when it was read. All that"
+            " could be read is delivered.",
             "See the message, and the system's log for the state of the disk.",
         ),
         "spool-settings": CodeEntry(
@@ -283,6 +285,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "The crash ring has no room for further logger names. Records of these are recovered without"
             " their name.",
             "Make fewer loggers.",
+        ),
+        "ring-unencrypted": CodeEntry(
+            "FapilogError",
+            "The key provider began to encrypt the spool while the process runs, and its crash ring lies"
+            " unencrypted on a disk. At a start this is refused.",
+            "Start the process again with `durability` `process` and `ring.directory` on a tmpfs.",
         ),
         "ring-corrupt": CodeEntry(
             "FapilogError",

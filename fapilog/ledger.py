@@ -31,7 +31,9 @@ class ExporterLedger:
             `diverted` (not lost: its fallback accepted them).
         pending: Held in memory or on disk, not decided yet. Counted where the records lie, not computed.
         adopted: Taken over from ended processes, for this exporter.
-        spooled: Of the pending ones, those on disk: they survive this process.
+        spooled: Of the pending ones, those in the spool: they survive this process.
+        kept: Of the pending ones, those in memory that the crash ring keeps (`durability` `process`, `power`)
+            for the next process, or a living one. `pending - spooled - kept` would be lost with this process.
     """
 
     accepted: int
@@ -41,6 +43,7 @@ class ExporterLedger:
     pending: int
     adopted: int = 0
     spooled: int = 0
+    kept: int = 0
 
     @property
     def lost(self) -> int:
@@ -101,7 +104,9 @@ class Ledger:
                 f" + dropped {count} ({reason})" for reason, count in side.dropped.items() if count
             )
             adopted = f" + adopted {side.adopted}" if side.adopted else ""
-            spooled = f" ({side.spooled} on disk)" if side.spooled else ""
+            places = {"on disk": side.spooled, "in the crash ring": side.kept}
+            held = ", ".join(f"{count} {place}" for place, count in places.items() if count)
+            spooled = f" ({held})" if held else ""
             lines.append(
                 f"{name}: accepted {side.accepted}{adopted} = delivered {side.delivered}"
                 f" + rejected {side.rejected}{dropped} + pending {side.pending}{spooled}"
@@ -120,6 +125,7 @@ def from_native(counts: Mapping[str, Any], *, console: bool) -> Ledger:
             side["pending"],
             side["adopted"],
             side["spooled"],
+            side["kept"],
         )
         for name, side in counts["exporters"].items()
     }
@@ -164,6 +170,7 @@ def _total_side(sides: list[ExporterLedger]) -> ExporterLedger:
         sum(side.pending for side in sides),
         sum(side.adopted for side in sides),
         sum(side.spooled for side in sides),
+        sum(side.kept for side in sides),
     )
 
 

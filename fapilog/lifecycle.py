@@ -104,7 +104,9 @@ def _at_exit() -> None:
         _native.give_up_at_exit()
     if not calls.wait(deadline):
         say("stock-exporter", "spans or metrics were not delivered before the process ended")
-    for provider in _reported:
+    # Once, however many exit handlers a process of multiprocessing has.
+    reported, _reported[:] = list(_reported), []
+    for provider in reported:
         # In one write: workers share the stream.
         print(f"fapilog: {provider.ledger()}\n", end="", file=sys.stderr)
 
@@ -153,8 +155,9 @@ def _end_by_sigterm() -> None:
 
 
 def _pending(provider: Flushable) -> int:
-    """What nobody has and no spool keeps."""
-    return max((side.pending - side.spooled for side in provider.ledger().exporters.values()), default=0)
+    """What nobody has and neither a spool nor a crash ring keeps."""
+    sides = provider.ledger().exporters.values()
+    return max((side.pending - side.spooled - side.kept for side in sides), default=0)
 
 
 def _is_uvicorn(server: object) -> bool:

@@ -6,8 +6,10 @@ module makes loggers and connects native capture with the Python functions it as
 
 from __future__ import annotations
 
+import atexit
 import datetime
 import importlib
+import os
 import sys
 import threading
 from typing import Any
@@ -94,7 +96,32 @@ def _thread() -> tuple[int | None, str]:
 
 def _configure_defaults() -> None:
     # The one call that goes up: a logger that nobody configured configures the process.
-    importlib.import_module("fapilog.in_force").configure_defaults()
+    try:
+        importlib.import_module("fapilog.in_force").configure_defaults()
+    except Exception as error:
+        # Not even the console could be had: a package that fapilog needs is missing, or raises when it is
+        # imported. A later logger tries again.
+        diagnostics.say(
+            "configuration-failed",
+            f"{diagnostics.shown_error(error)}; nothing is logged until configure_otel() succeeds",
+        )
+        atexit.unregister(_say_what_was_unheard)
+        atexit.register(_say_what_was_unheard)
+
+
+def _say_what_was_unheard() -> None:
+    unheard = default_handle.take_unheard()
+    if unheard:
+        diagnostics.say(
+            "records-lost",
+            f"{unheard} log calls went nowhere, because the process could not be configured",
+            "unheard",
+        )
+
+
+if hasattr(os, "register_at_fork"):
+    # The parent counts its own.
+    os.register_at_fork(after_in_child=default_handle.take_unheard)
 
 
 def on_notice(code: str, message: str) -> None:
@@ -109,7 +136,7 @@ _native.connect_capture(
     severity_number=_severity_number,
     unix_nanos=unix_nanos,
     wait_for_room=backpressure.wait_for_room,
-    on_event_loop=backpressure.on_event_loop,
+    must_not_block=backpressure.must_not_block,
     on_notice=on_notice,
     say=diagnostics.say,
     thread=_thread,

@@ -249,7 +249,7 @@ def _processed(now: Snapshot) -> Readings:
     """Counted once per record: by the exporter that kept most, since all read the same queue."""
     sides = now.ledger.exporters.values()
     full = now.ledger.refused.get("shed", 0) + max(map(_without_room, sides), default=0)
-    passed = max(map(_passed, sides), default=now.ledger.accepted)
+    passed = max(map(_decided, sides), default=now.ledger.accepted)
     yield passed, now.processor
     yield full, {**now.processor, "error.type": "queue_full"}
     yield now.ledger.refused.get("shut_down", 0), {**now.processor, "error.type": "already_shutdown"}
@@ -259,8 +259,9 @@ def _without_room(side: ExporterLedger) -> int:
     return sum(side.dropped.get(reason, 0) for reason in _QUEUE_FULL_DROPS)
 
 
-def _passed(side: ExporterLedger) -> int:
-    return side.accepted - side.pending - _without_room(side)
+def _decided(side: ExporterLedger) -> int:
+    """What is behind the queue. Not what was accepted less the pending: adopted records wait without that."""
+    return side.delivered + side.rejected + sum(side.dropped.values()) - _without_room(side)
 
 
 def _in_flight(now: Snapshot) -> Readings:

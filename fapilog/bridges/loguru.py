@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from fapilog import _native
+from fapilog.backpressure import held
 from fapilog.bridges.passing_on import was_intercepted
 from fapilog.bridges.shared import EVENT_NAMES, Loggers, event_name
 from fapilog.diagnostics import say
@@ -26,6 +27,8 @@ class Sink:
     It reads the record that loguru attaches to the message, so format, colours and `serialize` do not matter.
     A record of `logging` that an `InterceptHandler` passes on is left out where the bridge for `logging` took
     it.
+    loguru calls a sink under a lock that all threads need, event loops too. So under `overflow="wait"` a
+    record without room waits in the queue, and its thread does not.
     Mapping: docs/reference/bridges.md.
 
     Args:
@@ -41,7 +44,11 @@ class Sink:
             record = message.record
             if was_intercepted(self._loggers.handle, record["message"]):
                 return
-            self._loggers[record["name"]].emit_record(**_fields(record))
+            outer, held.lock = held.lock, True
+            try:
+                self._loggers[record["name"]].emit_record(**_fields(record))
+            finally:
+                held.lock = outer
         except Exception as error:
             say("loguru-record-lost", f"a record of loguru could not be read: {type(error).__name__}")
 

@@ -292,7 +292,7 @@ class Runner:
     def _learn(self, ticket: int, called: Called, verdict: Verdict) -> None:
         """What the call says about how much the destination bears."""
         if verdict.retry and verdict.retry_after_millis is not None:
-            self._flow.throttled(ticket, _now())
+            self._flow.throttled(ticket, verdict.retry_after_millis / 1000, _now())
         elif verdict.error_type in _TOO_SLOW:
             self._flow.timed_out(ticket, _now())
         elif not verdict.failed:

@@ -29,7 +29,8 @@ from fapilog.settings.types import BUILT_IN_EXPORTERS, LOGS_EXPORTER_GROUP
 _MAKERS: Mapping[str, str] = MappingProxyType(
     {
         "otlp": "fapilog.exporters.otlp:make_exporter",
-        "otlp/stdout": "fapilog.exporters.stdout:make_exporter",
+        "otlp/stdout": "fapilog.exporters.streams:make_stdout",
+        "otlp/stderr": "fapilog.exporters.streams:make_stderr",
         "file": "fapilog.exporters.file:make_exporter",
         "webhook": "fapilog.exporters.webhook:make_exporter",
         "memory": "fapilog.exporters.memory:make_exporter",

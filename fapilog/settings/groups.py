@@ -180,7 +180,7 @@ class OtlpSettings(Group):
     max_in_flight: Positive = Field(4, description="Requests under way at the same time at most.")
     adaptive: types.Flag = Field(
         True,
-        description="Whether requests follow the receiver: fewer at once and further apart after 429 and 503,"
+        description="Whether requests follow the receiver: fewer at once and further apart after 429,"
         " smaller after 413 and timeouts, several blocks in one while requests are slow.",
     )
     merge_bytes: Positive = Field(

@@ -89,8 +89,8 @@ class Settings(BaseSettings):
     batch_processors: types.Names = BATCH_PROCESSORS_FIELD
     exporters: types.Exporters | None = Field(
         None,
-        description="Where records go: otlp, otlp/stdout, file, webhook, memory, console, none, and installed"
-        " exporters. None: otlp, and console on a terminal.",
+        description="Where records go: otlp, otlp/stdout, otlp/stderr, file, webhook, memory, console, none,"
+        " and installed exporters. None: otlp, and console on a terminal.",
     )
     compliance: types.Compliance = Field((), description="Compliance profiles. Not in this version.")
     durability: DurabilityLevel = Field(

@@ -23,7 +23,7 @@ from fapilog.settings import parse, presets
 from fapilog.settings.explain import masked
 from fapilog.severity import Severity
 
-BUILT_IN_EXPORTERS = ("otlp", "otlp/stdout", "file", "webhook", "memory", "console", "none")
+BUILT_IN_EXPORTERS = ("otlp", "otlp/stdout", "otlp/stderr", "file", "webhook", "memory", "console", "none")
 # Where packages register OpenTelemetry exporters of logs by name.
 LOGS_EXPORTER_GROUP = "opentelemetry_logs_exporter"
 # Names of that group whose work our pipeline does itself. The first one is ours, for other pipelines.

@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import Any
 
 _SEQUENCE = "fapilog.sequence"
-# What tells one process from another, the first one that a resource has.
-_IDENTITIES = ("service.instance.id", "process.pid", "host.name")
+# What tells one process from another without a `service.instance.id`: a pid only within its host.
+_IDENTITIES = ("host.name", "process.pid")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ def _numbers(lines: Iterable[str | bytes]) -> Iterator[tuple[tuple[str, str], in
 def _of_document(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], int | None]]:
     for resource_logs in document["resourceLogs"]:
         resource = _attributes(resource_logs.get("resource", {}))
-        instance = next((resource[name] for name in _IDENTITIES if name in resource), "")
+        identity = " ".join(str(resource[name]) for name in _IDENTITIES if name in resource)
+        instance = resource.get("service.instance.id", identity)
         process = (str(resource.get("service.name", "")), str(instance))
         for scope_logs in resource_logs.get("scopeLogs", ()):
             for record in scope_logs.get("logRecords", ()):

@@ -14,6 +14,7 @@
 
 pub mod block;
 pub mod clock;
+pub mod recency;
 pub mod settings;
 pub mod sync;
 pub mod wire;

@@ -200,7 +200,15 @@ impl Pipeline {
     #[must_use]
     pub fn force_flush(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
-        let all_sent = self.send_held();
+        if self.send_held() {
+            return self.flush_sent(timeout, deadline);
+        }
+        // What dedupe holds back found no room. Behind this there is some.
+        let settled = self.flush_sent(timeout, deadline);
+        self.send_held() && self.flush_sent(timeout, deadline) && settled
+    }
+
+    fn flush_sent(&self, timeout: Duration, deadline: Instant) -> bool {
         let ticket = self.buffer.rotate();
         if !self.started.load(Ordering::Acquire) {
             return ticket == 0;
@@ -214,7 +222,7 @@ impl Pipeline {
         if settled {
             self.indulge(end(), timeout, deadline);
         }
-        self.flush_transports() && settled && all_sent
+        self.flush_transports() && settled
     }
 
     /// After the records have left: what is to be forced to a disk, is.

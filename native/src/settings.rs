@@ -5,6 +5,7 @@ use crate::block::Codec;
 use crate::buffer::SCOPE_MARK_BYTES;
 use crate::encode::Form;
 use crate::export::file::FileSettings;
+use crate::export::stream::Output;
 use crate::flight::FlightSettings;
 use crate::process::ProcessSettings;
 use crate::redact::Policy;
@@ -87,8 +88,8 @@ pub enum ExporterKind {
     OtlpHttp(Box<OtlpSettings>),
     /// One native thread, into a file.
     File(Box<FileSettings>),
-    /// One native thread, to standard output.
-    Stream(Form),
+    /// One native thread, to an output of the process.
+    Stream(Form, Output),
     /// Python's delivery loop, which claims blocks.
     Python {
         /// How blocks wait for it; the loop reads any.

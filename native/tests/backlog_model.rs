@@ -21,6 +21,11 @@ use std::time::Instant;
 
 const NAMES: [&str; 3] = ["one", "two", "python"];
 
+/// Memory of so many blocks with so many records together.
+fn held(blocks: usize, records: u64) -> usize {
+    blocks * Block::PLACE_BYTES + 10 * usize::try_from(records).unwrap()
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Action {
     Push { records: u64, protected: bool },
@@ -512,9 +517,11 @@ impl World {
         if block.on_disk.is_none() {
             // What the processors made of it is in memory.
             block.original = None;
-        } else if block.held[cursor] {
+        } else if block.held[cursor] && !self.resting.contains(&(Some(cursor), *sequence)) {
             block.doomed[cursor] = Some(DropReason::Expired);
         } else {
+            self.resting.retain(|resting| *resting != (Some(cursor), *sequence));
+            block.held[cursor] = false;
             self.dropped[cursor].add(DropReason::Expired, std::mem::take(&mut block.left[cursor]));
         }
     }
@@ -611,9 +618,8 @@ impl World {
                 "a record vanished or was made up"
             );
         }
-        let in_memory = self.blocks.values().filter(|block| block.on_disk.is_none());
-        let records: u64 = in_memory.map(|block| block.records).sum();
-        assert_eq!((self.backlog.records(), self.backlog.bytes() as u64), (records, 10 * records));
+        let (blocks, records) = self.in_memory();
+        assert_eq!((self.backlog.records(), self.backlog.bytes()), (records, held(blocks, records)));
         let now = Instant::now();
         let undecided = || self.blocks.values().filter(|block| block.is_undecided());
         assert_eq!(self.backlog.wait_settled(self.end, now), undecided().all(|block| block.adopted));
@@ -642,9 +648,18 @@ impl World {
             }
         }
         self.check();
-        let left = self.blocks.values().filter(|block| block.on_disk.is_none());
-        let left: u64 = left.map(|block| block.records).sum();
-        assert_eq!((self.backlog.bytes() as u64, self.backlog.records()), (10 * left, left), "memory leaks");
+        let (blocks, left) = self.in_memory();
+        assert_eq!(
+            (self.backlog.bytes(), self.backlog.records()),
+            (held(blocks, left), left),
+            "memory leaks"
+        );
+    }
+
+    /// Blocks in memory and the records in them.
+    fn in_memory(&self) -> (usize, u64) {
+        let blocks = || self.blocks.values().filter(|block| block.on_disk.is_none());
+        (blocks().count(), blocks().map(|block| block.records).sum())
     }
 }
 

@@ -344,8 +344,8 @@ impl World {
 
     fn check_limits(&self) {
         let used = self.store.buffer.used();
-        // A block has a few bytes more than its chunk's records: request, resource and scope headers.
-        let headers = 32 * (1 + self.store.backlog.end() as usize);
+        // A block has more than the bytes of its chunk: its place, and request, resource and scope headers.
+        let headers = (32 + Block::PLACE_BYTES) * (1 + self.store.backlog.end() as usize);
         let reserve = self.settings.reserve_bytes.max(self.chunk_bytes);
         assert!(
             used <= self.settings.limit_bytes + reserve + headers,
@@ -363,7 +363,10 @@ impl World {
             let records = queued.saturating_mul(100) / self.settings.limit_records;
             let by_records = self.shed_at(usize::try_from(records).unwrap());
             assert!(floor <= self.floor_at(used).max(by_records), "{floor} at {used}, {queued} records");
-            assert!(floor >= self.floor_at(used.saturating_sub(2 * self.chunk_bytes)), "{floor} at {used}");
+            assert!(
+                floor >= self.floor_at(used.saturating_sub(2 * (self.chunk_bytes + Block::PLACE_BYTES))),
+                "{floor} at {used}"
+            );
         }
     }
 
@@ -487,7 +490,7 @@ const CHUNK_FILLING: usize = 840;
 /// A full buffer: every chunk holds records of one kind, oldest first.
 fn full_of(kinds: &[bool], overflow: Overflow) -> Store {
     let chunk_bytes = buffer_settings(overflow).chunk_bytes;
-    let limit_bytes = kinds.len() * chunk_bytes;
+    let limit_bytes = kinds.len() * (chunk_bytes + Block::PLACE_BYTES);
     let settings =
         BufferSettings { limit_bytes, block_records: 1, record_bytes: 955, ..buffer_settings(overflow) };
     let mut store = Store::new(settings, &["otlp"]);

@@ -113,7 +113,7 @@ impl Model {
         let old = trace.records.iter().filter(|(_, at)| at + AGE < now).count();
         trace.records.drain(..old);
         let ids: Vec<u64> = std::mem::take(&mut trace.records).into_iter().map(|(id, _)| id).collect();
-        trace.triggered |= ids.is_empty();
+        trace.triggered = true;
         self.counts.evicted += old as u64;
         self.counts.promoted += ids.len() as u64;
         (!ids.is_empty()).then_some(ids)
@@ -224,6 +224,17 @@ fn the_newest_records_of_an_endless_trace_stay_and_other_traces_too() {
     assert_eq!(evicted, 999 - ids.len() as u64);
     assert!(ids.len() > 60, "{}", ids.len());
     assert_eq!(take(&mut store, 1, 1_000), Some((vec![0], 0)));
+}
+
+#[test]
+fn the_first_take_marks_the_trace_so_that_nobody_has_to_take_again() {
+    let mut store = Store::new(limits(64 << 10, 10, 16));
+    store.keep(1, &record(1, 10), (META, 1, 2), 1_000);
+    assert_eq!(store.trigger(1), None);
+    assert_eq!(take(&mut store, 1, 1_000), Some((vec![1], 0)));
+    assert_eq!((store.trigger(1), store.triggered()), (Some(Trigger::Error), 1));
+    assert_eq!(take(&mut store, 1, 1_000), None);
+    assert_eq!(store.triggered(), 1);
 }
 
 #[test]

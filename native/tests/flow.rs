@@ -38,17 +38,17 @@ fn a_throttle_halves_the_requests_at_once_and_parts_them_and_counts_once_for_all
     let (mut flow, now) = (Flow::new(BOUNDS), Instant::now());
     let before = flow.cuts();
     for _ in 0..4 {
-        flow.throttled(before, now);
+        flow.throttled(before, None, now);
     }
     assert_eq!(state(&flow), (2, millis(20), 4 * MIB));
-    flow.throttled(flow.cuts(), now);
+    flow.throttled(flow.cuts(), None, now);
     assert_eq!(
         state(&flow),
         (1, millis(20), 4 * MIB),
         "nothing was taken meanwhile: its own pauses are enough"
     );
     answered(&mut flow, 1, millis(1), MIB, now);
-    flow.throttled(flow.cuts(), now);
+    flow.throttled(flow.cuts(), None, now);
     assert_eq!(state(&flow), (1, millis(35), 4 * MIB));
     assert_eq!(flow.wait(now), millis(35));
 }
@@ -57,7 +57,7 @@ fn a_throttle_halves_the_requests_at_once_and_parts_them_and_counts_once_for_all
 fn a_request_that_began_before_a_cut_does_not_take_it_back() {
     let (mut flow, now) = (Flow::new(BOUNDS), Instant::now());
     let before = flow.cuts();
-    flow.throttled(before, now);
+    flow.throttled(before, None, now);
     let cut = state(&flow);
     for _ in 0..100 {
         flow.taken(before, millis(1), MIB, now);
@@ -70,7 +70,7 @@ fn good_answers_bring_back_all_requests_at_once_without_a_gap() {
     let (mut flow, now) = (Flow::new(BOUNDS), Instant::now());
     for _ in 0..5 {
         answered(&mut flow, 1, millis(1), MIB, now);
-        flow.throttled(flow.cuts(), now);
+        flow.throttled(flow.cuts(), None, now);
     }
     assert_eq!((flow.limit(), flow.gap() > millis(100)), (1, true));
     answered(&mut flow, 24, millis(100), MIB, now);
@@ -83,7 +83,7 @@ fn good_answers_bring_back_all_requests_at_once_without_a_gap() {
 fn thirty_seconds_without_trouble_bring_back_everything_at_once() {
     let (mut flow, now) = (Flow::new(BOUNDS), Instant::now());
     for _ in 0..5 {
-        flow.throttled(flow.cuts(), now);
+        flow.throttled(flow.cuts(), None, now);
     }
     flow.begin(now + millis(29_999));
     assert_eq!(flow.limit(), 1);
@@ -97,7 +97,7 @@ fn the_next_request_keeps_the_distance() {
     let (mut flow, now) = (Flow::new(BOUNDS), Instant::now());
     flow.begin(now);
     assert_eq!(flow.wait(now), Duration::ZERO);
-    flow.throttled(flow.cuts(), now);
+    flow.throttled(flow.cuts(), None, now);
     let later = now + millis(500);
     assert_eq!(flow.wait(later), Duration::ZERO);
     flow.begin(later);
@@ -147,7 +147,7 @@ fn a_size_that_was_refused_is_not_tried_again_for_ten_minutes() {
 fn a_fixed_flow_never_changes() {
     let (mut flow, now) = (Flow::fixed(BOUNDS), Instant::now());
     let before = state(&flow);
-    flow.throttled(0, now);
+    flow.throttled(0, None, now);
     flow.timed_out(0, MIB, now);
     flow.too_large(MIB, now);
     answered(&mut flow, 1, Duration::from_secs(9), MIB, now);
@@ -164,7 +164,7 @@ fn a_request_is_slow_when_it_takes_long_or_when_fewer_are_wanted() {
     assert!(flow.is_slow());
     answered(&mut flow, 50, millis(1), MIB, now);
     assert!(!flow.is_slow());
-    flow.throttled(flow.cuts(), now);
+    flow.throttled(flow.cuts(), None, now);
     assert!(flow.is_slow());
 }
 
@@ -187,7 +187,7 @@ fn throttled_share(requests_per_second: u64) -> (f64, f64) {
             flow.taken(cuts, millis(1), MIB, now);
             taken += u32::from(settled);
         } else {
-            flow.throttled(cuts, now);
+            flow.throttled(cuts, None, now);
             paused_until = now + Duration::from_secs(1);
             refused += u32::from(settled);
         }
@@ -207,11 +207,73 @@ fn it_settles_near_the_rate_of_a_receiver_that_counts_requests() {
     }
 }
 
+#[test]
+fn the_gap_is_no_longer_than_the_pause_that_was_asked_for() {
+    let (mut flow, now) = (Flow::new(BOUNDS), Instant::now());
+    for _ in 0..20 {
+        flow.throttled(flow.cuts(), Some(millis(1)), now);
+        answered(&mut flow, 1, millis(1), MIB, now);
+    }
+    assert_eq!(state(&flow), (1, Duration::ZERO, 4 * MIB));
+    for _ in 0..20 {
+        flow.throttled(flow.cuts(), Some(millis(200)), now);
+        answered(&mut flow, 1, millis(1), MIB, now);
+    }
+    assert!((millis(100)..=millis(200)).contains(&flow.gap()), "{:?}", flow.gap());
+}
+
+#[test]
+fn a_503_now_and_then_costs_nothing_and_one_behind_the_other_fewer_requests_at_once() {
+    let (mut flow, now) = (Flow::new(BOUNDS), Instant::now());
+    for _ in 0..100 {
+        flow.unavailable(flow.cuts(), now);
+        answered(&mut flow, 1, millis(1), MIB, now);
+    }
+    assert_eq!(state(&flow), (4, Duration::ZERO, 4 * MIB));
+    for expected in [4, 2, 1, 1] {
+        flow.unavailable(flow.cuts(), now);
+        assert_eq!(state(&flow), (expected, Duration::ZERO, 4 * MIB));
+    }
+}
+
+/// Requests that one bad server of `servers` refuses, in ten minutes, each of 5 ms and with a pause of 100 ms after a refusal.
+fn requests_past_a_bad_server(servers: u64, adapts: bool) -> u32 {
+    let (mut flow, start) = (if adapts { Flow::new(BOUNDS) } else { Flow::fixed(BOUNDS) }, Instant::now());
+    let (mut millisecond, mut taken) = (0u64, 0u32);
+    for request in 0.. {
+        let now = start + millis(millisecond);
+        millisecond += 5 + u64::try_from(flow.wait(now).as_millis()).unwrap();
+        if millisecond > 600_000 {
+            break;
+        }
+        flow.begin(now);
+        // Fixed, but without a pattern: the low bits of a multiplicative hash.
+        if (u64::wrapping_mul(request, 0x9e37_79b9_7f4a_7c15) >> 32) % servers == 0 {
+            flow.unavailable(flow.cuts(), now);
+            millisecond += 100;
+        } else {
+            flow.taken(flow.cuts(), millis(5), MIB, now);
+            taken += 1;
+        }
+    }
+    taken
+}
+
+#[test]
+fn one_bad_server_behind_a_balancer_does_not_slow_the_others_down() {
+    for servers in [2, 5, 10] {
+        let (adaptive, fixed) =
+            (requests_past_a_bad_server(servers, true), requests_past_a_bad_server(servers, false));
+        assert!(adaptive * 10 >= fixed * 9, "1 of {servers} is bad: {adaptive} requests where {fixed} fit");
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Event {
     Begin,
     Taken { old: bool, took: u64, bytes: usize },
-    Throttled { old: bool },
+    Throttled { old: bool, pause: Option<u64> },
+    Unavailable { old: bool },
     TimedOut { old: bool, bytes: usize },
     TooLarge { bytes: usize },
     Later { millis: u64 },
@@ -226,7 +288,9 @@ fn event() -> impl Strategy<Value = Event> {
             took,
             bytes
         }),
-        any::<bool>().prop_map(|old| Event::Throttled { old }),
+        (any::<bool>(), prop::option::of(0..20_000u64))
+            .prop_map(|(old, pause)| Event::Throttled { old, pause }),
+        any::<bool>().prop_map(|old| Event::Unavailable { old }),
         (any::<bool>(), bytes()).prop_map(|(old, bytes)| Event::TimedOut { old, bytes }),
         bytes().prop_map(|bytes| Event::TooLarge { bytes }),
         (0..700_000u64).prop_map(|millis| Event::Later { millis }),
@@ -248,7 +312,8 @@ proptest! {
             match event {
                 Event::Begin => flow.begin(now),
                 Event::Taken { old, took, bytes } => flow.taken(cuts(old), millis(took), bytes, now),
-                Event::Throttled { old } => flow.throttled(cuts(old), now),
+                Event::Throttled { old, pause } => flow.throttled(cuts(old), pause.map(millis), now),
+                Event::Unavailable { old } => flow.unavailable(cuts(old), now),
                 Event::TimedOut { old, bytes } => flow.timed_out(cuts(old), bytes, now),
                 Event::TooLarge { bytes } => flow.too_large(bytes, now),
                 Event::Later { millis: passed } => now += millis(passed),

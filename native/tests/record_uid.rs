@@ -50,6 +50,17 @@ fn a_record_that_has_a_uid_keeps_it() {
     assert_eq!(writer.record(), before);
 }
 
+#[test]
+fn what_only_looks_like_a_uid_keeps_none_out() {
+    let mut writer = RecordWriter::new();
+    writer.begin(1, 2, &SeverityField::new(9, "INFO"), None);
+    writer.body_str(b"\n\x0elog.record.uid");
+    writer.attribute_str(&KeyField::new(b"forwarded"), b"\n\x0elog.record.uid\x12\x02\n\x00");
+    let before = writer.record().to_vec();
+    Uids::draw().identify(&mut writer);
+    assert!(writer.record().len() > before.len());
+}
+
 proptest! {
     #[test]
     fn uids_of_one_process_are_unique_and_rise_with_time(mut millis in vec(0..1_u64 << 44, 1..200)) {

@@ -1,4 +1,6 @@
 //! The crash ring on a real file system: what is recovered, who may have it, forks, links, modes, and places without room.
+//!
+//! reason: one file of short tests per question that a place can ask; they share one set-up.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod rings;
@@ -7,7 +9,7 @@ use fapilog_native::ring::{place, recover, Report, Ring, RingError, Settings};
 use rings::{folder, frame, frames, id, ids, mark, open_slot, recover_soon, settings, BOOT};
 use std::collections::VecDeque;
 use std::fs;
-use std::os::unix::fs::{symlink, PermissionsExt};
+use std::os::unix::fs::{symlink, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,6 +75,40 @@ fn records_are_recovered_again_until_somebody_says_that_they_are_safe() {
 }
 
 #[test]
+fn a_dead_ring_gives_back_the_space_that_holds_nothing_and_keeps_every_record() {
+    let large = Settings { slots: 8, slot_bytes: 1 << 20, ..settings(&folder("trimmed")) };
+    let ring = Ring::create(&large).unwrap();
+    let mut slot = open_slot(&ring, 1, 0).unwrap();
+    (1..=50).for_each(|id| assert!(slot.append(&frame(id, &"x".repeat(900)), false)));
+    drop((slot, ring));
+    let taken = || fs::metadata(large.path()).unwrap().blocks() * 512;
+    let before = taken();
+    let mut found = recover_soon(&large.path(), BOOT);
+    let (records, report) = (ids(&mut found), found.report());
+    found.trim();
+    let after = taken();
+    // A file system that cannot give space back gives none back.
+    assert!(after == before || after < 256 << 10, "{before} {after}");
+    drop(found);
+    let mut again = recover_soon(&large.path(), BOOT);
+    assert_eq!((ids(&mut again), again.report()), (records, report));
+    again.trim();
+    again.recycle(0).unwrap();
+    drop(again);
+    assert_eq!(ids(&mut recover_soon(&large.path(), BOOT)), Vec::<u64>::new());
+}
+
+#[test]
+fn what_was_copied_and_not_committed_is_not_recovered() {
+    let settings = settings(&folder("staged"));
+    let ring = Ring::create(&settings).unwrap();
+    let mut slot = open_slot(&ring, 1, 0).unwrap();
+    assert!(slot.append(&frame(1, "whole"), false) && slot.stage(&frame(2, "copied only")));
+    drop((slot, ring));
+    assert_eq!(ids(&mut recover_soon(&settings.path(), BOOT)), [1]);
+}
+
+#[test]
 fn the_ring_of_a_living_process_is_left_alone() {
     let settings = settings(&folder("alive"));
     let ring = Ring::create(&settings).unwrap();
@@ -108,14 +144,11 @@ fn a_slot_takes_what_fits_and_its_bytes_are_what_was_committed() {
     }
     assert!(!slot.append(&frame(9, &"x".repeat(900)), false));
     assert_eq!(slot.bytes(), expected);
-    assert_eq!((slot.records(), slot.protected_records(), slot.epoch()), (4, 1, 1));
-    assert!(slot.stage(b"left"));
-    slot.unstage();
-    assert_eq!(slot.room(), 4096 - expected.len());
+    assert_eq!((slot.records(), slot.room()), (4, 4096 - expected.len()));
     slot.recycle();
     assert_eq!(ring.free_slots(), 3);
     let again = ring.take_slot(5).unwrap();
-    assert_eq!((again.bytes(), again.epoch()), (&b""[..], 2));
+    assert_eq!(again.bytes(), b"");
     again.recycle();
 }
 
@@ -233,8 +266,14 @@ fn files_and_directories_are_this_users_alone() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(&private), mode(&settings.path())), (0o700, 0o600));
 
-    fs::set_permissions(settings.path(), fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(settings.path(), fs::Permissions::from_mode(0o644)).unwrap();
     assert!(matches!(recover(&settings.path(), BOOT), Err(RingError::NotPrivate { .. })));
+    // What Kubernetes gives the group of `fsGroup`, at each mount.
+    fs::set_permissions(settings.path(), fs::Permissions::from_mode(0o660)).unwrap();
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o2770)).unwrap();
+    place::private_directory(&private).unwrap();
+    drop(recover_soon(&settings.path(), BOOT));
+    assert_eq!((mode(&private), mode(&settings.path())), (0o700, 0o600));
     fs::set_permissions(&private, fs::Permissions::from_mode(0o755)).unwrap();
     let refused = place::private_directory(&private).unwrap_err().to_string();
     assert!(refused.contains("is not this user's alone") && refused.contains("has mode 755"), "{refused}");
@@ -406,4 +445,28 @@ fn the_file_is_laid_out_as_the_format_says() {
     let length = slot.bytes().len() as u64;
     assert_eq!(header, [magic, 1, 1 << 32 | length, 1, 42, 0, BOOT, 1]);
     assert_eq!(&bytes[16384..16384 + slot.bytes().len()], slot.bytes());
+}
+
+#[test]
+fn what_one_exporter_had_of_a_chunk_that_was_taken_over_the_next_process_knows() {
+    let settings = settings(&folder("note_done"));
+    let ring = Ring::create(&settings).unwrap();
+    for (number, name) in (0..).zip(["otlp", "file"]) {
+        ring.define_exporter(number, name).unwrap();
+    }
+    let mut slot = open_slot(&ring, 1, 0).unwrap();
+    assert!(slot.append(&frame(1, "for two"), false));
+    drop((slot, ring));
+
+    let mut first = recover_soon(&settings.path(), BOOT);
+    let chunk = first.take_chunks().pop_front().unwrap();
+    assert_eq!((first.exporter("file"), first.exporter("webhook")), (Some(1), None));
+    assert!(!first.is_done(&chunk, "otlp") && !first.is_done(&chunk, "file"));
+    first.note_done(chunk.slot, 0b10).unwrap();
+    drop(first);
+
+    let mut second = recover_soon(&settings.path(), BOOT);
+    let chunk = second.take_chunks().pop_front().unwrap();
+    assert_eq!((second.is_done(&chunk, "otlp"), second.is_done(&chunk, "file")), (false, true));
+    assert_eq!((chunk.records, chunk.bytes), (1, [mark(0), frame(1, "for two")].concat()));
 }

@@ -27,6 +27,11 @@ fn block(records: u64) -> Block {
     Block { sequence: 0, records, protected_records: 0, raw_bytes, codec: Codec::Identity, body }
 }
 
+/// Memory of so many blocks with so many records together.
+const fn held(blocks: usize, records: usize) -> usize {
+    blocks * Block::PLACE_BYTES + 10 * records
+}
+
 fn cursors(duties: &[Duty], lag_limit: usize) -> Cursors {
     let names = ["one", "two", "three"];
     Cursors::new(&names[..duties.len()], false).with_duties(duties, lag_limit)
@@ -58,11 +63,11 @@ fn dropped(counts: &ExporterCounts) -> Vec<(&'static str, u64)> {
 
 #[test]
 fn a_block_is_settled_when_required_exporters_have_it_and_a_best_effort_one_may_still_claim_it() {
-    let mut log = cursors(&[REQUIRED, BEST_EFFORT], 100);
+    let mut log = cursors(&[REQUIRED, BEST_EFFORT], held(2, 10));
     log.push(block(5), None);
     deliver(&mut log, 0, 5);
     assert!(log.is_settled(1) && log.is_all_settled());
-    assert_eq!((log.bytes(), log.records()), (50, 5));
+    assert_eq!((log.bytes(), log.records()), (held(1, 5), 5));
     deliver(&mut log, 1, 5);
     assert_eq!((log.bytes(), log.records()), (0, 0));
     assert_eq!(log.counts().iter().map(|side| side.delivered).collect::<Vec<_>>(), [5, 5]);
@@ -70,11 +75,11 @@ fn a_block_is_settled_when_required_exporters_have_it_and_a_best_effort_one_may_
 
 #[test]
 fn a_best_effort_exporter_that_is_behind_holds_its_share_of_memory_and_loses_the_oldest() {
-    let mut log = cursors(&[REQUIRED, BEST_EFFORT], 100);
+    let mut log = cursors(&[REQUIRED, BEST_EFFORT], held(2, 10));
     for _ in 0..50 {
         log.push(block(5), None);
         deliver(&mut log, 0, 5);
-        assert!(log.bytes() <= 100, "{}", log.bytes());
+        assert!(log.bytes() <= held(2, 10), "{}", log.bytes());
     }
     let counts = log.counts();
     assert_eq!((counts[0].delivered, dropped(&counts[0])), (250, vec![]));
@@ -84,7 +89,7 @@ fn a_best_effort_exporter_that_is_behind_holds_its_share_of_memory_and_loses_the
 
 #[test]
 fn room_is_made_at_the_expense_of_best_effort_exporters_first() {
-    let mut log = cursors(&[REQUIRED, BEST_EFFORT], 1_000);
+    let mut log = cursors(&[REQUIRED, BEST_EFFORT], held(9, 90));
     log.push(block(5), None);
     log.push(block(5), None);
     deliver(&mut log, 0, 5);
@@ -101,14 +106,14 @@ fn a_block_that_a_best_effort_exporter_works_on_is_left_to_it() {
     log.push(block(5), None);
     let sequence = claimed(&mut log, 1).unwrap();
     deliver(&mut log, 0, 5);
-    assert_eq!(log.bytes(), 50);
+    assert_eq!(log.bytes(), held(1, 5));
     log.settle(1, sequence, delivered(5));
     assert_eq!((log.bytes(), log.counts()[1].delivered), (0, 5));
 }
 
 #[test]
 fn nothing_is_written_to_the_disk_for_a_best_effort_exporter() {
-    let mut log = cursors(&[REQUIRED, BEST_EFFORT], 100);
+    let mut log = cursors(&[REQUIRED, BEST_EFFORT], held(2, 10));
     log.push(block(5), None);
     let (spilling, owed) = log.begin_spill(false).map(|spill| (spill.block, spill.owed)).unwrap();
     assert_eq!(owed, Exporters::NONE.with(0));
@@ -117,14 +122,14 @@ fn nothing_is_written_to_the_disk_for_a_best_effort_exporter() {
     assert_eq!((counts[0].spooled, counts[0].pending), (5, 5));
     assert_eq!((counts[1].pending, dropped(&counts[1])), (0, vec![("best_effort", 5)]));
 
-    let mut all = cursors(&[BEST_EFFORT], 100);
+    let mut all = cursors(&[BEST_EFFORT], held(2, 10));
     all.push(block(5), None);
     assert!(all.begin_spill(false).is_none());
 }
 
 #[test]
 fn a_block_that_went_to_the_disk_does_not_come_back_for_a_best_effort_exporter() {
-    let mut log = cursors(&[REQUIRED, BEST_EFFORT], 100);
+    let mut log = cursors(&[REQUIRED, BEST_EFFORT], held(2, 10));
     log.push(block(5), None);
     let sequence = claimed(&mut log, 1).unwrap();
     let spilling = log.begin_spill(false).unwrap().block;
@@ -138,18 +143,18 @@ fn a_block_that_went_to_the_disk_does_not_come_back_for_a_best_effort_exporter()
 
 #[test]
 fn with_best_effort_exporters_alone_nobody_waits_and_memory_stays_small() {
-    let mut log = cursors(&[BEST_EFFORT, BEST_EFFORT], 100);
+    let mut log = cursors(&[BEST_EFFORT, BEST_EFFORT], held(2, 10));
     for _ in 0..9 {
         log.push(block(4), None);
     }
     assert!(log.is_settled(9));
-    assert_eq!((log.bytes(), log.counts()[0].pending), (80, 8));
+    assert_eq!((log.bytes(), log.counts()[0].pending), (held(2, 8), 8));
 }
 
 #[test]
 fn a_flush_does_not_wait_for_a_best_effort_exporter() {
     let backlog = Backlog::new(&["one", "two"], false, std::sync::Arc::default())
-        .with_duties(&[REQUIRED, BEST_EFFORT], 100);
+        .with_duties(&[REQUIRED, BEST_EFFORT], held(2, 10));
     backlog.push(block(5));
     let taken = backlog.try_claim(0).unwrap();
     backlog.settle(0, taken.sequence, delivered(5));
@@ -247,7 +252,7 @@ fn without_room_the_oldest_blocks_go_to_the_fallback_and_when_it_is_stuck_too_th
     for _ in 0..4 {
         log.push(block(5), None);
     }
-    assert_eq!(log.relieve(0, 60), 10);
+    assert_eq!(log.relieve(0, held(2, 6)), 10);
     assert!(log.drop_oldest(false));
     let counts = log.counts();
     assert_eq!(dropped(&counts[1]), [("overflow_oldest", 5)]);
@@ -288,7 +293,7 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-const LAG_LIMIT: usize = 100;
+const LAG_LIMIT: usize = held(4, 20);
 
 /// One required exporter, one with a fallback, one best-effort one, and the fallback.
 struct World {
@@ -347,7 +352,7 @@ impl World {
                 }
             }
             Action::Divert(on) => self.log.divert(1, on),
-            Action::Relieve => drop(self.log.relieve(1, 30)),
+            Action::Relieve => drop(self.log.relieve(1, held(2, 3))),
             Action::HandAllOver => drop(self.log.hand_all_over()),
             Action::DropLagging => drop(self.log.drop_lagging()),
             Action::DropOldest => drop(self.log.drop_oldest(true)),
@@ -373,8 +378,9 @@ impl World {
         }
         // What only the best-effort exporter waits for is its share, and what it works on.
         if counts.iter().enumerate().all(|(cursor, side)| cursor == 2 || side.pending == 0) {
-            let held: u64 = self.held[2].iter().map(|sequence| 10 * self.records[sequence]).sum();
-            assert!(self.log.bytes() <= LAG_LIMIT.max(usize::try_from(held).unwrap() + LAG_LIMIT));
+            let records: u64 = self.held[2].iter().map(|sequence| self.records[sequence]).sum();
+            let worked_on = held(self.held[2].len(), usize::try_from(records).unwrap());
+            assert!(self.log.bytes() <= LAG_LIMIT + worked_on);
             assert!(self.log.is_all_settled());
         }
         assert_eq!(counts[2].spooled, 0);

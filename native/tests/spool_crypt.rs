@@ -67,7 +67,6 @@ fn encrypted_blocks_are_read_with_their_keys_only_and_wait_for_them() {
     assert!(blind.held().all(|(_, held)| !held.readable));
     let error = blind.read(place).unwrap_err();
     assert!(matches!(error, SpoolError::Unreadable { why: Unreadable::UnknownKey(1), .. }), "{error}");
-    assert!(!error.is_worth_retrying());
     assert!(!blind.close(SECOND).unwrap());
     // Until they are too old; then every record is answered for.
     let max_age = Some(Duration::from_secs(60));

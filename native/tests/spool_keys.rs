@@ -2,45 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod core;
+mod places;
 mod sending;
 mod serving;
 mod wiring;
 
-use crate::core::{buffer_settings, Entry};
-use fapilog_native::buffer::Appended;
 use fapilog_native::pipeline::Pipeline;
-use fapilog_native::settings::{BufferSettings, ExporterKind, Overflow, SpoolingSettings};
+use fapilog_native::settings::{Overflow, SpoolingSettings};
 use fapilog_native::spool::crypt::Keys;
-use fapilog_native::spool::quota::Quota;
-use fapilog_native::spool::{Fsync, SpoolSettings};
-use std::fs;
+use places::{ids, log, receiver, settings, wait_until, Place};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use wiring::{check_ledger, exporter, impatient, server, spooling_pipeline, Producer, Taken, PATIENCE};
-
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
-struct Place(PathBuf);
-
-impl Place {
-    fn new() -> Self {
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(std::env::temp_dir().join(format!("fapilog-spool-keys-{}-{next}", std::process::id())))
-    }
-
-    /// Whether nothing is left but the root.
-    fn is_empty(&self) -> bool {
-        fs::read_dir(&self.0).unwrap().next().is_none()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use std::time::Duration;
+use wiring::{check_ledger, PATIENCE};
 
 fn keys(current: Option<u32>, ids: &[u32]) -> Keys {
     let keys: Vec<(u32, Vec<u8>)> = ids.iter().map(|id| (*id, vec![*id as u8; 32])).collect();
@@ -48,54 +23,14 @@ fn keys(current: Option<u32>, ids: &[u32]) -> Keys {
 }
 
 fn pipeline(url: &str, directory: &Path, keys: Keys) -> Arc<Pipeline> {
-    let quota = Quota { max_bytes: 1 << 30, min_free_bytes: 0 };
-    let store = SpoolSettings { segment_bytes: 1 << 16, quota, max_age: None, fsync: Fsync::Never };
-    let (directory, service) = (directory.to_owned(), "shop".into());
-    let spool = SpoolingSettings {
-        directory,
-        service,
-        store,
-        adopt: Some(Duration::from_secs(5)),
-        keys: Arc::new(keys),
-    };
-    let otlp = exporter("otlp", ExporterKind::OtlpHttp(Box::new(impatient(url))));
-    let small =
-        BufferSettings { schedule_delay: Duration::from_millis(5), ..buffer_settings(Overflow::Wait) };
-    spooling_pipeline(small, vec![otlp], spool)
-}
-
-fn wait_until(what: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !what() {
-        assert!(Instant::now() < deadline, "it never happens");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn log(pipeline: &Arc<Pipeline>, ids: std::ops::Range<u64>) {
-    let mut log = Producer::new(pipeline);
-    for id in ids {
-        assert!(matches!(log.log_waiting(Entry::info(id), PATIENCE), Appended::Stored(_)));
-    }
-}
-
-fn switch() -> (Arc<AtomicBool>, serving::Server, Taken) {
-    let away = Arc::new(AtomicBool::new(true));
-    let asked = Arc::clone(&away);
-    let (server, taken) = server(move |_| if asked.load(Ordering::Relaxed) { 503 } else { 200 });
-    (away, server, taken)
-}
-
-fn ids(taken: &Taken) -> Vec<u64> {
-    let mut ids: Vec<u64> = taken.lock().unwrap().iter().map(|(_, id)| *id).collect();
-    ids.sort_unstable();
-    ids
+    let spool = SpoolingSettings { keys: Arc::new(keys), ..settings(directory) };
+    places::pipeline(url, Overflow::Wait, spool)
 }
 
 #[test]
 fn what_another_process_encrypted_waits_for_its_key_and_is_delivered_when_it_comes() {
     let place = Place::new();
-    let (away, server, taken) = switch();
+    let (away, server, taken) = receiver();
     let url = server.url("/v1/logs");
     let first = pipeline(&url, &place.0, keys(Some(1), &[1]));
     log(&first, 0..40);
@@ -119,7 +54,7 @@ fn what_another_process_encrypted_waits_for_its_key_and_is_delivered_when_it_com
     assert!(second.shutdown(PATIENCE));
     let counts = check_ledger(&second.snapshot());
     assert_eq!((counts.adopted, counts.delivered, counts.pending), (40, 41, 0));
-    assert!(place.is_empty());
+    assert_eq!(place.files(), Vec::<PathBuf>::new());
     drop((first, second));
     server.close();
 }
@@ -127,7 +62,7 @@ fn what_another_process_encrypted_waits_for_its_key_and_is_delivered_when_it_com
 #[test]
 fn own_blocks_whose_key_is_taken_away_stay_pending_until_it_is_back() {
     let place = Place::new();
-    let (away, server, taken) = switch();
+    let (away, server, taken) = receiver();
     let pipeline = pipeline(&server.url("/v1/logs"), &place.0, keys(Some(1), &[1]));
     log(&pipeline, 0..3_000);
     let spooled = check_ledger(&pipeline.snapshot()).spooled;
@@ -144,7 +79,7 @@ fn own_blocks_whose_key_is_taken_away_stay_pending_until_it_is_back() {
     assert_eq!((counts.delivered, counts.pending, counts.dropped.total()), (3_000, 0, 0));
     assert_eq!(ids(&taken), (0..3_000).collect::<Vec<_>>());
     assert!(pipeline.shutdown(PATIENCE));
-    assert!(place.is_empty());
+    assert_eq!(place.files(), Vec::<PathBuf>::new());
     drop(pipeline);
     server.close();
 }

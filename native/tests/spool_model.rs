@@ -365,9 +365,9 @@ impl World {
             let torn = report.damage.torn_bytes;
             // Without fsync, a loss of power may take anything.
             if !self.was_harmed && (!self.has_lost_power || self.settings.fsync == Fsync::Always) {
-                assert!(report.is_clean(), "an alarm for nothing: {report:?}");
+                assert!(report.is_intact(), "an alarm for nothing: {report:?}");
             }
-            damage += u64::from(!report.is_clean()) + u64::from(torn > 0);
+            damage += u64::from(!report.is_intact()) + u64::from(torn > 0);
             let held: Vec<(Place, Exporters)> =
                 self.spools[index].held().map(|(place, held)| (place, held.owed)).collect();
             let names: Vec<String> = self.spools[index].exporters().map(str::to_owned).collect();

@@ -29,12 +29,12 @@ fn the_disk_is_tried_again_after_pauses_that_grow() {
     assert!(backoff.failed(10 * SECOND, 1.0), "the first failure is worth a notice");
     assert_eq!((backoff.may_try(11 * SECOND - 1), backoff.may_try(11 * SECOND)), (false, true));
     assert!(!backoff.failed(11 * SECOND, 0.0), "the second is not");
-    assert_eq!(backoff.next_try_nanos(), Some(12 * SECOND));
+    assert_eq!((backoff.may_try(12 * SECOND - 1), backoff.may_try(12 * SECOND)), (false, true));
     (0..100).for_each(|_| assert!(!backoff.failed(20 * SECOND, 1.0)));
-    assert_eq!(backoff.next_try_nanos(), Some(25 * SECOND));
+    assert_eq!((backoff.may_try(25 * SECOND - 1), backoff.may_try(25 * SECOND)), (false, true));
     let ended = Recovered { failures: 102, lasted: Duration::from_secs(20) };
     assert_eq!(backoff.succeeded(30 * SECOND), Some(ended));
-    assert_eq!((backoff.succeeded(31 * SECOND), backoff.next_try_nanos()), (None, None));
+    assert_eq!((backoff.succeeded(31 * SECOND), backoff.may_try(0)), (None, true));
     assert!(backoff.failed(u64::MAX, f64::NAN));
 }
 

@@ -100,7 +100,7 @@ fn whatever_byte_of_a_segment_changes_every_other_block_is_there() {
         assert!(found.len() >= 4, "byte {at}: {found:?}");
         let told =
             spool.report().damage.corrupt_bytes + spool.report().damage.torn_bytes > 0 || found.len() == 5;
-        assert!(told || report.is_clean(), "byte {at}");
+        assert!(told || report.is_intact(), "byte {at}");
     }
 }
 
@@ -127,7 +127,7 @@ fn however_short_a_segment_is_cut_every_whole_block_is_there() {
         let mut spool = adopt(&disk);
         let whole_blocks = ends.iter().filter(|end| **end <= length).count() as u64;
         assert_eq!(salvage(&mut spool), (0..whole_blocks).collect::<Vec<_>>(), "cut at {length}");
-        assert!(spool.report().is_clean(), "cut at {length}: the end of a killed process is no alarm");
+        assert!(spool.report().is_intact(), "cut at {length}: the end of a killed process is no alarm");
         assert_eq!(spool.occupancy().bytes, disk.bytes_in(DIRECTORY), "cut at {length}");
     }
 }
@@ -168,7 +168,7 @@ fn a_missing_segment_is_counted_once_and_nobody_waits_for_it() {
     // It is told once.
     drop(spool);
     disk.restart();
-    assert!(adopt(&disk).report().is_clean());
+    assert!(adopt(&disk).report().is_intact());
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_missing_segment_that_was_settled_is_normal() {
     disk.restart();
     assert!(!disk.files().iter().any(|(path, _)| path.contains("/seg-0000000001")));
     let spool = adopt(&disk);
-    assert!(spool.report().is_clean(), "{:?}", spool.report());
+    assert!(spool.report().is_intact(), "{:?}", spool.report());
     assert_eq!(spool.report().blocks, 9 - middle.len() as u64);
 }
 
@@ -198,7 +198,7 @@ fn a_copy_of_a_segment_is_counted_as_damage_and_delivered_once() {
     put(&disk, "seg-0000000001.fspl", &content);
     let mut spool = adopt(&disk);
     assert_eq!((spool.report().blocks, spool.report().damage.corrupt_places), (2, 2));
-    assert!(!spool.report().is_clean());
+    assert!(!spool.report().is_intact());
     assert_eq!(salvage(&mut spool), [0, 1]);
     assert_eq!(spool.occupancy().bytes, disk.bytes_in(DIRECTORY), "what nobody needs is unlinked");
 }
@@ -232,7 +232,7 @@ fn a_file_without_any_block_is_set_aside_once() {
     drop(spool);
     disk.restart();
     let spool = adopt(&disk);
-    assert!(spool.report().is_clean(), "{:?}", spool.report());
+    assert!(spool.report().is_intact(), "{:?}", spool.report());
     assert_eq!(spool.occupancy().bytes, disk.bytes_in(DIRECTORY));
     assert!(disk.files().iter().any(|(path, _)| path.contains(".fspl.corrupt")));
     // It goes when it is too old, and then the directory does.
@@ -268,7 +268,7 @@ fn a_file_that_the_disk_cannot_read_is_set_aside_and_the_others_are_read() {
         let found = salvage(&mut spool).len() as u64;
         let report = spool.report();
         aside += report.renamed.len();
-        assert!(found == 9 || !report.is_clean(), "operation {step}: {report:?}");
+        assert!(found == 9 || !report.is_intact(), "operation {step}: {report:?}");
         assert!(found >= 5, "operation {step}: {found}");
     }
     assert!(aside > 0);

@@ -3,113 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod disks;
+mod processes;
 
 use disks::{Faults, SimDisk};
-use fapilog_native::backlog::shelf::Shelf;
-use fapilog_native::backlog::Backlog;
-use fapilog_native::block::{Block, Codec};
-use fapilog_native::export::wake::Wake;
+use fapilog_native::block::Block;
 use fapilog_native::ledger::{DropReason, ExporterCounts, Settlement};
-use fapilog_native::settings::{BufferSettings, Overflow, SpoolingSettings};
+use fapilog_native::settings::Overflow;
 use fapilog_native::spool::crypt::Keys;
-use fapilog_native::spool::identity::Identity;
-use fapilog_native::spool::quota::Quota;
-use fapilog_native::spool::{Fsync, SpoolSettings};
-use fapilog_native::spooling::spooler::{Spilled, Spooler};
+use fapilog_native::spooling::opening::OPEN_LIMIT;
+use fapilog_native::spooling::spooler::Spilled;
+use fapilog_native::spooling::voice::{Voice, QUIET};
+use processes::{block, id, spooling, Process, MIN_FREE};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-const BODY_BYTES: usize = 100;
-
-fn block(id: u64) -> Block {
-    let mut body = vec![b'x'; BODY_BYTES];
-    body[..8].copy_from_slice(&id.to_le_bytes());
-    Block {
-        sequence: 0,
-        records: 2,
-        protected_records: 0,
-        raw_bytes: BODY_BYTES,
-        codec: Codec::Identity,
-        body,
-    }
-}
-
-fn id(block: &Block) -> u64 {
-    u64::from_le_bytes(block.body[..8].try_into().unwrap())
-}
-
-fn buffer(overflow: Overflow) -> BufferSettings {
-    BufferSettings {
-        limit_bytes: 1 << 20,
-        limit_records: u64::MAX,
-        block_records: u64::MAX,
-        chunk_bytes: 1 << 12,
-        record_bytes: 1 << 10,
-        schedule_delay: Duration::from_millis(5),
-        overflow,
-        reserve_bytes: 1 << 12,
-        wait_timeout: Duration::from_secs(1),
-    }
-}
-
-fn spooling(max_bytes: u64) -> SpoolingSettings {
-    let quota = Quota { max_bytes, min_free_bytes: 0 };
-    let store = SpoolSettings { segment_bytes: 1 << 20, quota, max_age: None, fsync: Fsync::Never };
-    let directory = Path::new("/spool").to_owned();
-    SpoolingSettings {
-        directory,
-        service: "shop".into(),
-        store,
-        adopt: Some(Duration::from_secs(5)),
-        keys: Arc::new(Keys::none()),
-    }
-}
-
-/// One process: its log of blocks, and its spools on a simulated disk.
-struct Process {
-    backlog: Backlog,
-    spooler: Arc<Spooler<SimDisk>>,
-}
-
-impl Process {
-    fn start(disk: &Arc<SimDisk>, number: u32, gated: bool, overflow: Overflow, max_bytes: u64) -> Self {
-        disk.world().process = number;
-        let identity =
-            Identity { service: "shop".into(), boot: 7, process: number, started: u64::from(number) };
-        let spooler =
-            Spooler::open_on(Arc::clone(disk), identity, &spooling(max_bytes), &["otlp"], &buffer(overflow));
-        let spooler = Arc::new(spooler.unwrap());
-        let shelf = Arc::clone(&spooler) as Arc<dyn Shelf>;
-        let backlog = Backlog::new(&["otlp"], gated, Arc::new(Wake::default())).with_shelf(Some(shelf));
-        Self { backlog, spooler }
-    }
-
-    fn spill_all(&self, rest: bool) {
-        while matches!(self.spooler.spill(&self.backlog, rest), Spilled::Done { .. }) {}
-    }
-
-    fn deliver_all(&self) -> Vec<u64> {
-        let mut ids = Vec::new();
-        for _ in 0..4 {
-            while let Some(block) = self.backlog.try_claim(0) {
-                ids.push(id(&block));
-                let delivered = Settlement { delivered: block.records, ..Settlement::default() };
-                self.backlog.settle(0, block.sequence, delivered);
-            }
-            // What could not be read for now counts as lost after some tries.
-            self.backlog.retry_reads();
-        }
-        self.spooler.look_after(&self.backlog);
-        ids
-    }
-
-    fn counts(&self) -> ExporterCounts {
-        self.backlog.counts().remove(0)
-    }
-}
 
 #[test]
 fn a_full_quota_costs_our_own_oldest_blocks_under_drop_oldest_and_nothing_under_wait() {
@@ -185,7 +93,7 @@ fn what_processors_have_not_seen_is_shown_to_those_of_the_next_process() {
     assert_eq!((first.counts().pending, first.counts().dropped.total()), (6, 0), "left as it is");
 
     let second = Process::start(&disk, 2, true, Overflow::Wait, 1 << 20);
-    assert!(second.spooler.adopt(&second.backlog).is_empty());
+    assert!(second.spooler.adopt(&second.backlog, &|_| false).is_empty());
     assert_eq!(second.deliver_all(), [100]);
     for expected in [1, 2] {
         let block = second.backlog.claim_unprocessed().unwrap();
@@ -206,25 +114,165 @@ fn without_processors_the_next_process_delivers_what_they_have_not_seen_as_it_is
     first.spill_all(true);
     first.spooler.close();
     let second = Process::start(&disk, 2, false, Overflow::Wait, 1 << 20);
-    assert!(second.spooler.adopt(&second.backlog).is_empty());
+    assert!(second.spooler.adopt(&second.backlog, &|_| false).is_empty());
     assert_eq!(second.deliver_all(), [0]);
 }
 
 #[test]
-fn a_run_of_failures_is_said_once_and_the_next_one_again() {
+fn a_disk_that_fails_and_works_in_turns_is_said_once() {
     let disk = Arc::new(SimDisk::new());
     let process = Process::start(&disk, 1, false, Overflow::Wait, 1 << 20);
-    for _ in 0..3 {
+    for round in 0..3 {
         process.backlog.push(block(0));
         process.backlog.push(block(1));
         disk.world().faults = Faults { read_only: true, ..Faults::default() };
         let said = (0..5)
             .filter(|_| matches!(process.spooler.spill(&process.backlog, true), Spilled::Failed(Some(_))));
-        assert_eq!(said.count(), 1);
+        assert_eq!(said.count(), usize::from(round == 0));
         disk.world().faults = Faults::default();
-        assert!(matches!(process.spooler.spill(&process.backlog, true), Spilled::Done { recovered: true }));
+        let spilled = process.spooler.spill(&process.backlog, true);
+        assert!(matches!(spilled, Spilled::Done { recovered } if recovered == (round == 0)), "{spilled:?}");
         process.spill_all(true);
     }
+}
+
+#[test]
+fn reads_that_the_system_refuses_lose_nothing_however_long_that_lasts() {
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::Wait, 1 << 20);
+    (0..10).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    disk.world().faults.failing = u32::MAX;
+    let before = disk.world().operations;
+    for _ in 0..100 {
+        assert!(process.backlog.try_claim(0).is_none());
+        process.backlog.retry_reads();
+    }
+    let tries = disk.world().operations - before;
+    assert!((3..=12).contains(&tries), "the disk is left alone for pauses that double: {tries} tries");
+    assert_eq!((process.counts().pending, process.counts().dropped.total()), (20, 0));
+    disk.world().faults = Faults::default();
+    assert_eq!(process.deliver_all(), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_place_that_cannot_be_read_holds_up_only_itself() {
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::Wait, 1 << 20);
+    (0..3).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    // The file opens, and its first read fails.
+    disk.world().faults = Faults { failing_after: 1, failing: 1, ..Faults::default() };
+    assert_eq!(process.deliver_all(), [1, 2, 0]);
+}
+
+#[test]
+fn a_block_whose_key_is_gone_is_counted_when_it_becomes_too_old() {
+    let disk = Arc::new(SimDisk::new());
+    let keys = |id: u32| Keys::new(Some(id), &[(id, vec![7; 32])]).unwrap();
+    let mut settings = spooling(1 << 20);
+    settings.store.max_age = Some(Duration::ZERO);
+    let process = Process::open(&disk, 1, (false, Overflow::Wait), &settings, OPEN_LIMIT).unwrap();
+    process.spooler.set_keys(&keys(1));
+    (0..3).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    process.spooler.set_keys(&keys(2));
+    assert!(process.backlog.try_claim(0).is_none());
+    assert_eq!(process.counts().pending, 6);
+    process.spooler.look_around(&process.backlog);
+    let counts = process.counts();
+    assert_eq!((counts.pending, counts.dropped.get(DropReason::Expired)), (0, 6));
+}
+
+#[test]
+fn a_spool_at_its_quota_says_so_once_however_often_a_block_fits() {
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::Wait, 20_000);
+    let (mut full, mut again, mut failures) = (0, 0, 0);
+    for _ in 0..5 {
+        (0..200).for_each(|id| process.backlog.push(block(id)));
+        loop {
+            match process.spooler.spill(&process.backlog, true) {
+                Spilled::Done { recovered } => again += usize::from(recovered),
+                Spilled::Failed(news) => {
+                    failures += 1;
+                    full += news.iter().filter(|(code, _)| *code == "spool-full").count();
+                    break;
+                }
+                Spilled::Nothing => break,
+            }
+        }
+        process.deliver_all();
+    }
+    assert_eq!((full, again, failures), (1, 1, 5));
+}
+
+#[test]
+fn the_same_trouble_is_said_again_after_a_while_with_how_often_it_came() {
+    let (mut voice, quiet) = (Voice::default(), QUIET.as_nanos() as u64);
+    assert_eq!(voice.failed("spool-full", 0), Some(String::new()));
+    assert_eq!(voice.failed("spool-full", 1), None);
+    assert!(voice.succeeded() && !voice.succeeded());
+    assert_eq!(voice.failed("spool-full", 2), None);
+    // Another trouble is not the same.
+    assert_eq!(voice.failed("spool-io", 3), Some(String::new()));
+    assert!(voice.succeeded());
+    assert_eq!(voice.failed("spool-full", 4), None);
+    // It lasts, and is said as soon as it may be; what came and went before is in the count.
+    let said = voice.failed("spool-full", quiet).unwrap();
+    assert_eq!(said, "; it came and went 2 times since this was said last");
+    assert_eq!(voice.failed("spool-full", quiet * 3), None, "it is the same failure");
+    assert!(voice.succeeded());
+}
+
+/// What the page on outages says about a disk that others fill.
+#[test]
+fn a_file_system_that_others_fill_costs_nothing_that_is_on_disk_and_what_is_in_memory_by_the_policy() {
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest, Overflow::Wait] {
+        let disk = Arc::new(SimDisk::new());
+        let process = Process::start(&disk, 1, false, overflow, 1 << 20);
+        (0..5).for_each(|id| process.backlog.push(block(id)));
+        (0..2).for_each(|_| drop(process.spooler.spill(&process.backlog, true)));
+        disk.world().faults.free = Some(MIN_FREE);
+        let Spilled::Failed(Some((code, what))) = process.spooler.spill(&process.backlog, true) else {
+            panic!("there is no room")
+        };
+        assert_eq!(code, "spool-no-space", "{what}");
+        assert_eq!((process.counts().spooled, process.counts().dropped.total()), (4, 0));
+        // What the buffer does for room, under `drop_oldest`: it takes from memory.
+        assert!(process.backlog.drop_oldest(true));
+        assert_eq!(process.counts().dropped.get(DropReason::OverflowOldest), 2);
+        assert_eq!(process.counts().spooled, 4);
+        // The end: what finds no room on disk is counted, what is there stays.
+        process.spill_all(true);
+        process.spooler.close();
+        process.backlog.abandon(DropReason::Shutdown);
+        let counts = process.counts();
+        assert_eq!((counts.dropped.get(DropReason::Shutdown), counts.pending, counts.spooled), (4, 4, 4));
+        drop(process);
+        let next = Process::start(&disk, 2, false, overflow, 1 << 20);
+        assert!(next.spooler.adopt(&next.backlog, &|_| false).is_empty());
+        assert_eq!(next.deliver_all(), [0, 1], "full or not, what is on disk is delivered");
+    }
+}
+
+#[test]
+fn files_without_errors_make_room_before_those_with_them() {
+    let protected = |id| Block { protected_records: 1, ..block(id) };
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::DropOldest, 20_000);
+    (0..20).for_each(|id| process.backlog.push(protected(id)));
+    (20..200).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    let ids = process.deliver_all();
+    assert_eq!(ids[..20], (0..20).collect::<Vec<_>>());
+    let gap = ids.windows(2).find(|pair| pair[1] > pair[0] + 1).map(|pair| pair[0]);
+    assert!(gap >= Some(19) && ids.last() == Some(&199), "{ids:?}");
+    // Where every file has some, the oldest goes.
+    (0..200).for_each(|id| process.backlog.push(protected(id)));
+    process.spill_all(true);
+    let ids = process.deliver_all();
+    assert!(ids[0] > 0 && ids.last() == Some(&199), "{ids:?}");
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -293,7 +341,7 @@ proptest! {
                     lost += process.counts().dropped.total();
                     let next = Process::start(&disk, number, false, Overflow::Wait, 1 << 20);
                     drop(std::mem::replace(&mut process, next));
-                    process.spooler.adopt(&process.backlog);
+                    process.spooler.adopt(&process.backlog, &|_| false);
                     memory.clear();
                     pushed = 0;
                 }
@@ -303,7 +351,7 @@ proptest! {
             assert_eq!(pushed + counts.adopted, decided + counts.pending);
         }
         disk.world().faults = Faults::default();
-        process.spooler.adopt(&process.backlog);
+        process.spooler.adopt(&process.backlog, &|_| false);
         arrived.extend(process.deliver_all());
         lost += process.counts().dropped.total();
         if lost == 0 {
@@ -334,7 +382,7 @@ proptest! {
             disk.alter(path, |bytes| if cut { bytes.truncate(at) } else { bytes[at] ^= flip });
         }
         let second = Process::start(&disk, 2, false, Overflow::Wait, 20_000);
-        second.spooler.adopt(&second.backlog);
+        second.spooler.adopt(&second.backlog, &|_| false);
         let ids = second.deliver_all();
         let counts = second.counts();
         let mut once = ids.clone();

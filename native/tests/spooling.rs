@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod core;
+mod places;
 mod sending;
 mod serving;
 mod wiring;
@@ -10,88 +11,15 @@ use crate::core::{buffer_settings, Entry};
 use fapilog_native::buffer::Appended;
 use fapilog_native::ledger::DropReason;
 use fapilog_native::pipeline::Pipeline;
-use fapilog_native::settings::{BufferSettings, ExporterKind, Overflow, SpoolingSettings};
-use fapilog_native::spool::quota::Quota;
-use fapilog_native::spool::{Fsync, SpoolSettings};
+use fapilog_native::settings::{ExporterKind, Overflow};
+use fapilog_native::spooling::end::Then;
+use fapilog_native::spooling::Rounds;
+use places::{ids, log, pipeline, receiver, settings, wait_until, Place};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use wiring::{check_ledger, exporter, impatient, server, spooling_pipeline, Producer, PATIENCE};
-
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
-/// A directory of one test, removed at its end.
-struct Place(PathBuf);
-
-impl Place {
-    fn new() -> Self {
-        let name =
-            format!("fapilog-spooling-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        Self(std::env::temp_dir().join(name))
-    }
-
-    /// Names of all files below it.
-    fn files(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.0.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path.clone());
-                }
-                found.push(path);
-            }
-        }
-        found
-    }
-
-    fn segments(&self) -> Vec<PathBuf> {
-        let is_segment = |path: &PathBuf| path.to_string_lossy().contains("seg-");
-        self.files().into_iter().filter(is_segment).collect()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn settings(directory: &Path) -> SpoolingSettings {
-    let quota = Quota { max_bytes: 1 << 30, min_free_bytes: 0 };
-    let store = SpoolSettings { segment_bytes: 1 << 16, quota, max_age: None, fsync: Fsync::Never };
-    SpoolingSettings {
-        directory: directory.to_owned(),
-        service: "shop".into(),
-        store,
-        adopt: Some(Duration::from_secs(5)),
-        keys: Arc::default(),
-    }
-}
-
-fn pipeline(url: &str, overflow: Overflow, spool: SpoolingSettings) -> Arc<Pipeline> {
-    let otlp = exporter("otlp", ExporterKind::OtlpHttp(Box::new(impatient(url))));
-    let small = BufferSettings { schedule_delay: Duration::from_millis(5), ..buffer_settings(overflow) };
-    spooling_pipeline(small, vec![otlp], spool)
-}
-
-fn wait_until(what: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !what() {
-        assert!(Instant::now() < deadline, "it never happens");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn log_patiently(pipeline: &Arc<Pipeline>, ids: std::ops::Range<u64>) {
-    let mut log = Producer::new(pipeline);
-    for id in ids {
-        assert!(matches!(log.log_waiting(Entry::info(id), PATIENCE), Appended::Stored(_)));
-    }
-}
+use wiring::{check_ledger, exporter, impatient, Producer, PATIENCE};
 
 /// Nothing more goes to the disk for now.
 fn is_calm(pipeline: &Pipeline) -> bool {
@@ -102,13 +30,9 @@ fn is_calm(pipeline: &Pipeline) -> bool {
 #[test]
 fn what_memory_does_not_hold_waits_on_disk_and_arrives_once_when_the_server_is_back() {
     let place = Place::new();
-    let away = Arc::new(AtomicBool::new(true));
-    let (server, taken) = {
-        let away = Arc::clone(&away);
-        server(move |_| if away.load(Ordering::Relaxed) { 503 } else { 200 })
-    };
+    let (away, server, taken) = receiver();
     let pipeline = pipeline(&server.url("/v1/logs"), Overflow::Wait, settings(&place.0));
-    log_patiently(&pipeline, 0..3_000);
+    log(&pipeline, 0..3_000);
     let counts = check_ledger(&pipeline.snapshot());
     assert_eq!(counts.pending, 3_000);
     assert!(counts.spooled > 0 && !place.segments().is_empty());
@@ -116,9 +40,7 @@ fn what_memory_does_not_hold_waits_on_disk_and_arrives_once_when_the_server_is_b
     assert!(pipeline.force_flush(PATIENCE));
     assert_eq!(check_ledger(&pipeline.snapshot()).delivered, 3_000);
     assert!(pipeline.shutdown(PATIENCE));
-    let mut ids: Vec<u64> = taken.lock().unwrap().iter().map(|(_, id)| *id).collect();
-    ids.sort_unstable();
-    assert_eq!(ids, (0..3_000).collect::<Vec<_>>());
+    assert_eq!(ids(&taken), (0..3_000).collect::<Vec<_>>());
     assert_eq!(place.files(), Vec::<PathBuf>::new());
     drop(pipeline);
     server.close();
@@ -127,19 +49,15 @@ fn what_memory_does_not_hold_waits_on_disk_and_arrives_once_when_the_server_is_b
 #[test]
 fn what_is_left_at_shutdown_is_delivered_by_the_next_pipeline() {
     let place = Place::new();
-    let away = Arc::new(AtomicBool::new(true));
-    let (server, taken) = {
-        let away = Arc::clone(&away);
-        server(move |_| if away.load(Ordering::Relaxed) { 503 } else { 200 })
-    };
+    let (away, server, taken) = receiver();
     let first = pipeline(&server.url("/v1/logs"), Overflow::Wait, settings(&place.0));
-    log_patiently(&first, 0..40);
+    log(&first, 0..40);
     assert!(!first.shutdown(Duration::from_millis(50)));
     let counts = check_ledger(&first.snapshot());
     assert_eq!((counts.pending, counts.spooled, counts.dropped.total()), (40, 40, 0));
     away.store(false, Ordering::Relaxed);
     let second = pipeline(&server.url("/v1/logs"), Overflow::Wait, settings(&place.0));
-    log_patiently(&second, 40..41);
+    log(&second, 40..41);
     assert!(second.shutdown(PATIENCE));
     let snapshot = second.snapshot();
     let counts = check_ledger(&snapshot);
@@ -151,15 +69,30 @@ fn what_is_left_at_shutdown_is_delivered_by_the_next_pipeline() {
 }
 
 #[test]
+fn a_spool_thread_that_wakes_between_the_two_stops_of_a_shutdown_keeps_the_spool_open() {
+    let place = Place::new();
+    let pipeline = pipeline("http://127.0.0.1:9/v1/logs", Overflow::Wait, settings(&place.0));
+    let mut log = Producer::new(&pipeline);
+    assert!(matches!(log.log(Entry::info(1)), Appended::Stored(_)));
+    let (_, ticket) = pipeline.buffer().take_in(pipeline.buffer().rotate(), Instant::now() + PATIENCE);
+    assert!(pipeline.buffer().wait_sealed(ticket, Instant::now() + PATIENCE));
+    let spooler = pipeline.spooler().unwrap();
+    spooler.signal().looked();
+    pipeline.close();
+    // As `shutdown` does, which stops the spool's threads only then.
+    pipeline.backlog().stop();
+    assert!(pipeline.go_round(spooler, &mut Rounds::default()));
+    pipeline.spool_rest(PATIENCE, Then::Close);
+    let counts = check_ledger(&pipeline.snapshot());
+    assert_eq!((counts.pending, counts.spooled, counts.dropped.total()), (1, 1, 0));
+}
+
+#[test]
 fn damaged_blocks_are_counted_and_the_others_arrive() {
     let place = Place::new();
-    let away = Arc::new(AtomicBool::new(true));
-    let (server, taken) = {
-        let away = Arc::clone(&away);
-        server(move |_| if away.load(Ordering::Relaxed) { 503 } else { 200 })
-    };
+    let (away, server, taken) = receiver();
     let pipeline = pipeline(&server.url("/v1/logs"), Overflow::Wait, settings(&place.0));
-    log_patiently(&pipeline, 0..3_000);
+    log(&pipeline, 0..3_000);
     wait_until(|| !place.segments().is_empty() && is_calm(&pipeline));
     let segment = place.segments().into_iter().min().unwrap();
     let mut bytes = fs::read(&segment).unwrap();
@@ -181,20 +114,16 @@ fn damaged_blocks_are_counted_and_the_others_arrive() {
 #[test]
 fn a_directory_that_disappears_costs_what_was_in_it_and_no_more() {
     let place = Place::new();
-    let away = Arc::new(AtomicBool::new(true));
-    let (server, _) = {
-        let away = Arc::clone(&away);
-        server(move |_| if away.load(Ordering::Relaxed) { 503 } else { 200 })
-    };
+    let (away, server, _) = receiver();
     let pipeline = pipeline(&server.url("/v1/logs"), Overflow::Wait, settings(&place.0));
-    log_patiently(&pipeline, 0..3_000);
+    log(&pipeline, 0..3_000);
     wait_until(|| !place.segments().is_empty() && is_calm(&pipeline));
     for entry in fs::read_dir(&place.0).unwrap() {
         fs::remove_dir_all(entry.unwrap().path()).unwrap();
     }
     let lost = || pipeline.snapshot().exporters[0].dropped.get(DropReason::Damaged);
     wait_until(|| lost() > 0);
-    log_patiently(&pipeline, 3_000..4_000);
+    log(&pipeline, 3_000..4_000);
     away.store(false, Ordering::Relaxed);
     assert!(pipeline.force_flush(PATIENCE));
     let counts = check_ledger(&pipeline.snapshot());
@@ -209,11 +138,7 @@ fn a_directory_that_disappears_costs_what_was_in_it_and_no_more() {
 #[test]
 fn a_full_spool_is_said_once_and_memory_goes_on() {
     let place = Place::new();
-    let away = Arc::new(AtomicBool::new(true));
-    let (server, taken) = {
-        let away = Arc::clone(&away);
-        server(move |_| if away.load(Ordering::Relaxed) { 503 } else { 200 })
-    };
+    let (away, server, taken) = receiver();
     let mut small = settings(&place.0);
     small.store.quota.max_bytes = 24_000;
     let pipeline = pipeline(&server.url("/v1/logs"), Overflow::Wait, small);
@@ -253,4 +178,47 @@ fn a_place_that_cannot_be_used_is_an_error_that_names_it() {
         error.starts_with(&format!("the spool directory {} cannot be used: ", file.join("spool").display())),
         "{error}"
     );
+}
+
+#[test]
+fn without_free_space_memory_takes_what_it_can_and_the_policy_counts_the_rest() {
+    let policies = [
+        (Overflow::DropOldest, DropReason::OverflowOldest),
+        (Overflow::DropNewest, DropReason::OverflowNewest),
+        (Overflow::Wait, DropReason::WaitTimeout),
+    ];
+    for (overflow, reason) in policies {
+        let place = Place::new();
+        let (away, server, _) = receiver();
+        let url = server.url("/v1/logs");
+        let first = pipeline(&url, Overflow::Wait, settings(&place.0));
+        log(&first, 0..40);
+        assert!(!first.shutdown(Duration::from_millis(50)));
+        let mut full = settings(&place.0);
+        full.store.quota.min_free_bytes = u64::MAX;
+        let second = pipeline(&url, overflow, full);
+        let mut log = Producer::new(&second);
+        for id in 0..3_000 {
+            let error = Entry { protected: false, ..Entry::error(id) };
+            log.log_waiting(error, Duration::from_millis(u64::from(id < 100)));
+        }
+        wait_until(|| second.snapshot().adopted == 40);
+        assert!(check_ledger(&second.snapshot()).dropped.get(reason) > 0, "{overflow:?}");
+        // The end: nothing more fits on the disk, and what is there stays.
+        assert!(!second.shutdown(Duration::from_millis(50)));
+        let counts = check_ledger(&second.snapshot());
+        assert_eq!((counts.pending, counts.spooled), (40, 40), "{overflow:?}");
+        assert!(counts.dropped.get(DropReason::Shutdown) > 0, "{overflow:?}");
+        let codes: Vec<&str> = second.notices().take().into_iter().map(|notice| notice.code).collect();
+        assert!(codes.contains(&"spool-no-space"), "{codes:?}");
+        away.store(false, Ordering::Relaxed);
+        let third = pipeline(&url, overflow, settings(&place.0));
+        places::log(&third, 0..1);
+        assert!(third.shutdown(PATIENCE));
+        assert_eq!(third.snapshot().adopted, 40);
+        assert_eq!(place.files(), Vec::<PathBuf>::new(), "what was on disk is delivered");
+        drop(third);
+        drop((log, first, second));
+        server.close();
+    }
 }

@@ -7,7 +7,7 @@ use fapilog_native::block::{Block, Codec};
 use fapilog_native::encode::Form;
 use fapilog_native::export::http::answer::Answer;
 use fapilog_native::export::http::Transport;
-use fapilog_native::export::stream::StreamTransport;
+use fapilog_native::export::stream::{Output, StreamTransport};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use sending::{block_of, numbered_block, request, request_of};
 use std::fs::File;
@@ -21,7 +21,7 @@ fn piped() -> (StreamTransport, UnixStream, UnixStream) {
     let (reader, writer) = UnixStream::pair().unwrap();
     let kept = writer.try_clone().unwrap();
     let open = move || Ok(File::from(writer.as_fd().try_clone_to_owned()?));
-    (StreamTransport::to(Form::OtlpJson, Box::new(open)), reader, kept)
+    (StreamTransport::to(Form::OtlpJson, "standard output", Box::new(open)), reader, kept)
 }
 
 fn requests(text: &str) -> Vec<ExportLogsServiceRequest> {
@@ -39,6 +39,11 @@ fn blocks_are_lines_in_order() {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(requests(&text), [request_of(&blocks[0]), request_of(&blocks[1])]);
+}
+
+#[test]
+fn the_outputs_of_a_process_have_names_for_people() {
+    assert_eq!([Output::Stdout, Output::Stderr].map(Output::name), ["standard output", "standard error"]);
 }
 
 #[test]

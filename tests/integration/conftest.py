@@ -1,15 +1,16 @@
 """The real Collector (one plain, one with TLS per test run), a receiver, `configure_otel` that is undone."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fapilog
-from fapilog.testing import OtlpReceiver
-from tests.integration.harness import settings_for
+from fapilog.testing import Hold, OtlpReceiver
+from tests.integration.harness import LIMIT_RECORDS, ONE_RECORD_PER_BLOCK, settings_for
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.collector import Collector
 from tests.servers.go_program import GoBuildError, GoMissing
@@ -142,3 +143,35 @@ def configure(
         ledger = telemetry.ledger()
         assert ledger.balanced, ledger
         assert ledger.exporters["otlp"].pending == 0, ledger
+
+
+@pytest.fixture
+def release(receiver: OtlpReceiver) -> Iterator[threading.Event]:
+    """The receiver answers nothing until this is set."""
+    event = threading.Event()
+    receiver.answer_always_with(Hold(event))
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def full(
+    configure: Callable[..., fapilog.Telemetry], receiver: OtlpReceiver, release: threading.Event
+) -> Callable[..., fapilog.Telemetry]:
+    """Telemetry whose buffer is full of ten errors, the first one in a request that is not answered."""
+
+    def configured(
+        overflow: str = "wait", flight_recorder: Mapping[str, Any] | None = None, **buffer: Any
+    ) -> fapilog.Telemetry:
+        limits = ONE_RECORD_PER_BLOCK | {"max_queue_records": LIMIT_RECORDS, "overflow": overflow} | buffer
+        others = {"flight_recorder": flight_recorder} if flight_recorder else {}
+        telemetry = configure(otlp={"max_in_flight": 1}, buffer=limits, **others)
+        log = fapilog.get_logger("orders")
+        log.error("0")
+        telemetry.force_flush(1)
+        receiver.wait_for_requests(1)
+        for number in range(1, LIMIT_RECORDS):
+            log.error(str(number))
+        return telemetry
+
+    return configured

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
 from fapilog import Ledger
 from fapilog.testing import OtlpReceiver, ReceivedLogRecord
+from fapilog.testing.decoding import decode_log_records
+from fapilog.testing.otlp_json import read_message
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).parent / "programs"
@@ -16,6 +20,8 @@ PROGRAMS = Path(__file__).parent / "programs"
 NOW = 1_700_000_000_123_456_789
 # An open chunk counts with its whole size, so that chunks of one record must be small ones.
 ONE_RECORD_PER_BLOCK = {"max_block_records": 1, "chunk_bytes": 2_048, "record_bytes": 1_024}
+# How many records a buffer holds that tests fill.
+LIMIT_RECORDS = 10
 
 BASE: Mapping[str, Any] = {
     "exporters": ["otlp"],
@@ -79,6 +85,13 @@ def sequence(record: ReceivedLogRecord) -> int:
     """The number that the pipeline gave a record."""
     number: int = record.attributes["fapilog.sequence"]
     return number
+
+
+def records_in(text: str) -> list[ReceivedLogRecord]:
+    """The records in lines of OTLP/JSON, read by protobuf's own classes; every line must be whole."""
+    assert text == "" or text.endswith("\n")
+    requests = [read_message(line.encode(), ExportLogsServiceRequest) for line in text.splitlines()]
+    return [record for request in requests for record in decode_log_records(request)]
 
 
 def environment(endpoint: str, **variables: str) -> dict[str, str]:

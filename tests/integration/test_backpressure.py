@@ -11,48 +11,22 @@ from typing import Any
 import loguru
 import pytest
 import structlog
+from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber, get_logger
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 import fapilog
 from fapilog.bridges import loguru as loguru_bridge_module
 from fapilog.bridges.structlog import FapilogProcessor
-from fapilog.testing import Hold, OtlpReceiver
+from fapilog.testing import OtlpReceiver
 from tests.integration.beside import wait_until
-from tests.integration.harness import ONE_RECORD_PER_BLOCK, bodies, counts, in_order, sequence
+from tests.integration.harness import LIMIT_RECORDS, bodies, counts, in_order, sequence
 
 Configure = Callable[..., fapilog.Telemetry]
 PATIENCE_MILLIS = 20_000
-LIMIT_RECORDS = 10
 # One record fills a chunk, so that the limit is reached record by record.
 CHUNK_BYTES = 2_048
 PADDING = "x" * 700
-
-
-@pytest.fixture
-def release(receiver: OtlpReceiver) -> Iterator[threading.Event]:
-    """The receiver answers nothing until this is set."""
-    event = threading.Event()
-    receiver.answer_always_with(Hold(event))
-    yield event
-    event.set()
-
-
-@pytest.fixture
-def full(configure: Configure, receiver: OtlpReceiver, release: threading.Event) -> Configure:
-    """Telemetry whose buffer is full of ten errors, the first one in a request that is not answered."""
-
-    def configured(overflow: str = "wait", **buffer: Any) -> fapilog.Telemetry:
-        limits = ONE_RECORD_PER_BLOCK | {"max_queue_records": LIMIT_RECORDS, "overflow": overflow} | buffer
-        telemetry = configure(otlp={"max_in_flight": 1}, buffer=limits)
-        log = fapilog.get_logger("orders")
-        log.error("0")
-        telemetry.force_flush(1)
-        receiver.wait_for_requests(1)
-        for number in range(1, LIMIT_RECORDS):
-            log.error(str(number))
-        return telemetry
-
-    return configured
 
 
 def arrived(receiver: OtlpReceiver) -> list[Any]:
@@ -262,6 +236,54 @@ def test_a_record_that_nobody_awaits_is_given_up_at_its_deadline(
     asyncio.run(forget())
     wait_until(lambda: telemetry.ledger().exporters["otlp"].dropped["wait_timeout"] == 1)
     assert counts(telemetry.ledger())["pending"] == LIMIT_RECORDS
+
+
+# Records that the flight recorder lets out
+
+
+SPAN = NonRecordingSpan(SpanContext(7, 7, is_remote=True, trace_flags=TraceFlags(1)))
+RECORDER = {"enabled": True}
+
+
+def fail() -> Any:
+    """Logs ten records below the level in a trace that fails then; what the failing call returned."""
+    log = fapilog.get_logger("orders")
+    with trace.use_span(SPAN):
+        for number in range(10):
+            log.debug(f"kept {number} {PADDING}")
+        return log.error("failed")
+
+
+def test_off_an_event_loop_records_that_a_failure_lets_out_wait_for_room_as_calls_do(
+    full: Configure, receiver: OtlpReceiver, release: threading.Event
+) -> None:
+    telemetry = full(wait_timeout_millis=60_000, flight_recorder=RECORDER)
+    thread = threading.Thread(target=fail)
+    thread.start()
+    wait_until(lambda: telemetry.health().pending == LIMIT_RECORDS + 1)
+    release.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert telemetry.force_flush(PATIENCE_MILLIS)
+    assert arrived(receiver) == [*(f"kept {number} {PADDING}" for number in range(10)), "failed"]
+    assert telemetry.ledger().exporters["otlp"].lost == 0
+
+
+async def test_on_an_event_loop_they_wait_while_they_fill_no_more_than_a_chunk_and_the_loop_runs(
+    full: Configure, receiver: OtlpReceiver, release: threading.Event
+) -> None:
+    telemetry = full(wait_timeout_millis=60_000, flight_recorder=RECORDER, record_bytes=CHUNK_BYTES)
+    failed = fail()
+    dropped = telemetry.ledger().exporters["otlp"].dropped["not_awaited"]
+    assert 0 < dropped < 10
+    assert telemetry.health().pending == LIMIT_RECORDS + 10 - dropped + 1
+    release.set()
+    await failed
+    assert await asyncio.to_thread(telemetry.force_flush, PATIENCE_MILLIS)
+    assert arrived(receiver) == [*(f"kept {number} {PADDING}" for number in range(10 - dropped)), "failed"]
+    # What is lost leaves a gap, and the failure itself is not among it.
+    numbers = {sequence(record) for record in receiver.log_records}
+    assert set(range(LIMIT_RECORDS + 11)) - numbers == set(range(LIMIT_RECORDS, LIMIT_RECORDS + dropped))
 
 
 # Audit records

@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from fapilog import ExportOutcome, LogBatch, LoggerProvider, Settings
 from fapilog.testing import Ok, OtlpReceiver, Status
+from tests.servers.collector import Collector
+
+TRACE_ID, SPAN_ID = 0x0AF7651916CD43DD8448EB211C80319C, 0x00F067AA0BA902B7
+SPAN = NonRecordingSpan(SpanContext(TRACE_ID, SPAN_ID, is_remote=True, trace_flags=TraceFlags(1)))
 
 
 def provider_of(path: Path, *exporters: Any, **settings: Any) -> LoggerProvider:
@@ -70,6 +76,50 @@ def test_a_refused_request_is_kept_with_its_reason_and_can_be_sent_again_as_it_s
         assert [record.body for record in receiver.log_records] == ["one", "two"]
     side = provider.ledger().exporters["otlp"]
     assert (side.rejected, side.pending) == (2, 0)
+
+
+@pytest.mark.parametrize("way", ["posted line by line", "read by its otlpjsonfile receiver"])
+def test_what_the_real_collector_refused_it_takes_from_the_file_when_the_cause_is_gone(
+    collector_binary: Path, collector: Collector, tmp_path: Path, way: str
+) -> None:
+    dead = tmp_path / "dead.jsonl"
+    limit = {"receivers": {"otlp": {"protocols": {"http": {"max_request_body_size": 300}}}}}
+    with Collector(collector_binary, tmp_path, extra=limit) as strict:
+        provider = provider_of(dead, "otlp", otlp={"endpoint": strict.logs_endpoint})
+        context = trace.set_span_in_context(SPAN)
+        attributes = {"raw": b"\x00\xff", "n": 2**62}
+        provider.get_logger("shop", "1.2").emit(
+            body={"größe": [1, 2.5, None]}, attributes=attributes, context=context
+        )
+        provider.shutdown()
+        assert strict.lines() == []
+    side = provider.ledger().exporters["otlp"]
+    assert (side.delivered, side.rejected, side.pending) == (0, 1, 0)
+
+    # Both as the documentation says.
+    if way == "posted line by line":
+        for line in dead.read_bytes().splitlines():
+            assert b'"fapilog":{' in line
+            headers = {"content-type": "application/json"}
+            urllib.request.urlopen(urllib.request.Request(collector.logs_endpoint, line, headers)).close()
+        (record,) = collector.wait_for_log_records(1, timeout_seconds=30)
+    else:
+        file = {"include": [str(dead)], "start_at": "beginning", "include_file_name": False}
+        extra = {
+            "receivers": {"otlpjsonfile": file | {"poll_interval": "20ms"}},
+            "service": {"pipelines": {"logs": {"receivers": ["otlpjsonfile"]}}},
+        }
+        with Collector(collector_binary, tmp_path, extra=extra) as reading:
+            (record,) = reading.wait_for_log_records(1, timeout_seconds=30)
+    assert record.attributes == attributes | {"fapilog.sequence": 0}
+    assert (record.body, record.scope_name, record.scope_version, record.trace_id, record.span_id) == (
+        {"größe": [1, 2.5, None]},
+        "shop",
+        "1.2",
+        f"{TRACE_ID:032x}",
+        f"{SPAN_ID:016x}",
+    )
+    assert record.resource == dict(provider.resource.attributes)
 
 
 def test_of_a_partial_success_the_whole_request_is_kept_and_how_many_were_refused(tmp_path: Path) -> None:

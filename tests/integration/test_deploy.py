@@ -85,6 +85,8 @@ def test_the_variables_exist_and_their_values_are_accepted(place: str):
     settings = fapilog.Settings.load(environ=ours)
     assert settings.exporters == ("otlp",)
     assert settings.spool.directory == Path("/var/lib/orders/spool")
+    # What a call returned from survives the container, not only the process.
+    assert (settings.durability, settings.ring.directory) == ("process", Path("/var/lib/orders/ring"))
 
 
 # Docker
@@ -107,7 +109,8 @@ def test_the_image_does_not_run_as_root_and_passes_signals_on():
 def test_the_spool_of_the_image_lies_on_a_volume():
     words = dict(instructions())
     [volume] = yaml.safe_load(words["VOLUME"])
-    assert Path(volume) in Path(ENVIRONMENTS["image"]["FAPILOG_SPOOL_DIRECTORY"]).parents
+    for variable in ("FAPILOG_SPOOL_DIRECTORY", "FAPILOG_RING_DIRECTORY"):
+        assert Path(volume) in Path(ENVIRONMENTS["image"][variable]).parents
 
 
 def test_the_service_of_the_image_answers_and_delivers(tmp_path: Path):
@@ -124,7 +127,10 @@ with OtlpReceiver() as receiver:
     print(service["telemetry"].shutdown(10_000))
     print([record.body for record in receiver.log_records if "order_id" in record.attributes])
 """
-    variables = ENVIRONMENTS["image"] | {"FAPILOG_SPOOL_DIRECTORY": str(tmp_path / "spool")}
+    variables = ENVIRONMENTS["image"] | {
+        "FAPILOG_SPOOL_DIRECTORY": str(tmp_path / "spool"),
+        "FAPILOG_RING_DIRECTORY": str(tmp_path / "ring"),
+    }
     done = subprocess.run(
         [ROOT / ".venv" / "bin" / "python", "-c", program, DEPLOY / "docker" / "orders.py"],
         env=variables | {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"},
@@ -189,11 +195,13 @@ def test_the_configuration_maps_that_pods_name_are_generated():
 def test_the_spool_lies_on_a_volume_that_holds_it():
     variables = ENVIRONMENTS["kubernetes"]
     [mount] = [mount for mount in container("orders.yaml")["volumeMounts"] if mount["name"] == "spool"]
-    assert Path(mount["mountPath"]) in Path(variables["FAPILOG_SPOOL_DIRECTORY"]).parents
+    for variable in ("FAPILOG_SPOOL_DIRECTORY", "FAPILOG_RING_DIRECTORY"):
+        assert Path(mount["mountPath"]) in Path(variables[variable]).parents
     [claim] = workload("orders.yaml")["spec"]["volumeClaimTemplates"]
     room = quantity(claim["spec"]["resources"]["requests"]["storage"])
     taken = int(variables["FAPILOG_SPOOL_BYTES"]) + int(variables["FAPILOG_SPOOL_MIN_FREE_BYTES"])
-    assert taken <= room * 0.9
+    # A ring that an ended process left, and that of the one which takes it over.
+    assert taken + 2 * int(variables["FAPILOG_RING_BYTES"]) <= room * 0.9
 
 
 def test_the_grace_period_of_a_pod_covers_what_ends_in_it():

@@ -12,8 +12,8 @@ from fapilog import ExportOutcome, LogBatch, LoggerProvider, Settings
 from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
 from tests.integration.beside import wait_until
+from tests.integration.harness import records_in
 
-PATIENCE_SECONDS = 60.0
 LIMIT_BYTES = 1 << 20
 FAST = {"initial_backoff_millis": 1, "max_backoff_millis": 20}
 PADDING = "x" * 500
@@ -147,6 +147,22 @@ def test_what_is_left_at_shutdown_goes_to_the_fallback(make: Make, kind: str, tm
     assert [text.count(f'{{"stringValue":"{number}"}}') for number in range(20)] == [1] * 20
 
 
+def test_standard_error_is_a_fallback_that_needs_no_path(
+    make: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with OtlpReceiver() as receiver:
+        receiver.refuse_connections()
+        otlp = {"endpoint": receiver.logs_endpoint, "retry": FAST}
+        provider = make("otlp", fallback={"otlp": "otlp/stderr"}, otlp=otlp)
+        log(provider, *numbers(0, 5))
+        assert not provider.shutdown(1_000)
+    written = capfd.readouterr()
+    lines = [line for line in written.err.splitlines(keepends=True) if not line.startswith("fapilog: ")]
+    assert [record.body for record in records_in("".join(lines))] == numbers(0, 5)
+    assert written.out == ""
+    assert provider.ledger().exporters["otlp"].dropped["diverted"] == 5
+
+
 def test_at_the_end_of_the_process_the_fallback_gets_the_rest(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "rest.jsonl"
     provider = make(
@@ -205,6 +221,10 @@ def test_records_of_a_fallback_are_not_lost_for_health(make: Make) -> None:
         (
             {"fallback": {"main": "nobody"}},
             "delivery.fallback names an exporter that this provider does not have: nobody",
+        ),
+        (
+            {"fallback": {"main": "console"}},
+            "delivery.fallback names an exporter that this provider does not have: console",
         ),
         ({"fallback": {"main": "main"}}, "main is the fallback of main and has one itself"),
         (

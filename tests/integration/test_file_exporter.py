@@ -1,4 +1,4 @@
-"""The exporters `file` and `otlp/stdout`: what stands in files and on outputs, however a process ends."""
+"""The exporters `file`, `otlp/stdout`, `otlp/stderr`: what stands there, however a process ends."""
 
 import gzip
 import json
@@ -10,23 +10,13 @@ from typing import Any
 
 import pytest
 from opentelemetry._logs import SeverityNumber
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 import fapilog
 from fapilog.testing import ReceivedLogRecord
-from fapilog.testing.decoding import decode_log_records
-from fapilog.testing.otlp_json import read_message
-from tests.integration.harness import NOW, finish, run, start
+from tests.integration.harness import NOW, finish, records_in, run, start
 
 # For programs that send nothing.
 NOWHERE = "http://127.0.0.1:1/v1/logs"
-
-
-def records_in(text: str) -> list[ReceivedLogRecord]:
-    """The records in lines of OTLP/JSON, read by protobuf's own classes; every line must be whole."""
-    assert text == "" or text.endswith("\n")
-    requests = [read_message(line.encode(), ExportLogsServiceRequest) for line in text.splitlines()]
-    return [record for request in requests for record in decode_log_records(request)]
 
 
 def files_of(path: Path) -> list[Path]:
@@ -229,11 +219,17 @@ def test_otlp_stdout_is_lines_of_the_specification_flushed_at_the_end() -> None:
     ]
 
 
-def test_otlp_stdout_has_its_own_side_of_the_ledger(capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("output", ["stdout", "stderr"])
+def test_each_output_has_its_own_exporter_and_side_of_the_ledger(
+    capfd: pytest.CaptureFixture[str], output: str
+) -> None:
     settings = fapilog.Settings.load(environ={}, capture_location="never")
-    with fapilog.LoggerProvider(settings=settings, exporters=["otlp/stdout"]) as provider:
+    with fapilog.LoggerProvider(settings=settings, exporters=[f"otlp/{output}"]) as provider:
         provider.get_logger("orders").emit(body="placed")
         assert provider.force_flush()
-        assert [record.body for record in records_in(capfd.readouterr().out)] == ["placed"]
-        side = provider.ledger().exporters["otlp/stdout"]
+        written = capfd.readouterr()._asdict()
+        texts = {"stdout": written["out"], "stderr": written["err"]}
+        assert [record.body for record in records_in(texts.pop(output))] == ["placed"]
+        assert list(texts.values()) == [""]
+        side = provider.ledger().exporters[f"otlp/{output}"]
         assert (side.delivered, side.pending) == (1, 0)

@@ -1,5 +1,6 @@
 """Every way for a process to fork and to end: what was accepted is delivered once, and nothing hangs."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -163,6 +164,27 @@ def test_the_exit_report_adds_up(receiver: OtlpReceiver) -> None:
         "fapilog: offered 1 = filtered 0 + accepted 1\n"
         "otlp: accepted 1 = delivered 1 + rejected 0 + pending 0\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("when", "extra"),
+    [("before", [1]), ("after", []), ("both", [0, 0, 0, 1])],
+    ids=["inherited by forked workers", "of each worker alone", "ended and made anew by workers"],
+)
+def test_each_forked_worker_reports_its_own_ledger_once_however_it_ends(
+    receiver: OtlpReceiver, when: str, extra: list[int]
+) -> None:
+    ended = run("reporting_workers.py", receiver.logs_endpoint, when)
+    assert ended.returncode == 0, ended.stderr
+    expected = [
+        f"fapilog: offered {records} = filtered 0 + accepted {records}\n"
+        f"otlp: accepted {records} = delivered {records} + rejected 0 + pending 0\n"
+        for records in [2, 3, 4, *extra]
+    ]
+    # Each is one write, so that those of several processes do not mix.
+    reports = re.findall(r"^fapilog: offered .*\n.*\n", ended.stderr, re.MULTILINE)
+    assert "".join(reports) == ended.stderr
+    assert sorted(reports) == sorted(expected)
 
 
 # Exceptions that nobody caught

@@ -3,14 +3,15 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import fapilog
-from fapilog.testing import Hold, OtlpReceiver, ReceivedLogRecord
+from fapilog.testing import OtlpReceiver, ReceivedLogRecord
 from tests.integration.harness import (
+    LIMIT_RECORDS,
     ONE_RECORD_PER_BLOCK,
     bodies,
     counts,
@@ -21,38 +22,10 @@ from tests.integration.harness import (
 
 Configure = Callable[..., fapilog.Telemetry]
 ALL_IN_TIME_MILLIS = 10_000
-LIMIT_RECORDS = 10
 # Room for 20 open chunks: with one-record blocks that stay uncompressed, memory is the bound.
 CHUNK_BYTES = 2_048
 SMALL = {"limit_bytes": 20 * CHUNK_BYTES, "chunk_bytes": CHUNK_BYTES, "record_bytes": 1_024}
 PADDING = "x" * 700
-
-
-@pytest.fixture
-def release(receiver: OtlpReceiver) -> Iterator[threading.Event]:
-    """The receiver answers nothing until this is set."""
-    event = threading.Event()
-    receiver.answer_always_with(Hold(event))
-    yield event
-    event.set()
-
-
-@pytest.fixture
-def full(configure: Configure, receiver: OtlpReceiver, release: threading.Event) -> Configure:
-    """Telemetry with room for ten records of which the first is in a request that is not answered."""
-
-    def configured(overflow: str, **buffer: Any) -> fapilog.Telemetry:
-        limits = ONE_RECORD_PER_BLOCK | {"max_queue_records": LIMIT_RECORDS, "overflow": overflow} | buffer
-        telemetry = configure(otlp={"max_in_flight": 1}, buffer=limits)
-        log = fapilog.get_logger("orders")
-        log.error("0")
-        telemetry.force_flush(1)
-        receiver.wait_for_requests(1)
-        for number in range(1, LIMIT_RECORDS):
-            log.error(str(number))
-        return telemetry
-
-    return configured
 
 
 def missing(records: list[ReceivedLogRecord], offered: int) -> set[int]:

@@ -1,5 +1,6 @@
 """uvicorn and gunicorn, with and without `opentelemetry-instrument`, ended by a signal: every record once."""
 
+import re
 import signal
 import subprocess
 from collections import Counter
@@ -83,7 +84,7 @@ def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A server that answered some requests and was ended by its signal."""
     home = str(tmp_path_factory.mktemp("home"))
     with OtlpReceiver() as receiver:
-        process, port, first = _started(server, receiver, home)
+        process, port, first = _started(server, receiver, home, FAPILOG_EXIT_REPORT="true")
         try:
             answers = _ask(port, server.route)
             process.send_signal(server.signal)
@@ -178,7 +179,15 @@ def test_every_record_belongs_to_a_span_that_arrived_too(served: Served) -> None
     assert logged <= spans
 
 
+def test_each_process_that_logged_reports_its_own_ledger_once(served: Served) -> None:
+    report = r"^fapilog: offered .*\notlp: accepted (\d+) = delivered \1 \+ rejected 0 \+ pending 0$"
+    reported = [int(accepted) for accepted in re.findall(report, served.err, re.MULTILINE)]
+    logged = Counter(record.resource["service.instance.id"] for record in served.receiver.log_records)
+    assert sorted(accepted for accepted in reported if accepted) == sorted(logged.values())
+
+
 def test_the_process_ends_as_it_would_without_us(served: Served, server: Server) -> None:
     assert served.status == server.status
-    noise = [line for line in served.err.splitlines() if "fapilog" in line or "telemetry" in line.lower()]
+    said = [line for line in served.err.splitlines() if not line.startswith("fapilog: offered")]
+    noise = [line for line in said if "fapilog" in line or "telemetry" in line.lower()]
     assert noise == []

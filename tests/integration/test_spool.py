@@ -14,31 +14,18 @@ from fapilog.errors import ConfigurationError
 from fapilog.testing import Hold, OtlpReceiver
 from tests.integration.beside import Ledgers, beside, wait_until
 from tests.integration.harness import bodies, finish, in_order, run, sequence, start
+from tests.integration.spools import (
+    BUFFER,
+    LIMIT_BYTES,
+    OTLP,
+    PADDING,
+    PATIENCE_SECONDS,
+    RECORDS,
+    files,
+    log_all,
+)
 
 Configure = Callable[..., fapilog.Telemetry]
-PATIENCE_SECONDS = 30.0
-LIMIT_BYTES = 1 << 20
-RECORDS = 6_000
-PADDING = "x" * 500
-# Uncompressed, so that 6 000 records are 4 MB: four times the buffer.
-BUFFER = {
-    "limit_bytes": LIMIT_BYTES,
-    "chunk_bytes": 1 << 16,
-    "schedule_delay_millis": 20,
-    "overflow": "wait",
-    "wait_timeout_millis": 30_000,
-}
-OTLP = {"compression": "none"}
-
-
-def files(spool: Path) -> list[str]:
-    return sorted(str(path.relative_to(spool)) for path in spool.rglob("*"))
-
-
-def log_all(records: int = RECORDS) -> None:
-    log = fapilog.get_logger("orders")
-    for number in range(records):
-        log.info(str(number), padding=PADDING)
 
 
 def test_records_wait_on_disk_while_the_receiver_is_away_and_all_arrive_once(

@@ -14,7 +14,7 @@ from fapilog.cli import main as cli
 from fapilog.settings import Settings
 from fapilog.testing import OtlpReceiver
 from tests.integration.beside import wait_until
-from tests.integration.test_spool import BUFFER, OTLP
+from tests.integration.spools import BUFFER, OTLP
 
 Configure = Callable[..., fapilog.Telemetry]
 Run = Callable[..., tuple[int, str, str]]
@@ -42,6 +42,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rec
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "spool"
     monkeypatch.setenv("FAPILOG_SPOOL_DIRECTORY", str(path))
+    # Others may have rings in shared memory meanwhile: test_ring_commands.py.
+    monkeypatch.setattr(_native, "ring_memory", list)
     return path
 
 
@@ -80,6 +82,7 @@ def test_an_ended_process_is_listed_with_what_waits_and_for_whom(
     assert found.pop("service") in found["directory"]
     assert found == {
         "directory": only(spool),
+        "kind": "spool",
         "alive": False,
         "records": RECORDS,
         "owed": {"otlp": RECORDS},
@@ -128,8 +131,19 @@ def test_verify_names_a_damaged_block_and_what_can_still_be_delivered(
     assert found["salvageable_records"] == RECORDS - found["damaged_records"]
     assert found["damaged_records"] > 0
     code, out, _ = run("verify", only(spool))
-    assert (code, "damaged (1 damaged blocks)" in out) == (1, True)
+    assert (code, f"damaged (1 damaged blocks with {found['damaged_records']} records)" in out) == (1, True)
     assert path.read_bytes() == content
+
+
+def test_verify_reports_a_file_that_is_missing(receiver: OtlpReceiver, spool: Path, run: Run) -> None:
+    leave(receiver)
+    path = segment(spool)
+    path.rename(path.with_name("seg-0000000001.fspl"))
+    (found,) = json.loads(run("verify", "--json")[1])
+    assert (found["damaged"], found["missing_segments"], found["lost_blocks"]) == (True, 1, 0)
+    code, out, err = run("verify")
+    said = f"damaged (1 missing files), {RECORDS} of {RECORDS} records can be delivered\n"
+    assert (code, out, err) == (1, f"{only(spool)}: {said}", "")
 
 
 def test_replay_delivers_one_directory_prints_the_ledger_and_leaves_nothing(
@@ -177,7 +191,9 @@ def test_a_living_process_is_listed_as_such_and_neither_replayed_nor_purged(
     assert (found["directory"], found["alive"]) == (name, True)
     message = f"{name} belongs to a process that runs; it delivers what is in it\n"
     assert run("replay", name) == (1, "", message)
-    assert run("purge", name, "--yes") == (0, "nothing to remove\n", "")
+    refusal = f"{name} belongs to a process that runs; nothing was removed\n"
+    assert run("purge", name, "--yes") == (1, "", refusal)
+    assert run("purge", "--yes") == (0, "nothing to remove\n", "")
     assert _native.purge_spool(spool, name) is False
     assert (spool / name).is_dir()
     receiver.accept_again()
@@ -214,6 +230,46 @@ def test_what_is_not_a_spool_is_refused_with_a_reason(
     code, out, err = run(*arguments)
     assert (code > 0, out) == (True, "")
     assert said in " ".join(err.replace("│", " ").split())
+
+
+def test_an_unknown_name_is_refused_and_where_names_are_is_said(spool: Path, run: Run) -> None:
+    spool.mkdir()
+    for command in ("purge", "replay", "verify"):
+        code, out, err = run(command, "shop-00000000cafef00d-1-1")
+        assert (code, out) == (1, "")
+        assert err.endswith("; `fapilog spool list` names what is there\n"), err
+
+
+def test_a_directory_that_cannot_be_looked_at_does_not_hide_the_others(
+    receiver: OtlpReceiver, spool: Path, run: Run
+) -> None:
+    leave(receiver)
+    other = spool / "other-00000000cafef00d-1-1"
+    other.mkdir()
+    other.chmod(0o777)
+    why = f"cannot open {other.name}: everybody may write to it (mode 777); "
+    why += "if you trust what is in it: chmod 700\n"
+    for command in ("list", "verify"):
+        code, out, err = run(command, "--json")
+        assert (code, err) == (1, why)
+        (found,) = json.loads(out)
+        assert found["records"] == RECORDS
+
+
+def test_verify_counts_what_is_cut_off_at_the_end_of_an_ended_process(
+    receiver: OtlpReceiver, spool: Path, run: Run
+) -> None:
+    leave(receiver)
+    path = segment(spool)
+    path.write_bytes(path.read_bytes()[:-10])
+    code, out, _ = run("verify", "--json")
+    (found,) = json.loads(out)
+    assert (code, found["damaged"]) == (1, True)
+    torn = found["torn_records"]
+    assert torn > 0
+    assert found["records"] == RECORDS - torn
+    said = f"damaged ({found['torn_bytes']} bytes cut off at the end, of {torn} records)"
+    assert said in run("verify")[1]
 
 
 def test_without_a_spool_the_commands_say_how_to_name_one(run: Run) -> None:

@@ -41,6 +41,18 @@ def test_calls_flushes_and_the_end_do_not_wait_for_it(
     assert "did not take what was left in time" in ended.stderr
 
 
+@pytest.mark.long
+def test_a_start_waits_for_it_a_few_seconds_and_logs_from_memory(
+    library: str, receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    ended = run(
+        "on_hanging_disk.py", receiver.logs_endpoint, "configure", "0", **environment(library, tmp_path)
+    )
+    said = ["configured True", "delivered True", "at the end True True"]
+    assert (ended.stdout.splitlines(), ended.returncode) == (said, 0), ended.stderr
+    assert [record.body for record in receiver.log_records] == ["from memory"]
+
+
 def test_delivery_goes_on_without_it(library: str, receiver: OtlpReceiver, tmp_path: Path) -> None:
     receiver.refuse_connections()
     variables = environment(library, tmp_path)

@@ -15,7 +15,7 @@ from fapilog.errors import ConfigurationError
 from fapilog.testing import OtlpReceiver
 from tests.integration.beside import wait_until
 from tests.integration.harness import run
-from tests.integration.test_spool import BUFFER, OTLP, files, log_all
+from tests.integration.spools import BUFFER, OTLP, files, log_all
 
 Configure = Callable[..., fapilog.Telemetry]
 KEYS = {1: b"\x01" * 32, 2: b"\x02" * 32}
@@ -176,6 +176,48 @@ def test_an_unencrypted_ring_on_a_disk_is_refused_beside_an_encrypted_spool(
     assert [path for path in ring.rglob("*") if path.is_file()] == []
     # Without encryption, or with the ring in memory, it may be.
     configure(durability=level, spool={"directory": tmp_path / "spool"}, ring={"directory": ring}).shutdown()
+
+
+def test_a_forked_child_whose_ring_may_lie_nowhere_goes_without_it_and_says_so(
+    receiver: OtlpReceiver, tmp_path: Path
+) -> None:
+    if is_memory(tmp_path):
+        pytest.skip("files of the tests are in memory here")
+    ended = run("ringless_child.py", receiver.logs_endpoint, str(tmp_path / "spool"))
+    assert (ended.returncode, ended.stdout) == (0, "child: True 1\n"), ended.stderr
+    assert "this forked process goes without an exporter, the spool or the crash ring: " in ended.stderr
+    assert "the crash ring would keep records unencrypted on the disk of" in ended.stderr
+    assert sorted(str(record.body) for record in receiver.log_records) == ["child's", "parent's"]
+
+
+def test_encryption_that_begins_later_names_the_unencrypted_ring_on_a_disk(
+    configure: Configure, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if is_memory(tmp_path):
+        pytest.skip("files of the tests are in memory here")
+    current: list[int | None] = [None]
+    spool = {"directory": tmp_path / "spool", "key_provider": lambda: SpoolKeys(KEYS, current[0])}
+    telemetry = configure(
+        durability="process",
+        spool={**spool, "key_refresh_seconds": 1},
+        ring={"directory": tmp_path / "ring"},
+    )
+    log = fapilog.get_logger("orders")
+    log.info("before")
+    assert "unencrypted" not in capfd.readouterr().err
+    # A native notice is written to the descriptor, as a sentence without its code.
+    current[0] = 2
+    said = ""
+
+    def is_said() -> bool:
+        nonlocal said
+        log.info("a call tells what there is to say")
+        said += capfd.readouterr().err
+        return "until this process ends" in said
+
+    wait_until(is_said)
+    assert f"keeps records unencrypted on the disk of {tmp_path / 'ring'} until this process ends" in said
+    assert telemetry.shutdown()
 
 
 def test_a_ring_in_memory_may_stand_beside_an_encrypted_spool(

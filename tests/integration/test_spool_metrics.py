@@ -11,7 +11,7 @@ from fapilog.self_observability import observe
 from fapilog.settings import Settings
 from fapilog.testing import OtlpReceiver
 from tests.integration.beside import wait_until
-from tests.integration.test_spool import BUFFER, OTLP
+from tests.integration.spools import BUFFER, OTLP
 
 RECORDS = 40
 SPOOL = "fapilog.spool."

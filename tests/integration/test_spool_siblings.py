@@ -5,7 +5,7 @@ from pathlib import Path
 from fapilog.testing import OtlpReceiver
 from tests.integration.beside import wait_until
 from tests.integration.harness import finish, in_order, start
-from tests.integration.test_spool import files
+from tests.integration.spools import files
 
 
 def test_a_sibling_delivers_what_a_killed_worker_left_while_it_goes_on(

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from fapilog.ledger import ExporterLedger, Ledger, from_native
+from fapilog.ledger import ExporterLedger, Ledger, from_native, total
 
 NATIVE = {
     "offered": 10,
@@ -22,6 +22,7 @@ NATIVE = {
             "pending": 2,
             "adopted": 0,
             "spooled": 0,
+            "kept": 0,
         }
     },
     "console": (4, 2),
@@ -70,6 +71,13 @@ def test_what_was_taken_over_and_what_is_on_disk_is_printed():
     assert str(Ledger(1, 0, {}, 1, 4, {"otlp": side})).splitlines()[1] == (
         "otlp: accepted 1 + adopted 4 = delivered 2 + rejected 0 + pending 3 (2 on disk)"
     )
+
+
+def test_what_the_crash_ring_keeps_is_printed_and_summed():
+    side = ExporterLedger(5, 0, 0, {}, 5, spooled=2, kept=3)
+    ledger = Ledger(5, 0, {}, 5, 0, {"otlp": side})
+    assert str(ledger).endswith("+ pending 5 (2 on disk, 3 in the crash ring)")
+    assert total([ledger, ledger]).exporters["otlp"].kept == 6
 
 
 def test_a_ledger_cannot_be_changed():

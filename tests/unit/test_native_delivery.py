@@ -245,5 +245,6 @@ def test_stats_say_what_is_in_flight_and_held(world):
     }
     assert stats["exporters"] == {"one": one}
     assert (stats["seal"]["records"], stats["seal"]["nanos"] > 0) == (1, True)
-    assert stats["memory"]["block_bytes"] == len(batch.body)
+    place_bytes = 820  # `Block::PLACE_BYTES`
+    assert stats["memory"]["block_bytes"] == len(batch.body) + place_bytes
     assert stats["memory"]["scope_bytes"] > 0

@@ -140,7 +140,7 @@ impl Cursors {
     /// Adds a block in memory, which batch processors have not seen.
     pub(crate) fn insert(&mut self, block: Block, sides: Vec<Side>, keep: Option<Keep>, adopted: bool) {
         let sequence = self.end;
-        self.bytes += block.body.len();
+        self.bytes += block.held_bytes();
         self.records += block.records;
         self.in_memory.insert(sequence);
         let body = Body::Memory(Arc::new(Block { sequence, ..block }));
@@ -400,7 +400,7 @@ impl Cursors {
         self.forget_lag(sequence);
         self.in_memory.remove(&sequence);
         if let Some(Entry { body: Body::Memory(block), .. }) = self.entries.remove(&sequence) {
-            self.bytes -= block.body.len();
+            self.bytes -= block.held_bytes();
             self.records -= block.records;
         }
     }

@@ -68,12 +68,12 @@ impl Cursors {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         match entry.body {
             Body::Memory(_) => {
-                self.bytes -= before.body.len();
+                self.bytes -= before.held_bytes();
                 self.records -= before.records;
             }
             Body::Disk(spot) => entry.original = Some(spot),
         }
-        self.bytes += block.body.len();
+        self.bytes += block.held_bytes();
         self.records += block.records;
         self.in_memory.insert(sequence);
         let gone = before.records.saturating_sub(block.records);

@@ -6,7 +6,7 @@
 //! that lies on disk is read by whoever claims it, without the lock.
 //!
 //! In this room: [`cursors`] (each exporter's place), [`entries`] (one block), [`roles`] (whom it waits for), [`gate`] (batch processors first), [`moves`]
-//! (to the disk and back), [`shelf`] (what is asked of the disk).
+//! (to the disk and back), `resting` (what cannot be read for now), [`shelf`] (what is asked of the disk).
 //!
 //! reason: one lock guards what all of these methods change; in two files they would share it.
 
@@ -14,11 +14,13 @@ pub mod cursors;
 pub mod entries;
 pub mod gate;
 pub mod moves;
+mod resting;
 pub mod roles;
 pub mod shelf;
 
 use crate::backlog::cursors::Cursors;
 use crate::backlog::entries::{Claimed, Seen, Spill, Spot};
+use crate::backlog::resting::{Resting, Wait};
 use crate::backlog::roles::Duty;
 use crate::backlog::shelf::{Shelf, Unread};
 use crate::block::Block;
@@ -36,10 +38,7 @@ struct State {
     stopped: bool,
     /// Nothing more will be pushed: senders end when nothing is left to claim.
     draining: bool,
-    /// Claimed blocks on disk that could not be read for now: cursor (`None`: the batch processors) and sequence number.
-    resting: Vec<(Option<usize>, u64)>,
-    /// The same of those whose key is not there, and the version of the keys that were tried.
-    locked: Vec<(u64, Option<usize>, u64)>,
+    resting: Resting,
 }
 
 /// The block log of one pipeline.
@@ -171,8 +170,8 @@ impl Backlog {
         };
         match self.shelf.as_ref().map_or(Err(Unread::Lost), |shelf| shelf.read(spot)) {
             Ok(block) => return Some(Arc::new(Block { sequence, ..block })),
-            Err(Unread::Later) => self.lock().resting.push((Some(cursor), sequence)),
-            Err(Unread::Locked(version)) => self.lock().locked.push((version, Some(cursor), sequence)),
+            Err(Unread::Later) => self.rest(Some(cursor), sequence, Wait::Disk),
+            Err(Unread::Locked(version)) => self.rest(Some(cursor), sequence, Wait::Keys(version)),
             Err(Unread::Foreign) if self.change(|cursors| cursors.disown(sequence)) => {}
             Err(Unread::Lost | Unread::Foreign) => {
                 let mut dropped = Drops::default();
@@ -182,31 +181,6 @@ impl Backlog {
         }
         self.moved.notify_all();
         None
-    }
-
-    /// Lets blocks be claimed again that could not be read.
-    pub fn retry_reads(&self) {
-        let resting = std::mem::take(&mut self.lock().resting);
-        for (cursor, sequence) in resting {
-            self.give_back(cursor, sequence);
-        }
-    }
-
-    fn give_back(&self, cursor: Option<usize>, sequence: u64) {
-        match cursor {
-            Some(cursor) => self.release(cursor, sequence),
-            None => self.unprocessed(sequence),
-        }
-    }
-
-    /// Lets blocks be claimed again that were tried with other keys than those of `version`.
-    pub fn retry_locked(&self, version: u64) {
-        let locked = std::mem::take(&mut self.lock().locked);
-        let (again, rest): (Vec<_>, Vec<_>) = locked.into_iter().partition(|(tried, ..)| *tried != version);
-        self.lock().locked.extend(rest);
-        for (_, cursor, sequence) in again {
-            self.give_back(cursor, sequence);
-        }
     }
 
     /// Gives a claimed block back, undelivered.
@@ -265,8 +239,8 @@ impl Backlog {
                 self.change(|cursors| cursors.lend(sequence, &block));
                 return Some(block);
             }
-            Err(Unread::Later) => self.lock().resting.push((None, sequence)),
-            Err(Unread::Locked(version)) => self.lock().locked.push((version, None, sequence)),
+            Err(Unread::Later) => self.rest(None, sequence, Wait::Disk),
+            Err(Unread::Locked(version)) => self.rest(None, sequence, Wait::Keys(version)),
             Err(Unread::Foreign) if self.change(|cursors| cursors.disown(sequence)) => {}
             Err(Unread::Lost | Unread::Foreign) => {
                 self.change(|cursors| cursors.drop_block(sequence, DropReason::Damaged));
@@ -344,14 +318,15 @@ impl Backlog {
     /// Gives up what `cursor` has not decided of a block on disk.
     pub fn lose(&self, cursor: usize, sequence: u64, reason: DropReason) {
         self.change(|cursors| cursors.lose(cursor, sequence, reason));
+        self.wake_lost(cursor, sequence);
         self.moved.notify_all();
     }
 
-    /// True when nobody here will deliver anything more.
+    /// True when everything is delivered and nothing more comes. One that was stopped before is never over.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let state = self.lock();
-        state.stopped || (state.draining && state.cursors.is_all_settled())
+        state.draining && state.cursors.is_all_settled()
     }
 
     /// Drops the oldest block in memory that nobody works on; one with protected records only if `protected_too`. False when there is none.

@@ -48,7 +48,7 @@ impl Cursors {
             self.refresh(sequence);
             return owed;
         }
-        self.bytes -= block.body.len();
+        self.bytes -= block.held_bytes();
         self.records -= block.records;
         self.in_memory.remove(&sequence);
         if entry.stage == Stage::Processing {
@@ -149,6 +149,22 @@ impl Cursors {
         }
         self.drop_side(cursor, sequence, reason);
         self.refresh(sequence);
+    }
+
+    /// Where a block lies, if on disk.
+    #[must_use]
+    pub fn spot(&self, sequence: u64) -> Option<Spot> {
+        self.entries.get(&sequence).and_then(Entry::spot)
+    }
+
+    /// Whether who claimed a block (`None`: the batch processors) still is to have it.
+    #[must_use]
+    pub fn is_wanted(&self, cursor: Option<usize>, sequence: u64) -> bool {
+        let Some(entry) = self.entries.get(&sequence) else { return false };
+        match cursor.and_then(|cursor| entry.sides.get(cursor)) {
+            Some(side) => side.mark == Mark::InFlight && side.doomed.is_none(),
+            None => cursor.is_none() && entry.stage == Stage::Processing,
+        }
     }
 
     /// Takes back that a block was taken over: it cannot be read here and waits on disk for somebody else. False when it

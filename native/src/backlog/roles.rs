@@ -72,7 +72,7 @@ impl Cursors {
         let Some(entry) = self.entries.get(&sequence) else { return };
         let (Some(block), Stage::Ready) = (entry.memory(), entry.stage) else { return };
         if self.lagging.insert(sequence) {
-            self.lagging_bytes += block.body.len();
+            self.lagging_bytes += block.held_bytes();
         }
         while self.lagging_bytes > self.lag_limit && self.drop_lagging() {}
     }
@@ -81,7 +81,7 @@ impl Cursors {
     pub(crate) fn forget_lag(&mut self, sequence: u64) {
         let block = self.entries.get(&sequence).and_then(Entry::memory);
         if let (Some(block), true) = (block, self.lagging.contains(&sequence)) {
-            self.lagging_bytes -= block.body.len();
+            self.lagging_bytes -= block.held_bytes();
             self.lagging.remove(&sequence);
         }
     }
@@ -172,7 +172,7 @@ impl Cursors {
             if freed >= bytes {
                 break;
             }
-            freed += block.body.len();
+            freed += block.held_bytes();
             records += self.hand_over(cursor, sequence);
         }
         records

@@ -22,6 +22,14 @@ pub trait Shelf: Debug + Send + Sync {
     /// Reads a block.
     fn read(&self, spot: Spot) -> Result<Block, Unread>;
 
+    /// Blocks that could not be read are to be tried again: those that [`Self::may_read`].
+    fn next_round(&self) {}
+
+    /// Whether reading a block may go better than it went last.
+    fn may_read(&self, _: Spot) -> bool {
+        true
+    }
+
     /// Each cursor is done with a block. Must not wait for the disk: who delivers calls it.
     fn settle(&self, done: &[(Spot, usize)]);
 

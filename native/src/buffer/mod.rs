@@ -40,6 +40,8 @@ pub use counts::BufferCounts;
 
 /// Emptied chunks kept warm, outside of the limit: a page's first touch costs ten times a copy into it.
 const WARM_CHUNKS: usize = 4;
+/// More chunks than this wait for the sealer: it is behind.
+const CHUNKS_BEHIND: usize = 4;
 /// Fill ratio in percent, and the severity below which records are shed from there on.
 const FLOORS: [(usize, u8); 3] = [(95, 17), (90, 13), (75, 9)];
 
@@ -232,7 +234,7 @@ impl Buffer {
             let soon = self.attend(&mut state);
             if let Some(chunk) = state.full.pop_front() {
                 state.sealing_records = chunk.records;
-                state.sealing_bytes = chunk.content().len();
+                state.sealing_bytes = chunk.content().len() + Block::PLACE_BYTES;
                 state.sealing = Some(chunk.number);
                 return Some(chunk);
             }
@@ -383,6 +385,10 @@ impl Buffer {
         if let Some(mut chunk) = state.lane(audit).close() {
             state.rotated_chunks += 1;
             (chunk.number, chunk.audited) = (state.rotated_chunks, audit);
+            if state.full.len() > CHUNKS_BEHIND {
+                // What is not used of it would not be counted: a chunk may be closed for its number of records.
+                chunk.bytes.shrink_to_fit();
+            }
             state.full.push_back(chunk);
             self.work.notify_one();
         }
@@ -402,7 +408,8 @@ impl Buffer {
     }
 
     fn used_bytes(&self, state: &State) -> usize {
-        let waiting: usize = state.full.iter().map(|chunk| chunk.content().len()).sum();
+        let held = |chunk: &Chunk| chunk.content().len() + Block::PLACE_BYTES;
+        let waiting: usize = state.full.iter().map(held).sum();
         let open = state.main.chunk.content().len() + state.audit.chunk.content().len();
         waiting + open + state.sealing_bytes + self.backlog.bytes()
     }
@@ -420,7 +427,7 @@ impl Buffer {
         if self.ring.as_ref().is_some_and(|ring| !ring.has_free_slot()) {
             return false;
         }
-        let used = self.used_bytes(state) + self.chunk_bytes;
+        let used = self.used_bytes(state) + self.chunk_bytes + Block::PLACE_BYTES;
         if audit {
             let reserve = self.settings.reserve_bytes.max(self.chunk_bytes);
             return used + state.main.space_bytes <= self.settings.limit_bytes.saturating_add(reserve);

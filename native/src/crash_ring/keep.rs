@@ -18,10 +18,11 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// Notes that one cursor is done with the block, and others are not.
+    /// Notes that one cursor is done with the block, and others are not. A store; of a ring that was taken over, a short write.
     pub fn done_by(&mut self, cursor: usize) {
-        if let Self::Slot(slot) = self {
-            slot.done_by(cursor);
+        match self {
+            Self::Slot(slot) => slot.done_by(cursor),
+            Self::Part(part) => part.done_by(cursor),
         }
     }
 

@@ -68,7 +68,7 @@ impl CrashRing {
         let mut ring = Err(RingError::Taken(asked.path()));
         for attempt in 0..TRIES {
             asked.directory = choose(settings, &spool.directory, asked.file_bytes()?)?;
-            asked.name = identity.directory(attempt);
+            asked.name = identity.next_directory(attempt);
             ring = Ring::create(&asked);
             // Taken by another ring of this process; or the last process tidied up the directory meanwhile.
             let again = ring.as_ref().is_err_and(|error| error.is_taken() || error.is_missing());

@@ -6,15 +6,18 @@
 
 use crate::block::Codec;
 use crate::buffer::chunk::Chunk;
+use crate::clock::monotonic_nanos;
 use crate::crash_ring::keep::Keep;
 use crate::crash_ring::memory_place;
 use crate::pipeline::Pipeline;
 use crate::ring::{place, recover, Recovered, RecoveredChunk, Report};
 use crate::seal::{Prefixes, Sealer};
-use crate::spool::identity::Identity;
+use crate::spool::identity::{process_of, Identity};
+use crate::spool::retry::Backoff;
 use crate::spool::Exporters;
-use crate::spooling::spooler::Spooler;
-use std::collections::BTreeSet;
+use crate::spooling::passed::{FIRST_PAUSE, LONGEST_PAUSE};
+use crate::spooling::spooler::{Only, Spooler};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -30,6 +33,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 struct Left {
     ring: Recovered,
     parts: AtomicUsize,
+    /// By cursor: its exporter's number in the dead process. Empty when there is only one, which settles the block at once.
+    numbers: Vec<Option<u32>>,
 }
 
 /// One chunk of a dead process's ring.
@@ -37,9 +42,18 @@ struct Left {
 pub struct Part {
     left: Arc<Left>,
     slot: u32,
+    done: u32,
 }
 
 impl Part {
+    /// Notes that one cursor is done with the block, and others are not.
+    pub fn done_by(&mut self, cursor: usize) {
+        let Some(number) = self.left.numbers.get(cursor).copied().flatten() else { return };
+        self.done |= 1_u32.checked_shl(number).unwrap_or(0);
+        // What fails here makes duplicates, no losses.
+        let _ = self.left.ring.note_done(self.slot, self.done);
+    }
+
     /// The records are delivered, in the spool, or dropped and counted.
     pub fn let_go(self) {
         // What fails here makes duplicates, no losses.
@@ -77,8 +91,8 @@ impl Prefixes for Names<'_> {
 pub(crate) struct Remains {
     identity: Option<Identity>,
     places: BTreeSet<PathBuf>,
-    /// Those that cannot be read; said once.
-    passed: BTreeSet<PathBuf>,
+    /// Those that could not be read: said once, and tried again after pauses.
+    passed: BTreeMap<PathBuf, Backoff>,
     sealer: Sealer,
 }
 
@@ -88,7 +102,7 @@ impl Remains {
         let mut remains = Self {
             identity: None,
             places: BTreeSet::new(),
-            passed: BTreeSet::new(),
+            passed: BTreeMap::new(),
             sealer: Sealer::new(codec),
         };
         if let Some(spooler) = pipeline.spooler() {
@@ -107,11 +121,22 @@ impl Remains {
         let is_ours = |path: &PathBuf| {
             let name = path.file_stem().and_then(|name| name.to_str());
             let sibling = |identity: &Identity| name.is_some_and(|name| identity.is_sibling(name));
-            self.identity.as_ref().is_some_and(sibling) && !self.passed.contains(path)
+            self.identity.as_ref().is_some_and(sibling) && !self.rests(path)
         };
         // What cannot be listed has nothing for us.
         let found = self.places.iter().flat_map(|place| place::rings_in(place).unwrap_or_default());
         found.filter(is_ours).collect()
+    }
+
+    fn rests(&self, path: &Path) -> bool {
+        self.passed.get(path).is_some_and(|backoff| !backoff.may_try(monotonic_nanos()))
+    }
+
+    /// Whether there is a ring of the process that the directory `name` belonged to.
+    pub(crate) fn has_ring_of(&self, name: &str) -> bool {
+        let found = self.places.iter().flat_map(|place| place::rings_in(place).unwrap_or_default());
+        let mut stems = found.filter_map(|path| path.file_stem()?.to_str().map(str::to_owned));
+        stems.any(|stem| process_of(&stem) == process_of(name))
     }
 
     fn boot(&self) -> u64 {
@@ -123,19 +148,42 @@ impl Pipeline {
     /// Takes over what dead processes of this service left in their rings.
     pub(crate) fn adopt_rings(&self, spooler: &Spooler, remains: &mut Remains) {
         self.say_ring_trouble();
-        for path in remains.paths() {
-            match recover(&path, remains.boot()) {
-                Ok(None) => {}
-                Ok(Some(ring)) => {
-                    self.say_damage(&path, ring.report());
-                    if !self.take_in(spooler, ring, &mut remains.sealer) {
-                        return;
-                    }
-                }
-                Err(error) => {
+        let paths = match spooler.only() {
+            None => remains.paths(),
+            // Whatever its service and place: somebody asked for it.
+            Some(Only::Ring(path)) => vec![path],
+            Some(Only::Directory { .. }) => Vec::new(),
+        };
+        // Those behind may have to wait for room.
+        for path in paths.iter().skip(1) {
+            let _ = self.recover(path, remains);
+        }
+        for path in paths {
+            let Some(ring) = self.recover(&path, remains) else { continue };
+            self.say_damage(&path, ring.report());
+            if !self.take_in(spooler, ring, &mut remains.sealer) {
+                return;
+            }
+        }
+    }
+
+    /// A dead process's ring, which takes no more space from now on than what is in it.
+    fn recover(&self, path: &Path, remains: &mut Remains) -> Option<Recovered> {
+        if remains.rests(path) {
+            return None;
+        }
+        match recover(path, remains.boot()) {
+            Ok(ring) => {
+                remains.passed.remove(path);
+                ring.inspect(Recovered::trim)
+            }
+            Err(error) => {
+                let backoff = remains.passed.entry(path.to_owned());
+                let backoff = backoff.or_insert_with(|| Backoff::new(FIRST_PAUSE, LONGEST_PAUSE));
+                if backoff.failed(monotonic_nanos(), fastrand::f64()) {
                     self.notices().say(error.code(), error.to_string());
-                    remains.passed.insert(path);
                 }
+                None
             }
         }
     }
@@ -148,7 +196,9 @@ impl Pipeline {
             remove(&ring);
             return true;
         }
-        let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()) });
+        let names = self.exporters().iter().map(|exporter| ring.exporter(&exporter.name));
+        let numbers = if self.exporters().len() > 1 { names.collect() } else { Vec::new() };
+        let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()), numbers });
         for chunk in chunks {
             if !self.has_memory(spooler) {
                 return false;
@@ -165,7 +215,7 @@ impl Pipeline {
         let own = self.resource();
         let resource = left.ring.resource(chunk.resource).unwrap_or(&own);
         let names = Names { ring: &left.ring, resource };
-        let part = Part { left: Arc::clone(left), slot: chunk.slot };
+        let part = Part { left: Arc::clone(left), slot: chunk.slot, done: chunk.done };
         let (records, protected_records) = (chunk.records, chunk.protected_records);
         let chunk = Chunk { bytes: chunk.bytes, records, protected_records, ..Chunk::default() };
         match sealer.seal(&chunk, &names) {

@@ -5,6 +5,7 @@ use crate::export::http::TransportError;
 use crate::pipeline::Pipeline;
 use crate::ring::files::is_memory;
 use crate::settings::Settings;
+use crate::spool::crypt::Keys;
 use crate::spool::disk::Disk;
 use crate::spooling::spooler::Spooler;
 use std::fs::File;
@@ -34,15 +35,20 @@ pub(crate) fn open_ring(
 
 /// Whoever encrypts the spool does not want the same records unencrypted on a disk.
 fn written_in_plain(ring: &CrashRing, spooler: &Spooler) -> Option<TransportError> {
-    if spooler.keys.current().is_none() || File::open(ring.path()).is_ok_and(|file| is_memory(&file)) {
-        return None;
-    }
-    let place = ring.path().parent().unwrap_or(ring.path()).display();
+    let place = plain_place(ring, spooler)?;
     Some(TransportError::new(format!(
         "the spool is encrypted, and the crash ring would keep records unencrypted on the disk of {place}; use \
          durability 'process' with ring.directory on a tmpfs that has room, durability 'memory', or no \
          spool.key_provider"
     )))
+}
+
+/// The directory on a disk in which the ring is, if the spool is encrypted.
+fn plain_place(ring: &CrashRing, spooler: &Spooler) -> Option<String> {
+    if spooler.keys.current().is_none() || File::open(ring.path()).is_ok_and(|file| is_memory(&file)) {
+        return None;
+    }
+    Some(ring.path().parent().unwrap_or(ring.path()).display().to_string())
 }
 
 impl<D: Disk> Spooler<D> {
@@ -64,6 +70,19 @@ impl Pipeline {
     #[must_use]
     pub fn ring(&self) -> Option<&Arc<CrashRing>> {
         self.ring.as_ref()
+    }
+
+    /// Exchanges the keys of the spool, if there is one. A ring on a disk cannot move any more when encryption begins that late.
+    pub fn set_spool_keys(&self, keys: &Keys) {
+        let Some(spooler) = self.spooler() else { return };
+        spooler.set_keys(keys);
+        if let Some(place) = self.ring().and_then(|ring| plain_place(ring, spooler)) {
+            let message = format!(
+                "the spool is encrypted from now on, and the crash ring keeps records unencrypted on the disk of {place} \
+                 until this process ends"
+            );
+            self.notices().say("ring-unencrypted", message);
+        }
     }
 
     /// Describes the process in blocks that are sealed from now on: `ResourceLogs` fields other than the scopes.

@@ -95,14 +95,16 @@ pub struct Share {
 #[derive(Debug)]
 pub struct Shares<'a> {
     claimed: &'a [Arc<Block>],
-    shares: Vec<Share>,
+    each: Vec<Share>,
+    /// So many from the first on were handed out.
+    taken: usize,
 }
 
 impl<'a> Shares<'a> {
     /// Nothing is decided.
     #[must_use]
     pub fn new(claimed: &'a [Arc<Block>]) -> Self {
-        Self { claimed, shares: vec![Share::default(); claimed.len()] }
+        Self { claimed, each: vec![Share::default(); claimed.len()], taken: 0 }
     }
 
     /// Gives each block its share of what became of a request with `load`; `error` is why records of it were rejected. Of
@@ -121,7 +123,7 @@ impl<'a> Shares<'a> {
             left.rejected -= rejected;
             left.dropped_max_elapsed -= dropped_max_elapsed;
             left.delivered -= delivered;
-            let share = &mut self.shares[place];
+            let share = &mut self.each[place];
             share.outcome.rejected += rejected;
             share.outcome.dropped_max_elapsed += dropped_max_elapsed;
             share.outcome.delivered += delivered;
@@ -131,10 +133,22 @@ impl<'a> Shares<'a> {
         }
     }
 
-    /// Each block with its share; `None` when a part of it is not decided.
-    pub fn each(&self) -> impl Iterator<Item = (&Arc<Block>, Option<&Share>)> {
-        let shares = self.claimed.iter().zip(&self.shares);
-        shares
-            .map(|(block, share)| (block, Some(share).filter(|share| share.outcome.total() >= block.records)))
+    /// Blocks that are decided as a whole, each once, in order: loads are.
+    pub fn take_decided(&mut self) -> Vec<(&'a Arc<Block>, Share)> {
+        let mut decided = Vec::new();
+        while let (Some(block), Some(share)) = (self.claimed.get(self.taken), self.each.get_mut(self.taken)) {
+            if share.outcome.total() < block.records {
+                break;
+            }
+            decided.push((block, std::mem::take(share)));
+            self.taken += 1;
+        }
+        decided
+    }
+
+    /// The blocks of which a part is not decided.
+    #[must_use]
+    pub fn undecided(&self) -> &'a [Arc<Block>] {
+        self.claimed.get(self.taken..).unwrap_or_default()
     }
 }

@@ -12,6 +12,7 @@ use crate::ledger::{DropReason, ExporterCounts};
 use crate::pipeline::Pipeline;
 use crate::spooling::end::Then;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Part of the buffer that blocks may fill before the oldest are handed over: shedding begins at three quarters.
@@ -29,7 +30,8 @@ pub struct Diversion {
     to: String,
     /// How long attempts may fail before that.
     after: Duration,
-    down: AtomicBool,
+    /// Whether it has taken nothing for too long. Changed with the backlog's switch under this lock: two senders may disagree.
+    down: Mutex<bool>,
     told: AtomicBool,
     /// Records that had been handed over before this time.
     before: AtomicU64,
@@ -39,8 +41,12 @@ impl Diversion {
     /// To the exporter called `to`, when nothing was taken for so long.
     #[must_use]
     pub fn new(to: &str, after: Duration) -> Self {
-        let (down, told) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (down, told) = (Mutex::new(false), AtomicBool::new(false));
         Self { to: to.to_owned(), after, down, told, before: AtomicU64::new(0) }
+    }
+
+    fn down(&self) -> MutexGuard<'_, bool> {
+        self.down.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,7 +54,11 @@ impl Pipeline {
     /// Attempts of `cursor` have failed for so long, with none between them that succeeded.
     pub fn failing(&self, cursor: usize, for_so_long: Duration) {
         let Some(diversion) = self.diversion(cursor).filter(|_| self.spooler().is_none()) else { return };
-        if for_so_long < diversion.after || diversion.down.swap(true, Ordering::AcqRel) {
+        if for_so_long < diversion.after {
+            return;
+        }
+        let mut down = diversion.down();
+        if std::mem::replace(&mut *down, true) {
             return;
         }
         let why = format!("has taken nothing for {} s", for_so_long.as_secs());
@@ -59,7 +69,8 @@ impl Pipeline {
     /// `cursor` has an answer.
     pub fn answered(&self, cursor: usize) {
         let Some(diversion) = self.diversion(cursor) else { return };
-        if diversion.down.swap(false, Ordering::AcqRel) {
+        let mut down = diversion.down();
+        if std::mem::take(&mut *down) {
             self.backlog().divert(cursor, false);
         }
     }
@@ -87,7 +98,7 @@ impl Pipeline {
     pub(crate) fn calm_down(&self, cursor: usize) {
         let Some(diversion) = self.diversion(cursor) else { return };
         let is_calm = || self.backlog().bytes() <= self.settings().buffer.limit_bytes / CALM_SHARE;
-        let goes_on = !diversion.told.load(Ordering::Acquire) || diversion.down.load(Ordering::Acquire);
+        let goes_on = !diversion.told.load(Ordering::Acquire) || *diversion.down();
         if !goes_on && is_calm() && diversion.told.swap(false, Ordering::AcqRel) {
             let records = self.diverted(cursor) - diversion.before.load(Ordering::Acquire);
             let (shown, to) = (self.shown(cursor), &diversion.to);

@@ -13,7 +13,7 @@ use crate::export::flow::{Bounds, Flow};
 use crate::export::http::{HttpTransport, Transport, TransportError};
 use crate::export::pace::Pace;
 use crate::export::sender::SenderSettings;
-use crate::export::stream::StreamTransport;
+use crate::export::stream::{Output, StreamTransport};
 use crate::ledger::meters::SendMeter;
 use crate::ledger::notices::Target;
 use crate::settings::{ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, RetrySettings, Settings};
@@ -64,7 +64,9 @@ impl Exporter {
         let native = match &settings.kind {
             ExporterKind::OtlpHttp(otlp) => Some(NativeExporter::otlp_http(&settings.name, otlp)?),
             ExporterKind::File(file) => Some(NativeExporter::file(&settings.name, file)?),
-            ExporterKind::Stream(form) => Some(NativeExporter::stream(&settings.name, *form)),
+            ExporterKind::Stream(form, output) => {
+                Some(NativeExporter::stream(&settings.name, *form, *output))
+            }
             ExporterKind::Python { .. } => None,
         };
         let diversion = settings.fallback.as_ref().map(|(name, after)| Diversion::new(name, *after));
@@ -122,9 +124,9 @@ impl NativeExporter {
         Ok(Self::local(Box::new(transport), shown, "Make room or correct the permissions."))
     }
 
-    fn stream(name: &str, form: Form) -> Self {
-        let shown = format!("standard output (exporter {name})");
-        Self::local(Box::new(StreamTransport::new(form)), shown, "See why its reader does not read.")
+    fn stream(name: &str, form: Form, output: Output) -> Self {
+        let shown = format!("{} (exporter {name})", output.name());
+        Self::local(Box::new(StreamTransport::new(form, output)), shown, "See why its reader does not read.")
     }
 
     /// One thread, so that records keep their order, and blocks of any size.
@@ -155,7 +157,7 @@ pub fn seal_codec(exporters: &[ExporterSettings]) -> Codec {
     let mut wanted = exporters.iter().filter_map(|exporter| match &exporter.kind {
         ExporterKind::OtlpHttp(otlp) => (otlp.protocol == HttpProtocol::Protobuf).then_some(otlp.codec),
         ExporterKind::Python { codec } => Some(*codec),
-        ExporterKind::File(_) | ExporterKind::Stream(_) => None,
+        ExporterKind::File(_) | ExporterKind::Stream(..) => None,
     });
     wanted.next().unwrap_or(Codec::Identity)
 }

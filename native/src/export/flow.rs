@@ -1,17 +1,19 @@
 //! Stage 6 of 7, export: how many requests at once, how far apart and how large: from what came of the last ones. Thread: any.
 //!
 //! A state machine without clock, thread or lock; [`super::pace`] and Python's delivery loop ask it. It starts as fast as
-//! its bounds allow and yields to a receiver that says so (429, 503, `Retry-After`), takes too long, or finds a request too large:
+//! its bounds allow and yields to a receiver that says so (429, `Retry-After`), takes too long, or finds a request too large:
 //!
 //! | what happened | requests at once | gap between them | size of a request |
 //! |---|---|---|---|
-//! | throttled | halved, 1 at least | doubled, if something was taken since the last time | |
+//! | throttled | halved, 1 at least | doubled, if something was taken since the last time; no longer than the pause it asked for | |
+//! | unavailable (503) | the second time in a row: halved, 1 at least | | |
 //! | no answer in time | halved, 1 at least | | halved |
 //! | too large | | | halved, and not tried again for ten minutes |
 //! | taken | one more after four rounds | an eighth less; near the last bad gap 1/64 | doubled, if it took a quarter of the timeout at most |
 //! | 30 s without trouble | all | none | |
 //!
-//! Requests that began before a cut say nothing about what it was for.
+//! Requests that began before a cut say nothing about what it was for. A 503 now and then is one bad server behind a
+//! balancer: fewer requests would only lose more, and backoff is enough.
 
 // Requests at once are few, or so many that there is no bound: a double holds both.
 #![allow(clippy::cast_precision_loss)]
@@ -40,8 +42,10 @@ const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Heard {
     /// The request was taken.
     Taken,
-    /// It wants fewer requests.
-    Throttled,
+    /// It wants fewer requests, and perhaps a pause of this length.
+    Throttled(Option<Duration>),
+    /// It takes nothing just now, whatever the rate.
+    Unavailable,
     /// It did not answer in time.
     TimedOut,
     /// It takes smaller requests.
@@ -78,7 +82,7 @@ pub struct Flow {
     not_before: Option<Instant>,
     /// The last time at which less was wanted; `None`: nothing is cut.
     trouble: Option<Instant>,
-    /// Nothing was taken since the receiver last complained: the pauses that it asks for, and backoff, are enough.
+    /// Nothing was taken since the receiver last refused a request: the pauses that it asks for, and backoff, are enough.
     complained: bool,
     cuts: u32,
 }
@@ -172,7 +176,8 @@ impl Flow {
     pub fn learn(&mut self, heard: Heard, cuts: u32, took: Duration, bytes: usize, now: Instant) {
         match heard {
             Heard::Taken => self.taken(cuts, took, bytes, now),
-            Heard::Throttled => self.throttled(cuts, now),
+            Heard::Throttled(pause) => self.throttled(cuts, pause, now),
+            Heard::Unavailable => self.unavailable(cuts, now),
             Heard::TimedOut => self.timed_out(cuts, bytes, now),
             Heard::TooLarge => self.too_large(bytes, now),
             Heard::Nothing => {}
@@ -199,14 +204,21 @@ impl Flow {
         }
     }
 
-    /// The receiver wants fewer requests.
-    pub fn throttled(&mut self, cuts: u32, now: Instant) {
+    /// The receiver wants fewer requests, and asked for `pause` if it said so.
+    pub fn throttled(&mut self, cuts: u32, pause: Option<Duration>, now: Instant) {
         if !self.cut(cuts, now) || std::mem::replace(&mut self.complained, true) {
             return;
         }
         self.bad_gap = self.gap;
-        self.gap = (self.gap * 2).clamp(FIRST_GAP, LARGEST_GAP);
+        self.gap = (self.gap * 2).clamp(FIRST_GAP, LARGEST_GAP).min(pause.unwrap_or(LARGEST_GAP));
         self.not_before = self.not_before.max(now.checked_add(self.gap));
+    }
+
+    /// The receiver took nothing and did not say why.
+    pub fn unavailable(&mut self, cuts: u32, now: Instant) {
+        if std::mem::replace(&mut self.complained, true) {
+            self.cut(cuts, now);
+        }
     }
 
     /// A request of `bytes` was not answered in time.

@@ -2,7 +2,7 @@
 //!
 //! Claims a block, or several for one request, sends until they are settled, says what became of each record.
 
-use super::bundle::{together, Load, Shares, MOST_BLOCKS};
+use super::bundle::{together, Load, Share, Shares, MOST_BLOCKS};
 use super::flow::Heard;
 use super::http::answer::Answer;
 use super::http::{Reply, Transport};
@@ -188,8 +188,12 @@ impl Sender<'_> {
                 Some(parts) => loads.extend(parts.into_iter().rev()),
                 None => goes_on = self.settle_load(&load, &request, started, &mut shares, &mut loads),
             }
+            self.hand_back(shares.take_decided());
         }
-        self.hand_back(&shares);
+        self.hand_back(shares.take_decided());
+        for block in shares.undecided() {
+            self.source.release(block.sequence);
+        }
         goes_on
     }
 
@@ -250,15 +254,11 @@ impl Sender<'_> {
         true
     }
 
-    /// Settles blocks that are decided and gives the others back.
-    fn hand_back(&self, shares: &Shares<'_>) {
-        for (block, share) in shares.each() {
-            let Some(share) = share else {
-                self.source.release(block.sequence);
-                continue;
-            };
-            for (error, records) in &share.rejected {
-                self.meter.rejected(error.clone(), *records);
+    /// Settles blocks that are decided: at once, because a process that is killed meanwhile leaves the others only.
+    fn hand_back<'a>(&self, decided: impl IntoIterator<Item = (&'a Arc<Block>, Share)>) {
+        for (block, share) in decided {
+            for (error, records) in share.rejected {
+                self.meter.rejected(error, records);
             }
             self.source.settle(block.sequence, share.outcome);
         }
@@ -295,7 +295,8 @@ impl Sender<'_> {
         let begun = self.source.now();
         let mut last = Last { status: 0, error: Cow::Borrowed("") };
         let ended = self.send(request, started, &mut last);
-        if !matches!(ended, Attempts::Stopped) {
+        // A request that is cut in two goes on as its halves.
+        if !matches!(ended, Attempts::Stopped | Attempts::TooMuch) {
             let duration = self.source.now().saturating_duration_since(begun);
             let (status, error, records) = (last.status, last.error.clone(), request.records);
             self.meter.finished(Operation { duration, status, error, records });
@@ -397,9 +398,11 @@ fn heard(answer: &Answer, status: u16, error: &str, headers_refused: bool) -> He
         Answer::Delivered { .. } => Heard::Taken,
         Answer::TooLarge { .. } => Heard::TooLarge,
         _ if headers_refused => Heard::Nothing,
-        Answer::Retry { after: Some(_), .. } => Heard::Throttled,
+        // "At once" names no pause.
+        Answer::Retry { after: Some(pause), .. } if !pause.is_zero() => Heard::Throttled(Some(*pause)),
         Answer::Retry { .. } => match (status, error) {
-            (429 | 503, _) => Heard::Throttled,
+            (429, _) => Heard::Throttled(None),
+            (503, _) => Heard::Unavailable,
             (504, _) | (_, "timeout") => Heard::TimedOut,
             _ => Heard::Nothing,
         },

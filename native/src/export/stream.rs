@@ -1,6 +1,7 @@
-//! Stage 6 of 7, export: blocks as lines on standard output, for platforms that collect it (`otlp/stdout`). Thread: sender.
+//! Stage 6 of 7, export: blocks as lines on standard output or standard error, for platforms that collect them (`otlp/stdout`,
+//! `otlp/stderr`). Thread: sender.
 //!
-//! Past Python's own buffer, straight to descriptor 1, whatever it is by then. A reader that is slow holds the sender
+//! Past Python's own buffer, straight to the descriptor, whatever it is by then. A reader that is slow holds the sender
 //! up for a while; then the block is tried again later, from where it stopped, so that no line is written twice or torn.
 
 use super::http::answer::Answer;
@@ -9,7 +10,7 @@ use super::unpack::unpack;
 use crate::block::Block;
 use crate::encode::{encode_lines, Form, MAX_LINE_BYTES};
 use std::fs::File;
-use std::io::{stdout, ErrorKind, Result, Write};
+use std::io::{stderr, stdout, ErrorKind, Result, Write};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,9 +23,38 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Gives the output as it is now.
 type Open = Box<dyn Fn() -> Result<File> + Send + Sync>;
 
+/// An output that a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Descriptor 1.
+    Stdout,
+    /// Descriptor 2, which fapilog says its own lines on too.
+    Stderr,
+}
+
+impl Output {
+    /// For people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "standard output",
+            Self::Stderr => "standard error",
+        }
+    }
+
+    /// The output as it is now. Past std's lock, which a thread that a forked child does not have may hold.
+    fn open(self) -> Result<File> {
+        Ok(match self {
+            Self::Stdout => stdout().as_fd().try_clone_to_owned()?.into(),
+            Self::Stderr => stderr().as_fd().try_clone_to_owned()?.into(),
+        })
+    }
+}
+
 /// Writes blocks to an output that is there already.
 pub struct StreamTransport {
     form: Form,
+    name: &'static str,
     open: Open,
     unfinished: Mutex<Option<Unfinished>>,
 }
@@ -39,16 +69,16 @@ struct Unfinished {
 }
 
 impl StreamTransport {
-    /// Writes to standard output.
+    /// Writes to an output of the process.
     #[must_use]
-    pub fn new(form: Form) -> Self {
-        Self::to(form, Box::new(|| Ok(stdout().as_fd().try_clone_to_owned()?.into())))
+    pub fn new(form: Form, output: Output) -> Self {
+        Self::to(form, output.name(), Box::new(move || output.open()))
     }
 
     /// Writes to what `open` gives before each block.
     #[must_use]
-    pub fn to(form: Form, open: Open) -> Self {
-        Self { form, open, unfinished: Mutex::new(None) }
+    pub fn to(form: Form, name: &'static str, open: Open) -> Self {
+        Self { form, name, open, unfinished: Mutex::new(None) }
     }
 
     /// Writes what is left of `text`. A block that was given up half written ends its line first.
@@ -101,14 +131,14 @@ impl StreamTransport {
         match self.resume(text.as_bytes(), block.sequence, &mut unfinished, &mut written) {
             Ok(()) => Answer::Delivered { rejected_records: 0, warning: None },
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                Answer::Rejected { cause: "standard output has no reader any more".to_owned() }
+                Answer::Rejected { cause: format!("{} has no reader any more", self.name) }
             }
             Err(error) => {
                 if written > 0 {
                     let torn = text.as_bytes().get(written - 1) != Some(&b'\n');
                     *unfinished = Some(Unfinished { sequence: block.sequence, written, torn });
                 }
-                Answer::Retry { after: None, cause: format!("cannot write to standard output: {error}") }
+                Answer::Retry { after: None, cause: format!("cannot write to {}: {error}", self.name) }
             }
         }
     }

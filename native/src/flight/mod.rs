@@ -172,7 +172,7 @@ impl FlightRecorder {
         self.lock().trigger(trace)
     }
 
-    /// Takes what a trace kept, oldest first. `None`: nothing is left, and its later records go on at once.
+    /// Takes what a trace kept, oldest first; from now on its records go on at once. `None`: it kept nothing.
     pub fn take(&self, trace: u128, trigger: Trigger, now_nanos: u64) -> Option<Taken> {
         if self.closed.load(Ordering::Acquire) {
             return None;

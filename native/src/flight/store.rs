@@ -5,12 +5,11 @@
 //! traces that ended is used again. No clock of its own: the caller says what time it is.
 
 use super::Trigger;
+use crate::recency::Recency;
 use crate::record::Meta;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-/// No slot.
-const NONE: u32 = u32::MAX;
 /// What a trace takes beside its records: its slot, and its places in the table and the order.
 pub const TRACE_BYTES: usize = 256;
 /// A trace takes at most this part of all memory, so that an endless one does not push out all others.
@@ -107,10 +106,6 @@ struct Slot {
     evicted: u64,
     /// When it logged or began last.
     touched: u64,
-    /// Towards the traces that logged more recently.
-    newer: u32,
-    /// Towards those silent for longer.
-    older: u32,
 }
 
 impl Slot {
@@ -123,8 +118,6 @@ impl Slot {
             trigger: None,
             evicted: 0,
             touched: 0,
-            newer: NONE,
-            older: NONE,
         }
     }
 
@@ -146,13 +139,12 @@ pub struct Store {
     limits: Limits,
     age_nanos: u64,
     places: HashMap<u128, u32>,
-    slots: Vec<Slot>,
+    /// Those of traces, in the order in which these logged last, and others.
+    slots: Recency<Slot>,
     /// Slots without a trace whose memory is kept, and counts.
     warm: Vec<u32>,
     /// Slots without a trace and without memory.
     free: Vec<u32>,
-    newest: u32,
-    oldest: u32,
     triggered: usize,
     counts: Counts,
 }
@@ -165,11 +157,9 @@ impl Store {
             limits,
             age_nanos: u64::try_from(limits.age.as_nanos()).unwrap_or(u64::MAX),
             places: HashMap::new(),
-            slots: Vec::new(),
+            slots: Recency::default(),
             warm: Vec::new(),
             free: Vec::new(),
-            newest: NONE,
-            oldest: NONE,
             triggered: 0,
             counts: Counts::default(),
         }
@@ -185,7 +175,7 @@ impl Store {
             return self.push_out(place);
         }
         let (meta, scope, before) = about;
-        let slot = &mut self.slots[place as usize];
+        let slot = &mut self.slots[place];
         slot.bytes.extend(record);
         slot.entries.push_back(Entry { length, scope, meta, before, at: now_nanos });
         self.counts.records += 1;
@@ -194,7 +184,7 @@ impl Store {
     /// Why the records of a trace go on at once.
     #[must_use]
     pub fn trigger(&self, trace: u128) -> Option<Trigger> {
-        self.slots[*self.places.get(&trace)? as usize].trigger
+        self.slots[*self.places.get(&trace)?].trigger
     }
 
     /// Traces whose records go on at once.
@@ -203,19 +193,19 @@ impl Store {
         self.triggered
     }
 
-    /// Takes what a trace kept. `None`: there is nothing, and the trace is marked.
+    /// Marks a trace and takes what it kept. `None`: it kept nothing.
     pub fn take(&mut self, trace: u128, trigger: Trigger, now_nanos: u64) -> Option<Taken> {
         self.expire(now_nanos);
         let place = self.touch(trace, now_nanos);
         let oldest = now_nanos.saturating_sub(self.age_nanos);
-        while self.slots[place as usize].entries.front().is_some_and(|entry| entry.at < oldest) {
+        while self.slots[place].entries.front().is_some_and(|entry| entry.at < oldest) {
             self.pop(place);
         }
-        let slot = &mut self.slots[place as usize];
+        let slot = &mut self.slots[place];
+        if slot.trigger.replace(trigger).is_none() {
+            self.triggered += 1;
+        }
         if slot.entries.is_empty() {
-            if slot.trigger.replace(trigger).is_none() {
-                self.triggered += 1;
-            }
             return None;
         }
         let memory = slot.memory();
@@ -234,13 +224,13 @@ impl Store {
     pub fn begin(&mut self, trace: u128, now_nanos: u64) {
         self.expire(now_nanos);
         let place = self.touch(trace, now_nanos);
-        self.slots[place as usize].roots += 1;
+        self.slots[place].roots += 1;
     }
 
     /// Counts the end of a local root span; the last one ends the trace.
     pub fn end(&mut self, trace: u128) {
         let Some(place) = self.places.get(&trace).copied() else { return };
-        let slot = &mut self.slots[place as usize];
+        let slot = &mut self.slots[place];
         slot.roots = slot.roots.saturating_sub(1);
         if slot.roots == 0 {
             self.counts.discarded += self.remove(place);
@@ -250,11 +240,8 @@ impl Store {
     /// Throws out traces that were silent for too long.
     pub fn expire(&mut self, now_nanos: u64) {
         let oldest = now_nanos.saturating_sub(self.age_nanos);
-        while let Some(slot) = self.slots.get(self.oldest as usize) {
-            if slot.touched >= oldest {
-                break;
-            }
-            self.counts.evicted += self.remove(self.oldest);
+        while let Some(silent) = self.slots.oldest().filter(|place| self.slots[*place].touched < oldest) {
+            self.counts.evicted += self.remove(silent);
         }
     }
 
@@ -274,25 +261,20 @@ impl Store {
     /// The slot of a trace, now the one that logged last.
     fn touch(&mut self, trace: u128, now_nanos: u64) -> u32 {
         if let Some(place) = self.places.get(&trace).copied() {
-            self.slots[place as usize].touched = now_nanos;
-            if self.newest != place {
-                self.unlink(place);
-                self.link_newest(place);
-            }
+            self.slots[place].touched = now_nanos;
+            self.slots.touch(place);
             return place;
         }
-        while self.places.len() >= self.limits.traces.max(1) {
-            self.counts.evicted += self.remove(self.oldest);
+        while let Some(oldest) = self.slots.oldest().filter(|_| self.places.len() >= self.limits.traces) {
+            self.counts.evicted += self.remove(oldest);
         }
-        let place = self.warm.pop().or_else(|| self.free.pop()).unwrap_or_else(|| {
-            self.slots.push(Slot::new());
-            self.slots.len() as u32 - 1
-        });
-        let slot = &mut self.slots[place as usize];
+        let place = self.warm.pop().or_else(|| self.free.pop());
+        let place = place.unwrap_or_else(|| self.slots.add(Slot::new()));
+        let slot = &mut self.slots[place];
         (slot.trace, slot.touched) = (trace, now_nanos);
         self.places.insert(trace, place);
         self.counts.bytes += TRACE_BYTES;
-        self.link_newest(place);
+        self.slots.link_newest(place);
         while self.counts.bytes > self.limits.bytes && self.free_something(place) {}
         place
     }
@@ -304,14 +286,14 @@ impl Store {
             return false;
         }
         loop {
-            let slot = &self.slots[place as usize];
+            let slot = &self.slots[place];
             let filled = slot.bytes.len() + (slot.entries.len() + 1) * size_of::<Entry>();
             if slot.entries.len() < self.limits.trace_records && filled + length <= share {
                 break;
             }
             self.pop(place);
         }
-        let slot = &self.slots[place as usize];
+        let slot = &self.slots[place];
         let bytes = grown(slot.bytes.len(), slot.bytes.capacity(), length, FIRST_BYTES);
         let entries = grown(slot.entries.len(), slot.entries.capacity(), 1, FIRST_BYTES / size_of::<Entry>());
         let more = bytes + entries * size_of::<Entry>() - slot.memory();
@@ -320,7 +302,7 @@ impl Store {
                 return self.counts.bytes + more <= self.limits.bytes;
             }
         }
-        let slot = &mut self.slots[place as usize];
+        let slot = &mut self.slots[place];
         let before = slot.memory();
         slot.bytes.reserve_exact(bytes - slot.bytes.len());
         slot.entries.reserve_exact(entries - slot.entries.len());
@@ -331,21 +313,19 @@ impl Store {
     /// Gives memory back: of ended traces, else of the trace that was silent longest. False: there is none but this one's.
     fn free_something(&mut self, place: u32) -> bool {
         if let Some(warm) = self.warm.pop() {
-            let slot = std::mem::replace(&mut self.slots[warm as usize], Slot::new());
+            let slot = std::mem::replace(&mut self.slots[warm], Slot::new());
             self.counts.bytes -= slot.memory();
             self.free.push(warm);
             return true;
         }
-        if self.oldest == place {
-            return false;
-        }
-        self.counts.evicted += self.remove(self.oldest);
+        let Some(oldest) = self.slots.oldest().filter(|oldest| *oldest != place) else { return false };
+        self.counts.evicted += self.remove(oldest);
         true
     }
 
     /// Drops the oldest record of a trace.
     fn pop(&mut self, place: u32) {
-        if self.slots[place as usize].pop() {
+        if self.slots[place].pop() {
             self.counts.records -= 1;
             self.push_out(place);
         }
@@ -353,14 +333,14 @@ impl Store {
 
     /// Counts a record of a trace that is not kept, or not any more.
     fn push_out(&mut self, place: u32) {
-        self.slots[place as usize].evicted += 1;
+        self.slots[place].evicted += 1;
         self.counts.evicted += 1;
     }
 
     /// Forgets a trace; the answer is how many records it had.
     fn remove(&mut self, place: u32) -> u64 {
-        self.unlink(place);
-        let slot = &mut self.slots[place as usize];
+        self.slots.unlink(place);
+        let slot = &mut self.slots[place];
         let records = slot.entries.len() as u64;
         self.triggered -= usize::from(slot.trigger.is_some());
         self.places.remove(&slot.trace);
@@ -376,32 +356,10 @@ impl Store {
             self.counts.bytes -= memory;
             self.free.push(place);
         }
-        self.slots[place as usize] = fresh;
+        self.slots[place] = fresh;
         self.counts.bytes -= TRACE_BYTES;
         self.counts.records -= records;
         records
-    }
-
-    fn unlink(&mut self, place: u32) {
-        let Slot { newer, older, .. } = self.slots[place as usize];
-        match self.slots.get_mut(newer as usize) {
-            Some(slot) => slot.older = older,
-            None => self.newest = older,
-        }
-        match self.slots.get_mut(older as usize) {
-            Some(slot) => slot.newer = newer,
-            None => self.oldest = newer,
-        }
-    }
-
-    fn link_newest(&mut self, place: u32) {
-        let before = std::mem::replace(&mut self.newest, place);
-        let slot = &mut self.slots[place as usize];
-        (slot.newer, slot.older) = (NONE, before);
-        match self.slots.get_mut(before as usize) {
-            Some(slot) => slot.newer = place,
-            None => self.oldest = place,
-        }
     }
 }
 

@@ -1,30 +1,17 @@
-//! A table of bounded size from which the least recently used entry leaves. Imports `hash` only.
+//! A table of bounded size from which the least recently used entry leaves.
 
 use super::hash::Hashed;
+use crate::recency::{Recency, MOST_SLOTS};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
-
-/// No entry.
-const NONE: u32 = u32::MAX;
-
-#[derive(Debug)]
-struct Slot<V> {
-    key: u64,
-    value: V,
-    /// Towards the entries used more recently.
-    newer: u32,
-    /// Towards those used longer ago.
-    older: u32,
-}
 
 /// Values by hash. Every operation takes constant time; memory grows with use, up to the capacity.
 #[derive(Debug)]
 pub struct LruTable<V> {
     capacity: usize,
     places: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
-    slots: Vec<Slot<V>>,
-    newest: u32,
-    oldest: u32,
+    /// Each with its key.
+    entries: Recency<(u64, V)>,
 }
 
 impl<V> LruTable<V> {
@@ -32,24 +19,22 @@ impl<V> LruTable<V> {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
-            capacity: capacity.clamp(1, NONE as usize),
+            capacity: capacity.clamp(1, MOST_SLOTS),
             places: HashMap::default(),
-            slots: Vec::new(),
-            newest: NONE,
-            oldest: NONE,
+            entries: Recency::default(),
         }
     }
 
     /// Entries now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.entries.len()
     }
 
     /// True when nothing was put in yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.entries.is_empty()
     }
 
     /// The value under `key`, made by `make` if it is not there; now the most recently used.
@@ -59,53 +44,23 @@ impl<V> LruTable<V> {
             Some(place) => *place,
             None => self.add(key, make()),
         };
-        if self.newest != place {
-            self.unlink(place);
-            self.link_newest(place);
-        }
-        &mut self.slots[place as usize].value
+        self.entries.touch(place);
+        &mut self.entries[place].1
     }
 
     /// Puts a new entry at the oldest end, in the place of the oldest one when the table is full.
     fn add(&mut self, key: u64, value: V) -> u32 {
-        if self.slots.len() < self.capacity {
-            let place = self.slots.len() as u32;
-            self.slots.push(Slot { key, value, newer: self.oldest, older: NONE });
-            match self.slots.get_mut(self.oldest as usize) {
-                Some(oldest) => oldest.older = place,
-                None => self.newest = place,
-            }
-            self.oldest = place;
-            self.places.insert(key, place);
-            return place;
-        }
-        let place = self.oldest;
-        let slot = &mut self.slots[place as usize];
-        self.places.remove(&slot.key);
-        (slot.key, slot.value) = (key, value);
+        let full = self.entries.len() >= self.capacity;
+        let place = if let Some(oldest) = self.entries.oldest().filter(|_| full) {
+            self.places.remove(&self.entries[oldest].0);
+            self.entries[oldest] = (key, value);
+            oldest
+        } else {
+            let place = self.entries.add((key, value));
+            self.entries.link_oldest(place);
+            place
+        };
         self.places.insert(key, place);
         place
-    }
-
-    fn unlink(&mut self, place: u32) {
-        let Slot { newer, older, .. } = self.slots[place as usize];
-        match self.slots.get_mut(newer as usize) {
-            Some(slot) => slot.older = older,
-            None => self.newest = older,
-        }
-        match self.slots.get_mut(older as usize) {
-            Some(slot) => slot.newer = newer,
-            None => self.oldest = newer,
-        }
-    }
-
-    fn link_newest(&mut self, place: u32) {
-        let before = std::mem::replace(&mut self.newest, place);
-        let slot = &mut self.slots[place as usize];
-        (slot.newer, slot.older) = (NONE, before);
-        match self.slots.get_mut(before as usize) {
-            Some(slot) => slot.newer = place,
-            None => self.oldest = place,
-        }
     }
 }

@@ -159,10 +159,19 @@ impl Active {
         outputs: Arc<Outputs>,
         on_start: Option<Arc<Py<PyAny>>>,
     ) -> Result<Arc<Self>, crate::export::http::TransportError> {
-        let pipeline = Pipeline::new(settings)?;
+        Ok(Self::around(Pipeline::new(settings)?, capture, outputs, on_start))
+    }
+
+    /// What Python needs around a pipeline.
+    pub fn around(
+        pipeline: Arc<Pipeline>,
+        capture: CaptureSettings,
+        outputs: Arc<Outputs>,
+        on_start: Option<Arc<Py<PyAny>>>,
+    ) -> Arc<Self> {
         let extras = Extras::of(&outputs, &capture, pipeline.recorder().is_some());
         pipeline.summaries().watch(extras.after_append());
-        let active = Arc::new_cyclic(|this| Self {
+        Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             pipeline,
@@ -176,8 +185,7 @@ impl Active {
             changes: GilCell::default(),
             on_start,
             forks: FORKS.load(Ordering::Acquire),
-        });
-        Ok(active)
+        })
     }
 
     /// True in a forked child of the process that made this.

@@ -30,6 +30,7 @@ pub fn ledger<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bound<'py, 
         exporter.set_item("dropped", dropped)?;
         exporter.set_item("pending", counts.pending)?;
         exporter.set_item("spooled", counts.spooled)?;
+        exporter.set_item("kept", counts.kept)?;
         exporters.set_item(&counts.name, exporter)?;
     }
     ledger.set_item("offered", snapshot.offered)?;

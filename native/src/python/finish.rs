@@ -3,6 +3,7 @@
 //! Most records meet nothing here but redaction and the buffer. What the others need is in functions of its own.
 
 use super::active::Extras;
+use super::backpressure::Patience;
 use super::emission::Emission;
 use super::helpers;
 use super::outputs::{after_append, show};
@@ -22,18 +23,47 @@ impl<'py> Emission<'_, 'py> {
     /// Attached.
     #[inline]
     pub unsafe fn finish(&mut self, scope: u32, context: Option<&Bound<'py, PyAny>>) -> *mut ffi::PyObject {
-        let active = self.active;
-        // SAFETY: attached.
-        let extras = unsafe { active.extras() };
-        let mut scope = scope;
-        if extras.before() || self.passage.has_met() || self.dropped > 0 {
-            // SAFETY: attached.
-            match unsafe { self.complete(extras, scope, context) } {
-                Some(goes_on) => scope = goes_on,
-                // SAFETY: attached.
-                None => return unsafe { self.end((helpers::done(), None)) },
+        // SAFETY: attached, for every call below.
+        unsafe {
+            let extras = self.active.extras();
+            if extras.before() || self.passage.has_met() || self.dropped > 0 {
+                return self.finish_slowly(extras, scope, context);
+            }
+            self.conclude(extras, scope)
+        }
+    }
+
+    /// The end of a record that needs something before stage 3.
+    ///
+    /// # Safety
+    /// Attached.
+    #[cold]
+    #[inline(never)]
+    unsafe fn finish_slowly(
+        &mut self,
+        extras: Extras,
+        scope: u32,
+        context: Option<&Bound<'py, PyAny>>,
+    ) -> *mut ffi::PyObject {
+        let _patience = extras.records().then(Patience::of_call);
+        // SAFETY: attached, for every call below.
+        unsafe {
+            match self.complete(extras, scope, context) {
+                // In a child that was forked meanwhile: the record is the parent's.
+                Some(scope) if !self.active.is_inherited() => self.conclude(extras, scope),
+                _ => self.end((helpers::done(), None)),
             }
         }
+    }
+
+    /// Stages 3 and 4, then what runs on the caller after append.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // A call of its own would cost every record.
+    unsafe fn conclude(&mut self, extras: Extras, scope: u32) -> *mut ffi::PyObject {
+        let active = self.active;
         let mut redacted = active.pipeline.redact(&mut self.writer, self.meta);
         let kept = self.passage.goes_on(active, &redacted, scope);
         let appended = if kept { active.pipeline.append(&mut redacted, scope) } else { Appended::Refused };
@@ -56,8 +86,6 @@ impl<'py> Emission<'_, 'py> {
     ///
     /// # Safety
     /// Attached.
-    #[cold]
-    #[inline(never)]
     unsafe fn complete(
         &mut self,
         extras: Extras,
@@ -122,10 +150,12 @@ impl<'py> Emission<'_, 'py> {
         // SAFETY: attached.
         unsafe { active.put_writer(std::mem::take(&mut self.writer)) };
         let mut interrupt = self.interrupt.take().or(interrupt);
-        if active.pipeline.notices().waiting() {
+        // A forked child asks nothing of what is its parent's.
+        let ours = !active.is_inherited();
+        if ours && active.pipeline.notices().waiting() {
             interrupt = interrupt.or(helpers::tell_notices(self.py, active));
         }
-        if active.pipeline.summaries().waiting() {
+        if ours && active.pipeline.summaries().waiting() {
             interrupt = interrupt.or(show(self.py, active));
         }
         match interrupt {

@@ -4,6 +4,7 @@
 //! its sequence number then. Its times are those of the call.
 
 use super::active::{Active, Call};
+use super::backpressure::{stop_waiting, Patience};
 use super::emission::Emission;
 use super::ending::may_call_python;
 use super::outputs::after_append;
@@ -64,7 +65,9 @@ pub fn below(
 }
 
 /// Lets out what a trace kept, and lets its later records pass. Returns how many records went on, and an interrupt that a
-/// processor, the console or a tap raised.
+/// processor, the console, a tap or a wait for room raised.
+///
+/// It ends whatever is logged meanwhile: that is not kept any more. All records together wait as long as one call may.
 ///
 /// # Safety
 /// Attached, inside a [`super::active::Call`].
@@ -80,12 +83,19 @@ pub unsafe fn promote(
     let Some(recorder) = active.pipeline.recorder().filter(|_| !processes || may_call_python()) else {
         return (0, None);
     };
-    while let Some(taken) = recorder.take(trace, trigger, monotonic_nanos()) {
-        for (index, kept) in taken.iter().enumerate() {
-            let evicted = if index == 0 { taken.evicted } else { 0 };
-            // SAFETY: as the caller's.
-            interrupt = unsafe { go_on(py, active, kept, (trigger, evicted)) }.or(interrupt);
-            promoted += 1;
+    let Some(taken) = recorder.take(trace, trigger, monotonic_nanos()) else { return (0, None) };
+    let _patience = Patience::of_call();
+    for (index, kept) in taken.iter().enumerate() {
+        let evicted = if index == 0 { taken.evicted } else { 0 };
+        // SAFETY: as the caller's.
+        interrupt = unsafe { go_on(py, active, kept, (trigger, evicted)) }.or(interrupt);
+        promoted += 1;
+        if interrupt.is_some() {
+            stop_waiting();
+        }
+        if active.is_inherited() {
+            // A signal handler or a processor forked, and this is the child: the records are the parent's.
+            break;
         }
     }
     (promoted, interrupt)
@@ -119,7 +129,8 @@ unsafe fn go_on(
         active.pipeline.emit_counts().promoted();
         if kept.meta.severity < buffer.floor() && !kept.meta.protected {
             buffer.shed();
-        } else if !extras.before_append() || emission.processed(kept.scope, None) {
+        } else if (!extras.before_append() || emission.processed(kept.scope, None)) && !active.is_inherited()
+        {
             emission.give_uid();
             let mut redacted = active.pipeline.redact(&mut emission.writer, emission.meta);
             let appended = buffer.append(&mut redacted, kept.scope);

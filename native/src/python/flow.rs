@@ -50,8 +50,10 @@ impl Flow {
         self.machine.taken(ticket, took, 0, self.at(now));
     }
 
-    fn throttled(&mut self, ticket: u32, now: f64) {
-        self.machine.throttled(ticket, self.at(now));
+    fn throttled(&mut self, ticket: u32, pause: f64, now: f64) {
+        // "At once" names no pause.
+        let pause = Duration::try_from_secs_f64(pause.max(0.0)).ok().filter(|pause| !pause.is_zero());
+        self.machine.throttled(ticket, pause, self.at(now));
     }
 
     fn timed_out(&mut self, ticket: u32, now: f64) {

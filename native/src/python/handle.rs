@@ -6,7 +6,7 @@ use super::helpers;
 use super::pipeline::Pipeline;
 use pyo3::prelude::*;
 use std::cell::Cell;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 thread_local! {
@@ -20,6 +20,8 @@ pub struct PipelineHandle {
     pipeline: GilCell<Option<Py<Pipeline>>>,
     /// True for the process-wide handle: its first record may configure the process.
     configures_itself: bool,
+    /// Calls that went nowhere because configuring failed.
+    unheard: AtomicU64,
 }
 
 #[pymethods]
@@ -27,7 +29,7 @@ impl PipelineHandle {
     #[new]
     #[pyo3(signature = (*, configures_itself=false))]
     fn new(configures_itself: bool) -> Self {
-        Self { pipeline: GilCell::new(None), configures_itself }
+        Self { pipeline: GilCell::new(None), configures_itself, unheard: AtomicU64::new(0) }
     }
 
     /// Makes every logger of this handle use `pipeline`; `None`: log nothing.
@@ -37,6 +39,11 @@ impl PipelineHandle {
         let old = unsafe { self.pipeline.replace(pipeline) };
         GENERATION.fetch_add(1, Ordering::AcqRel);
         drop(old);
+    }
+
+    /// How many calls went nowhere since this was asked last, because configuring failed.
+    fn take_unheard(&self) -> u64 {
+        self.unheard.swap(0, Ordering::Relaxed)
     }
 
     /// The attached pipeline.
@@ -55,6 +62,14 @@ impl PipelineHandle {
         if !CONFIGURING.replace(true) {
             helpers::configure_defaults(py);
             CONFIGURING.set(false);
+        }
+    }
+
+    /// Counts a call that found no pipeline. What is logged while the process is being configured is none.
+    #[cold]
+    pub fn nobody_heard(&self) {
+        if self.configures_itself && !CONFIGURING.get() {
+            self.unheard.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -18,7 +18,7 @@ struct Helpers {
     severity_number: Py<PyAny>,
     unix_nanos: Py<PyAny>,
     wait_for_room: Py<PyAny>,
-    on_event_loop: Py<PyAny>,
+    must_not_block: Py<PyAny>,
     on_notice: Py<PyAny>,
     say: Py<PyAny>,
     thread: Py<PyAny>,
@@ -63,14 +63,14 @@ pub fn init(py: Python<'_>) -> PyResult<()> {
 /// Connects capture with the Python functions it needs now and then.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)] // keywords on the Python side
-#[pyo3(signature = (*, describe_exception, severity_number, unix_nanos, wait_for_room, on_event_loop, on_notice, say, thread, configure_defaults))]
+#[pyo3(signature = (*, describe_exception, severity_number, unix_nanos, wait_for_room, must_not_block, on_notice, say, thread, configure_defaults))]
 pub fn connect_capture(
     py: Python<'_>,
     describe_exception: Py<PyAny>,
     severity_number: Py<PyAny>,
     unix_nanos: Py<PyAny>,
     wait_for_room: Py<PyAny>,
-    on_event_loop: Py<PyAny>,
+    must_not_block: Py<PyAny>,
     on_notice: Py<PyAny>,
     say: Py<PyAny>,
     thread: Py<PyAny>,
@@ -81,7 +81,7 @@ pub fn connect_capture(
         severity_number,
         unix_nanos,
         wait_for_room,
-        on_event_loop,
+        must_not_block,
         on_notice,
         say,
         thread,
@@ -124,9 +124,9 @@ pub fn wait_for_room(py: Python<'_>, pending: Py<PyAny>) -> PyResult<Py<PyAny>> 
     }
 }
 
-/// True when the calling thread runs an event loop now.
-pub fn on_event_loop(py: Python<'_>) -> bool {
-    let answer = HELPERS.get(py).and_then(|helpers| helpers.on_event_loop.call0(py).ok());
+/// True when the calling thread runs an event loop now, or holds a lock that others wait for.
+pub fn must_not_block(py: Python<'_>) -> bool {
+    let answer = HELPERS.get(py).and_then(|helpers| helpers.must_not_block.call0(py).ok());
     answer.is_some_and(|answer| answer.is_truthy(py).unwrap_or(false))
 }
 
@@ -170,8 +170,8 @@ pub fn say(py: Python<'_>, code: &str, message: &str, about: &str) -> Option<PyE
     HELPERS.get(py).and_then(|helpers| interrupt_of(py, helpers.say.call1(py, (code, message, about))))
 }
 
-/// Configures the process from its environment, for a record before `configure_otel()`. The Python side raises
-/// nothing; an interrupt that arrives meanwhile is put back for the interpreter to raise.
+/// Configures the process from its environment, for a record before `configure_otel()`. The Python side says what
+/// is wrong and raises nothing; an interrupt that arrives meanwhile is put back for the interpreter to raise.
 #[cold]
 pub fn configure_defaults(py: Python<'_>) {
     let interrupt =

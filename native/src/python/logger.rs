@@ -348,9 +348,13 @@ impl Logger {
         }
         // SAFETY: attached; what is needed is copied out.
         let resolved = unsafe { self.resolve(py) };
+        let Some(active) = resolved.active.as_ref() else {
+            self.handle.get().nobody_heard();
+            return None;
+        };
         // SAFETY: the pipeline outlives the borrow: the caller holds a `Call`, and `retire` waits for it.
         let (active, threshold, scope) =
-            unsafe { (&*Arc::as_ptr(resolved.active.as_ref()?), resolved.threshold, resolved.scope) };
+            unsafe { (&*Arc::as_ptr(active), resolved.threshold, resolved.scope) };
         if severity < threshold {
             // Severity 0 is "unspecified" and passes every level (OTel logs SDK, Enabled).
             let kept = if threshold == CLOSER {

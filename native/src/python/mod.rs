@@ -41,6 +41,7 @@ mod readable;
 mod reborn;
 mod record_parts;
 mod resolved;
+mod rings;
 mod settings;
 mod snapshot;
 mod split;
@@ -90,6 +91,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(spools::spool_directories, module)?)?;
     module.add_function(wrap_pyfunction!(spools::survey_spool, module)?)?;
     module.add_function(wrap_pyfunction!(spools::purge_spool, module)?)?;
+    module.add_function(wrap_pyfunction!(rings::ring_memory, module)?)?;
+    module.add_function(wrap_pyfunction!(rings::ring_files, module)?)?;
+    module.add_function(wrap_pyfunction!(rings::survey_ring, module)?)?;
+    module.add_function(wrap_pyfunction!(rings::purge_ring, module)?)?;
     module.add_class::<stdlib::RecordHandler>()?;
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_hook::call_handlers, module)?)?;

@@ -12,10 +12,12 @@ use super::{counts, delivery, flight, foreign, helpers, lifecycle, trace};
 use crate::export::sender::Refusal;
 use crate::rules::Levels;
 use crate::spooling::end::Then;
+use crate::spooling::spooler::Only;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use std::mem;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,11 +31,15 @@ pub struct Pipeline {
 #[pymethods]
 impl Pipeline {
     #[new]
-    fn new(settings: &Bound<'_, PyDict>) -> PyResult<Self> {
+    fn new(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
         let Read { native, capture, outputs, on_start } = settings::read(settings)?;
         let on_start = on_start.map(Arc::new);
-        let active = Active::new(Arc::new(native), capture, Arc::new(outputs), on_start)
+        let native = Arc::new(native);
+        // Without the interpreter lock: the disk of a spool may take its time.
+        let pipeline = py
+            .detach(|| crate::pipeline::Pipeline::new(native))
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let active = Active::around(pipeline, capture, Arc::new(outputs), on_start);
         lifecycle::register(&active.pipeline);
         Ok(Self { active: GilCell::new(active) })
     }
@@ -63,10 +69,20 @@ impl Pipeline {
     }
 
     /// Delivers what an ended process left in one directory of the spool.
-    fn replay_spool(&self, py: Python<'_>, name: &str, timeout_millis: u64) {
+    fn replay_spool(&self, py: Python<'_>, name: &str, timeout_millis: u64, unprocessed: bool) {
         let active = self.active();
         if let Some(spooler) = active.pipeline.spooler() {
-            spooler.adopt_only(name);
+            spooler.adopt_only(Only::Directory { name: name.to_owned(), unprocessed });
+        }
+        active.start(py);
+        py.detach(|| active.pipeline.deliver_adopted(Duration::from_millis(timeout_millis)));
+    }
+
+    /// Delivers what an ended process left in its crash ring.
+    fn replay_ring(&self, py: Python<'_>, path: PathBuf, timeout_millis: u64) {
+        let active = self.active();
+        if let Some(spooler) = active.pipeline.spooler() {
+            spooler.adopt_only(Only::Ring(path));
         }
         active.start(py);
         py.detach(|| active.pipeline.deliver_adopted(Duration::from_millis(timeout_millis)));
@@ -85,9 +101,7 @@ impl Pipeline {
     /// Exchanges the keys of the spool, if there is one.
     fn set_spool_keys(&self, keys: &Bound<'_, PyTuple>) -> PyResult<()> {
         let keys = settings::spool_keys(keys)?;
-        if let Some(spooler) = self.active().pipeline.spooler() {
-            spooler.set_keys(&keys);
-        }
+        self.active().pipeline.set_spool_keys(&keys);
         Ok(())
     }
 

@@ -1,10 +1,10 @@
 //! A forked child's pipeline: the parent's settings and what was changed since, nothing else of the parent's. Thread: caller.
 
 use super::active::Active;
-use crate::crash_ring::CrashRing;
+use crate::crash_ring::syncing::open_ring;
 use crate::export::exporters::Exporter;
 use crate::export::http::TransportError;
-use crate::settings::{RingSettings, Settings, SpoolingSettings};
+use crate::settings::Settings;
 use crate::spooling::spooler::Spooler;
 use std::sync::Arc;
 
@@ -38,9 +38,8 @@ impl Active {
         };
         let settings = self.pipeline.settings();
         let fresh = make(Arc::clone(settings)).or_else(|error| {
-            let fresh = make(Arc::new(what_works(settings)))?;
-            let what =
-                format!("this forked process goes without an exporter, the spool or the crash ring: {error}");
+            let (fresh, what) = make_less(settings, make)?;
+            let what = format!("this forked process goes without {what}: {error}");
             fresh.pipeline.notices().say("start-failed", what);
             Ok(fresh)
         })?;
@@ -72,17 +71,28 @@ impl Active {
     }
 }
 
+/// A pipeline without what cannot be made here, and what that may be. Places fill up while it is looked at them, so the last
+/// attempt needs none.
+fn make_less(
+    settings: &Settings,
+    make: impl Fn(Arc<Settings>) -> Result<Arc<Active>, TransportError>,
+) -> Result<(Arc<Active>, &'static str), TransportError> {
+    let less = what_works(settings);
+    let in_memory = Settings { spool: None, ring: None, ..less.clone() };
+    let fresh = make(Arc::new(less)).map(|fresh| (fresh, "an exporter, the spool or the crash ring"));
+    fresh.or_else(|_| Ok((make(Arc::new(in_memory))?, "the spool and the crash ring")))
+}
+
 /// The settings without exporters that cannot be built, and without a spool or a crash ring that cannot be opened.
 fn what_works(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     settings.exporters.retain(|exporter| Exporter::new(exporter).is_ok());
     let names: Vec<&str> = settings.exporters.iter().map(|exporter| exporter.name.as_str()).collect();
-    let opens = |spool: &SpoolingSettings| Spooler::open(spool, &names, &settings.buffer).is_ok();
-    settings.spool = settings.spool.take().filter(opens);
-    let makes = |ring: &RingSettings| {
-        let spool = settings.spool.as_ref();
-        spool.is_some_and(|spool| CrashRing::open(ring, spool, &settings.buffer, &[]).is_ok())
-    };
-    settings.ring = settings.ring.take().filter(makes);
+    let spooler =
+        settings.spool.as_ref().and_then(|spool| Spooler::open(spool, &names, &settings.buffer).ok());
+    // As the pipeline will: who encrypts his spool refuses a ring in some places.
+    let has_ring = open_ring(&settings, &names, spooler.as_ref()).is_ok_and(|ring| ring.is_some());
+    settings.spool = settings.spool.take().filter(|_| spooler.is_some());
+    settings.ring = settings.ring.take().filter(|_| has_ring);
     settings
 }

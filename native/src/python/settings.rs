@@ -10,6 +10,7 @@ use crate::block::Codec;
 use crate::console::{ConsoleSettings, Style};
 use crate::encode::Form;
 use crate::export::file::{FileSettings, Fsync};
+use crate::export::stream::Output;
 use crate::flight::store::Limits;
 use crate::flight::FlightSettings;
 use crate::redact::Policy;
@@ -98,7 +99,7 @@ fn exporter(dict: &Bound<'_, PyDict>) -> PyResult<ExporterSettings> {
     let kind = match required::<String>(dict, "kind")?.as_str() {
         "otlp_http" => ExporterKind::OtlpHttp(Box::new(otlp_settings(dict)?)),
         "file" => ExporterKind::File(Box::new(file_settings(dict)?)),
-        "stream" => ExporterKind::Stream(form(dict)?),
+        "stream" => ExporterKind::Stream(form(dict)?, output(dict)?),
         "python" => ExporterKind::Python { codec: codec(dict)? },
         other => return Err(unknown("kind of exporter", other)),
     };
@@ -203,6 +204,14 @@ fn ring(dict: &Bound<'_, PyDict>) -> PyResult<RingSettings> {
 fn form(dict: &Bound<'_, PyDict>) -> PyResult<Form> {
     let name: String = required(dict, "form")?;
     Form::from_name(&name).ok_or_else(|| unknown("form", &name))
+}
+
+fn output(dict: &Bound<'_, PyDict>) -> PyResult<Output> {
+    Ok(match required::<String>(dict, "output")?.as_str() {
+        "stdout" => Output::Stdout,
+        "stderr" => Output::Stderr,
+        other => return Err(unknown("output", other)),
+    })
 }
 
 fn codec(dict: &Bound<'_, PyDict>) -> PyResult<Codec> {

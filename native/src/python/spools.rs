@@ -52,6 +52,7 @@ fn plain<'py>(py: Python<'py>, name: &str, found: Survey) -> PyResult<Bound<'py,
     dict.set_item("blocks", found.blocks)?;
     dict.set_item("records", found.records)?;
     dict.set_item("owed", found.owed)?;
+    dict.set_item("unprocessed_records", found.unprocessed_records)?;
     dict.set_item("written_nanos", found.written_nanos)?;
     dict.set_item("encrypted_blocks", found.encrypted_blocks)?;
     dict.set_item("key_ids", found.key_ids.into_iter().collect::<Vec<u32>>())?;
@@ -62,6 +63,8 @@ fn plain<'py>(py: Python<'py>, name: &str, found: Survey) -> PyResult<Bound<'py,
     dict.set_item("read_errors", found.damage.read_errors)?;
     dict.set_item("damaged_blocks", found.damaged_blocks)?;
     dict.set_item("damaged_records", found.damaged_records)?;
+    dict.set_item("missing_segments", found.missing_segments)?;
+    dict.set_item("lost_blocks", found.lost_blocks)?;
     dict.set_item("set_aside", found.set_aside)?;
     dict.set_item("other_versions", found.other_versions)?;
     dict.set_item("positions_lost", found.positions_lost)?;

@@ -1,25 +1,50 @@
 //! Stage 4 of 7, append: a ring's file: opened, locked and judged. Threads: any, never a caller.
 //!
 //! Who holds the file's lock (`flock`) owns the ring. The system gives it back when the owner's last descriptor closes, however
-//! it ends; so a lock that can be taken means that the owner is dead. A forked child inherits the descriptor and keeps the lock
-//! alive until it drops its copy of the ring.
+//! it ends; so a lock that can be taken means that the owner is dead. A forked child inherits the descriptor; the lock is noted
+//! ([`crate::spooling::forked_locks`]), so that the child gives its share back, of its parent's ring and of those that its parent took over.
 
 use super::error::RingError;
-use std::fs::{self, File, OpenOptions};
+use crate::spooling::forked_locks::Noted;
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::mem::MaybeUninit;
+use std::ops::Deref;
 use std::os::fd::AsRawFd;
 #[cfg(target_os = "linux")]
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 const FILE_MODE: u32 = 0o600;
 /// Whoever may read a ring reads logs; whoever may write to it forges them.
 const OTHERS: u32 = 0o077;
+const GROUP: u32 = 0o070;
+
+/// A file whose lock we have, or are about to take. Noted before the lock is tried: a fork in between leaves nothing behind.
+#[derive(Debug)]
+pub struct Held {
+    /// First, because it has to be forgotten before the descriptor is closed.
+    _noted: Noted,
+    file: File,
+}
+
+impl Held {
+    fn new(file: File) -> Self {
+        Self { _noted: Noted::new(&file), file }
+    }
+}
+
+impl Deref for Held {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
 
 /// Makes a new file and locks it. [`RingError::Taken`] when the name is somebody's.
-pub fn create(path: &Path) -> Result<File, RingError> {
+pub fn create(path: &Path) -> Result<Held, RingError> {
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
     let opened = OpenOptions::new()
         .read(true)
@@ -32,7 +57,7 @@ pub fn create(path: &Path) -> Result<File, RingError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(RingError::Taken(path.to_owned()))
         }
-        result => result.map_err(RingError::io("make", path))?,
+        result => Held::new(result.map_err(RingError::io("make", path))?),
     };
     // Somebody who looks for dead processes may have seen the file before it was locked, and removed it.
     if try_lock(&file).map_err(RingError::io("lock", path))? && is_named(path, &file) {
@@ -42,21 +67,64 @@ pub fn create(path: &Path) -> Result<File, RingError> {
 }
 
 /// Opens and locks what another process left. `None`: it lives, or somebody was faster, or nothing is there.
-pub fn adopt(path: &Path) -> Result<Option<File>, RingError> {
+pub fn adopt(path: &Path) -> Result<Option<Held>, RingError> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let is_held = try_lock(&file).map_err(RingError::io("lock", path))? && is_named(path, &file);
+    Ok(is_held.then_some(file))
+}
+
+/// Opens what another process left, or has. `None`: nothing is there.
+fn open(path: &Path) -> Result<Option<Held>, RingError> {
     // Without `O_NONBLOCK`, opening a pipe that somebody put there would wait for its other end.
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
     let file = match OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        result => result.map_err(RingError::io("open", path))?,
+        result => Held::new(result.map_err(RingError::io("open", path))?),
     };
     let metadata = file.metadata().map_err(RingError::io("look at", path))?;
     if !metadata.is_file() {
         return Err(RingError::NotARing { path: path.to_owned(), why: "it is not a regular file" });
     }
+    close_to_group(&file).map_err(RingError::io("close to others", path))?;
+    let metadata = file.metadata().map_err(RingError::io("look at", path))?;
     only_ours(path, &metadata)?;
-    let is_held = try_lock(&file).map_err(RingError::io("lock", path))? && is_named(path, &file);
-    Ok(is_held.then_some(file))
+    Ok(Some(file))
 }
+
+/// Opens a ring to look at it, and says whether a process has it. Nobody can take it over meanwhile, and looks again later.
+/// `None`: nothing is there.
+pub fn look(path: &Path) -> Result<Option<(Held, bool)>, RingError> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let is_free = try_lock(&file).map_err(RingError::io("lock", path))?;
+    Ok(Some((file, !is_free)))
+}
+
+/// Takes back what the group may do with a file or a directory of this user, which everybody else may do nothing with:
+/// Kubernetes gives that to the `fsGroup` of a pod at each mount.
+pub fn close_to_group(file: &File) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    // SAFETY: a call without arguments that cannot fail.
+    let user = unsafe { libc::geteuid() };
+    if metadata.uid() == user && metadata.mode() & OTHERS & !GROUP == 0 && metadata.mode() & GROUP != 0 {
+        file.set_permissions(Permissions::from_mode(metadata.mode() & 0o700))?;
+    }
+    Ok(())
+}
+
+/// Gives the space of a part of the file back, which reads as zeros from then on. Where that is not possible, nothing happens.
+#[cfg(target_os = "linux")]
+pub fn punch(file: &File, at: u64, bytes: u64) {
+    let (Ok(at), Ok(bytes)) = (libc::off_t::try_from(at), libc::off_t::try_from(bytes)) else { return };
+    if bytes > 0 {
+        let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        // SAFETY: a call on a descriptor that `file` keeps open meanwhile; it touches no memory of ours.
+        unsafe { libc::fallocate(file.as_raw_fd(), how, at, bytes) };
+    }
+}
+
+/// Elsewhere there is no ring, so nobody calls this.
+#[cfg(not(target_os = "linux"))]
+pub fn punch(_: &File, _: u64, _: u64) {}
 
 /// Refuses what another user owns or may use.
 pub fn only_ours(path: &Path, metadata: &fs::Metadata) -> Result<(), RingError> {

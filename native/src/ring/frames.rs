@@ -5,6 +5,7 @@
 
 use crate::buffer::chunk::SCOPE_MARK;
 use crate::record::tag;
+use crate::ring::layout::u64_at;
 use crate::wire::{get_varint, Fields, Value};
 
 /// Stands for the scope of records whose mark was damaged.
@@ -159,6 +160,27 @@ fn item(chunk: &[u8], at: usize) -> Item {
         Some(end) => Item::Broken(end),
         None => Item::Nothing,
     }
+}
+
+/// When the oldest and the newest record of whole frames was logged, in nanoseconds since the Unix epoch; of those with a time.
+#[must_use]
+pub fn times_of(chunk: &[u8]) -> Option<(u64, u64)> {
+    let (mut at, mut found) = (0, None);
+    while at < chunk.len() {
+        at = match item(chunk, at) {
+            Item::Mark(_) => at + MARK_BYTES,
+            Item::Record(end) => {
+                if let [tag::TIME, rest @ ..] = content(chunk, at, end) {
+                    let time = u64_at(rest, 0);
+                    let (oldest, newest) = found.unwrap_or((time, time));
+                    found = Some((time.min(oldest), time.max(newest)));
+                }
+                end
+            }
+            Item::Broken(_) | Item::Nothing => break,
+        };
+    }
+    found
 }
 
 /// The end of the frame at `at`.

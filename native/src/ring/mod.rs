@@ -1,6 +1,6 @@
 //! Stage 4 of 7, append: chunks in memory that outlives the process, the crash ring. Threads: caller (append), any other.
 //!
-//! Not wired into the pipeline yet (`docs/adr/0009-spool-and-crash-ring-stand-alone.md`).
+//! Wired into the pipeline by [`mod@crate::crash_ring`]; alone by `docs/adr/0009-spool-and-crash-ring-stand-alone.md`.
 //!
 //! Before: `redact`. After: `seal`. It knows bytes in frames, neither the pipeline nor Python. What an append returned from is
 //! in a file's pages, which the kernel keeps when the process is killed; whoever finds the file reads the records and what is
@@ -56,6 +56,7 @@ pub mod recovery;
 pub mod side;
 pub mod slot;
 pub mod store;
+pub mod survey;
 
 pub use error::RingError;
 pub use frames::UNKNOWN_SCOPE;

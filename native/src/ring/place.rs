@@ -5,15 +5,17 @@
 
 use super::error::RingError;
 use super::files;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where Linux has memory for files.
 pub const SHARED_MEMORY: &str = "/dev/shm";
 /// How the names of ring files end.
 pub const EXTENSION: &str = "ring";
+/// How the name of a ring ends in which nothing could be read.
+pub const SET_ASIDE: &str = "ring.corrupt";
 /// A ring may take one part in this many of what is free: containers have 64 MiB of it, for everybody.
 const SHARE: u64 = 2;
 
@@ -74,7 +76,34 @@ pub fn private_directory(path: &Path) -> Result<(), RingError> {
         let why = "it is no directory, or a link to one".to_owned();
         return Err(RingError::NotPrivate { path: path.to_owned(), why });
     }
-    files::only_ours(path, &metadata)
+    if files::only_ours(path, &metadata).is_ok() {
+        return Ok(());
+    }
+    let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    let directory = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let directory = directory.map_err(RingError::io("open", path))?;
+    files::close_to_group(&directory).map_err(RingError::io("close to others", path))?;
+    files::only_ours(path, &directory.metadata().map_err(RingError::io("look at", path))?)
+}
+
+/// The directories of this user's rings in memory, of all services and spools.
+#[must_use]
+pub fn memory_directories() -> Vec<PathBuf> {
+    let entries = existing_memory().and_then(|memory| fs::read_dir(memory).ok());
+    let mut paths: Vec<PathBuf> = entries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()));
+    paths.sort_unstable();
+    paths
+}
+
+/// As [`rings_in`], with those that were set aside because nothing in them could be read.
+pub fn all_in(directory: &Path) -> Result<Vec<PathBuf>, RingError> {
+    let aside = format!(".{SET_ASIDE}");
+    let mut paths = rings_in(directory)?;
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    paths.extend(entries.filter(|path| path.to_str().is_some_and(|path| path.ends_with(&aside))));
+    paths.sort_unstable();
+    Ok(paths)
 }
 
 /// Ring files in `directory`, those of living processes included, in order of their names. None when there is no directory.

@@ -4,20 +4,18 @@
 
 use super::checkpoint::{Checkpoint, CHECKPOINT_BYTES};
 use super::error::RingError;
-use super::files;
+use super::files::{self, Held};
 use super::frames::{salvage, Salvaged};
 use super::layout::{
     read_file_header, word, Geometry, Header, Owner, SlotHeader, HEADER_BYTES, PAGE, SECOND_COPY,
 };
+use super::place::SET_ASIDE;
 use super::side::{self, Found};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Result as IoResult};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-
-/// How the name of a ring ends in which nothing could be read.
-const SET_ASIDE: &str = "ring.corrupt";
 
 /// The records of one slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +70,7 @@ pub struct Recovered {
     owner: Option<Owner>,
     geometry: Option<Geometry>,
     path: PathBuf,
-    file: File,
+    file: Held,
 }
 
 impl Recovered {
@@ -97,9 +95,23 @@ impl Recovered {
     /// Whether the exporter called `name` was done with a chunk when the process died. False when it is not known.
     #[must_use]
     pub fn is_done(&self, chunk: &RecoveredChunk, name: &str) -> bool {
+        self.exporter(name).is_some_and(|number| is_done(chunk.done, number))
+    }
+
+    /// The number of the exporter called `name` in the dead process. `None` when it had none of that name.
+    #[must_use]
+    pub fn exporter(&self, name: &str) -> Option<u32> {
         let mut known = self.side.exporters.iter();
-        let number = known.find(|(_, known)| known.as_slice() == name.as_bytes()).map(|(number, _)| *number);
-        number.is_some_and(|number| chunk.done.checked_shr(number).unwrap_or(0) & 1 != 0)
+        known.find(|(_, known)| known.as_slice() == name.as_bytes()).map(|(number, _)| *number)
+    }
+
+    /// Notes which exporters are done with the records of a slot, one bit each, for whoever takes the file over. What fails
+    /// here makes duplicates, no losses.
+    pub fn note_done(&self, slot: u32, done: u32) -> Result<(), RingError> {
+        let Some(geometry) = self.geometry.filter(|geometry| slot < geometry.slots) else { return Ok(()) };
+        // The high half of the word.
+        let at = geometry.headers_at() + HEADER_BYTES * u64::from(slot) + 8 * word::PROCESS as u64 + 4;
+        self.file.write_all_at(&done.to_le_bytes(), at).map_err(RingError::io("write", &self.path))
     }
 
     /// Notes that the records of a slot are delivered, or written elsewhere as safely: who takes the file over does not find
@@ -108,11 +120,36 @@ impl Recovered {
         let Some(geometry) = self.geometry.filter(|geometry| slot < geometry.slots) else { return Ok(()) };
         let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(slot);
         let committed_at = header_at + 8 * word::COMMITTED as u64;
+        let slot_at = geometry.slot_at(slot);
         let written = self
             .file
             .write_all_at(&[0; HEADER_BYTES as usize], geometry.checkpoints_at(slot))
             .and_then(|()| self.file.write_all_at(&[0; 8], committed_at));
+        if written.is_ok() {
+            files::punch(&self.file, slot_at, u64::from(geometry.slot_bytes));
+        }
         written.map_err(RingError::io("write", &self.path))
+    }
+
+    /// Gives the space back that holds nothing: a ring takes its full length from the start, and of many processes that died
+    /// early only their records should wait. Where the file system cannot do that, nothing changes.
+    pub fn trim(&self) {
+        let Some(geometry) = self.geometry else { return };
+        let reader = Reader { file: &self.file };
+        let punch = |at: u64, bytes: u32, kept: u64| {
+            let kept = kept.next_multiple_of(PAGE).min(u64::from(bytes));
+            files::punch(&self.file, at + kept, u64::from(bytes) - kept);
+        };
+        if let Ok(area) = reader.at_most(geometry.side_at(), geometry.side_bytes as usize) {
+            let used = area.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+            punch(geometry.side_at(), geometry.side_bytes, used);
+        }
+        for index in 0..geometry.slots {
+            // What cannot be read stays as it is.
+            if let Some(written) = reader.written(geometry, index) {
+                punch(geometry.slot_at(index), geometry.slot_bytes, written);
+            }
+        }
     }
 
     /// What was found, and what was not.
@@ -153,23 +190,60 @@ impl Recovered {
 /// committed counts; in another only what a checkpoint covers. A file without an intact header is renamed, and an error once.
 pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
     let Some(file) = files::adopt(path)? else { return Ok(None) };
-    let reader = Reader { file: &file };
-    let header = reader.header().map_err(RingError::io("read", path))?;
-    let mut report = Report::default();
-    let (mut chunks, mut side, mut owner, mut parts) = (Vec::new(), Found::default(), None, None);
-    if let Some(header) = header {
-        let (found, geometry) = known(header, path)?;
-        (owner, parts) = (Some(found), Some(geometry));
-        let is_same_boot = (boot != 0 && found.boot == boot) || files::is_memory(&file);
-        side = reader.side(geometry).map_err(RingError::io("read", path))?;
-        report.damaged_side_bytes = side.damaged_bytes;
-        for index in 0..geometry.slots {
-            chunks.extend(reader.slot(geometry, index, is_same_boot, &mut report));
-        }
-        chunks.sort_by_key(|chunk| chunk.epoch);
-    }
+    let header = read_header(&file, path)?.map(|header| known(header, path)).transpose()?;
+    let found = match header {
+        Some((owner, geometry)) => read_content(&file, path, (owner, geometry), boot)?,
+        None => Content::default(),
+    };
+    let (owner, geometry) = header.unzip();
+    let Content { chunks, side, report } = found;
     let (chunks, path) = (chunks.into(), path.to_owned());
-    Ok(Some(Recovered { chunks, side, report, owner, geometry: parts, path, file }))
+    Ok(Some(Recovered { chunks, side, report, owner, geometry, path, file }))
+}
+
+/// What stands behind the header.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub chunks: Vec<RecoveredChunk>,
+    pub side: Found,
+    pub report: Report,
+}
+
+/// The better copy of the header; `None` when nobody ever wrote one.
+pub(super) fn read_header(file: &File, path: &Path) -> Result<Option<Header>, RingError> {
+    Reader { file }.header().map_err(RingError::io("read", path))
+}
+
+/// The exporters' names, and the headers of slots in which something is; for a ring that is in use.
+pub(super) fn read_slots(
+    file: &File,
+    path: &Path,
+    geometry: Geometry,
+) -> Result<(Found, Vec<SlotHeader>), RingError> {
+    let reader = Reader { file };
+    let side = reader.side(geometry).map_err(RingError::io("read", path))?;
+    let table = reader.at_most(geometry.headers_at(), (HEADER_BYTES * u64::from(geometry.slots)) as usize);
+    let table = table.map_err(RingError::io("read", path))?;
+    let headers = table.chunks(HEADER_BYTES as usize).map(SlotHeader::read);
+    Ok((side, headers.filter(|header| header.records > 0).collect()))
+}
+
+pub(super) fn read_content(
+    file: &File,
+    path: &Path,
+    (owner, geometry): (Owner, Geometry),
+    boot: u64,
+) -> Result<Content, RingError> {
+    let reader = Reader { file };
+    let is_same_boot = (boot != 0 && owner.boot == boot) || files::is_memory(file);
+    let side = reader.side(geometry).map_err(RingError::io("read", path))?;
+    let mut report = Report { damaged_side_bytes: side.damaged_bytes, ..Report::default() };
+    let mut chunks = Vec::new();
+    for index in 0..geometry.slots {
+        chunks.extend(reader.slot(geometry, index, is_same_boot, &mut report));
+    }
+    chunks.sort_by_key(|chunk| chunk.epoch);
+    Ok(Content { chunks, side, report })
 }
 
 fn known(header: Header, path: &Path) -> Result<(Owner, Geometry), RingError> {
@@ -186,6 +260,11 @@ fn known(header: Header, path: &Path) -> Result<(Owner, Geometry), RingError> {
             Err(RingError::NotARing { path: aside, why: "both copies of its header are damaged" })
         }
     }
+}
+
+/// Whether the bit of the exporter with this number is set.
+pub(super) fn is_done(done: u32, exporter: u32) -> bool {
+    done.checked_shr(exporter).unwrap_or(0) & 1 != 0
 }
 
 struct Reader<'a> {
@@ -249,6 +328,22 @@ impl Reader<'_> {
             epoch,
             slot: index,
         })
+    }
+
+    /// How much of a slot its header or a checkpoint speaks of; `None`: nobody knows.
+    fn written(&self, geometry: Geometry, index: u32) -> Option<u64> {
+        let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(index);
+        let header = self.at_most(header_at, HEADER_BYTES as usize).ok()?;
+        let checkpoints = self.at_most(geometry.checkpoints_at(index), 2 * CHECKPOINT_BYTES).ok()?;
+        if header.len() < HEADER_BYTES as usize || checkpoints.len() < 2 * CHECKPOINT_BYTES {
+            return None;
+        }
+        let header = SlotHeader::read(&header);
+        if header.length == 0 && header.records > 0 {
+            return None;
+        }
+        let forced = checkpoints.chunks(CHECKPOINT_BYTES).filter_map(Checkpoint::read);
+        Some(forced.map(|one| u64::from(one.length)).fold(u64::from(header.length), u64::max))
     }
 
     /// The bytes at `at`; fewer where the file ends.

@@ -16,7 +16,6 @@ pub struct Slot {
     shared: Arc<Shared>,
     index: u32,
     region: Region,
-    epoch: u64,
     /// Bytes copied, and those of them that are committed.
     staged: usize,
     length: usize,
@@ -38,7 +37,6 @@ impl Slot {
             shared: Arc::clone(shared),
             index,
             region,
-            epoch: free.epoch,
             staged: 0,
             length: 0,
             records: 0,
@@ -92,11 +90,6 @@ impl Slot {
         self.put(word::COMMITTED, committed(self.length as u32, self.records));
     }
 
-    /// Forgets what was staged and not committed.
-    pub fn unstage(&mut self) {
-        self.staged = self.length;
-    }
-
     /// Notes that the records belong to the resource that was defined last, not to that of the moment when the slot was taken.
     pub fn use_newest_resource(&mut self) {
         let resource = self.shared.free().resource;
@@ -129,18 +122,6 @@ impl Slot {
     #[must_use]
     pub fn records(&self) -> u32 {
         self.records
-    }
-
-    /// Of these, records that shedding must spare.
-    #[must_use]
-    pub fn protected_records(&self) -> u32 {
-        self.protected_records
-    }
-
-    /// Position among all uses of slots, from 1.
-    #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.epoch
     }
 
     /// Gives the slot back, when its records are delivered, or written elsewhere as safely. They are recovered no more.

@@ -2,7 +2,7 @@
 
 use super::checkpoint::Progress;
 use super::error::RingError;
-use super::files;
+use super::files::{self, Held};
 use super::layout::{file_header, word, Geometry, Owner, SECOND_COPY, SLOT_MAGIC, VERSION};
 use super::mapping::{Mapping, Region};
 use super::place::EXTENSION;
@@ -91,7 +91,7 @@ struct Side {
 #[derive(Debug)]
 pub struct Ring {
     pub(super) shared: Arc<Shared>,
-    pub(super) file: File,
+    pub(super) file: Held,
     pub(super) path: PathBuf,
     pub(super) geometry: Geometry,
     pub(super) progress: Mutex<Progress>,
@@ -112,7 +112,7 @@ impl Ring {
         ring
     }
 
-    fn fill(file: File, path: &Path, geometry: Geometry, settings: &Settings) -> Result<Self, RingError> {
+    fn fill(file: Held, path: &Path, geometry: Geometry, settings: &Settings) -> Result<Self, RingError> {
         let is_memory = files::is_memory(&file);
         if settings.durable && is_memory {
             return Err(RingError::NotDurable(settings.directory.clone()));

@@ -26,8 +26,8 @@ use super::retire::LOCK_FILE;
 use super::settings::{Fsync, SpoolSettings};
 use super::spool::{Spool, Writer};
 use std::io::{Error, ErrorKind};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Names tried for a directory before giving up. Each may be taken by another spool of this process.
 const TRIES: u32 = 100;
@@ -36,16 +36,28 @@ const TRIES: u32 = 100;
 #[derive(Debug)]
 pub struct Root<D: Disk> {
     disk: Arc<D>,
-    dir: Arc<D::Dir>,
+    path: PathBuf,
+    /// As it was opened last.
+    dir: Mutex<Arc<D::Dir>>,
     identity: Identity,
 }
 
 impl<D: Disk> Root<D> {
     /// Opens `path`, and makes it when it is missing.
     pub fn open(disk: Arc<D>, path: &Path, identity: Identity) -> Result<Self, SpoolError> {
-        let shown = path.display().to_string();
-        let dir = disk.open_root(path).map_err(|error| SpoolError::io("open", &shown, error))?;
-        Ok(Self { disk, dir: Arc::new(dir), identity })
+        let dir = Mutex::new(open(&*disk, path)?);
+        Ok(Self { disk, path: path.to_owned(), dir, identity })
+    }
+
+    /// Opens the path again: somebody may have removed the directory and made it again, or mounted a volume there.
+    fn reopen(&self) -> Result<Arc<D::Dir>, SpoolError> {
+        let dir = open(&*self.disk, &self.path)?;
+        *self.dir.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&dir);
+        Ok(dir)
+    }
+
+    fn dir(&self) -> Arc<D::Dir> {
+        Arc::clone(&self.dir.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes this process's directory: empty, locked, for `exporters` in this order.
@@ -57,15 +69,18 @@ impl<D: Disk> Root<D> {
         now_nanos: u64,
     ) -> Result<Spool<D>, SpoolError> {
         let positions = new_positions(&*self.disk, exporters)?;
+        let mut root = self.reopen()?;
         for attempt in 0..TRIES {
-            let name = self.identity.directory(attempt);
+            let name = self.identity.next_directory(attempt);
             let shown = name.as_str();
             let failed = |doing| move |error| SpoolError::io(doing, shown, error);
-            let dir = match self.disk.create_dir(&self.dir, &name) {
+            let dir = match self.disk.create_dir(&root, &name) {
                 Ok(dir) => dir,
-                // Taken, or made and removed by an adopter who looked at that moment.
-                Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {
-                    continue
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                // Removed by an adopter who looked at that moment, or the root is gone.
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    root = self.reopen()?;
+                    continue;
                 }
                 Err(error) => return Err(failed("make")(error)),
             };
@@ -74,7 +89,7 @@ impl<D: Disk> Root<D> {
                 if settings.fsync != Fsync::Never {
                     self.disk
                         .sync_dir(&dir)
-                        .and_then(|()| self.disk.sync_dir(&self.dir))
+                        .and_then(|()| self.disk.sync_dir(&root))
                         .map_err(failed("sync"))?;
                 }
                 Ok(file)
@@ -85,17 +100,25 @@ impl<D: Disk> Root<D> {
                     // Best effort: an empty directory is removed by the next process that looks.
                     let _ = self.disk.remove_file(&dir, super::positions_file::POSITIONS_FILE);
                     let _ = self.disk.remove_file(&dir, LOCK_FILE);
-                    let _ = self.disk.remove_dir(&self.dir, &name);
+                    let _ = self.disk.remove_dir(&root, &name);
                     return Err(error);
                 }
             };
-            return Ok(self.spool((name, dir, (noted, lock)), settings, keys, (positions, file), now_nanos));
+            return Ok(self.spool(
+                root,
+                (name, dir, (noted, lock)),
+                settings,
+                keys,
+                (positions, file),
+                now_nanos,
+            ));
         }
         Err(SpoolError::Taken { name: self.identity.directory(TRIES - 1) })
     }
 
     fn spool(
         &self,
+        root: Arc<D::Dir>,
         (name, dir, (noted, lock)): (String, D::Dir, (D::Noted, D::File)),
         settings: SpoolSettings,
         keys: Arc<Keys>,
@@ -116,7 +139,7 @@ impl<D: Disk> Root<D> {
         let reader = Reader::new(Arc::clone(&self.disk), Arc::clone(&dir), Arc::clone(&keys), salt);
         Spool {
             disk: Arc::clone(&self.disk),
-            root: Arc::clone(&self.dir),
+            root,
             dir,
             name,
             _noted: noted,
@@ -139,8 +162,10 @@ impl<D: Disk> Root<D> {
 
     /// Directories of this service, those of living processes included. What else is under the root is left alone.
     pub fn siblings(&self) -> Result<Vec<String>, SpoolError> {
-        let entries =
-            self.disk.list(&self.dir).map_err(|error| SpoolError::io("list", "the spool root", error))?;
+        let entries = self
+            .disk
+            .list(&*self.reopen()?)
+            .map_err(|error| SpoolError::io("list", "the spool root", error))?;
         let ours = entries
             .into_iter()
             .filter(|entry| entry.kind == Kind::Directory && self.identity.is_sibling(&entry.name));
@@ -165,7 +190,8 @@ impl<D: Disk> Root<D> {
             return Ok(None);
         }
         let failed = |doing| move |error| SpoolError::io(doing, name, error);
-        let dir = match self.disk.open_dir(&self.dir, name) {
+        let root = self.dir();
+        let dir = match self.disk.open_dir(&root, name) {
             Ok(dir) => dir,
             Err(error) if is_not_ours(&error) => return Ok(None),
             Err(error) => return Err(failed("open")(error)),
@@ -174,6 +200,8 @@ impl<D: Disk> Root<D> {
         let fallback: Vec<String> = exporters.iter().map(|name| (*name).to_owned()).collect();
         let found = reopen(&*self.disk, &dir, &keys, &fallback, settings.fsync != Fsync::Never)?;
         let salt = found.salt();
+        // What fails here is no worse than before.
+        let was_open = self.disk.make_private(&dir).unwrap_or(false);
         let dir = Arc::new(dir);
         let reader = Reader::new(Arc::clone(&self.disk), Arc::clone(&dir), Arc::clone(&keys), salt);
         let mut spool = Spool {
@@ -184,12 +212,12 @@ impl<D: Disk> Root<D> {
             kept: found.kept,
             next_number: found.next_number,
             writer: None,
-            report: found.report,
+            report: Report { was_open, ..found.report },
             owner: self.disk.process_id(),
             others_bytes: 0,
             reader: Arc::new(reader),
             disk: Arc::clone(&self.disk),
-            root: Arc::clone(&self.dir),
+            root,
             dir,
             name: name.to_owned(),
             _noted: noted,
@@ -209,7 +237,7 @@ impl<D: Disk> Root<D> {
     pub fn others_bytes(&self, without: &[&str]) -> u64 {
         let siblings = self.siblings().unwrap_or_default();
         let others = siblings.iter().filter(|name| !without.contains(&name.as_str()));
-        let lists = others.filter_map(|name| self.disk.open_dir(&self.dir, name).ok());
+        let lists = others.filter_map(|name| self.disk.open_dir(&self.dir(), name).ok());
         let entries = lists.filter_map(|dir| self.disk.list(&dir).ok()).flatten();
         entries.fold(0, |sum, entry| sum.saturating_add(entry.bytes))
     }
@@ -225,6 +253,11 @@ impl<D: Disk> Root<D> {
         let is_held = self.disk.try_lock(&file)? && self.disk.is_named(dir, LOCK_FILE, &file)?;
         Ok(is_held.then_some((noted, file)))
     }
+}
+
+fn open<D: Disk>(disk: &D, path: &Path) -> Result<Arc<D::Dir>, SpoolError> {
+    let shown = path.display().to_string();
+    disk.open_root(path).map(Arc::new).map_err(|error| SpoolError::io("open", &shown, error))
 }
 
 fn is_not_ours(error: &Error) -> bool {

@@ -35,6 +35,11 @@ pub enum SpoolError {
     ReadOnly(Fault),
     /// Any other error of the operating system.
     Io(Fault),
+    /// The disk has not answered yet.
+    Silent {
+        /// What was asked for.
+        name: String,
+    },
     /// A block's bytes are not those that were written: it is lost.
     Corrupt {
         /// Its number.
@@ -123,7 +128,7 @@ impl SpoolError {
             Self::Quota { .. } | Self::TooManyBlocks { .. } => "spool-full",
             Self::MinFree { .. } | Self::NoSpace(_) => "spool-no-space",
             Self::ReadOnly(_) => "spool-read-only",
-            Self::Io(_) => "spool-io",
+            Self::Io(_) | Self::Silent { .. } => "spool-io",
             Self::Corrupt { .. } => "spool-corrupt",
             Self::Unreadable { .. } => "spool-unreadable",
             Self::TooLarge { .. } => "spool-block-too-large",
@@ -133,21 +138,6 @@ impl SpoolError {
             Self::Gone { .. } => "spool-gone",
             Self::Exporters(_) | Self::Keys(_) => "spool-settings",
         }
-    }
-
-    /// Whether the same call can succeed later: then keep what you have and try again after a pause
-    /// ([`super::retry::Backoff`]).
-    #[must_use]
-    pub const fn is_worth_retrying(&self) -> bool {
-        matches!(
-            self,
-            Self::Quota { .. }
-                | Self::TooManyBlocks { .. }
-                | Self::MinFree { .. }
-                | Self::NoSpace(_)
-                | Self::ReadOnly(_)
-                | Self::Io(_)
-        )
     }
 }
 
@@ -188,7 +178,20 @@ impl Display for SpoolError {
             Self::ReadOnly(fault) => {
                 write!(to, "{fault}; give this user the right to write there, or move the spool")
             }
+            Self::Io(fault) if fault.source.kind() == io::ErrorKind::NotFound => {
+                write!(to, "{fault}; `fapilog spool list` names what is there")
+            }
+            // What is wrong says what to do.
+            Self::Io(fault)
+                if matches!(fault.source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) =>
+            {
+                write!(to, "{fault}")
+            }
             Self::Io(fault) => write!(to, "{fault}; see the system's log for the state of the disk"),
+            Self::Silent { name } => write!(
+                to,
+                "the disk of {name} does not answer; see whether its file system is mounted and its server is there"
+            ),
             Self::Corrupt { number, records } => write!(
                 to,
                 "block {number} of the spool with {records} records is damaged and lost; see the system's log for \
@@ -209,7 +212,11 @@ impl Display for SpoolError {
                 write!(to, "the spool directory {name} was removed while it was in use; leave it to its process")
             }
             Self::Taken { name } => {
-                write!(to, "no directory for this process could be made, the last name was {name}; clear the spool")
+                write!(
+                to,
+                "no directory for this process could be made: all names that were tried are taken, or removed at once, the \
+                 last was {name}; see what else works in the spool's root"
+            )
             }
             Self::Exporters(what) | Self::Keys(what) => to.write_str(what),
         }

@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Length of a service's name in a directory's name at most, in bytes.
 const MAX_SERVICE_BYTES: usize = 64;
+/// Attempts whose names are numbered in order.
+const IN_ORDER: u32 = 8;
 
 /// Whose directory it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +48,26 @@ impl Identity {
         }
     }
 
+    /// The name for the attempt after `tried` others. Numbers are drawn after the first few: a process that lives through
+    /// many configurations leaves a directory for each that could not deliver, so the first ones may all be taken.
+    #[must_use]
+    pub fn next_directory(&self, tried: u32) -> String {
+        self.directory(if tried < IN_ORDER { tried } else { fastrand::u32(IN_ORDER..) })
+    }
+
     /// Whether `name` is a directory of this service, of any process.
     #[must_use]
     pub fn is_sibling(&self, name: &str) -> bool {
         service_of(name).is_some_and(|service| service == sanitised(&self.service))
     }
+}
+
+/// Service and process in the name of a directory or a ring: without the attempt.
+#[must_use]
+pub fn process_of(name: &str) -> &str {
+    let started = name.rfind('-').map_or(0, |dash| dash + 1);
+    let end = name[started..].find('.').map_or(name.len(), |dot| started + dot);
+    &name[..end]
 }
 
 /// The service in a directory's name, as it stands there.

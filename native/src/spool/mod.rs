@@ -48,6 +48,7 @@ pub mod directory;
 pub mod disk;
 pub mod error;
 pub mod format;
+pub mod gaps;
 pub mod identity;
 pub mod index;
 pub mod owed;

@@ -29,6 +29,15 @@ impl<D: Disk> Reader<D> {
 
     /// Reads and checks the block that lies at `place`. A missing file is [`SpoolError::Io`].
     pub fn block(&self, place: Place) -> Result<Block, SpoolError> {
+        let read = self.read(place);
+        if matches!(read, Err(SpoolError::Io(_))) {
+            // An opening may be stale; the next one need not be.
+            self.forget(place.segment);
+        }
+        read
+    }
+
+    fn read(&self, place: Place) -> Result<Block, SpoolError> {
         let Place { number, segment, offset } = place;
         let failed = |error| SpoolError::io("read", &segment_name(segment), error);
         let file = self.file(segment)?;

@@ -10,6 +10,7 @@ use super::format::{
 };
 use super::segment::MAX_PAYLOAD_BYTES;
 use std::io;
+use std::ops::AddAssign;
 
 /// Bytes read at once while looking for the next header: few at first, so that many small gaps cost no more than
 /// one large one.
@@ -67,6 +68,16 @@ pub struct Damage {
     pub torn_records: u64,
     /// Errors of the disk while reading.
     pub read_errors: u32,
+}
+
+impl AddAssign for Damage {
+    fn add_assign(&mut self, other: Self) {
+        self.corrupt_bytes = self.corrupt_bytes.saturating_add(other.corrupt_bytes);
+        self.corrupt_places = self.corrupt_places.saturating_add(other.corrupt_places);
+        self.torn_bytes = self.torn_bytes.saturating_add(other.torn_bytes);
+        self.torn_records = self.torn_records.saturating_add(other.torn_records);
+        self.read_errors = self.read_errors.saturating_add(other.read_errors);
+    }
 }
 
 /// What is in a segment file.

@@ -7,6 +7,7 @@ use super::crypt::Keys;
 use super::disk::{read_full, Disk, Entry, How, Kind};
 use super::error::SpoolError;
 use super::format::{open_segment, Opening, BLOCK_HEADER_BYTES, MAX_SEGMENT_HEADER_BYTES, UNPROCESSED};
+use super::gaps::{missing_segments, Gaps};
 use super::index::{Held, Index, Segment};
 use super::owed::{Exporters, MAX_EXPORTERS};
 use super::positions::{Position, Positions};
@@ -53,8 +54,7 @@ struct Opened<'a, D: Disk> {
     reopened: Reopened<D>,
     /// Segments that wait for a later start.
     kept_back: BTreeSet<u32>,
-    /// The segment looked at last, and the number behind its last block.
-    last: Option<(u32, u64)>,
+    gaps: Gaps,
 }
 
 /// Opens the directory `dir`, which this process has locked. `force`: what the dead process did not force to the disk any
@@ -80,8 +80,16 @@ pub fn reopen<D: Disk>(
         next_number: 0,
         report,
     };
-    let mut opened =
-        Opened { disk, dir, keys, fallback, force, reopened, kept_back: BTreeSet::new(), last: None };
+    let mut opened = Opened {
+        disk,
+        dir,
+        keys,
+        fallback,
+        force,
+        reopened,
+        kept_back: BTreeSet::new(),
+        gaps: Gaps::default(),
+    };
     let mut segments: Vec<(u32, &Entry)> = Vec::new();
     for entry in entries.iter().filter(|entry| entry.kind == Kind::File) {
         match segment_number(&entry.name) {
@@ -94,7 +102,8 @@ pub fn reopen<D: Disk>(
     if opened.reopened.report.positions_lost {
         opened.begin_again(&segments);
     }
-    opened.count_missing(&segments);
+    let numbers = segments.iter().map(|(number, _)| *number);
+    opened.reopened.report.missing_segments = missing_segments(&opened.reopened.positions, numbers);
     for (number, entry) in &segments {
         opened.segment(*number, entry)?;
     }
@@ -102,8 +111,9 @@ pub fn reopen<D: Disk>(
     if force {
         let _ = disk.sync_dir(dir);
     }
+    opened.reopened.report.lost_blocks = opened.gaps.lost_blocks;
     let lows = opened.reopened.positions.exporters.iter().map(|position| position.low);
-    opened.reopened.next_number = lows.fold(opened.reopened.next_number, u64::max);
+    opened.reopened.next_number = lows.fold(opened.gaps.next_number, u64::max);
     Ok(opened.reopened)
 }
 
@@ -156,22 +166,6 @@ impl<D: Disk> Opened<'_, D> {
         }
     }
 
-    /// Segments between the first one that should exist and the last one that does. By counting, not by going through
-    /// the numbers, which may be any.
-    fn count_missing(&mut self, segments: &[(u32, &Entry)]) {
-        let positions = &self.reopened.positions;
-        let expected: Vec<u32> = segments
-            .iter()
-            .map(|(number, _)| *number)
-            .filter(|number| !positions.is_retired(*number))
-            .collect();
-        let Some(last) = expected.last() else { return };
-        let (first, end) = (u64::from(positions.first_segment), u64::from(*last) + 1);
-        let retired = positions.retired.count_within(first, end);
-        self.reopened.report.missing_segments =
-            (end - first).saturating_sub(retired).saturating_sub(expected.len() as u64);
-    }
-
     /// Notes segments that are missing or set aside as settled: their loss is told once. What finds no room is told again.
     fn write_off(&mut self, segments: &[(u32, &Entry)]) {
         let is_there =
@@ -218,7 +212,7 @@ impl<D: Disk> Opened<'_, D> {
         };
         let length = self.disk.len(&file).map_err(|error| SpoolError::io("open", name, error))?;
         let scan = scan(&FileSource { disk: self.disk, file: &file, length }, self.reopened.salt());
-        self.note(&scan);
+        self.reopened.report.damage += scan.damage;
         let end = self.cut(&file, length, &scan);
         if self.force {
             // What fails here is no worse than before.
@@ -226,16 +220,6 @@ impl<D: Disk> Opened<'_, D> {
         }
         self.enter(number, entry, &scan, end);
         Ok(())
-    }
-
-    fn note(&mut self, scan: &Scan) {
-        let total = &mut self.reopened.report.damage;
-        let damage = scan.damage;
-        total.corrupt_bytes = total.corrupt_bytes.saturating_add(damage.corrupt_bytes);
-        total.corrupt_places += damage.corrupt_places;
-        total.torn_bytes = total.torn_bytes.saturating_add(damage.torn_bytes);
-        total.torn_records = total.torn_records.saturating_add(damage.torn_records);
-        total.read_errors = total.read_errors.saturating_add(damage.read_errors);
     }
 
     /// Cuts off what is torn; what could not be read stays, because it may be readable later. Returns the length.
@@ -257,29 +241,9 @@ impl<D: Disk> Opened<'_, D> {
         } else if scan.found.is_empty() && (read_errors > 0 || !is_begun) {
             self.set_aside(entry);
         } else {
-            self.count_gap(number, scan);
+            self.gaps.look(number, scan, &self.reopened.positions);
             self.add(number, &Entry { bytes, ..entry.clone() }, Some(scan));
         }
-    }
-
-    /// Numbers have no gaps: what is missing between two blocks is lost, unless a settled segment was there.
-    fn count_gap(&mut self, number: u32, scan: &Scan) {
-        let positions = &self.reopened.positions;
-        let is_next = |last: u32| positions.retired.count_within(u64::from(last), u64::from(number)) == 0;
-        let from_last = self.last.filter(|(last, _)| is_next(*last)).map(|(_, expected)| expected);
-        let from_header = scan.segment.as_ref().map(|header| header.first_number);
-        let mut expected = from_last.or(from_header);
-        let mut lost = 0u64;
-        for found in &scan.found {
-            let (start, end) = (expected.unwrap_or(found.header.number), found.header.number);
-            lost = lost.saturating_add(
-                end.saturating_sub(start).saturating_sub(settled_by_all(positions, start, end)),
-            );
-            expected = Some(end.saturating_add(1).max(start));
-        }
-        self.reopened.report.lost_blocks = self.reopened.report.lost_blocks.saturating_add(lost);
-        self.last = expected.map(|expected| (number, expected));
-        self.reopened.next_number = self.reopened.next_number.max(expected.unwrap_or(0));
     }
 
     fn add(&mut self, number: u32, entry: &Entry, scan: Option<&Scan>) {
@@ -369,15 +333,6 @@ impl<D: Disk> Opened<'_, D> {
         let renamed = self.disk.rename(self.dir, &entry.name, &aside).is_ok();
         self.keep(if renamed { aside } else { entry.name.clone() }, entry);
     }
-}
-
-/// Numbers of `start..end` that every exporter settled.
-fn settled_by_all(positions: &Positions, start: u64, end: u64) -> u64 {
-    let settled = positions.exporters.iter().map(|position| {
-        let low = position.low.clamp(start, end.max(start));
-        (low - start).saturating_add(position.above.count_within(low, end))
-    });
-    settled.min().unwrap_or(0)
 }
 
 pub(super) struct FileSource<'a, D: Disk> {

@@ -2,6 +2,7 @@
 
 use super::recovery::Damage;
 use std::collections::BTreeSet;
+use std::fmt::{Display, Formatter, Result};
 
 /// What was found, and what is lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Report {
     pub other_versions: u64,
     /// Whether it is unknown what was settled: everything is delivered once more.
     pub positions_lost: bool,
+    /// Whether the group could write to the directory, which it cannot any more.
+    pub was_open: bool,
     /// Segments left for the next start, because there are more blocks than can be kept track of.
     pub postponed_segments: u64,
     /// Their length.
@@ -33,19 +36,37 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether nothing is lost and all could be read; a block cut off at the end is the normal trace of a killed process.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.is_intact() && self.unreadable_records == 0
-    }
-
-    /// As [`Self::is_clean`], with blocks that wait for their key, or for a newer version of fapilog.
+    /// Whether nothing is lost, but for a block that is cut off at the end: the crash ring of its process may have it. Blocks
+    /// that wait for their key, or for a newer version of fapilog, are no loss.
     #[must_use]
     pub fn is_intact(&self) -> bool {
         let Damage { corrupt_bytes, read_errors, .. } = self.damage;
         let lost = self.missing_segments + self.lost_blocks + corrupt_bytes + u64::from(read_errors);
         let unread = self.other_versions + u64::from(self.positions_lost);
         lost + unread == 0 && self.renamed.is_empty()
+    }
+}
+
+/// The losses, for people.
+impl Display for Report {
+    fn fmt(&self, to: &mut Formatter<'_>) -> Result {
+        let Damage { corrupt_bytes, corrupt_places, torn_bytes, torn_records, read_errors } = self.damage;
+        let facts = [
+            (self.missing_segments, format!("{} files are missing", self.missing_segments)),
+            (self.lost_blocks, format!("{} blocks are missing between others", self.lost_blocks)),
+            (corrupt_bytes, format!("{corrupt_bytes} bytes at {corrupt_places} places belong to no block")),
+            (torn_bytes, format!("{torn_records} records in the last {torn_bytes} bytes are cut off")),
+            (u64::from(read_errors), format!("the disk could not read {read_errors} times")),
+            (self.renamed.len() as u64, format!("nothing can be read in {}", self.renamed.join(", "))),
+            (self.other_versions, format!("{} files are of another version of fapilog", self.other_versions)),
+            (
+                u64::from(self.positions_lost),
+                "nobody knows what was delivered, so all of it is delivered once more".to_owned(),
+            ),
+        ];
+        let said: Vec<&str> =
+            facts.iter().filter(|(count, _)| *count > 0).map(|(_, fact)| fact.as_str()).collect();
+        write!(to, "{}; {} records in {} blocks are intact", said.join(", "), self.records, self.blocks)
     }
 }
 

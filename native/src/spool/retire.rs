@@ -77,14 +77,24 @@ impl<D: Disk> Spool<D> {
         old.into_iter().flat_map(|segment| self.drop_segment(segment, LossReason::Age)).collect()
     }
 
+    /// When [`Self::expire`] gives the first of it up, in nanoseconds since the Unix epoch; `None`: never.
+    #[must_use]
+    pub fn expires_nanos(&self) -> Option<u64> {
+        let max_age = u64::try_from(self.settings.max_age?.as_nanos()).unwrap_or(u64::MAX);
+        let live = self.index.segments().filter(|(_, segment)| segment.live > 0);
+        let segments = live.map(|(_, segment)| segment.written_nanos);
+        let first = segments.chain(self.kept.iter().map(|file| file.modified_nanos)).min();
+        first.map(|since| since.saturating_add(max_age).saturating_add(1))
+    }
+
     /// Frees space: files set aside first, then the oldest segment with undecided blocks. No losses and no less
     /// [`Spool::occupancy`]: there is nothing left to free.
     pub fn drop_oldest(&mut self) -> Vec<Loss> {
-        self.drop_oldest_but(&|_| false)
+        self.drop_oldest_but(&|_, _| false)
     }
 
     /// As [`Self::drop_oldest`], of the segments that hold none of the blocks that `is_spared`.
-    pub fn drop_oldest_but(&mut self, is_spared: &dyn Fn(u64) -> bool) -> Vec<Loss> {
+    pub fn drop_oldest_but(&mut self, is_spared: &dyn Fn(u64, &Held) -> bool) -> Vec<Loss> {
         if self.check_owner().is_err() {
             return Vec::new();
         }
@@ -94,7 +104,12 @@ impl<D: Disk> Spool<D> {
                 return Vec::new();
             }
         }
-        let spares = |segment: u32| self.index.in_segment(segment).into_iter().any(is_spared);
+        let spares = |segment: u32| {
+            let numbers = self.index.in_segment(segment).into_iter();
+            numbers
+                .filter_map(|number| Some((number, self.index.get(number)?)))
+                .any(|(at, held)| is_spared(at, held))
+        };
         let live = self.index.segments().filter(|(_, segment)| segment.live > 0);
         let oldest = live.map(|(number, _)| number).find(|segment| !spares(*segment));
         oldest.map(|segment| self.drop_segment(segment, LossReason::Room)).unwrap_or_default()

@@ -41,16 +41,6 @@ impl Backoff {
         self.failures == 0 || now_nanos >= self.until_nanos
     }
 
-    /// When it may be used next; `None`: now.
-    #[must_use]
-    pub const fn next_try_nanos(&self) -> Option<u64> {
-        if self.failures == 0 {
-            None
-        } else {
-            Some(self.until_nanos)
-        }
-    }
-
     /// Notes a failure. True when it is the first of its run, which is worth a notice.
     ///
     /// `random` is uniform in 0..1; the pause lies between half of its ceiling and the ceiling.

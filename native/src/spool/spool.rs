@@ -127,7 +127,7 @@ impl<D: Disk> Spool<D> {
 
     /// Writes a block for `exporters`; it survives what [`SpoolSettings::fsync`] says. `now_nanos` since the Unix epoch.
     ///
-    /// After an error nothing of it is here: keep the block. See [`SpoolError::is_worth_retrying`].
+    /// After an error nothing of it is here: keep the block.
     pub fn append(
         &mut self,
         block: &Block,

@@ -6,7 +6,8 @@
 
 use super::disk::{read_full, Disk, How, Kind};
 use super::error::SpoolError;
-use super::format::{checksum, salt_of, BLOCK_HEADER_BYTES, ENCRYPTED};
+use super::format::{checksum, salt_of, BLOCK_HEADER_BYTES, ENCRYPTED, UNPROCESSED};
+use super::gaps::{missing_segments, Gaps};
 use super::identity::service_of;
 use super::positions::Positions;
 use super::positions_file::{PositionsFile, POSITIONS_FILE};
@@ -33,6 +34,8 @@ pub struct Survey {
     pub owed: BTreeMap<String, u64>,
     /// When the oldest and the newest of the blocks were written, in nanoseconds since the Unix epoch.
     pub written_nanos: Option<(u64, u64)>,
+    /// Records that no batch processor has seen.
+    pub unprocessed_records: u64,
     /// Blocks that are encrypted.
     pub encrypted_blocks: u64,
     /// The keys that they need.
@@ -43,6 +46,10 @@ pub struct Survey {
     pub damaged_blocks: u64,
     /// Their records.
     pub damaged_records: u64,
+    /// Files that should exist and do not.
+    pub missing_segments: u64,
+    /// Blocks that the numbers on both sides show to be gone, at most: some may have been delivered.
+    pub lost_blocks: u64,
     /// Files in which nothing could be read.
     pub set_aside: Vec<String>,
     /// Files of another version.
@@ -81,12 +88,20 @@ pub fn survey<D: Disk>(disk: &D, root: &Path, name: &str, check: bool) -> Result
     }
     survey.set_aside.sort_unstable();
     survey.positions_lost = positions.is_none() && !segments.is_empty();
-    let positions = positions.unwrap_or_default();
-    for entry in segments.iter().filter(|(number, _)| !positions.is_retired(**number)).map(|(_, entry)| entry)
-    {
+    let mut positions = positions.unwrap_or_default();
+    if survey.positions_lost {
+        // As whoever takes it over does: nobody knows what was before.
+        positions.first_segment = segments.keys().next().copied().unwrap_or(0);
+    }
+    survey.missing_segments = missing_segments(&positions, segments.keys().copied());
+    let mut gaps = Gaps::default();
+    for (number, entry) in segments.iter().filter(|(number, _)| !positions.is_retired(**number)) {
         let file = match disk.open(&dir, &entry.name, How::Read) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                gaps.pass_over();
+                continue;
+            }
             Err(_) => {
                 survey.damage.read_errors += 1;
                 continue;
@@ -96,10 +111,14 @@ pub fn survey<D: Disk>(disk: &D, root: &Path, name: &str, check: bool) -> Result
         let salt = (!survey.positions_lost).then(|| salt_of(&positions.instance));
         let found = scan(&FileSource { disk, file: &file, length }, salt);
         survey.add(&found, &positions);
+        if !found.found.is_empty() {
+            gaps.look(*number, &found, &positions);
+        }
         for block in found.found.iter().filter(|block| check && !owed(block, &found, &positions).is_empty()) {
             survey.check(disk, &file, block);
         }
     }
+    survey.lost_blocks = gaps.lost_blocks;
     Ok(survey)
 }
 
@@ -126,13 +145,7 @@ pub fn purge<D: Disk>(disk: &D, root: &Path, name: &str) -> Result<bool, SpoolEr
 
 impl Survey {
     fn add(&mut self, found: &Scan, positions: &Positions) {
-        let Damage { corrupt_bytes, corrupt_places, torn_bytes, torn_records, read_errors } = found.damage;
-        let total = &mut self.damage;
-        total.corrupt_bytes = total.corrupt_bytes.saturating_add(corrupt_bytes);
-        total.corrupt_places += corrupt_places;
-        total.torn_bytes = total.torn_bytes.saturating_add(torn_bytes);
-        total.torn_records = total.torn_records.saturating_add(torn_records);
-        total.read_errors = total.read_errors.saturating_add(read_errors);
+        self.damage += found.damage;
         self.other_versions += u64::from(found.other_version.is_some());
         for block in &found.found {
             let header = &block.header;
@@ -150,6 +163,9 @@ impl Survey {
             let written = header.written_nanos;
             let (oldest, newest) = self.written_nanos.unwrap_or((written, written));
             self.written_nanos = Some((oldest.min(written), newest.max(written)));
+            if header.flags & UNPROCESSED != 0 {
+                self.unprocessed_records = self.unprocessed_records.saturating_add(records);
+            }
             if header.flags & ENCRYPTED != 0 {
                 self.encrypted_blocks += 1;
                 self.key_ids.insert(header.key_id);
@@ -191,7 +207,7 @@ fn open<D: Disk>(disk: &D, root: &Path) -> Result<D::Dir, SpoolError> {
 
 fn open_named<D: Disk>(disk: &D, root: &D::Dir, name: &str) -> Result<D::Dir, SpoolError> {
     if service_of(name).is_none() || name.contains('/') {
-        let message = "it is no directory of a spool";
+        let message = "it is no directory of a spool; `fapilog spool list` names them";
         return Err(SpoolError::io("open", name, Error::new(ErrorKind::InvalidInput, message)));
     }
     disk.open_dir(root, name).map_err(|error| SpoolError::io("open", name, error))

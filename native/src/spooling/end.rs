@@ -97,9 +97,23 @@ impl Pipeline {
             );
             self.notices().say("spool-too-slow", message);
         }
-        let waiting = self.snapshot().exporters.iter().map(|exporter| exporter.spooled).max().unwrap_or(0);
-        if waiting > 0 && spooler.signal().may_say() {
-            print(&format!("{waiting} records wait in the spool {directory} for the next process."));
+        self.say_what_waits(spooler);
+    }
+
+    /// Nothing of it is lost, so it is no notice.
+    fn say_what_waits(&self, spooler: &Spooler) {
+        let exporters = self.snapshot().exporters;
+        let most = |of: fn(&ExporterCounts) -> u64| exporters.iter().map(of).max().unwrap_or(0);
+        let mut places = Vec::new();
+        if let records @ 1.. = most(|exporter| exporter.spooled) {
+            let directory = spooler.settings().directory.display();
+            places.push(format!("{records} records wait in the spool {directory}"));
+        }
+        if let (Some(ring), records @ 1..) = (self.ring(), most(|exporter| exporter.kept)) {
+            places.push(format!("{records} records are kept in the crash ring {}", ring.path().display()));
+        }
+        if !places.is_empty() && spooler.signal().may_say() {
+            print(&format!("{} for the next process.", places.join(", ")));
         }
     }
 }

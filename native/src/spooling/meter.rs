@@ -8,7 +8,7 @@ use crate::spooling::spooler::Spooler;
 pub struct Trouble {
     /// Errors of the disk: reading, writing, no space.
     pub disk_errors: u64,
-    /// Directories of ended processes in which something was lost.
+    /// Directories in which something was lost, those with a damaged block among them.
     pub damaged: u64,
 }
 
@@ -28,7 +28,10 @@ pub struct Holding {
 impl Trouble {
     /// Counts an error, if it is one of the disk.
     pub(crate) fn note(&mut self, error: &SpoolError) {
-        let is_disk = matches!(error, SpoolError::NoSpace(_) | SpoolError::ReadOnly(_) | SpoolError::Io(_));
+        let is_disk = matches!(
+            error,
+            SpoolError::NoSpace(_) | SpoolError::ReadOnly(_) | SpoolError::Io(_) | SpoolError::Silent { .. }
+        );
         self.disk_errors += u64::from(is_disk);
     }
 }
@@ -49,6 +52,7 @@ impl Spooler {
         drop(inner);
         let mut rooms = self.rooms();
         holding.trouble.disk_errors += rooms.trouble.disk_errors;
+        holding.trouble.damaged += rooms.trouble.damaged;
         rooms.holding = holding;
         holding
     }

@@ -2,18 +2,23 @@
 //!
 //! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
 //!
-//! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, [`signal`] wakes its threads; `adopting` takes over
-//! directories of dead processes, [`end`] writes what is left at the end; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
+//! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
+//! directories of dead processes but for those that are [`passed`], [`end`] writes what is left at the end; [`opening`] and [`reading`] bear a disk that does not answer; [`voice`] says it; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
 
 mod adopting;
 pub mod end;
 pub mod forked_locks;
 mod keys;
 pub mod meter;
+pub mod opening;
+pub mod passed;
+mod pauses;
+pub mod reading;
 mod shelving;
 pub mod signal;
 pub mod spooler;
 mod stores;
+pub mod voice;
 
 use crate::crash_ring::remains::Remains;
 use crate::export::http::TransportError;
@@ -30,6 +35,19 @@ const AROUND: Duration = Duration::from_secs(5);
 /// How long a block rests that could not be read.
 const READ_PAUSE: Duration = Duration::from_millis(500);
 const GOES_ON: &str = "records wait in memory, and the disk is tried again";
+
+/// When the spool's thread did last what it does less often.
+#[derive(Debug)]
+pub struct Rounds {
+    looked: Instant,
+    read: Instant,
+}
+
+impl Default for Rounds {
+    fn default() -> Self {
+        Self { looked: Instant::now(), read: Instant::now() }
+    }
+}
 
 /// Nothing goes to the disk that nobody would read back.
 pub(crate) fn open_spool(
@@ -65,38 +83,40 @@ impl Pipeline {
 
     /// Moves blocks to the disk until nobody delivers any more.
     pub(crate) fn run_spool(&self, spooler: &Spooler) {
-        let (mut looked, mut read) = (Instant::now(), Instant::now());
-        loop {
-            let goes_on = spooler.signal().wait(spooler.interval());
-            if !goes_on {
-                return;
-            }
-            while spooler.is_pressed(self.backlog().bytes(), self.backlog().records()) && self.spill(spooler)
-            {
-            }
-            self.say_trouble(spooler.look_after(self.backlog()));
-            if read.elapsed() >= READ_PAUSE {
-                read = Instant::now();
-                self.backlog().retry_reads();
-            }
-            self.say_all(spooler.look_after_keys(self.backlog()));
-            if looked.elapsed() >= AROUND {
-                looked = Instant::now();
-                spooler.look_around(self.backlog());
-                self.buffer().settled();
-            }
-            if spooler.signal().has_looked() && self.backlog().is_over() {
-                spooler.close();
-                return;
-            }
+        let mut rounds = Rounds::default();
+        while spooler.signal().wait(spooler.interval()) && self.go_round(spooler, &mut rounds) {}
+    }
+
+    /// What the spool's thread does whenever it is woken. False: everything is delivered, nothing more comes, and the spools
+    /// are let go.
+    ///
+    /// A backlog that was stopped ends nothing here: what it holds still has to be written, and who ends the process lets the
+    /// spools go behind that.
+    pub fn go_round(&self, spooler: &Spooler, rounds: &mut Rounds) -> bool {
+        while spooler.is_pressed(self.backlog().bytes(), self.backlog().records()) && self.spill(spooler) {}
+        self.say_trouble(spooler.look_after(self.backlog()));
+        if rounds.read.elapsed() >= READ_PAUSE && !spooler.is_silent() {
+            rounds.read = Instant::now();
+            self.backlog().retry_reads();
         }
+        self.say_all(spooler.look_after_keys(self.backlog()));
+        if rounds.looked.elapsed() >= AROUND {
+            rounds.looked = Instant::now();
+            spooler.look_around(self.backlog());
+            self.buffer().settled();
+        }
+        let is_over = spooler.signal().has_looked() && self.backlog().is_over();
+        if is_over {
+            spooler.close();
+        }
+        !is_over
     }
 
     /// Takes over what dead processes left, until nobody delivers any more.
     pub(crate) fn run_adopter(&self, spooler: &Spooler, interval: Duration) {
         let mut rings = Remains::new(self);
         loop {
-            self.say_all(spooler.adopt(self.backlog()));
+            self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
             self.adopt_rings(spooler, &mut rings);
             spooler.signal().looked();
             // Senders that wait for what was found may end when it is nothing.

@@ -17,10 +17,15 @@ use crate::spool::disk::Disk;
 use crate::spool::identity::Identity;
 use crate::spool::retry::Backoff;
 use crate::spool::{Fsync, Root, SpoolError};
+pub use crate::spooling::adopting::Only;
 use crate::spooling::meter::Trouble;
+use crate::spooling::opening::{Opening, Plan, OPEN_LIMIT};
+use crate::spooling::passed::Passed;
+use crate::spooling::reading::Reading;
 use crate::spooling::shelving::{Rooms, Settled};
 use crate::spooling::signal::Signal;
 use crate::spooling::stores::Store;
+use crate::spooling::voice::Voice;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -45,15 +50,15 @@ pub(crate) struct Inner<D: Disk> {
     pub own: Option<u64>,
     next: u64,
     backoff: Backoff,
-    /// Directories that hold nothing for us, and with which keys they were looked at.
-    pub passed: BTreeMap<String, u64>,
-    /// Whether the last look after the files failed, which was said then.
-    ailing: bool,
+    /// Directories that are left alone for now.
+    pub passed: Passed,
+    /// What was said about failures to write blocks,
+    writing: Voice,
+    /// and of looks after the files.
+    ailing: Voice,
     pub closed: bool,
     /// What the disk did to us.
     pub trouble: Trouble,
-    /// The only directory that is taken over, for people who ask for one.
-    pub only: Option<String>,
 }
 
 /// What came of moving one block.
@@ -61,7 +66,7 @@ pub(crate) struct Inner<D: Disk> {
 pub enum Spilled {
     /// It is on disk.
     Done {
-        /// The disk had failed before.
+        /// The disk had failed before, and that was said.
         recovered: bool,
     },
     /// There is none to move, or the disk is left alone for a while.
@@ -73,7 +78,7 @@ pub enum Spilled {
 /// The spools of one pipeline.
 #[derive(Debug)]
 pub struct Spooler<D: Disk = RealDisk> {
-    pub(crate) root: Root<D>,
+    opening: Arc<Opening<D>>,
     pub(crate) settings: SpoolingSettings,
     pub(crate) names: Vec<String>,
     pub(crate) keys: Arc<Keys>,
@@ -87,56 +92,64 @@ pub struct Spooler<D: Disk = RealDisk> {
     pub(crate) rooms: Mutex<Rooms<D>>,
     signal: Signal,
     gave_up: AtomicBool,
+    pub(crate) reading: Reading,
+    /// The only thing that is taken over, for people who ask for one.
+    pub(crate) only: OnceLock<Only>,
     /// Its slots hold blocks too.
     pub(crate) ring: OnceLock<Arc<CrashRing>>,
 }
 
 impl Spooler {
-    /// Opens the root, and makes sure that this process can write there. A full disk may become empty: it is no error.
+    /// Opens the root, and makes sure that this process can write there. A full disk may become empty, and one that does
+    /// not answer may come back: neither is an error.
     pub fn open(
         settings: &SpoolingSettings,
         names: &[&str],
         buffer: &BufferSettings,
     ) -> Result<Self, SpoolError> {
         let identity = Identity::of_this_process(&settings.service);
-        Self::open_on(Arc::new(RealDisk), identity, settings, names, buffer)
+        Self::open_on(Arc::new(RealDisk), identity, settings, (names, buffer), OPEN_LIMIT)
     }
 }
 
-impl<D: Disk> Spooler<D> {
-    /// As [`Spooler::open`], on any disk and as anybody.
+impl<D: Disk + 'static> Spooler<D> {
+    /// As [`Spooler::open`], on any disk and as anybody; waits for the disk at most `limit`.
     pub fn open_on(
         disk: Arc<D>,
         identity: Identity,
         settings: &SpoolingSettings,
-        names: &[&str],
-        buffer: &BufferSettings,
+        (names, buffer): (&[&str], &BufferSettings),
+        limit: Duration,
     ) -> Result<Self, SpoolError> {
         let mut settings = settings.clone();
         let store = &mut settings.store;
         store.segment_bytes = store.segment_bytes.min(store.quota.max_bytes / QUOTA_SHARE).max(1);
-        let root = Root::open(disk, &settings.directory, identity)?;
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let (keys, clock) = (Arc::new(settings.keys.copy()), Clock::default());
-        let now = clock.now_nanos();
-        match root.create(names, settings.store.clone(), Arc::clone(&keys), now) {
-            Ok(spool) => spool.close(now).map(drop)?,
-            Err(SpoolError::NoSpace(_)) => {}
-            Err(error) => return Err(error),
-        }
+        let plan = Plan {
+            disk,
+            identity,
+            directory: settings.directory.clone(),
+            names: names.clone(),
+            store: settings.store.clone(),
+            keys: Arc::clone(&keys),
+            now_nanos: clock.now_nanos(),
+        };
+        let opening = Opening::begin(plan, limit)?;
         let inner = Inner {
             stores: BTreeMap::new(),
             own: None,
             next: 0,
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
-            passed: BTreeMap::new(),
-            ailing: false,
+            passed: Passed::default(),
+            writing: Voice::default(),
+            ailing: Voice::default(),
             closed: false,
             trouble: Trouble::default(),
-            only: None,
         };
         Ok(Self {
-            root,
-            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            opening,
+            names,
             keys,
             share_bytes: buffer.limit_bytes / MEMORY_SHARE,
             share_records: buffer.limit_records / MEMORY_SHARE as u64,
@@ -147,9 +160,24 @@ impl<D: Disk> Spooler<D> {
             rooms: Mutex::default(),
             signal: Signal::default(),
             gave_up: AtomicBool::new(false),
+            reading: Reading::default(),
+            only: OnceLock::new(),
             ring: OnceLock::new(),
             settings,
         })
+    }
+}
+
+impl<D: Disk> Spooler<D> {
+    /// Where everything lies; `None`: the disk has not answered yet.
+    pub(crate) fn root(&self) -> Option<&Root<D>> {
+        self.opening.root()
+    }
+
+    /// True while the disk does not answer: what could not be read need not be tried.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.reading.is_stuck()
     }
 
     /// What it was made from.
@@ -192,13 +220,16 @@ impl<D: Disk> Spooler<D> {
                     let gone = owed.iter().filter(|cursor| !owing.contains(*cursor));
                     store.settle(&gone.map(|cursor| (spot.place.number, cursor)).collect::<Vec<_>>());
                 }
-                Spilled::Done { recovered: inner.backoff.succeeded(monotonic_nanos()).is_some() }
+                inner.backoff.succeeded(monotonic_nanos());
+                Spilled::Done { recovered: inner.writing.succeeded() }
             }
             Err(error) => {
                 backlog.not_spilled(sequence);
                 inner.trouble.note(&error);
-                let is_first = inner.backoff.failed(monotonic_nanos(), fastrand::f64());
-                Spilled::Failed(is_first.then(|| (error.code(), error.to_string())))
+                let now = monotonic_nanos();
+                inner.backoff.failed(now, fastrand::f64());
+                let more = inner.writing.failed(error.code(), now);
+                Spilled::Failed(more.map(|more| (error.code(), format!("{error}{more}"))))
             }
         }
     }
@@ -227,8 +258,9 @@ impl<D: Disk> Spooler<D> {
     fn create(&self, inner: &mut Inner<D>, now: u64) -> Result<u64, SpoolError> {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let settings = self.settings.store.clone();
-        let mut spool = self.root.create(&names, settings, Arc::clone(&self.keys), now)?;
-        spool.set_others_bytes(self.root.others_bytes(&[spool.name()]));
+        let root = self.opening.root_or_open()?;
+        let mut spool = root.create(&names, settings, Arc::clone(&self.keys), now)?;
+        spool.set_others_bytes(root.others_bytes(&[spool.name()]));
         let cursors = (0..names.len()).map(Some).collect();
         let id = self.hold(inner, Store::new(spool, cursors));
         inner.own = Some(id);
@@ -236,21 +268,24 @@ impl<D: Disk> Spooler<D> {
         Ok(id)
     }
 
-    /// Gives up the oldest blocks on disk: of those that were taken over, which are older than ours, and then of ours but
-    /// for files with audit records.
+    /// Gives up the oldest file on disk in which nothing is protected: of those that were taken over, which are older than
+    /// ours, and then of ours. If each holds something, the oldest one; never one with audit records of our own.
     /// False when that frees nothing.
     fn free_oldest(&self, inner: &mut Inner<D>, backlog: &Backlog, own: u64) -> bool {
         let mut ids: Vec<u64> = inner.stores.keys().copied().filter(|id| *id != own).collect();
         ids.push(own);
-        let freed = ids.into_iter().any(|id| {
-            let Some(store) = inner.stores.get_mut(&id) else { return false };
+        let mut free = |id: &u64, protected_too: bool| {
+            let Some(store) = inner.stores.get_mut(id) else { return false };
             let before = store.spool.occupancy().bytes;
-            let held = &store.held;
-            let is_audited = |number| held.get(&number).is_some_and(|(block, _)| backlog.is_audited(*block));
-            let losses = store.spool.drop_oldest_but(&is_audited);
+            let known = &store.held;
+            let is_audited = |number| known.get(&number).is_some_and(|(block, _)| backlog.is_audited(*block));
+            let losses = store.spool.drop_oldest_but(&|number, held| {
+                (!protected_too && held.protected_records > 0) || is_audited(number)
+            });
             store.tell(backlog, &losses);
             store.spool.occupancy().bytes < before
-        });
+        };
+        let freed = ids.iter().any(|id| free(id, false)) || ids.iter().any(|id| free(id, true));
         self.weigh_others(inner);
         freed
     }
@@ -272,18 +307,19 @@ impl<D: Disk> Spooler<D> {
                 }
                 Err(error) => trouble = Some(error),
                 Ok(()) if !is_own && store.held.is_empty() => {
-                    if let Some(mut store) = self.let_go(&mut inner, id) {
-                        inner.passed.insert(store.spool.name().to_owned(), store.keys_version);
-                        // What is in it still is for nobody here, and so in nobody's ledger here.
-                        store.spool.expire(now);
-                        trouble = store.spool.close(now).err().or(trouble);
+                    if let Some(store) = self.let_go(&mut inner, id) {
+                        trouble = pass(&mut inner.passed, store, now).err().or(trouble);
                     }
                 }
                 Ok(()) => {}
             }
         }
-        let is_first = !std::mem::replace(&mut inner.ailing, trouble.is_some());
-        trouble.filter(|_| is_first).map(|error| (error.code(), error.to_string()))
+        let Some(error) = trouble else {
+            inner.ailing.succeeded();
+            return None;
+        };
+        let more = inner.ailing.failed(error.code(), monotonic_nanos())?;
+        Some((error.code(), format!("{error}{more}")))
     }
 
     /// What has to be done less often: the age limit, and what others take of the quota.
@@ -298,8 +334,9 @@ impl<D: Disk> Spooler<D> {
     }
 
     fn weigh_others(&self, inner: &mut Inner<D>) {
-        if let Some(store) = inner.own.and_then(|own| inner.stores.get_mut(&own)) {
-            store.spool.set_others_bytes(self.root.others_bytes(&[store.spool.name()]));
+        let own = inner.own.and_then(|own| inner.stores.get_mut(&own));
+        if let (Some(store), Some(root)) = (own, self.root()) {
+            store.spool.set_others_bytes(root.others_bytes(&[store.spool.name()]));
         }
     }
 
@@ -360,7 +397,8 @@ impl<D: Disk> Spooler<D> {
     }
 
     fn let_go(&self, inner: &mut Inner<D>, id: u64) -> Option<Store<D>> {
-        self.rooms().leave(id);
+        // Named, so that files are closed without the lock.
+        let _reader = self.rooms().leave(id);
         inner.own = inner.own.filter(|own| *own != id);
         inner.stores.remove(&id)
     }
@@ -389,4 +427,16 @@ impl<D: Disk> Spooler<D> {
         }
         inner
     }
+}
+
+/// Lets go of a spool that holds nothing for us any more. What is in it still is for nobody here, and so in nobody's ledger here.
+fn pass<D: Disk>(passed: &mut Passed, mut store: Store<D>, now: u64) -> Result<(), SpoolError> {
+    store.spool.expire(now);
+    let due = match store.spool.report().postponed_segments {
+        0 => store.spool.expires_nanos(),
+        // There were more blocks than can be kept track of; the others come next.
+        _ => Some(now),
+    };
+    passed.holds_nothing(store.spool.name(), store.keys_version, due);
+    store.spool.close(now).map(drop)
 }

@@ -37,6 +37,19 @@ impl<D: Disk> Store<D> {
         }
     }
 
+    /// Cursors that have something to get here.
+    pub fn owed(&self) -> Exporters {
+        let all = self.cursors.iter().flatten().copied().fold(Exporters::NONE, Exporters::with);
+        let mut owed = Exporters::NONE;
+        for (_, cursors) in self.held.values() {
+            owed = cursors.iter().fold(owed, Exporters::with);
+            if owed == all {
+                break;
+            }
+        }
+        owed
+    }
+
     fn forget(&mut self, number: u64, cursor: usize) -> Option<u64> {
         let (sequence, owed) = self.held.get_mut(&number)?;
         let sequence = *sequence;

@@ -8,7 +8,8 @@ use fapilog_native::spool::disk::{Disk, Entry, How, Kind};
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// When files were changed, by every file's account.
 pub const MODIFIED: u64 = 1_000;
@@ -53,6 +54,8 @@ struct Inode {
 pub struct Faults {
     /// Bytes that fit at most.
     pub capacity: Option<u64>,
+    /// Bytes that are free, by its own account.
+    pub free: Option<u64>,
     /// No change is allowed.
     pub read_only: bool,
     /// This many operations fail,
@@ -65,6 +68,14 @@ pub struct Faults {
     pub dies_in: Option<u32>,
 }
 
+/// Operations wait while it is on.
+#[derive(Debug, Default)]
+struct Hang {
+    on: Mutex<bool>,
+    waiting: AtomicUsize,
+    over: Condvar,
+}
+
 #[derive(Debug)]
 pub struct World {
     inodes: Vec<Inode>,
@@ -75,6 +86,7 @@ pub struct World {
     /// Files that are open.
     pub open: usize,
     pub dead: bool,
+    hang: Arc<Hang>,
     random: fastrand::Rng,
 }
 
@@ -119,6 +131,7 @@ impl SimDisk {
             openings: 0,
             open: 0,
             dead: false,
+            hang: Arc::default(),
             random: fastrand::Rng::with_seed(7),
         })))
     }
@@ -126,6 +139,18 @@ impl SimDisk {
     pub fn world(&self) -> MutexGuard<'_, World> {
         // A test that failed while it held this is to say so itself.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on no operation returns, or each goes on.
+    pub fn hang(&self, on: bool) {
+        let hang = Arc::clone(&self.world().hang);
+        *hang.on.lock().unwrap() = on;
+        hang.over.notify_all();
+    }
+
+    /// Operations that do not return at the moment.
+    pub fn waiting(&self) -> usize {
+        self.world().hang.waiting.load(Ordering::SeqCst)
     }
 
     /// The process is gone and another one runs; what was written stays. Drop its files first.
@@ -187,6 +212,7 @@ impl SimDisk {
             openings: 0,
             open: 0,
             dead: false,
+            hang: Arc::default(),
             random,
         })))
     }
@@ -254,6 +280,10 @@ impl SimDisk {
 
     /// One operation: counted, and perhaps the last. The answer says whether this one is torn.
     fn step(&self, changes: bool) -> Result<(MutexGuard<'_, World>, bool)> {
+        let hang = Arc::clone(&self.world().hang);
+        hang.waiting.fetch_add(1, Ordering::SeqCst);
+        drop(hang.over.wait_while(hang.on.lock().unwrap(), |on| *on).unwrap());
+        hang.waiting.fetch_sub(1, Ordering::SeqCst);
         let mut world = self.world();
         world.operations += 1;
         if world.dead {
@@ -379,6 +409,9 @@ impl Disk for SimDisk {
 
     fn free_bytes(&self, _dir: &SimDir) -> Result<u64> {
         let (world, _) = self.step(false)?;
+        if let Some(free) = world.faults.free {
+            return Ok(free);
+        }
         // A full disk shows when it is written to.
         Ok(world.faults.capacity.map_or(u64::MAX, |_| 1 << 40))
     }

@@ -2,7 +2,8 @@
 
 Arguments: file of the shared words, first number, records at most, and the way:
 `kill` logs and waits; `return` logs and ends; `serve` logs, then shuts down when told; `forked` logs in a
-child and in the parent; `memory` logs until memory is used up, and ends by SIGKILL then.
+child and in the parent; `memory` logs until memory is used up, and ends by SIGKILL then; `stages` logs, says
+whether all is delivered, logs as many again when told, and waits.
 """
 
 import mmap
@@ -75,6 +76,12 @@ elif way == "serve":
     sys.stdin.readline()
     telemetry.shutdown()
     say(telemetry.ledger().balanced, telemetry.ledger().adopted)
+elif way == "stages":
+    say(telemetry.force_flush(30_000))
+    sys.stdin.readline()
+    log_all(first + records)
+    say("ready")
+    time.sleep(60)
 elif way == "kill":
     say("ready")
     time.sleep(60)

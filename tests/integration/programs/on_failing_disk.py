@@ -4,21 +4,11 @@ import resource
 import sys
 import time
 
+from small_spool import configure
+
 import fapilog
 
-telemetry = fapilog.configure_otel(
-    "shop",
-    capture_location="never",
-    buffer={
-        "limit_bytes": 1 << 20,
-        "chunk_bytes": 1 << 14,
-        "record_bytes": 1 << 12,
-        "schedule_delay_millis": 20,
-        "overflow": "wait",
-        "wait_timeout_millis": 1,
-    },
-    otlp={"compression": "none", "retry": {"initial_backoff_millis": 1, "max_backoff_millis": 50}},
-)
+telemetry = configure(chunk_bytes=1 << 14, record_bytes=1 << 12, overflow="wait", wait_timeout_millis=1)
 log = fapilog.get_logger("orders")
 resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, resource.RLIM_INFINITY))
 for number in range(4_000):

@@ -5,21 +5,18 @@ import sys
 import time
 from pathlib import Path
 
+from small_spool import configure
+
 import fapilog
 
 way, records = sys.argv[1], int(sys.argv[2])
-telemetry = fapilog.configure_otel(
-    "shop",
-    capture_location="never",
-    buffer={
-        "limit_bytes": 1 << 20,
-        "chunk_bytes": 1 << 14,
-        "record_bytes": 1 << 12,
-        "schedule_delay_millis": 20,
-        "shutdown_timeout_millis": 300,
-    },
-    otlp={"compression": "none", "retry": {"initial_backoff_millis": 1, "max_backoff_millis": 50}},
-)
+hang = Path(os.environ["HANG"])
+if way == "configure":
+    hang.touch()
+began = time.monotonic()
+telemetry = configure(chunk_bytes=1 << 14, record_bytes=1 << 12, shutdown_timeout_millis=300)
+if way == "configure":
+    print("configured", time.monotonic() - began < 15, flush=True)
 log = fapilog.get_logger("orders")
 
 
@@ -32,8 +29,14 @@ def fill(enough: int) -> None:
         log.info("filling", padding="x" * 500)
 
 
+if way == "configure":
+    log.info("from memory")
+    print("delivered", telemetry.force_flush(20_000), flush=True)
+    hang.unlink()
+    print("at the end", telemetry.shutdown(20_000), telemetry.ledger().balanced, flush=True)
+    sys.exit()
 fill(100)
-Path(os.environ["HANG"]).touch()
+hang.touch()
 # The spool's thread hangs in a write from now on, or as soon as it writes.
 began = time.monotonic()
 for number in range(records):
@@ -55,7 +58,7 @@ elif way == "deliver":
     while telemetry.ledger().exporters["otlp"].delivered <= before:
         time.sleep(0.01)
     print("delivers", flush=True)
-    Path(os.environ["HANG"]).unlink()
+    hang.unlink()
     telemetry.shutdown(30_000)
 else:
     began = time.monotonic()

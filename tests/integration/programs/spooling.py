@@ -4,23 +4,13 @@ import os
 import sys
 import time
 
+from small_spool import configure
+
 import fapilog
-import fapilog.settings.spool
 
 way, first, records = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-fapilog.settings.spool.ADOPT_INTERVAL_MILLIS = 100
-telemetry = fapilog.configure_otel(
-    "shop",
-    capture_location="never",
-    buffer={
-        "limit_bytes": 1 << 20,
-        "chunk_bytes": 1 << 16,
-        "schedule_delay_millis": 20,
-        "shutdown_timeout_millis": 300,
-        "overflow": "wait",
-        "wait_timeout_millis": 30_000,
-    },
-    otlp={"compression": "none", "retry": {"initial_backoff_millis": 1, "max_backoff_millis": 50}},
+telemetry = configure(
+    chunk_bytes=1 << 16, shutdown_timeout_millis=300, overflow="wait", wait_timeout_millis=30_000
 )
 log = fapilog.get_logger("orders")
 for number in range(first, first + records):

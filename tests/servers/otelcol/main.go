@@ -27,6 +27,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/ackextension"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/kafkareceiver"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/otlpjsonfilereceiver"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/splunkhecreceiver"
 )
 
@@ -39,6 +40,7 @@ func linkedComponents() (otelcol.Factories, error) {
 		otlpreceiver.NewFactory(),
 		splunkhecreceiver.NewFactory(),
 		kafkareceiver.NewFactory(),
+		otlpjsonfilereceiver.NewFactory(),
 	)
 	exporters, exportersErr := otelcol.MakeFactoryMap[exporter.Factory](
 		fileexporter.NewFactory(),

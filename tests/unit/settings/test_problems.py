@@ -187,7 +187,7 @@ def test_an_unknown_exporter_has_its_own_error(load):
         load(exporters=["otlp", "zipkin"])
     assert caught.value.what == "exporters names an exporter that does not exist: zipkin"
     assert caught.value.remedy.startswith(
-        "set exporters to one or more of otlp, otlp/stdout, file, webhook, memory, console, "
+        "set exporters to one or more of otlp, otlp/stdout, otlp/stderr, file, webhook, memory, console, "
     )
     assert "otlp_proto_http" in caught.value.remedy
 

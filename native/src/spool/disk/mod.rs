@@ -70,6 +70,10 @@ pub trait Disk: Debug + Send + Sync {
     fn sync_dir(&self, dir: &Self::Dir) -> io::Result<()>;
     /// Bytes that this user may still write to the file system.
     fn free_bytes(&self, dir: &Self::Dir) -> io::Result<u64>;
+    /// Takes away what others may do with a directory of this user. True if there was something to take.
+    fn make_private(&self, _: &Self::Dir) -> io::Result<bool> {
+        Ok(false)
+    }
     /// Opens a file; never waits for one.
     fn open(&self, dir: &Self::Dir, name: &str, how: How) -> io::Result<Self::File>;
     /// Whether `name` still is this file.

@@ -7,17 +7,19 @@ use super::{Disk, Entry, How, Kind};
 use crate::spooling::forked_locks::Noted;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::ffi::{CStr, CString};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const DIRECTORY_MODE: libc::mode_t = 0o700;
 const FILE_MODE: libc::c_uint = 0o600;
-/// Others who may write to a directory could exchange what is in it.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// Everybody could exchange what is in it. The group is another matter: Kubernetes gives it what `fsGroup` asks for, at each
+/// mount, and who runs the service chose it.
+const WRITABLE_BY_ALL: u32 = 0o002;
+const OPEN_TO_OTHERS: u32 = 0o077;
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,10 +66,15 @@ impl Disk for RealDisk {
         let metadata = descriptor.metadata()?;
         // SAFETY: a call without arguments that cannot fail.
         let user = unsafe { libc::geteuid() };
-        if metadata.uid() != user || metadata.mode() & WRITABLE_BY_OTHERS != 0 {
-            let mode = metadata.mode() & 0o7777;
+        let mode = metadata.mode() & 0o7777;
+        if metadata.uid() != user {
             let message = format!("it belongs to user {} and has mode {mode:o}", metadata.uid());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+        }
+        if mode & WRITABLE_BY_ALL != 0 {
+            let message =
+                format!("everybody may write to it (mode {mode:o}); if you trust what is in it: chmod 700");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         Ok(RealDir { descriptor, path: parent.path.join(name) })
     }
@@ -101,6 +108,14 @@ impl Disk for RealDisk {
         let found = unsafe { found.assume_init() };
         #[allow(clippy::unnecessary_cast, clippy::useless_conversion)] // The width differs between platforms.
         Ok((found.f_bavail as u64).saturating_mul(found.f_frsize as u64))
+    }
+
+    fn make_private(&self, dir: &RealDir) -> io::Result<bool> {
+        let is_open = dir.descriptor.metadata()?.mode() & OPEN_TO_OTHERS != 0;
+        if is_open {
+            dir.descriptor.set_permissions(Permissions::from_mode(DIRECTORY_MODE))?;
+        }
+        Ok(is_open)
     }
 
     fn open(&self, dir: &RealDir, name: &str, how: How) -> io::Result<File> {
