@@ -129,8 +129,9 @@ def test_stock_exporters_without_an_answer_do_not_stretch_the_time(
     took = time.monotonic() - began
     answer, seconds = ended.stdout.split()
     assert (ended.returncode, answer) == (0, "None" if how == "exit" else "False")
-    # One limit for the call, one for the end of the process, and two seconds to start Python.
-    assert (float(seconds) < 1.5, took < 2 * 0.5 + 1.0 + 2.0) == (True, True)
+    # One limit for the call, one for the end of the process, and long enough for a busy machine to start Python.
+    # Stock exporters alone try for a minute.
+    assert (float(seconds) < 1.5, took < 2 * 0.5 + 1.0 + 10.0) == (True, True)
     assert "fapilog: spans or metrics were not delivered " in ended.stderr
 
 
