@@ -43,6 +43,15 @@ pub struct Rounds {
     read: Instant,
 }
 
+impl Rounds {
+    /// Everything is due.
+    #[must_use]
+    pub fn due() -> Self {
+        let long_ago = || Instant::now().checked_sub(AROUND).unwrap_or_else(Instant::now);
+        Self { looked: long_ago(), read: long_ago() }
+    }
+}
+
 impl Default for Rounds {
     fn default() -> Self {
         Self { looked: Instant::now(), read: Instant::now() }
@@ -93,7 +102,10 @@ impl Pipeline {
     /// A backlog that was stopped ends nothing here: what it holds still has to be written, and who ends the process lets the
     /// spools go behind that.
     pub fn go_round(&self, spooler: &Spooler, rounds: &mut Rounds) -> bool {
-        while spooler.is_pressed(self.backlog().bytes(), self.backlog().records()) && self.spill(spooler) {}
+        spooler.chores().run();
+        while spooler.is_pressed(self.backlog().bytes(), self.backlog().records())
+            && self.note_spilled(spooler, spooler.spill(self.backlog(), false))
+        {}
         self.say_trouble(spooler.look_after(self.backlog()));
         if rounds.read.elapsed() >= READ_PAUSE && !spooler.is_silent() {
             rounds.read = Instant::now();
@@ -102,6 +114,8 @@ impl Pipeline {
         self.say_all(spooler.look_after_keys(self.backlog()));
         if rounds.looked.elapsed() >= AROUND {
             rounds.looked = Instant::now();
+            while self.note_spilled(spooler, spooler.spill_left(self.backlog())) {}
+            spooler.chores().run();
             spooler.look_around(self.backlog());
             self.buffer().settled();
         }
@@ -112,15 +126,20 @@ impl Pipeline {
         !is_over
     }
 
+    /// Looks once for what dead processes left, and takes it over.
+    pub fn look_for_left(&self, spooler: &Spooler, rings: &mut Remains) {
+        self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
+        self.adopt_rings(spooler, rings);
+        spooler.signal().looked();
+        // Senders that wait for what was found may end when it is nothing.
+        self.backlog().offered();
+    }
+
     /// Takes over what dead processes left, until nobody delivers any more.
     pub(crate) fn run_adopter(&self, spooler: &Spooler) {
         let mut rings = Remains::new(self);
         loop {
-            self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
-            self.adopt_rings(spooler, &mut rings);
-            spooler.signal().looked();
-            // Senders that wait for what was found may end when it is nothing.
-            self.backlog().offered();
+            self.look_for_left(spooler, &mut rings);
             if !spooler.signal().rest(AROUND) || self.is_closing() {
                 return;
             }
@@ -136,9 +155,9 @@ impl Pipeline {
         }
     }
 
-    /// Moves one block. False when there is none to move, or the disk fails.
-    fn spill(&self, spooler: &Spooler) -> bool {
-        match spooler.spill(self.backlog(), false) {
+    /// One block was moved, or not. False when there was none to move, or the disk fails.
+    fn note_spilled(&self, spooler: &Spooler, spilled: Spilled) -> bool {
+        match spilled {
             Spilled::Done { recovered } => {
                 if recovered {
                     let directory = spooler.settings().directory.display();

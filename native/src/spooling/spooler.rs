@@ -6,9 +6,10 @@
 //! until a thread of the spool writes it down. The own spool is made when the first block has to go to the disk: a
 //! pipeline whose exporters deliver writes nothing.
 
-use crate::backlog::entries::{Seen, Spill, Spot};
+use crate::backlog::entries::{Seen, Spill, Spot, Which};
 use crate::backlog::Backlog;
 use crate::clock::{monotonic_nanos, Clock};
+use crate::crash_ring::chores::Chores;
 use crate::crash_ring::CrashRing;
 use crate::settings::{BufferSettings, Overflow, SpoolingSettings};
 use crate::spool::crypt::Keys;
@@ -90,7 +91,8 @@ pub struct Spooler<D: Disk = RealDisk> {
     /// What was settled and is not written down yet. Held for a moment only.
     pub(crate) settled: Mutex<Vec<Settled>>,
     pub(crate) rooms: Mutex<Rooms<D>>,
-    signal: Signal,
+    signal: Arc<Signal>,
+    chores: Arc<Chores>,
     gave_up: AtomicBool,
     pub(crate) reading: Reading,
     /// The only thing that is taken over, for people who ask for one.
@@ -136,6 +138,7 @@ impl<D: Disk + 'static> Spooler<D> {
             now_nanos: clock.now_nanos(),
         };
         let opening = Opening::begin(plan, limit)?;
+        let signal = Arc::<Signal>::default();
         let inner = Inner {
             stores: BTreeMap::new(),
             own: None,
@@ -158,7 +161,8 @@ impl<D: Disk + 'static> Spooler<D> {
             inner: Mutex::new(inner),
             settled: Mutex::default(),
             rooms: Mutex::default(),
-            signal: Signal::default(),
+            chores: Arc::new(Chores::new(&signal)),
+            signal,
             gave_up: AtomicBool::new(false),
             reading: Reading::default(),
             only: OnceLock::new(),
@@ -188,8 +192,14 @@ impl<D: Disk> Spooler<D> {
 
     /// What its threads wait for.
     #[must_use]
-    pub const fn signal(&self) -> &Signal {
+    pub fn signal(&self) -> &Signal {
         &self.signal
+    }
+
+    /// What is to be written into rings of dead processes.
+    #[must_use]
+    pub const fn chores(&self) -> &Arc<Chores> {
+        &self.chores
     }
 
     /// How often [`Self::look_after`] wants to be called.
@@ -203,14 +213,24 @@ impl<D: Disk> Spooler<D> {
 
     /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whatever failed before.
     pub fn spill(&self, backlog: &Backlog, rest: bool) -> Spilled {
+        self.spill_one(backlog, if rest { Which::Rest } else { Which::Oldest })
+    }
+
+    /// Writes a block to the disk that a crash ring of a dead process holds, so that the ring can go: of a service that
+    /// dies again and again, records count toward the quota, and memory for files is free.
+    pub fn spill_left(&self, backlog: &Backlog) -> Spilled {
+        self.spill_one(backlog, Which::Left)
+    }
+
+    fn spill_one(&self, backlog: &Backlog, which: Which) -> Spilled {
         let mut inner = self.lock();
         if inner.closed
             || self.gave_up.load(Ordering::Relaxed)
-            || (!rest && !inner.backoff.may_try(monotonic_nanos()))
+            || (which != Which::Rest && !inner.backoff.may_try(monotonic_nanos()))
         {
             return Spilled::Nothing;
         }
-        let Some(spill) = backlog.begin_spill(rest) else { return Spilled::Nothing };
+        let Some(spill) = backlog.begin_spill(which) else { return Spilled::Nothing };
         let (sequence, owed) = (spill.block.sequence, spill.owed);
         match self.append(&mut inner, backlog, &spill) {
             Ok(spot) => {
@@ -368,7 +388,16 @@ impl<D: Disk> Spooler<D> {
             let _ = self.let_go(&mut inner, id).map(|store| store.spool.close(now));
         }
         drop(inner);
+        if let Some(root) = self.root() {
+            root.close();
+        }
         self.signal.stop();
+    }
+
+    /// True after [`Self::give_up`].
+    #[must_use]
+    pub fn has_given_up(&self) -> bool {
+        self.gave_up.load(Ordering::Relaxed)
     }
 
     /// Nothing more is written: the end did not wait for it any longer, and counts it as lost.
