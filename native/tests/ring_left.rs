@@ -1,6 +1,6 @@
 //! Stage 6: rings of dead processes in a pipeline: who settles or drops their blocks waits for no disk, and in an outage they
 //! move to the spool.
-#![allow(clippy::unwrap_used)] // A test may fail.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 #![cfg(target_os = "linux")]
 
 mod core;
@@ -85,11 +85,11 @@ fn in_an_outage_what_a_dead_ring_holds_moves_to_the_spool_and_the_ring_goes() {
     let ring = left(&place.0, 3);
     let pipeline = taken_over(&place.0);
     let spooler = pipeline.spooler().unwrap();
-    let spooled = || pipeline.backlog().counts().iter().map(|side| side.spooled).collect::<Vec<_>>();
+    let on_disk = || pipeline.backlog().counts().iter().map(|side| side.spooled).collect::<Vec<_>>();
     assert!(pipeline.go_round(spooler, &mut Rounds::default()));
-    assert_eq!((spooled(), ring.exists()), (vec![0, 0], true), "who answers soon costs no disk");
+    assert_eq!((on_disk(), ring.exists()), (vec![0, 0], true), "who answers soon costs no disk");
     assert!(pipeline.go_round(spooler, &mut Rounds::due()));
-    assert_eq!((spooled(), ring.exists()), (vec![3, 3], false));
+    assert_eq!((on_disk(), ring.exists()), (vec![3, 3], false));
     let delivered = std::iter::from_fn(|| {
         let block = pipeline.backlog().try_claim(0)?;
         pipeline.backlog().settle(0, block.sequence, Settlement { delivered: 1, ..Settlement::default() });
