@@ -2,7 +2,7 @@
 //!
 //! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
 //!
-//! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
+//! In this room: [`spooler`] holds the spools (one is `stores`), [`spilling`] writes to it, `shelving` is what exporters ask of it, `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
 //! directories of dead processes but for those that are [`passed`], [`end`] writes what is left at the end; [`opening`] and [`reading`] bear a disk that does not answer; [`voice`] says it; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
 
 mod adopting;
@@ -16,6 +16,7 @@ mod pauses;
 pub mod reading;
 mod shelving;
 pub mod signal;
+pub mod spilling;
 pub mod spooler;
 mod stores;
 pub mod voice;
