@@ -1,6 +1,5 @@
 """Durability levels: what a level needs is asked for at the start, and named."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +152,6 @@ def test_after_shutdown_no_descriptor_of_ring_or_spool_stays_open(tmp_path: Path
     provider = LoggerProvider(settings=settings, exporters=["memory"])
     provider.get_logger("orders").emit(body="order placed")
     assert provider.shutdown()
-    links = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    links = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
     assert [link for link in links if link.startswith(str(tmp_path))] == []
     assert list((tmp_path / "ring").iterdir()) == list((tmp_path / "spool").iterdir()) == []
