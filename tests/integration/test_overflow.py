@@ -237,7 +237,7 @@ def test_the_floor_falls_when_the_buffer_drains(
     telemetry = configure(otlp={"compression": "none"}, buffer=SMALL)
     log = fapilog.get_logger("orders")
     fill_until(telemetry, 13)
-    drain_with_report(telemetry, release, receiver)
+    drain(telemetry, release)
     assert telemetry.health().shedding_below == 0
     before = counts(telemetry.ledger())
     log.info("after")

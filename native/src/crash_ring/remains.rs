@@ -7,6 +7,7 @@
 use crate::block::Codec;
 use crate::buffer::chunk::Chunk;
 use crate::clock::monotonic_nanos;
+use crate::crash_ring::chores::{remove, Chore, Chores, Left};
 use crate::crash_ring::keep::Keep;
 use crate::crash_ring::memory_place;
 use crate::pipeline::Pipeline;
@@ -19,7 +20,7 @@ use crate::spooling::passed::{FIRST_PAUSE, LONGEST_PAUSE};
 use crate::spooling::spooler::{Only, Spooler};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,47 +29,27 @@ const MEMORY_SHARE: usize = 2;
 /// How often it is looked whether there is room.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// A dead process's ring, of which blocks wait here.
-#[derive(Debug)]
-struct Left {
-    ring: Recovered,
-    parts: AtomicUsize,
-    /// By cursor: its exporter's number in the dead process. Empty when there is only one, which settles the block at once.
-    numbers: Vec<Option<u32>>,
-}
-
 /// One chunk of a dead process's ring.
 #[derive(Debug)]
 pub struct Part {
     left: Arc<Left>,
+    chores: Arc<Chores>,
     slot: u32,
     done: u32,
 }
 
 impl Part {
-    /// Notes that one cursor is done with the block, and others are not.
+    /// Notes that one cursor is done with the block, and others are not. It is written later.
     pub fn done_by(&mut self, cursor: usize) {
         let Some(number) = self.left.numbers.get(cursor).copied().flatten() else { return };
         self.done |= 1_u32.checked_shl(number).unwrap_or(0);
-        // What fails here makes duplicates, no losses.
-        let _ = self.left.ring.note_done(self.slot, self.done);
+        self.chores.add(Chore::Done(Arc::clone(&self.left), self.slot, self.done));
     }
 
-    /// The records are delivered, in the spool, or dropped and counted.
+    /// The records are delivered, in the spool, or dropped and counted. It is written later.
     pub fn let_go(self) {
-        // What fails here makes duplicates, no losses.
-        if self.left.parts.fetch_sub(1, Ordering::AcqRel) == 1 {
-            remove(&self.left.ring);
-        } else {
-            let _ = self.left.ring.recycle(self.slot);
-        }
+        self.chores.add(Chore::LetGo(self.left, self.slot));
     }
-}
-
-fn remove(ring: &Recovered) {
-    // What cannot be removed is found again, empty.
-    let _ = ring.remove();
-    place::tidy(ring.path());
 }
 
 /// Names of a dead process's scopes, and its resource.
@@ -88,7 +69,7 @@ impl Prefixes for Names<'_> {
 }
 
 /// Looks for rings of dead processes.
-pub(crate) struct Remains {
+pub struct Remains {
     identity: Option<Identity>,
     places: BTreeSet<PathBuf>,
     /// Those that could not be read: said once, and tried again after pauses.
@@ -97,7 +78,9 @@ pub(crate) struct Remains {
 }
 
 impl Remains {
-    pub(crate) fn new(pipeline: &Pipeline) -> Self {
+    /// Those of the pipeline's service.
+    #[must_use]
+    pub fn new(pipeline: &Pipeline) -> Self {
         let codec = if pipeline.is_gated() { Codec::Identity } else { pipeline.codec() };
         let mut remains = Self {
             identity: None,
@@ -203,19 +186,25 @@ impl Pipeline {
             if !self.has_memory(spooler) {
                 return false;
             }
-            self.take_in_chunk(&left, chunk, sealer);
+            self.take_in_chunk((&left, spooler.chores()), chunk, sealer);
         }
         true
     }
 
-    fn take_in_chunk(&self, left: &Arc<Left>, chunk: RecoveredChunk, sealer: &mut Sealer) {
+    fn take_in_chunk(
+        &self,
+        (left, chores): (&Arc<Left>, &Arc<Chores>),
+        chunk: RecoveredChunk,
+        sealer: &mut Sealer,
+    ) {
         let ours = self.exporters().iter().enumerate();
         let owing = ours.filter(|(_, exporter)| !left.ring.is_done(&chunk, &exporter.name));
         let owed = owing.fold(Exporters::NONE, |owed, (cursor, _)| owed.with(cursor));
         let own = self.resource();
         let resource = left.ring.resource(chunk.resource).unwrap_or(&own);
         let names = Names { ring: &left.ring, resource };
-        let part = Part { left: Arc::clone(left), slot: chunk.slot, done: chunk.done };
+        let (left, chores) = (Arc::clone(left), Arc::clone(chores));
+        let part = Part { left: Arc::clone(&left), chores, slot: chunk.slot, done: chunk.done };
         let (records, protected_records) = (chunk.records, chunk.protected_records);
         let chunk = Chunk { bytes: chunk.bytes, records, protected_records, ..Chunk::default() };
         match sealer.seal(&chunk, &names) {
