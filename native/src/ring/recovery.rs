@@ -64,13 +64,15 @@ pub struct Report {
 /// Dropping it instead leaves everything as it was. So whoever dies between delivering and removing makes duplicates, no losses.
 #[derive(Debug)]
 pub struct Recovered {
-    chunks: VecDeque<RecoveredChunk>,
+    pub(super) chunks: VecDeque<RecoveredChunk>,
     side: Found,
     report: Report,
     owner: Option<Owner>,
-    geometry: Option<Geometry>,
-    path: PathBuf,
-    file: Held,
+    pub(super) geometry: Option<Geometry>,
+    pub(super) path: PathBuf,
+    pub(super) file: Held,
+    /// What is committed counts, not only what was forced to the disk.
+    pub(super) is_same_boot: bool,
 }
 
 impl Recovered {
@@ -196,9 +198,10 @@ pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
         None => Content::default(),
     };
     let (owner, geometry) = header.unzip();
+    let is_same_boot = owner.is_some_and(|owner| is_same_boot(&file, owner, boot));
     let Content { chunks, side, report } = found;
     let (chunks, path) = (chunks.into(), path.to_owned());
-    Ok(Some(Recovered { chunks, side, report, owner, geometry, path, file }))
+    Ok(Some(Recovered { chunks, side, report, owner, geometry, path, file, is_same_boot }))
 }
 
 /// What stands behind the header.
@@ -235,7 +238,7 @@ pub(super) fn read_content(
     boot: u64,
 ) -> Result<Content, RingError> {
     let reader = Reader { file };
-    let is_same_boot = (boot != 0 && owner.boot == boot) || files::is_memory(file);
+    let is_same_boot = is_same_boot(file, owner, boot);
     let side = reader.side(geometry).map_err(RingError::io("read", path))?;
     let mut report = Report { damaged_side_bytes: side.damaged_bytes, ..Report::default() };
     let mut chunks = Vec::new();
@@ -244,6 +247,11 @@ pub(super) fn read_content(
     }
     chunks.sort_by_key(|chunk| chunk.epoch);
     Ok(Content { chunks, side, report })
+}
+
+/// Whether the machine runs since the ring was made, so that its file holds all that was written.
+fn is_same_boot(file: &File, owner: Owner, boot: u64) -> bool {
+    (boot != 0 && owner.boot == boot) || files::is_memory(file)
 }
 
 fn known(header: Header, path: &Path) -> Result<(Owner, Geometry), RingError> {
@@ -267,8 +275,8 @@ pub(super) fn is_done(done: u32, exporter: u32) -> bool {
     done.checked_shr(exporter).unwrap_or(0) & 1 != 0
 }
 
-struct Reader<'a> {
-    file: &'a File,
+pub(super) struct Reader<'a> {
+    pub file: &'a File,
 }
 
 impl Reader<'_> {
@@ -347,7 +355,7 @@ impl Reader<'_> {
     }
 
     /// The bytes at `at`; fewer where the file ends.
-    fn at_most(&self, at: u64, length: usize) -> IoResult<Vec<u8>> {
+    pub fn at_most(&self, at: u64, length: usize) -> IoResult<Vec<u8>> {
         let mut bytes = vec![0; length];
         let mut read = 0;
         while read < length {

@@ -1,0 +1,537 @@
+//! Buffer, crash ring, backlog and spool together against a small model: processes die at any operation on the disk, the
+//! disk fails, runs full and loses its power, and everything that a call returned from arrives at every exporter.
+//!
+//! The ring is a real file, which a dying process leaves as it is at that moment; the spool lies on the simulated disk.
+//! `DURABILITY_MODEL_CASES` makes more cases.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
+
+mod disks;
+mod rings;
+
+use disks::{Faults, SimDisk};
+use fapilog_native::backlog::shelf::Shelf;
+use fapilog_native::backlog::Backlog;
+use fapilog_native::block::{Block, Codec};
+use fapilog_native::crash_ring::keep::Keep;
+use fapilog_native::crash_ring::remains::take_apart;
+use fapilog_native::ledger::{DropReason, Settlement};
+use fapilog_native::ring::{place, Owner, RecoveredChunk, Ring, Settings, Slot};
+use fapilog_native::settings::{BufferSettings, Overflow, SpoolingSettings};
+use fapilog_native::spool::crypt::Keys;
+use fapilog_native::spool::identity::Identity;
+use fapilog_native::spool::quota::Quota;
+use fapilog_native::spool::{Fsync, SpoolSettings};
+use fapilog_native::spooling::opening::OPEN_LIMIT;
+use fapilog_native::spooling::spooler::{Spilled, Spooler};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rings::{folder, frame, frames, id, open_slot, recover_soon};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const NAMES: [&str; 2] = ["otlp", "file"];
+const SECTOR: usize = 512;
+/// Chunks that a ring holds.
+const SLOTS: u32 = 5;
+
+#[derive(Debug, Clone)]
+enum Action {
+    Append {
+        length: usize,
+    },
+    Seal,
+    Claim(usize),
+    Settle {
+        which: usize,
+        delivered: bool,
+    },
+    Spill {
+        rest: bool,
+    },
+    LookAfter,
+    Adopt,
+    /// What level `power` does in its interval.
+    Checkpoint,
+    Full {
+        more: u64,
+    },
+    ReadOnly,
+    Failing {
+        operations: u32,
+        after: u32,
+    },
+    Heal,
+    /// The process dies within one of the next operations on the disk.
+    Die {
+        operations: u32,
+    },
+    Kill,
+    /// An orderly end, whether or not anything is left.
+    End,
+    LosePower {
+        seed: u64,
+    },
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        40 => (0..700usize).prop_map(|length| Action::Append { length }),
+        15 => Just(Action::Seal),
+        10 => (0..2usize).prop_map(Action::Claim),
+        10 => (0..9usize, prop::bool::weighted(0.8)).prop_map(|(which, delivered)| Action::Settle { which, delivered }),
+        15 => any::<bool>().prop_map(|rest| Action::Spill { rest }),
+        3 => Just(Action::LookAfter),
+        3 => Just(Action::Adopt),
+        4 => Just(Action::Checkpoint),
+        1 => (0..600u64).prop_map(|more| Action::Full { more }),
+        1 => Just(Action::ReadOnly),
+        3 => (1..4u32, 0..6u32).prop_map(|(operations, after)| Action::Failing { operations, after }),
+        3 => Just(Action::Heal),
+        4 => (0..20u32).prop_map(|operations| Action::Die { operations }),
+        3 => Just(Action::Kill),
+        1 => Just(Action::End),
+        2 => any::<u64>().prop_map(|seed| Action::LosePower { seed }),
+    ]
+}
+
+/// Ring files by path.
+type Images = BTreeMap<PathBuf, Vec<u8>>;
+
+fn images(folder: &Path) -> Images {
+    let paths = place::rings_in(folder).unwrap();
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+fn restore(folder: &Path, images: &Images) {
+    for path in place::rings_in(folder).unwrap() {
+        if !images.contains_key(&path) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    for (path, content) in images {
+        // A new file, where it was removed after the death; private as a ring is.
+        if !path.exists() {
+            let options = &mut fs::OpenOptions::new();
+            std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600)
+                .open(path)
+                .unwrap();
+        }
+        fs::write(path, content).unwrap();
+    }
+}
+
+fn ids_of(block: &Block) -> Vec<u64> {
+    block.body.chunks(8).map(|id| u64::from_le_bytes(id.try_into().unwrap())).collect()
+}
+
+fn block_of(ids: &[u64]) -> Block {
+    let body: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+    let (records, raw_bytes) = (ids.len() as u64, body.len());
+    Block { sequence: 0, records, protected_records: 0, raw_bytes, codec: Codec::Identity, body }
+}
+
+fn ids_in(chunk: &RecoveredChunk) -> Vec<u64> {
+    frames(chunk).iter().map(|(_, frame)| id(frame)).collect()
+}
+
+/// One process: what dies with it.
+struct Process {
+    backlog: Backlog,
+    spooler: Arc<Spooler<SimDisk>>,
+    ring: Ring,
+    open: Option<(Slot, Vec<u64>)>,
+    hands: Vec<(usize, Arc<Block>)>,
+    pushed: u64,
+    damaged: u64,
+}
+
+impl Process {
+    /// `None`: the disk took nothing.
+    fn start(disk: &Arc<SimDisk>, folder: &Path, boot: u64, fsync: Fsync) -> Option<Self> {
+        let process = disk.world().process;
+        let identity = Identity { service: "shop".into(), boot, process, started: 1 };
+        let settings = Settings {
+            directory: folder.to_owned(),
+            name: identity.directory(0),
+            owner: Owner { boot, process, started: 1 },
+            slots: SLOTS,
+            slot_bytes: 4096,
+            side_bytes: 4096,
+            durable: false,
+        };
+        let spooler =
+            Spooler::open_on(Arc::clone(disk), identity, &spooling(fsync), (&NAMES, &buffer()), OPEN_LIMIT);
+        let spooler = Arc::new(spooler.ok()?);
+        let ring = Ring::create(&settings).unwrap();
+        (0..).zip(NAMES).for_each(|(number, name)| ring.define_exporter(number, name).unwrap());
+        let shelf = Arc::clone(&spooler) as Arc<dyn Shelf>;
+        let backlog = Backlog::new(&NAMES, false, Arc::default()).with_shelf(Some(shelf));
+        Some(Self { backlog, spooler, ring, open: None, hands: Vec::new(), pushed: 0, damaged: 0 })
+    }
+
+    fn seal(&mut self) {
+        let Some((slot, ids)) = self.open.take() else { return };
+        if ids.is_empty() {
+            slot.recycle();
+            return;
+        }
+        self.pushed += ids.len() as u64;
+        self.backlog.push_kept(block_of(&ids), Some(Keep::Slot(slot)));
+    }
+
+    fn check_ledger(&self) {
+        let (adopted, counts) = self.backlog.counts_with_adopted();
+        for side in counts {
+            let decided = side.delivered + side.rejected + side.dropped.total();
+            assert_eq!(self.pushed + side.adopted, decided + side.pending, "{side:?}");
+            assert!(side.adopted <= adopted);
+            assert_eq!(side.dropped.get(DropReason::Damaged), self.damaged);
+            assert_eq!(side.dropped.total(), self.damaged, "nothing makes it drop a record: {side:?}");
+        }
+    }
+}
+
+fn buffer() -> BufferSettings {
+    BufferSettings {
+        limit_bytes: 1 << 20,
+        limit_records: u64::MAX,
+        block_records: u64::MAX,
+        chunk_bytes: 4096,
+        record_bytes: 1024,
+        schedule_delay: Duration::from_millis(5),
+        overflow: Overflow::Wait,
+        reserve_bytes: 4096,
+        wait_timeout: Duration::from_secs(1),
+    }
+}
+
+fn spooling(fsync: Fsync) -> SpoolingSettings {
+    let quota = Quota { max_bytes: 1 << 20, min_free_bytes: 0 };
+    SpoolingSettings {
+        directory: Path::new("/spool").to_owned(),
+        service: "shop".into(),
+        store: SpoolSettings { segment_bytes: 300, quota, max_age: None, fsync },
+        adopt: true,
+        keys: Arc::new(Keys::none()),
+    }
+}
+
+struct World {
+    disk: Arc<SimDisk>,
+    folder: PathBuf,
+    boot: u64,
+    /// Whether a loss of power is to be survived.
+    power: bool,
+    process: Option<Process>,
+    /// Rings as the process left them when it died.
+    left: Arc<Mutex<Images>>,
+    /// Rings as far as they were forced to the disk.
+    forced: Images,
+    next: u64,
+    /// What has to arrive: calls returned, and since the last loss of power a checkpoint covered it.
+    owed: BTreeSet<u64>,
+    covered: BTreeSet<u64>,
+    received: BTreeMap<(usize, u64), u32>,
+    /// How often a record may come again, because what became of it was not written down when its process was killed.
+    again: BTreeMap<(usize, u64), u32>,
+    unwritten: Vec<(usize, u64)>,
+    /// How often anything may: failures of the disk, deaths in the midst of its work, losses of power.
+    harmed: u32,
+}
+
+impl World {
+    fn new(power: bool) -> Self {
+        static CASE: AtomicU32 = AtomicU32::new(0);
+        let case = CASE.fetch_add(1, Ordering::Relaxed);
+        let folder = folder(&format!("durability-{}", case % 8));
+        let (disk, left) = (Arc::new(SimDisk::new()), Arc::<Mutex<Images>>::default());
+        let (sink, place) = (Arc::clone(&left), folder.clone());
+        disk.at_death(move || *sink.lock().unwrap() = images(&place));
+        let mut world = Self {
+            disk,
+            folder,
+            boot: 1,
+            power,
+            process: None,
+            left,
+            forced: Images::new(),
+            next: 1,
+            owed: BTreeSet::new(),
+            covered: BTreeSet::new(),
+            received: BTreeMap::new(),
+            again: BTreeMap::new(),
+            unwritten: Vec::new(),
+            harmed: 0,
+        };
+        world.start();
+        world
+    }
+
+    fn process(&mut self) -> &mut Process {
+        self.process.as_mut().unwrap()
+    }
+
+    /// A new process, which takes over what dead ones left.
+    fn start(&mut self) {
+        let fsync = if self.power { Fsync::Always } else { Fsync::Never };
+        let rings = images(&self.folder);
+        let process = Process::start(&self.disk, &self.folder, self.boot, fsync).unwrap();
+        self.forced.insert(process.ring.path().to_owned(), fs::read(process.ring.path()).unwrap());
+        self.process = Some(process);
+        self.adopt();
+        let mut seen = BTreeSet::new();
+        for path in rings.into_keys() {
+            let ring = recover_soon(&path, self.boot);
+            if self.power {
+                ring.force().unwrap();
+                self.forced.insert(path.clone(), fs::read(&path).unwrap());
+            }
+            let report = ring.report();
+            assert_eq!((report.damaged_bytes, report.unreadable_slots), (0, 0), "nothing harms a ring");
+            // A slot that is used again after its records went to the spool looks damaged when its header is the older one.
+            assert!(self.power || report.missing_records == 0, "{report:?}");
+            self.process().backlog.adopt_damaged(report.missing_records);
+            self.process().damaged += report.missing_records;
+            for (chunk, part) in take_apart(ring, &NAMES) {
+                let (owed, ids) = (part.owed(&chunk, &NAMES), ids_in(&chunk));
+                assert!(ids.iter().all(|id| seen.insert(*id)), "twice in the rings");
+                self.process().backlog.adopt_kept(block_of(&ids), Keep::Part(part), owed);
+            }
+        }
+    }
+
+    fn run(&mut self, action: &Action) {
+        match action {
+            Action::Append { length } => self.append(*length),
+            Action::Seal => self.process().seal(),
+            Action::Claim(cursor) => self.claim(*cursor),
+            Action::Settle { which, delivered } => self.settle(*which, *delivered),
+            Action::Spill { rest } => self.spill(*rest),
+            Action::LookAfter => self.look_after(),
+            Action::Adopt => self.adopt(),
+            Action::Checkpoint => self.checkpoint(),
+            Action::Full { more } => {
+                let used: u64 = self.disk.files().iter().map(|(_, bytes)| bytes).sum();
+                self.disk.world().faults.capacity = Some(used + more);
+                self.harmed += 1;
+            }
+            Action::ReadOnly => {
+                self.disk.world().faults.read_only = true;
+                self.harmed += 1;
+            }
+            Action::Failing { operations, after } => {
+                let mut world = self.disk.world();
+                (world.faults.failing, world.faults.failing_after) = (*operations, *after);
+                drop(world);
+                self.harmed += operations;
+            }
+            Action::Heal => {
+                let mut world = self.disk.world();
+                world.faults = Faults { dies_in: world.faults.dies_in, ..Faults::default() };
+            }
+            Action::Die { operations } => {
+                self.disk.world().faults.dies_in = Some(*operations);
+                self.harmed += 1;
+            }
+            Action::Kill => self.kill(),
+            Action::End => self.end(),
+            Action::LosePower { seed } => self.lose_power(*seed),
+        }
+        if self.disk.world().dead {
+            self.kill();
+        }
+        self.process().check_ledger();
+    }
+
+    fn append(&mut self, length: usize) {
+        let frame = frame(self.next, &"x".repeat(length));
+        let next = self.next;
+        let process = self.process();
+        if process.open.as_ref().is_none_or(|(slot, _)| slot.room() < frame.len()) {
+            process.seal();
+            process.open = open_slot(&process.ring, next, 0).map(|slot| (slot, Vec::new()));
+        }
+        // Without a slot the buffer is full, and the call says so.
+        let Some((slot, ids)) = &mut process.open else { return };
+        assert!(slot.append(&frame, false));
+        ids.push(next);
+        self.owed.insert(next);
+        self.next += 1;
+    }
+
+    fn claim(&mut self, cursor: usize) {
+        self.process().backlog.retry_reads();
+        let Some(block) = self.process().backlog.try_claim(cursor) else { return };
+        self.process().hands.push((cursor, block));
+    }
+
+    fn settle(&mut self, which: usize, delivered: bool) {
+        let process = self.process.as_mut().unwrap();
+        if process.hands.is_empty() {
+            return;
+        }
+        let (cursor, block) = process.hands.swap_remove(which % process.hands.len());
+        if !delivered {
+            process.backlog.release(cursor, block.sequence);
+            return;
+        }
+        for id in ids_of(&block) {
+            assert!(id < self.next, "made up");
+            *self.received.entry((cursor, id)).or_default() += 1;
+            self.unwritten.push((cursor, id));
+        }
+        let settlement = Settlement { delivered: block.records, ..Settlement::default() };
+        process.backlog.settle(cursor, block.sequence, settlement);
+    }
+
+    fn spill(&mut self, rest: bool) {
+        let process = self.process();
+        if let Spilled::Failed(_) = process.spooler.spill(&process.backlog, rest) {
+            self.harmed += 1;
+        }
+        self.unwritten.clear();
+    }
+
+    fn look_after(&mut self) {
+        let process = self.process();
+        process.spooler.look_after(&process.backlog);
+        process.spooler.look_around(&process.backlog);
+        self.unwritten.clear();
+    }
+
+    fn adopt(&mut self) {
+        // The ring of each is there, or was taken over.
+        let process = self.process();
+        process.spooler.adopt(&process.backlog, &|_| true);
+    }
+
+    fn checkpoint(&mut self) {
+        let process = self.process.as_ref().unwrap();
+        process.ring.checkpoint().unwrap();
+        let path = process.ring.path();
+        self.forced.insert(path.to_owned(), fs::read(path).unwrap());
+        self.covered = self.owed.clone();
+    }
+
+    /// The process is gone. What it left in its ring is what was there when it died.
+    fn die(&mut self) {
+        self.disk.die();
+        self.process = None;
+        for side in self.unwritten.drain(..) {
+            *self.again.entry(side).or_default() += 1;
+        }
+        restore(&self.folder, &self.left.lock().unwrap());
+    }
+
+    fn kill(&mut self) {
+        self.die();
+        self.disk.restart();
+        self.start();
+    }
+
+    fn end(&mut self) {
+        let process = self.process();
+        process.seal();
+        while let Some((cursor, block)) = process.hands.pop() {
+            process.backlog.release(cursor, block.sequence);
+        }
+        process.backlog.drain();
+        while let Spilled::Done { .. } = process.spooler.spill(&process.backlog, true) {}
+        process.backlog.abandon(DropReason::Shutdown);
+        process.spooler.finish();
+        process.check_ledger();
+        if !process.ring.remove_if_empty().unwrap() {
+            process.ring.leave();
+        }
+        process.spooler.close();
+        self.unwritten.clear();
+        self.kill();
+    }
+
+    fn lose_power(&mut self, seed: u64) {
+        if !self.power {
+            return;
+        }
+        self.die();
+        self.harmed += 1;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let now = self.left.lock().unwrap().clone();
+        let mut mixed = Images::new();
+        for (path, old) in &self.forced {
+            let Some(new) = now.get(path) else {
+                // Its end may not be on the disk.
+                if random.bool() {
+                    mixed.insert(path.clone(), old.clone());
+                }
+                continue;
+            };
+            let sectors = old.chunks(SECTOR).zip(new.chunks(SECTOR));
+            let content = sectors.flat_map(|(old, new)| if random.bool() { new } else { old }.to_vec());
+            mixed.insert(path.clone(), content.collect());
+        }
+        restore(&self.folder, &mixed);
+        self.forced = mixed;
+        let received = |id: &u64| (0..2).all(|cursor| self.received.contains_key(&(cursor, *id)));
+        self.owed.retain(|id| self.covered.contains(id) || received(id));
+        self.boot += 1;
+        self.disk.lose_power(seed);
+        self.start();
+    }
+
+    /// A last process on a disk that works delivers everything.
+    fn finish(&mut self) {
+        self.kill();
+        for _ in 0..200 {
+            self.adopt();
+            for cursor in 0..2 {
+                self.claim(cursor);
+                while !self.process().hands.is_empty() {
+                    self.settle(0, true);
+                    self.claim(cursor);
+                }
+            }
+            self.look_after();
+            self.process().check_ledger();
+            if self.disk.files().is_empty() && place::rings_in(&self.folder).unwrap().len() == 1 {
+                break;
+            }
+        }
+        for cursor in 0..2 {
+            let missing: Vec<u64> =
+                self.owed.iter().copied().filter(|id| !self.received.contains_key(&(cursor, *id))).collect();
+            assert_eq!(missing, Vec::<u64>::new(), "lost for {}", NAMES[cursor]);
+        }
+        for (side, times) in &self.received {
+            let most = 1 + self.harmed + self.again.get(side).copied().unwrap_or(0);
+            assert!(*times <= most, "{side:?} came {times} times, and {most} at most can be explained");
+        }
+        assert_eq!(self.disk.files(), [], "everything is settled");
+        assert_eq!(place::rings_in(&self.folder).unwrap().len(), 1, "but for the one in use");
+    }
+}
+
+fn cases() -> u32 {
+    std::env::var("DURABILITY_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_a_call_returned_from_arrives_however_processes_end(actions in vec(action(), 0..150)) {
+        let mut world = World::new(false);
+        actions.iter().for_each(|action| world.run(action));
+        world.finish();
+    }
+
+    #[test]
+    fn what_a_checkpoint_covers_arrives_whatever_a_loss_of_power_takes(actions in vec(action(), 0..150)) {
+        let mut world = World::new(true);
+        actions.iter().for_each(|action| world.run(action));
+        world.finish();
+    }
+}
