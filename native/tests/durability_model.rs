@@ -6,36 +6,26 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod disks;
+mod mortal;
 mod rings;
 
 use disks::{Faults, SimDisk};
-use fapilog_native::backlog::shelf::Shelf;
-use fapilog_native::backlog::Backlog;
-use fapilog_native::block::{Block, Codec};
 use fapilog_native::crash_ring::keep::Keep;
 use fapilog_native::crash_ring::remains::take_apart;
 use fapilog_native::ledger::{DropReason, Settlement};
-use fapilog_native::ring::{place, Owner, RecoveredChunk, Ring, Settings, Slot};
-use fapilog_native::settings::{BufferSettings, Overflow, SpoolingSettings};
-use fapilog_native::spool::crypt::Keys;
-use fapilog_native::spool::identity::Identity;
-use fapilog_native::spool::quota::Quota;
-use fapilog_native::spool::{Fsync, SpoolSettings};
-use fapilog_native::spooling::opening::OPEN_LIMIT;
-use fapilog_native::spooling::spooler::{Spilled, Spooler};
+use fapilog_native::ring::place;
+use fapilog_native::spool::Fsync;
+use fapilog_native::spooling::spooler::Spilled;
+use mortal::{block_of, ids_in, ids_of, images, restore, Images, Process, NAMES};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rings::{folder, frame, frames, id, open_slot, recover_soon};
+use rings::{folder, frame, open_slot, recover_soon};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-const NAMES: [&str; 2] = ["otlp", "file"];
 const SECTOR: usize = 512;
-/// Chunks that a ring holds.
-const SLOTS: u32 = 5;
 
 #[derive(Debug, Clone)]
 enum Action {
@@ -93,128 +83,6 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::End),
         2 => any::<u64>().prop_map(|seed| Action::LosePower { seed }),
     ]
-}
-
-/// Ring files by path.
-type Images = BTreeMap<PathBuf, Vec<u8>>;
-
-fn images(folder: &Path) -> Images {
-    let paths = place::rings_in(folder).unwrap();
-    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
-}
-
-fn restore(folder: &Path, images: &Images) {
-    for path in place::rings_in(folder).unwrap() {
-        if !images.contains_key(&path) {
-            fs::remove_file(path).unwrap();
-        }
-    }
-    for (path, content) in images {
-        // A new file, where it was removed after the death; private as a ring is.
-        if !path.exists() {
-            let options = &mut fs::OpenOptions::new();
-            std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600)
-                .open(path)
-                .unwrap();
-        }
-        fs::write(path, content).unwrap();
-    }
-}
-
-fn ids_of(block: &Block) -> Vec<u64> {
-    block.body.chunks(8).map(|id| u64::from_le_bytes(id.try_into().unwrap())).collect()
-}
-
-fn block_of(ids: &[u64]) -> Block {
-    let body: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-    let (records, raw_bytes) = (ids.len() as u64, body.len());
-    Block { sequence: 0, records, protected_records: 0, raw_bytes, codec: Codec::Identity, body }
-}
-
-fn ids_in(chunk: &RecoveredChunk) -> Vec<u64> {
-    frames(chunk).iter().map(|(_, frame)| id(frame)).collect()
-}
-
-/// One process: what dies with it.
-struct Process {
-    backlog: Backlog,
-    spooler: Arc<Spooler<SimDisk>>,
-    ring: Ring,
-    open: Option<(Slot, Vec<u64>)>,
-    hands: Vec<(usize, Arc<Block>)>,
-    pushed: u64,
-    damaged: u64,
-}
-
-impl Process {
-    /// `None`: the disk took nothing.
-    fn start(disk: &Arc<SimDisk>, folder: &Path, boot: u64, fsync: Fsync) -> Option<Self> {
-        let process = disk.world().process;
-        let identity = Identity { service: "shop".into(), boot, process, started: 1 };
-        let settings = Settings {
-            directory: folder.to_owned(),
-            name: identity.directory(0),
-            owner: Owner { boot, process, started: 1 },
-            slots: SLOTS,
-            slot_bytes: 4096,
-            side_bytes: 4096,
-            durable: false,
-        };
-        let spooler =
-            Spooler::open_on(Arc::clone(disk), identity, &spooling(fsync), (&NAMES, &buffer()), OPEN_LIMIT);
-        let spooler = Arc::new(spooler.ok()?);
-        let ring = Ring::create(&settings).unwrap();
-        (0..).zip(NAMES).for_each(|(number, name)| ring.define_exporter(number, name).unwrap());
-        let shelf = Arc::clone(&spooler) as Arc<dyn Shelf>;
-        let backlog = Backlog::new(&NAMES, false, Arc::default()).with_shelf(Some(shelf));
-        Some(Self { backlog, spooler, ring, open: None, hands: Vec::new(), pushed: 0, damaged: 0 })
-    }
-
-    fn seal(&mut self) {
-        let Some((slot, ids)) = self.open.take() else { return };
-        if ids.is_empty() {
-            slot.recycle();
-            return;
-        }
-        self.pushed += ids.len() as u64;
-        self.backlog.push_kept(block_of(&ids), Some(Keep::Slot(slot)));
-    }
-
-    fn check_ledger(&self) {
-        let (adopted, counts) = self.backlog.counts_with_adopted();
-        for side in counts {
-            let decided = side.delivered + side.rejected + side.dropped.total();
-            assert_eq!(self.pushed + side.adopted, decided + side.pending, "{side:?}");
-            assert!(side.adopted <= adopted);
-            assert_eq!(side.dropped.get(DropReason::Damaged), self.damaged);
-            assert_eq!(side.dropped.total(), self.damaged, "nothing makes it drop a record: {side:?}");
-        }
-    }
-}
-
-fn buffer() -> BufferSettings {
-    BufferSettings {
-        limit_bytes: 1 << 20,
-        limit_records: u64::MAX,
-        block_records: u64::MAX,
-        chunk_bytes: 4096,
-        record_bytes: 1024,
-        schedule_delay: Duration::from_millis(5),
-        overflow: Overflow::Wait,
-        reserve_bytes: 4096,
-        wait_timeout: Duration::from_secs(1),
-    }
-}
-
-fn spooling(fsync: Fsync) -> SpoolingSettings {
-    let quota = Quota { max_bytes: 1 << 20, min_free_bytes: 0 };
-    SpoolingSettings {
-        directory: Path::new("/spool").to_owned(),
-        service: "shop".into(),
-        store: SpoolSettings { segment_bytes: 300, quota, max_age: None, fsync },
-        adopt: true,
-        keys: Arc::new(Keys::none()),
-    }
 }
 
 struct World {
@@ -517,7 +385,7 @@ impl World {
 }
 
 fn cases() -> u32 {
-    std::env::var("DURABILITY_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
+    std::env::var("DURABILITY_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96)
 }
 
 #[test]
