@@ -52,6 +52,7 @@ lint: setup ## Formatting, clippy, ruff, bandit, import arrows
 	@$(CHECK) run "cargo fmt" -- $(CARGO) fmt $(MANIFEST) --check
 	@$(CHECK) run "clippy, pure core" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd --all-targets -- -D warnings
 	@$(CHECK) run "clippy, with Python" -- $(CARGO) clippy $(MANIFEST) --locked --features zstd --all-targets -- -D warnings
+	@$(CHECK) run "clippy, orders of threads" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd,shuttle --all-targets -- -D warnings
 	@$(CHECK) run "ruff check" -- $(BIN)/ruff check .
 	@$(CHECK) run "ruff format" -- $(BIN)/ruff format --check .
 	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog
@@ -68,8 +69,10 @@ test-rust: setup ## cargo test of the pure core (no interpreter)
 	@$(CHECK) run "cargo test" -- $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd
 	@$(CHECK) run "orders of threads" -- $(MODEL_CHECK)
 
-model-check: setup ## Append, seal, claim and settle in 50,000 orders of threads each
-	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=50000 $(MODEL_CHECK)
+MODEL_CHECK_RUNS ?= 50000
+
+model-check: setup ## Append, seal, claim and settle in MODEL_CHECK_RUNS orders of threads each
+	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=$(MODEL_CHECK_RUNS) $(MODEL_CHECK)
 
 test-python: build ## pytest with coverage
 	@$(BIN)/coverage erase

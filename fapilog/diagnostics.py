@@ -34,6 +34,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " specification demands a warning and the default, not an error.",
         "variable-unknown": "A FAPILOG_ variable has the name of no setting: it has no effect. Values are not"
         " shown.",
+        "setting-without-effect": "A setting of `spool` was given and `spool.directory` was not, or one of"
+        " `ring` while `durability` is `memory`.",
         "config-file-unread": "OTEL_CONFIG_FILE is set, and `configure_otel()` does not read it: that is for"
         " `opentelemetry-instrument` (docs/how-to/declarative_configuration.md).",
         "batches-share": "Batch processors of a configuration file name different numbers. One buffer serves"

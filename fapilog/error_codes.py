@@ -84,6 +84,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "`durability` is `process` or `power`, and there is no spool.",
             "Set `spool.directory` (FAPILOG_SPOOL_DIRECTORY), or `durability` to `memory`.",
         ),
+        "ring-out-of-range": CodeEntry(
+            "ConfigurationError",
+            "`ring.limit_bytes` is less than two records take, or more than 64 chunks do.",
+            "Set it into the range that the message names, or change the sizes of `buffer`.",
+        ),
         "chunk-smaller-than-record": CodeEntry(
             "ConfigurationError",
             "One record may be larger than the chunk that has to hold it.",

@@ -177,7 +177,7 @@ fn what_is_accepted_reaches_every_exporter_and_a_flush_ends() {
     check(|| {
         let stages = Stages::new(Overflow::DropOldest, 64);
         let (servers, callers) = (servers(&stages), callers(&stages, 100));
-        let looking = stages.spawn(|stages| (0..3).for_each(|_| drop(stages.look())));
+        let looking = stages.spawn(|stages| (0..3).for_each(|_| _ = stages.look()));
         let flushing = stages.spawn(Stages::flush);
         let stored: u64 = join(callers).iter().sum();
         stages.flush();
@@ -208,7 +208,7 @@ fn what_overflows_is_counted_whatever_is_under_way() {
     check(|| {
         let stages = Stages::new(Overflow::DropOldest, 3);
         let (servers, callers) = (servers(&stages), callers(&stages, 400));
-        let looking = stages.spawn(|stages| (0..3).for_each(|_| drop(stages.look())));
+        let looking = stages.spawn(|stages| (0..3).for_each(|_| _ = stages.look()));
         join(callers);
         looking.join().unwrap();
         stages.buffer.close();
