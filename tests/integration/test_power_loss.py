@@ -63,9 +63,13 @@ class Powered(Place):
         self.told.rename(disk.images / "told")
         self.told = disk.images / "told"
 
-    def start(self, receiver: OtlpReceiver, *arguments: object, level: str = "process") -> Any:
-        variables = self.variables(level) | self.disk.variables
+    def start(self, receiver: OtlpReceiver, *arguments: object, level: str = "process", **others: str) -> Any:
+        variables = self.variables(level) | self.disk.variables | others
         return start("killed.py", receiver.logs_endpoint, str(self.told), *map(str, arguments), **variables)
+
+    def covered(self, ring: Path) -> int:
+        """Records of a ring that a loss of power leaves."""
+        return sum(checkpoints((self.disk.image(ring) or b"")[PAGE : 2 * PAGE]))
 
     def lose_power(self) -> None:
         self.disk.lose_power()
@@ -107,11 +111,7 @@ def test_at_level_power_records_are_forced_to_the_disk_within_the_interval(
     process = place.start(receiver, 0, 300, "kill", level="power")
     process.stdout.readline()
     [ring] = place.rings()
-
-    def covered() -> int:
-        return sum(checkpoints((place.disk.image(ring) or b"")[PAGE : 2 * PAGE]))
-
-    wait_until(lambda: covered() == 300, "an fdatasync of all records", PATIENCE_SECONDS)
+    wait_until(lambda: place.covered(ring) == 300, "an fdatasync of all records", PATIENCE_SECONDS)
     kill(process)
     place.lose_power()
     place.deliver(receiver)
@@ -132,6 +132,25 @@ def test_a_loss_of_power_under_load_takes_only_what_was_logged_since_the_last_in
     place.lose_power()
     place.deliver(receiver)
     assert set(range(-1, returned)) <= set(numbers(receiver))
+
+
+def test_the_ring_of_a_process_that_was_killed_before_its_first_interval_is_forced_when_it_is_taken_over(
+    receiver: OtlpReceiver, place: Powered
+) -> None:
+    receiver.refuse_connections()
+    never = {"FAPILOG_RING_SYNC_INTERVAL_MILLIS": "3600000"}
+    process = place.start(receiver, 0, 100, "kill", level="power", **never)
+    process.stdout.readline()
+    [ring] = place.rings()
+    assert place.covered(ring) == 0
+    kill(process)
+    heir = place.start(receiver, 1_000, 1, "kill", level="power")
+    heir.stdout.readline()
+    wait_until(lambda: place.covered(ring) == 100, "an fdatasync of what was taken over", PATIENCE_SECONDS)
+    kill(heir)
+    place.lose_power()
+    place.deliver(receiver)
+    assert {*range(-1, 100)} <= set(numbers(receiver)) <= {*range(-1, 100), 1_000}
 
 
 def test_at_level_process_nothing_waits_for_a_disk(receiver: OtlpReceiver, place: Powered) -> None:
