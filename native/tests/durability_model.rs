@@ -22,7 +22,7 @@ use proptest::prelude::*;
 use rings::{folder, frame, open_slot, recover_soon};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 const SECTOR: usize = 512;
@@ -173,6 +173,14 @@ impl World {
                 self.process().backlog.adopt_kept(block_of(&ids), Keep::Part(part), owed);
             }
         }
+    }
+
+    /// Everything that happens, and the end.
+    fn run_all(&mut self, actions: &[Action]) {
+        for action in actions {
+            self.run(action);
+        }
+        self.finish();
     }
 
     fn run(&mut self, action: &Action) {
@@ -377,10 +385,10 @@ impl World {
                 break;
             }
         }
-        for cursor in 0..2 {
+        for (cursor, name) in NAMES.iter().enumerate() {
             let missing: Vec<u64> =
                 self.owed.iter().copied().filter(|id| !self.received.contains_key(&(cursor, *id))).collect();
-            assert_eq!(missing, Vec::<u64>::new(), "lost for {}", NAMES[cursor]);
+            assert_eq!(missing, Vec::<u64>::new(), "lost for {name}");
         }
         for (side, times) in &self.received {
             let most = 1 + self.harmed + self.again.get(side).copied().unwrap_or(0);
@@ -389,7 +397,8 @@ impl World {
         let files: Vec<String> = self.disk.files().into_iter().map(|(path, _)| path).collect();
         // What a failing disk and a loss of power made of a file is set aside.
         let is_aside = self.power && files.iter().any(|path| path.ends_with(".corrupt"));
-        let is_block = |path: &&String| !is_aside || path.ends_with(".fspl");
+        let is_block =
+            |path: &&String| !is_aside || Path::new(path).extension().is_some_and(|ending| ending == "fspl");
         assert_eq!(files.iter().find(is_block), None, "everything is settled");
         assert_eq!(place::rings_in(&self.folder).unwrap().len(), 1, "but for the one in use");
     }
@@ -417,8 +426,7 @@ proptest! {
     #[test]
     fn what_a_call_returned_from_arrives_however_processes_end(actions in vec(action(), 0..150)) {
         let mut world = World::new(false, "kills");
-        actions.iter().for_each(|action| world.run(action));
-        world.finish();
+        world.run_all(&actions);
     }
 
     #[test]
@@ -426,15 +434,13 @@ proptest! {
         actions in vec(action().prop_filter("harm", |action| !action.harms()), 0..150),
     ) {
         let mut world = World::new(false, "works");
-        actions.iter().for_each(|action| world.run(action));
-        world.finish();
+        world.run_all(&actions);
         prop_assert_eq!(world.harmed, 0);
     }
 
     #[test]
     fn what_a_checkpoint_covers_arrives_whatever_a_loss_of_power_takes(actions in vec(action(), 0..150)) {
         let mut world = World::new(true, "power");
-        actions.iter().for_each(|action| world.run(action));
-        world.finish();
+        world.run_all(&actions);
     }
 }

@@ -123,7 +123,7 @@ def test_a_loss_of_power_under_load_takes_only_what_was_logged_since_the_last_in
 ) -> None:
     receiver.refuse_connections()
     process = place.start(receiver, 0, 10_000_000, "kill", level="power")
-    wait_until(lambda: place.returned() > 3_000)
+    wait_until(lambda: place.returned() > 1_000)
     returned, [ring] = place.returned(), place.rings()
     # One may be under way; the one after it begins after those calls.
     enough = place.disk.times_forced(ring) + 2

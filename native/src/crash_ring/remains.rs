@@ -47,6 +47,7 @@ pub struct Part {
 
 /// The chunks of a dead process's ring, each with what keeps its records until it is let go. `names`: the exporters here, by
 /// cursor. A ring without chunks is removed.
+#[must_use]
 pub fn take_apart(mut ring: Recovered, names: &[&str]) -> Vec<(RecoveredChunk, Part)> {
     let chunks = ring.take_chunks();
     if chunks.is_empty() {
