@@ -65,7 +65,7 @@ impl Action {
 
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        40 => (0..700usize).prop_map(|length| Action::Append(length)),
+        40 => (0..700usize).prop_map(Action::Append),
         15 => Just(Action::Seal),
         10 => (0..2usize).prop_map(Action::Claim),
         10 => (0..9usize, prop::bool::weighted(0.8)).prop_map(|(which, delivered)| Action::Settle { which, delivered }),
@@ -73,14 +73,14 @@ fn action() -> impl Strategy<Value = Action> {
         3 => Just(Action::LookAfter),
         3 => Just(Action::Adopt),
         4 => Just(Action::Checkpoint),
-        1 => (0..600u64).prop_map(|more| Action::Full(more)),
+        1 => (0..600u64).prop_map(Action::Full),
         1 => Just(Action::ReadOnly),
         3 => (1..4u32, 0..6u32).prop_map(|(operations, after)| Action::Failing { operations, after }),
         3 => Just(Action::Heal),
-        4 => (0..20u32).prop_map(|operations| Action::Die(operations)),
+        4 => (0..20u32).prop_map(Action::Die),
         3 => Just(Action::Kill),
         1 => Just(Action::End),
-        2 => any::<u64>().prop_map(|seed| Action::LosePower(seed)),
+        2 => any::<u64>().prop_map(Action::LosePower),
     ]
 }
 
