@@ -2,7 +2,9 @@
 //! disk fails, runs full and loses its power, and everything that a call returned from arrives at every exporter.
 //!
 //! The ring is a real file, which a dying process leaves as it is at that moment; the spool lies on the simulated disk.
-//! `DURABILITY_MODEL_CASES` makes more cases.
+//! `DURABILITY_MODEL_CASES` makes more cases (`make model-check`).
+//!
+//! Length reason: the model, its actions and what must hold after each belong together.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 mod disks;
@@ -16,10 +18,10 @@ use fapilog_native::ledger::{DropReason, Settlement};
 use fapilog_native::ring::place;
 use fapilog_native::spool::Fsync;
 use fapilog_native::spooling::spooler::Spilled;
-use mortal::{block_of, ids_in, ids_of, images, restore, Images, Process, NAMES};
+use mortal::{block_of, ids_in, ids_of, images, place_of, restore, Images, Process, NAMES};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rings::{folder, frame, open_slot, recover_soon};
+use rings::{frame, open_slot, recover_soon};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,6 +39,8 @@ enum Action {
         delivered: bool,
     },
     Spill,
+    /// Of what rings hold that were taken over.
+    SpillLeft,
     LookAfter,
     Adopt,
     /// What level `power` does in its interval.
@@ -70,6 +74,7 @@ fn action() -> impl Strategy<Value = Action> {
         10 => (0..2usize).prop_map(Action::Claim),
         10 => (0..9usize, prop::bool::weighted(0.8)).prop_map(|(which, delivered)| Action::Settle { which, delivered }),
         15 => Just(Action::Spill),
+        3 => Just(Action::SpillLeft),
         3 => Just(Action::LookAfter),
         3 => Just(Action::Adopt),
         4 => Just(Action::Checkpoint),
@@ -103,6 +108,9 @@ struct World {
     /// How often a record may come again, because what became of it was not written down when its process was killed.
     again: BTreeMap<(usize, u64), u32>,
     unwritten: Vec<(usize, u64)>,
+    /// What lies in rings that this process took over, and whether what became of it is to be written there.
+    left_over: BTreeSet<u64>,
+    has_chores: bool,
     /// How often anything may: failures of the disk, deaths in the midst of its work, losses of power.
     harmed: u32,
 }
@@ -110,7 +118,7 @@ struct World {
 impl World {
     fn new(power: bool, name: &str) -> Self {
         // One for each test: its cases follow each other.
-        let folder = folder(&format!("durability-{name}"));
+        let folder = place_of(name, power);
         let (disk, left) = (Arc::new(SimDisk::new()), Arc::<Mutex<Images>>::default());
         let (sink, place) = (Arc::clone(&left), folder.clone());
         disk.at_death(move || *sink.lock().unwrap() = images(&place));
@@ -128,6 +136,8 @@ impl World {
             received: BTreeMap::new(),
             again: BTreeMap::new(),
             unwritten: Vec::new(),
+            left_over: BTreeSet::new(),
+            has_chores: false,
             harmed: 0,
         };
         world.start();
@@ -146,7 +156,7 @@ impl World {
         self.forced.insert(process.ring.path().to_owned(), fs::read(process.ring.path()).unwrap());
         self.process = Some(process);
         self.adopt();
-        let mut seen = BTreeSet::new();
+        self.left_over.clear();
         for path in rings.into_keys() {
             let ring = recover_soon(&path, self.boot);
             if self.power {
@@ -159,9 +169,10 @@ impl World {
             assert!(self.power || report.missing_records == 0, "{report:?}");
             self.process().backlog.adopt_damaged(report.missing_records);
             self.process().damaged += report.missing_records;
-            for (chunk, part) in take_apart(ring, &NAMES) {
+            let chores = Arc::clone(self.process().spooler.chores());
+            for (chunk, part) in take_apart(ring, &NAMES, &chores) {
                 let (owed, ids) = (part.owed(&chunk, &NAMES), ids_in(&chunk));
-                assert!(ids.iter().all(|id| seen.insert(*id)), "twice in the rings");
+                assert!(ids.iter().all(|id| self.left_over.insert(*id)), "twice in the rings");
                 self.process().backlog.adopt_kept(block_of(&ids), Keep::Part(part), owed);
             }
         }
@@ -181,7 +192,9 @@ impl World {
             Action::Seal => self.process().seal(),
             Action::Claim(cursor) => self.claim(*cursor),
             Action::Settle { which, delivered } => self.settle(*which, *delivered),
-            Action::Spill => self.spill(),
+            // As at the end, without a pause after a failure: no clock decides what happens.
+            Action::Spill => self.spill(|process| process.spooler.spill(&process.backlog, true)),
+            Action::SpillLeft => self.spill(|process| process.spooler.spill_left(&process.backlog)),
             Action::LookAfter => self.look_after(),
             Action::Adopt => self.adopt(),
             Action::Checkpoint => self.checkpoint(),
@@ -257,26 +270,28 @@ impl World {
         let settlement = Settlement { delivered: block.records, ..Settlement::default() };
         let spooled = process.backlog.counts()[cursor].spooled;
         process.backlog.settle(cursor, block.sequence, settlement);
+        self.has_chores = true;
         if process.backlog.counts()[cursor].spooled < spooled {
             // A ring notes it at once; of a block on disk the spool's thread writes it down.
             self.unwritten.extend(ids_of(&block).into_iter().map(|id| (cursor, id)));
         }
     }
 
-    fn spill(&mut self) {
-        let process = self.process();
-        // As at the end, without a pause after a failure: no clock decides what happens.
-        if let Spilled::Failed(_) = process.spooler.spill(&process.backlog, true) {
+    fn spill(&mut self, spill: impl Fn(&Process) -> Spilled) {
+        if let Spilled::Failed(_) = spill(self.process()) {
             self.harmed += 1;
         }
         self.unwritten.clear();
+        self.has_chores = true;
     }
 
     fn look_after(&mut self) {
         let process = self.process();
+        process.spooler.chores().run();
         process.spooler.look_after(&process.backlog);
         process.spooler.look_around(&process.backlog);
         self.unwritten.clear();
+        self.has_chores = false;
     }
 
     fn adopt(&mut self) {
@@ -300,7 +315,9 @@ impl World {
     fn die(&mut self) {
         self.disk.die();
         self.process = None;
-        for side in self.unwritten.drain(..) {
+        let left_over = if std::mem::take(&mut self.has_chores) { &self.left_over } else { &BTreeSet::new() };
+        let both = left_over.iter().flat_map(|id| [(0, *id), (1, *id)]);
+        for side in self.unwritten.drain(..).chain(both) {
             *self.again.entry(side).or_default() += 1;
         }
         restore(&self.folder, &self.left.lock().unwrap());
@@ -327,7 +344,9 @@ impl World {
             process.ring.leave();
         }
         process.spooler.close();
+        process.spooler.chores().run();
         self.unwritten.clear();
+        self.has_chores = false;
         self.kill();
     }
 
@@ -399,8 +418,17 @@ impl World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        self.process = None;
+        let _ = fs::remove_dir_all(&self.folder);
+        // Only where nothing else is.
+        let _ = self.folder.parent().map(fs::remove_dir);
+    }
+}
+
 fn cases() -> u32 {
-    std::env::var("DURABILITY_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96)
+    std::env::var("DURABILITY_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(192)
 }
 
 #[test]

@@ -395,3 +395,25 @@ proptest! {
         assert!(ids.len() >= 60 - 60 / 4, "{} of 60", ids.len());
     }
 }
+
+#[test]
+fn callers_who_make_room_and_exporters_who_settle_use_no_disk() {
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::DropOldest, 1 << 20);
+    (0..10).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    let held = process.backlog.try_claim(0).unwrap();
+    (10..20).for_each(|id| process.backlog.push(block(id)));
+    let before = disk.world().operations;
+    while process.backlog.drop_oldest(true) {}
+    process.backlog.settle(0, held.sequence, Settlement { delivered: 2, ..Settlement::default() });
+    process.backlog.lose(0, 1, DropReason::Expired);
+    process.backlog.drop_lagging();
+    process.backlog.push(block(20));
+    assert_eq!(disk.world().operations, before);
+    // The spool's own thread writes it down.
+    process.spooler.look_after(&process.backlog);
+    assert!(disk.world().operations > before);
+    let counts = process.counts();
+    assert_eq!((counts.delivered, counts.pending, counts.dropped.total()), (2, 18, 22));
+}

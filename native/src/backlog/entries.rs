@@ -113,6 +113,17 @@ pub enum Seen {
     Unprocessed,
 }
 
+/// Which blocks are to be written to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The oldest ones that batch processors have seen.
+    Oldest,
+    /// Of those, what crash rings of dead processes hold.
+    Left,
+    /// All, at the end.
+    Rest,
+}
+
 /// A block to be written to the disk.
 #[derive(Debug)]
 pub struct Spill {
@@ -153,6 +164,11 @@ impl Entry {
     /// True when it is in memory and the next process finds it all the same.
     pub fn is_kept(&self) -> bool {
         self.memory().is_some() && self.keep.is_some()
+    }
+
+    /// True when a dead process's ring holds it.
+    pub fn is_left(&self) -> bool {
+        self.keep.as_ref().is_some_and(Keep::is_left)
     }
 
     pub fn memory(&self) -> Option<&Arc<Block>> {

@@ -19,7 +19,7 @@ pub mod roles;
 pub mod shelf;
 
 use crate::backlog::cursors::Cursors;
-use crate::backlog::entries::{Claimed, Seen, Spill, Spot};
+use crate::backlog::entries::{Claimed, Seen, Spill, Spot, Which};
 use crate::backlog::resting::{Resting, Wait};
 use crate::backlog::roles::Duty;
 use crate::backlog::shelf::{Shelf, Unread};
@@ -273,8 +273,8 @@ impl Backlog {
     }
 
     /// The oldest block that may be written to the disk: [`crate::backlog::cursors::Cursors::begin_spill`].
-    pub fn begin_spill(&self, rest: bool) -> Option<Spill> {
-        self.lock().cursors.begin_spill(rest)
+    pub fn begin_spill(&self, which: Which) -> Option<Spill> {
+        self.lock().cursors.begin_spill(which)
     }
 
     /// It is written: its memory is free. Returns who has not settled it by now.

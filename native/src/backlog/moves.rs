@@ -3,7 +3,7 @@
 //! While a block is being written it stays in memory, may be claimed and settled, and is not dropped to make room.
 
 use crate::backlog::cursors::Cursors;
-use crate::backlog::entries::{Body, Entry, Mark, Seen, Side, Spill, Spot, Stage};
+use crate::backlog::entries::{Body, Entry, Mark, Seen, Side, Spill, Spot, Stage, Which};
 use crate::backlog::roles::Role;
 use crate::block::Block;
 use crate::crash_ring::keep::Keep;
@@ -17,11 +17,15 @@ impl Cursors {
     /// One that an exporter works on is written too: while the receiver is away, these are the oldest, and who has them may
     /// not come back. Their memory counts as free from then on and is so when they are given back or settled.
     ///
-    /// One that batch processors have not seen is written only at the end (`rest`), as such: who takes it over shows it to
+    /// One that batch processors have not seen is written only at the end ([`Which::Rest`]), as such: who takes it over shows it to
     /// his.
-    pub fn begin_spill(&mut self, rest: bool) -> Option<Spill> {
+    pub fn begin_spill(&mut self, which: Which) -> Option<Spill> {
         let fits = |entry: &Entry| {
-            let is_due = rest || entry.stage == Stage::Ready;
+            let is_due = match which {
+                Which::Rest => true,
+                Which::Oldest => entry.stage == Stage::Ready,
+                Which::Left => entry.stage == Stage::Ready && entry.is_left(),
+            };
             is_due && entry.spilling.is_none() && !self.is_over(entry) && !self.owed(entry).is_empty()
         };
         let mut oldest = self.in_memory.iter().copied();

@@ -18,7 +18,7 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// Notes that one cursor is done with the block, and others are not. A store; of a ring that was taken over, a short write.
+    /// Notes that one cursor is done with the block, and others are not. A store, or a note.
     pub fn done_by(&mut self, cursor: usize) {
         match self {
             Self::Slot(slot) => slot.done_by(cursor),
@@ -26,7 +26,13 @@ impl Keep {
         }
     }
 
-    /// The block is settled by all, in the spool, or dropped and counted. May call the system.
+    /// Whether a dead process left it.
+    #[must_use]
+    pub const fn is_left(&self) -> bool {
+        matches!(self, Self::Part(_))
+    }
+
+    /// The block is settled by all, in the spool, or dropped and counted. Waits for no disk.
     pub fn let_go(self) {
         match self {
             Self::Slot(slot) => slot.recycle(),

@@ -4,8 +4,9 @@
 //! process. What a dead process left is taken over in [`crate::crash_ring::remains`].
 //!
 //! In this room: [`syncing`] opens and ends the ring, [`keep`] holds a slot for as long as nobody has its records, [`remains`] takes over what dead
-//! processes left. The file itself is in [`mod@crate::ring`].
+//! processes left, and [`chores`] writes there. The file itself is in [`mod@crate::ring`].
 
+pub mod chores;
 pub mod keep;
 pub mod remains;
 pub mod syncing;

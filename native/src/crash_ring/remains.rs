@@ -7,6 +7,7 @@
 use crate::block::Codec;
 use crate::buffer::chunk::Chunk;
 use crate::clock::monotonic_nanos;
+use crate::crash_ring::chores::{remove, Chore, Chores, Left};
 use crate::crash_ring::keep::Keep;
 use crate::crash_ring::memory_place;
 use crate::pipeline::Pipeline;
@@ -19,7 +20,7 @@ use crate::spooling::passed::{FIRST_PAUSE, LONGEST_PAUSE};
 use crate::spooling::spooler::{Only, Spooler};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,19 +29,11 @@ const MEMORY_SHARE: usize = 2;
 /// How often it is looked whether there is room.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// A dead process's ring, of which blocks wait here.
-#[derive(Debug)]
-struct Left {
-    ring: Recovered,
-    parts: AtomicUsize,
-    /// By cursor: its exporter's number in the dead process. Empty when there is only one, which settles the block at once.
-    numbers: Vec<Option<u32>>,
-}
-
 /// One chunk of a dead process's ring.
 #[derive(Debug)]
 pub struct Part {
     left: Arc<Left>,
+    chores: Arc<Chores>,
     slot: u32,
     done: u32,
 }
@@ -48,7 +41,7 @@ pub struct Part {
 /// The chunks of a dead process's ring, each with what keeps its records until it is let go. `names`: the exporters here, by
 /// cursor. A ring without chunks is removed.
 #[must_use]
-pub fn take_apart(mut ring: Recovered, names: &[&str]) -> Vec<(RecoveredChunk, Part)> {
+pub fn take_apart(mut ring: Recovered, names: &[&str], chores: &Arc<Chores>) -> Vec<(RecoveredChunk, Part)> {
     let chunks = ring.take_chunks();
     if chunks.is_empty() {
         remove(&ring);
@@ -58,7 +51,8 @@ pub fn take_apart(mut ring: Recovered, names: &[&str]) -> Vec<(RecoveredChunk, P
     let numbers = if names.len() > 1 { known.collect() } else { Vec::new() };
     let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()), numbers });
     let part = |chunk: RecoveredChunk| {
-        let part = Part { left: Arc::clone(&left), slot: chunk.slot, done: chunk.done };
+        let (left, chores) = (Arc::clone(&left), Arc::clone(chores));
+        let part = Part { left, chores, slot: chunk.slot, done: chunk.done };
         (chunk, part)
     };
     chunks.into_iter().map(part).collect()
@@ -73,29 +67,17 @@ impl Part {
         owing.fold(Exporters::NONE, |owed, (cursor, _)| owed.with(cursor))
     }
 
-    /// Notes that one cursor is done with the block, and others are not.
+    /// Notes that one cursor is done with the block, and others are not. It is written later.
     pub fn done_by(&mut self, cursor: usize) {
         let Some(number) = self.left.numbers.get(cursor).copied().flatten() else { return };
         self.done |= 1_u32.checked_shl(number).unwrap_or(0);
-        // What fails here makes duplicates, no losses.
-        let _ = self.left.ring.note_done(self.slot, self.done);
+        self.chores.add(Chore::Done(Arc::clone(&self.left), self.slot, self.done));
     }
 
-    /// The records are delivered, in the spool, or dropped and counted.
+    /// The records are delivered, in the spool, or dropped and counted. It is written later.
     pub fn let_go(self) {
-        // What fails here makes duplicates, no losses.
-        if self.left.parts.fetch_sub(1, Ordering::AcqRel) == 1 {
-            remove(&self.left.ring);
-        } else {
-            let _ = self.left.ring.recycle(self.slot);
-        }
+        self.chores.add(Chore::LetGo(self.left, self.slot));
     }
-}
-
-fn remove(ring: &Recovered) {
-    // What cannot be removed is found again, empty.
-    let _ = ring.remove();
-    place::tidy(ring.path());
 }
 
 /// Names of a dead process's scopes, and its resource.
@@ -115,7 +97,7 @@ impl Prefixes for Names<'_> {
 }
 
 /// Looks for rings of dead processes.
-pub(crate) struct Remains {
+pub struct Remains {
     identity: Option<Identity>,
     places: BTreeSet<PathBuf>,
     /// Those that could not be read: said once, and tried again after pauses.
@@ -124,7 +106,9 @@ pub(crate) struct Remains {
 }
 
 impl Remains {
-    pub(crate) fn new(pipeline: &Pipeline) -> Self {
+    /// Those of the pipeline's service.
+    #[must_use]
+    pub fn new(pipeline: &Pipeline) -> Self {
         let codec = if pipeline.is_gated() { Codec::Identity } else { pipeline.codec() };
         let mut remains = Self {
             identity: None,
@@ -224,7 +208,7 @@ impl Pipeline {
         }
         self.backlog().adopt_damaged(ring.report().missing_records);
         let names: Vec<&str> = self.exporters().iter().map(|exporter| exporter.name.as_str()).collect();
-        for (chunk, part) in take_apart(ring, &names) {
+        for (chunk, part) in take_apart(ring, &names, spooler.chores()) {
             if !self.has_memory(spooler) {
                 return false;
             }

@@ -9,6 +9,7 @@ use super::layout::{committed_parts, u32_at, u64_at, word, Geometry, SlotHeader,
 use super::recovery::{Reader, Recovered, RecoveredChunk};
 use super::slot::get;
 use super::store::Ring;
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{fence, Ordering};
 use std::sync::PoisonError;
@@ -113,25 +114,27 @@ impl Ring {
         if progress.broken {
             return Err(RingError::Broken(self.path.clone()));
         }
-        let result = self.checkpoint_all(&mut progress.slots);
+        // Closed: nobody appends any more.
+        let Some(file) = &*self.file() else { return Ok(()) };
+        let result = self.checkpoint_all(file, &mut progress.slots);
         progress.broken = result.is_err();
         result.map_err(RingError::io("sync", &self.path))
     }
 
-    fn checkpoint_all(&self, slots: &mut [Covered]) -> std::io::Result<()> {
+    fn checkpoint_all(&self, file: &File, slots: &mut [Covered]) -> std::io::Result<()> {
         let mut buffer = vec![0; READ_BYTES];
         let mut is_new = false;
         for (index, covered) in (0..).zip(slots) {
             let at = self.geometry.checkpoints_at(index);
-            match self.advance(index, covered, &mut buffer)? {
+            match self.advance(file, (index, covered), &mut buffer)? {
                 Change::None => continue,
                 Change::Settled => {
-                    self.file.write_all_at(&[0; HEADER_BYTES as usize], at)?;
+                    file.write_all_at(&[0; HEADER_BYTES as usize], at)?;
                     covered.is_written = false;
                 }
                 Change::New(checkpoint) => {
                     let at = at + covered.turn * CHECKPOINT_BYTES as u64;
-                    self.file.write_all_at(&checkpoint.encoded(), at)?;
+                    file.write_all_at(&checkpoint.encoded(), at)?;
                     covered.turn ^= 1;
                     covered.is_written = true;
                 }
@@ -139,13 +142,18 @@ impl Ring {
             is_new = true;
         }
         if is_new {
-            self.file.sync_data()?;
+            file.sync_data()?;
         }
         Ok(())
     }
 
     /// What a slot's checkpoints have to say next.
-    fn advance(&self, index: u32, covered: &mut Covered, buffer: &mut [u8]) -> std::io::Result<Change> {
+    fn advance(
+        &self,
+        file: &File,
+        (index, covered): (u32, &mut Covered),
+        buffer: &mut [u8],
+    ) -> std::io::Result<Change> {
         let epoch = get(&self.shared.mapping, index, word::EPOCH);
         let (length, records) = committed_parts(get(&self.shared.mapping, index, word::COMMITTED));
         if epoch != covered.epoch {
@@ -162,7 +170,7 @@ impl Ring {
         let mut at = covered.length;
         while at < length {
             let part = &mut buffer[..READ_BYTES.min((length - at) as usize)];
-            self.file.read_exact_at(part, self.geometry.slot_at(index) + u64::from(at))?;
+            file.read_exact_at(part, self.geometry.slot_at(index) + u64::from(at))?;
             covered.sum.update(part);
             at += part.len() as u32;
         }

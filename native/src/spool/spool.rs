@@ -309,7 +309,7 @@ impl<D: Disk> Spool<D> {
         Arc::clone(&self.reader)
     }
 
-    /// Reads a block back. After [`SpoolError::Corrupt`] call [`Self::discard`], which says what is lost.
+    /// Reads a block back. After [`SpoolError::Corrupt`] it is lost: settle it.
     pub fn read(&self, place: Place) -> Result<Block, SpoolError> {
         let Place { number, .. } = place;
         let held = *self.index.get(number).ok_or(SpoolError::NotFound { number })?;

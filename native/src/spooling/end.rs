@@ -45,6 +45,7 @@ impl Rest {
                 Spilled::Failed(news) => break news,
             }
         };
+        spooler.chores().run();
         match then {
             Then::Stay => spooler.finish(),
             Then::Close => spooler.close(),

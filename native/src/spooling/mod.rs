@@ -2,7 +2,7 @@
 //!
 //! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
 //!
-//! In this room: [`spooler`] holds the spools (one is `stores`), `shelving` is what exporters ask of it, `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
+//! In this room: [`spooler`] holds the spools (one is `stores`), [`spilling`] writes to it, `shelving` is what exporters ask of it, `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
 //! directories of dead processes but for those that are [`passed`], [`end`] writes what is left at the end; [`opening`] and [`reading`] bear a disk that does not answer; [`voice`] says it; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
 
 mod adopting;
@@ -16,6 +16,7 @@ mod pauses;
 pub mod reading;
 mod shelving;
 pub mod signal;
+pub mod spilling;
 pub mod spooler;
 mod stores;
 pub mod voice;
@@ -41,6 +42,15 @@ const GOES_ON: &str = "records wait in memory, and the disk is tried again";
 pub struct Rounds {
     looked: Instant,
     read: Instant,
+}
+
+impl Rounds {
+    /// Everything is due.
+    #[must_use]
+    pub fn due() -> Self {
+        let long_ago = || Instant::now().checked_sub(AROUND).unwrap_or_else(Instant::now);
+        Self { looked: long_ago(), read: long_ago() }
+    }
 }
 
 impl Default for Rounds {
@@ -93,7 +103,10 @@ impl Pipeline {
     /// A backlog that was stopped ends nothing here: what it holds still has to be written, and who ends the process lets the
     /// spools go behind that.
     pub fn go_round(&self, spooler: &Spooler, rounds: &mut Rounds) -> bool {
-        while spooler.is_pressed(self.backlog().bytes(), self.backlog().records()) && self.spill(spooler) {}
+        spooler.chores().run();
+        while spooler.is_pressed(self.backlog().bytes(), self.backlog().records())
+            && self.note_spilled(spooler, spooler.spill(self.backlog(), false))
+        {}
         self.say_trouble(spooler.look_after(self.backlog()));
         if rounds.read.elapsed() >= READ_PAUSE && !spooler.is_silent() {
             rounds.read = Instant::now();
@@ -102,6 +115,8 @@ impl Pipeline {
         self.say_all(spooler.look_after_keys(self.backlog()));
         if rounds.looked.elapsed() >= AROUND {
             rounds.looked = Instant::now();
+            while self.note_spilled(spooler, spooler.spill_left(self.backlog())) {}
+            spooler.chores().run();
             spooler.look_around(self.backlog());
             self.buffer().settled();
         }
@@ -112,15 +127,20 @@ impl Pipeline {
         !is_over
     }
 
+    /// Looks once for what dead processes left, and takes it over.
+    pub fn look_for_left(&self, spooler: &Spooler, rings: &mut Remains) {
+        self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
+        self.adopt_rings(spooler, rings);
+        spooler.signal().looked();
+        // Senders that wait for what was found may end when it is nothing.
+        self.backlog().offered();
+    }
+
     /// Takes over what dead processes left, until nobody delivers any more.
     pub(crate) fn run_adopter(&self, spooler: &Spooler) {
         let mut rings = Remains::new(self);
         loop {
-            self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
-            self.adopt_rings(spooler, &mut rings);
-            spooler.signal().looked();
-            // Senders that wait for what was found may end when it is nothing.
-            self.backlog().offered();
+            self.look_for_left(spooler, &mut rings);
             if !spooler.signal().rest(AROUND) || self.is_closing() {
                 return;
             }
@@ -136,9 +156,9 @@ impl Pipeline {
         }
     }
 
-    /// Moves one block. False when there is none to move, or the disk fails.
-    fn spill(&self, spooler: &Spooler) -> bool {
-        match spooler.spill(self.backlog(), false) {
+    /// One block was moved, or not. False when there was none to move, or the disk fails.
+    fn note_spilled(&self, spooler: &Spooler, spilled: Spilled) -> bool {
+        match spilled {
             Spilled::Done { recovered } => {
                 if recovered {
                     let directory = spooler.settings().directory.display();

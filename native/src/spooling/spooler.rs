@@ -6,9 +6,9 @@
 //! until a thread of the spool writes it down. The own spool is made when the first block has to go to the disk: a
 //! pipeline whose exporters deliver writes nothing.
 
-use crate::backlog::entries::{Seen, Spill, Spot};
 use crate::backlog::Backlog;
 use crate::clock::{monotonic_nanos, Clock};
+use crate::crash_ring::chores::Chores;
 use crate::crash_ring::CrashRing;
 use crate::settings::{BufferSettings, Overflow, SpoolingSettings};
 use crate::spool::crypt::Keys;
@@ -24,6 +24,7 @@ use crate::spooling::passed::Passed;
 use crate::spooling::reading::Reading;
 use crate::spooling::shelving::{Rooms, Settled};
 use crate::spooling::signal::Signal;
+pub use crate::spooling::spilling::Spilled;
 use crate::spooling::stores::Store;
 use crate::spooling::voice::Voice;
 use std::collections::BTreeMap;
@@ -49,11 +50,11 @@ pub(crate) struct Inner<D: Disk> {
     pub stores: BTreeMap<u64, Store<D>>,
     pub own: Option<u64>,
     next: u64,
-    backoff: Backoff,
+    pub backoff: Backoff,
     /// Directories that are left alone for now.
     pub passed: Passed,
     /// What was said about failures to write blocks,
-    writing: Voice,
+    pub writing: Voice,
     /// and of looks after the files.
     ailing: Voice,
     pub closed: bool,
@@ -61,37 +62,24 @@ pub(crate) struct Inner<D: Disk> {
     pub trouble: Trouble,
 }
 
-/// What came of moving one block.
-#[derive(Debug)]
-pub enum Spilled {
-    /// It is on disk.
-    Done {
-        /// The disk had failed before, and that was said.
-        recovered: bool,
-    },
-    /// There is none to move, or the disk is left alone for a while.
-    Nothing,
-    /// It stays in memory; with what to say, at the beginning of a run of failures.
-    Failed(Option<News>),
-}
-
 /// The spools of one pipeline.
 #[derive(Debug)]
 pub struct Spooler<D: Disk = RealDisk> {
-    opening: Arc<Opening<D>>,
+    pub(super) opening: Arc<Opening<D>>,
     pub(crate) settings: SpoolingSettings,
     pub(crate) names: Vec<String>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) share_bytes: usize,
     pub(crate) share_records: u64,
-    makes_room: bool,
+    pub(super) makes_room: bool,
     pub(crate) clock: Clock,
     inner: Mutex<Inner<D>>,
     /// What was settled and is not written down yet. Held for a moment only.
     pub(crate) settled: Mutex<Vec<Settled>>,
     pub(crate) rooms: Mutex<Rooms<D>>,
-    signal: Signal,
-    gave_up: AtomicBool,
+    signal: Arc<Signal>,
+    chores: Arc<Chores>,
+    pub(super) gave_up: AtomicBool,
     pub(crate) reading: Reading,
     /// The only thing that is taken over, for people who ask for one.
     pub(crate) only: OnceLock<Only>,
@@ -136,6 +124,7 @@ impl<D: Disk + 'static> Spooler<D> {
             now_nanos: clock.now_nanos(),
         };
         let opening = Opening::begin(plan, limit)?;
+        let signal = Arc::<Signal>::default();
         let inner = Inner {
             stores: BTreeMap::new(),
             own: None,
@@ -158,7 +147,8 @@ impl<D: Disk + 'static> Spooler<D> {
             inner: Mutex::new(inner),
             settled: Mutex::default(),
             rooms: Mutex::default(),
-            signal: Signal::default(),
+            chores: Arc::new(Chores::new(&signal)),
+            signal,
             gave_up: AtomicBool::new(false),
             reading: Reading::default(),
             only: OnceLock::new(),
@@ -188,8 +178,14 @@ impl<D: Disk> Spooler<D> {
 
     /// What its threads wait for.
     #[must_use]
-    pub const fn signal(&self) -> &Signal {
+    pub fn signal(&self) -> &Signal {
         &self.signal
+    }
+
+    /// What is to be written into rings of dead processes.
+    #[must_use]
+    pub const fn chores(&self) -> &Arc<Chores> {
+        &self.chores
     }
 
     /// How often [`Self::look_after`] wants to be called.
@@ -199,95 +195,6 @@ impl<D: Disk> Spooler<D> {
             Fsync::Every(interval) => (interval / 2).clamp(Duration::from_millis(10), Duration::from_secs(1)),
             Fsync::Never | Fsync::Always => Duration::from_secs(1),
         }
-    }
-
-    /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whatever failed before.
-    pub fn spill(&self, backlog: &Backlog, rest: bool) -> Spilled {
-        let mut inner = self.lock();
-        if inner.closed
-            || self.gave_up.load(Ordering::Relaxed)
-            || (!rest && !inner.backoff.may_try(monotonic_nanos()))
-        {
-            return Spilled::Nothing;
-        }
-        let Some(spill) = backlog.begin_spill(rest) else { return Spilled::Nothing };
-        let (sequence, owed) = (spill.block.sequence, spill.owed);
-        match self.append(&mut inner, backlog, &spill) {
-            Ok(spot) => {
-                if let Some(store) = inner.stores.get_mut(&spot.store) {
-                    store.held.insert(spot.place.number, (sequence, owed));
-                    let owing = backlog.spilled(sequence, spot);
-                    let gone = owed.iter().filter(|cursor| !owing.contains(*cursor));
-                    store.settle(&gone.map(|cursor| (spot.place.number, cursor)).collect::<Vec<_>>());
-                }
-                inner.backoff.succeeded(monotonic_nanos());
-                Spilled::Done { recovered: inner.writing.succeeded() }
-            }
-            Err(error) => {
-                backlog.not_spilled(sequence);
-                inner.trouble.note(&error);
-                let now = monotonic_nanos();
-                inner.backoff.failed(now, fastrand::f64());
-                let more = inner.writing.failed(error.code(), now);
-                Spilled::Failed(more.map(|more| (error.code(), format!("{error}{more}"))))
-            }
-        }
-    }
-
-    fn append(&self, inner: &mut Inner<D>, backlog: &Backlog, spill: &Spill) -> Result<Spot, SpoolError> {
-        let now = self.clock.now_nanos();
-        let own = match inner.own {
-            Some(own) => own,
-            None => self.create(inner, now)?,
-        };
-        loop {
-            let Some(store) = inner.stores.get_mut(&own) else { return Err(SpoolError::Adopted) };
-            let written = match spill.seen {
-                Seen::Processed => store.spool.append(&spill.block, spill.owed, now),
-                Seen::Unprocessed => store.spool.append_unprocessed(&spill.block, spill.owed, now),
-            };
-            match written {
-                Ok(place) => return Ok(Spot { store: own, place }),
-                Err(SpoolError::Quota { .. }) if self.makes_room && self.free_oldest(inner, backlog, own) => {
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn create(&self, inner: &mut Inner<D>, now: u64) -> Result<u64, SpoolError> {
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let settings = self.settings.store.clone();
-        let root = self.opening.root_or_open()?;
-        let mut spool = root.create(&names, settings, Arc::clone(&self.keys), now)?;
-        spool.set_others_bytes(root.others_bytes(&[spool.name()]));
-        let cursors = (0..names.len()).map(Some).collect();
-        let id = self.hold(inner, Store::new(spool, cursors));
-        inner.own = Some(id);
-        self.rooms().own = Some(id);
-        Ok(id)
-    }
-
-    /// Gives up the oldest file on disk in which nothing is protected: of those that were taken over, which are older than
-    /// ours, and then of ours. If each holds something, the oldest one; never one with audit records of our own.
-    /// False when that frees nothing.
-    fn free_oldest(&self, inner: &mut Inner<D>, backlog: &Backlog, own: u64) -> bool {
-        let mut ids: Vec<u64> = inner.stores.keys().copied().filter(|id| *id != own).collect();
-        ids.push(own);
-        let mut free = |id: &u64, protected_too: bool| {
-            let Some(store) = inner.stores.get_mut(id) else { return false };
-            let before = store.spool.occupancy().bytes;
-            let known = &store.held;
-            let is_audited = |number| known.get(&number).is_some_and(|(block, _)| backlog.is_audited(*block));
-            let losses = store.spool.drop_oldest_but(&|number, held| {
-                (!protected_too && held.protected_records > 0) || is_audited(number)
-            });
-            store.tell(backlog, &losses);
-            store.spool.occupancy().bytes < before
-        };
-        let freed = ids.iter().any(|id| free(id, false)) || ids.iter().any(|id| free(id, true));
-        self.weigh_others(inner);
-        freed
     }
 
     /// What time asks for. Returns what to say when the disk begins to fail.
@@ -333,7 +240,7 @@ impl<D: Disk> Spooler<D> {
         self.weigh_others(&mut inner);
     }
 
-    fn weigh_others(&self, inner: &mut Inner<D>) {
+    pub(super) fn weigh_others(&self, inner: &mut Inner<D>) {
         let own = inner.own.and_then(|own| inner.stores.get_mut(&own));
         if let (Some(store), Some(root)) = (own, self.root()) {
             store.spool.set_others_bytes(root.others_bytes(&[store.spool.name()]));
@@ -368,7 +275,16 @@ impl<D: Disk> Spooler<D> {
             let _ = self.let_go(&mut inner, id).map(|store| store.spool.close(now));
         }
         drop(inner);
+        if let Some(root) = self.root() {
+            root.close();
+        }
         self.signal.stop();
+    }
+
+    /// True after [`Self::give_up`].
+    #[must_use]
+    pub fn has_given_up(&self) -> bool {
+        self.gave_up.load(Ordering::Relaxed)
     }
 
     /// Nothing more is written: the end did not wait for it any longer, and counts it as lost.

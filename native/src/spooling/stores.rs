@@ -68,7 +68,6 @@ impl<D: Disk> Store<D> {
             let reason = match loss.reason {
                 LossReason::Age => DropReason::Expired,
                 LossReason::Room => DropReason::OverflowOldest,
-                LossReason::Damage => DropReason::Damaged,
             };
             backlog.lose(cursor, sequence, reason);
         }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 use crate::disks::SimDisk;
-use crate::rings::{frames, id};
+use crate::rings::{folder, frames, id};
 use fapilog_native::backlog::shelf::Shelf;
 use fapilog_native::backlog::Backlog;
 use fapilog_native::block::{Block, Codec};
@@ -17,7 +17,8 @@ use fapilog_native::spool::{Fsync, SpoolSettings};
 use fapilog_native::spooling::opening::OPEN_LIMIT;
 use fapilog_native::spooling::spooler::Spooler;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,15 +42,23 @@ pub fn restore(folder: &Path, images: &Images) {
         }
     }
     for (path, content) in images {
-        // A new file, where it was removed after the death; private as a ring is.
-        if !path.exists() {
-            let options = &mut fs::OpenOptions::new();
-            std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600)
-                .open(path)
-                .unwrap();
-        }
-        fs::write(path, content).unwrap();
+        // Not cut first: file systems force such a file to the disk when it is closed.
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).unwrap();
+        file.write_all_at(content, 0).unwrap();
+        file.set_len(content.len() as u64).unwrap();
     }
+}
+
+/// A folder of this process and one test: in memory, where no disk is waited for, unless a ring in memory will not do.
+pub fn place_of(name: &str, on_disk: bool) -> PathBuf {
+    let memory = || place::shared_memory(1 << 20).ok().filter(|_| !on_disk);
+    let Some(memory) = memory() else { return folder(&format!("durability-{name}")) };
+    // Below a folder of its own: rings tidy up the one in which they are.
+    let folder = memory.join(format!("test-durability-{name}-{}", std::process::id())).join("rings");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 pub fn ids_of(block: &Block) -> Vec<u64> {

@@ -125,3 +125,33 @@ def test_settings_without_effect_are_said(
         pass
     lines = capsys.readouterr().err.splitlines()
     assert lines == [f"fapilog: {each} [setting-without-effect]" for each in said]
+
+
+def test_without_exporters_the_places_are_asked_for_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    spool = Settings.load(environ={}, spool={"directory": tmp_path / "file"})
+    power = Settings.load(
+        environ={},
+        durability="power",
+        spool={"directory": tmp_path / "spool"},
+        ring={"directory": "/dev/shm/fapilog-test-power"},
+    )
+    for settings, what in [(spool, "the spool directory"), (power, "durability power cannot be given")]:
+        with pytest.raises(ConfigurationError, match=what):
+            LoggerProvider(settings=settings, exporters=["none"])
+    Path("/dev/shm/fapilog-test-power").rmdir()
+
+
+def test_after_shutdown_no_descriptor_of_ring_or_spool_stays_open(tmp_path: Path) -> None:
+    settings = Settings.load(
+        environ={},
+        durability="process",
+        spool={"directory": tmp_path / "spool"},
+        ring={"directory": tmp_path / "ring"},
+    )
+    provider = LoggerProvider(settings=settings, exporters=["memory"])
+    provider.get_logger("orders").emit(body="order placed")
+    assert provider.shutdown()
+    links = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert [link for link in links if link.startswith(str(tmp_path))] == []
+    assert list((tmp_path / "ring").iterdir()) == list((tmp_path / "spool").iterdir()) == []

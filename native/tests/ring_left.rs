@@ -1,0 +1,132 @@
+//! Stage 6: rings of dead processes in a pipeline: who settles or drops their blocks waits for no disk, and in an outage they
+//! move to the spool.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
+#![cfg(target_os = "linux")]
+
+mod core;
+mod places;
+mod rings;
+mod sending;
+mod serving;
+mod wiring;
+
+use crate::core::buffer_settings;
+use fapilog_native::block::Codec;
+use fapilog_native::crash_ring::remains::Remains;
+use fapilog_native::ledger::{DropReason, Settlement};
+use fapilog_native::pipeline::Pipeline;
+use fapilog_native::ring::{Owner, Ring, Settings};
+use fapilog_native::settings::{ExporterKind, Overflow};
+use fapilog_native::spool::identity::Identity;
+use fapilog_native::spooling::Rounds;
+use places::{settings, Place};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wiring::{exporter, spooling_pipeline};
+
+/// A ring as a killed process leaves it, with this many slots of one record.
+fn left(place: &Path, records: u64) -> PathBuf {
+    fs::create_dir_all(place).unwrap();
+    let boot = Identity::of_this_process("shop").boot;
+    let owner = Owner { boot, process: 1, started: 2 };
+    let asked = Settings { owner, slots: 8, ..rings::settings(place) };
+    let ring = Ring::create(&asked).unwrap();
+    for (number, name) in [(0, "otlp"), (1, "file")] {
+        ring.define_exporter(number, name).unwrap();
+    }
+    let slots = (0..records).map(|id| {
+        let mut slot = rings::open_slot(&ring, id, 1).unwrap();
+        assert!(slot.append(&rings::frame(id, "x"), false));
+        slot
+    });
+    drop(slots.collect::<Vec<_>>());
+    asked.path()
+}
+
+/// A pipeline whose threads never start, and which took over what is there.
+fn taken_over(place: &Path) -> Arc<Pipeline> {
+    let python = |name| exporter(name, ExporterKind::Python { codec: Codec::Gzip });
+    let made = spooling_pipeline(
+        buffer_settings(Overflow::DropOldest),
+        vec![python("otlp"), python("file")],
+        settings(place),
+    );
+    let mut rings = Remains::new(&made);
+    made.look_for_left(made.spooler().unwrap(), &mut rings);
+    made
+}
+
+#[test]
+fn who_settles_or_drops_records_of_a_dead_ring_writes_to_no_file() {
+    let place = Place::new();
+    let ring = left(&place.0, 3);
+    let pipeline = taken_over(&place.0);
+    let (backlog, spooler) = (pipeline.backlog(), pipeline.spooler().unwrap());
+    let before = fs::read(&ring).unwrap();
+    let block = backlog.try_claim(0).unwrap();
+    backlog.settle(0, block.sequence, Settlement { delivered: 1, ..Settlement::default() });
+    assert!(fs::read(&ring).unwrap() == before, "who delivers wrote");
+    spooler.chores().run();
+    let noted = fs::read(&ring).unwrap();
+    assert!(noted != before, "it is not noted who has the records");
+    while backlog.drop_oldest(true) {}
+    assert!(fs::read(&ring).unwrap() == noted, "who made room wrote");
+    assert!(pipeline.go_round(spooler, &mut Rounds::default()));
+    assert!(!ring.exists());
+    let counts = backlog.counts();
+    let lost = counts.iter().map(|side| side.dropped.get(DropReason::OverflowOldest));
+    assert_eq!(lost.collect::<Vec<_>>(), [2, 3]);
+}
+
+#[test]
+fn in_an_outage_what_a_dead_ring_holds_moves_to_the_spool_and_the_ring_goes() {
+    let place = Place::new();
+    let ring = left(&place.0, 3);
+    let pipeline = taken_over(&place.0);
+    let spooler = pipeline.spooler().unwrap();
+    let on_disk = || pipeline.backlog().counts().iter().map(|side| side.spooled).collect::<Vec<_>>();
+    assert!(pipeline.go_round(spooler, &mut Rounds::default()));
+    assert_eq!((on_disk(), ring.exists()), (vec![0, 0], true), "who answers soon costs no disk");
+    assert!(pipeline.go_round(spooler, &mut Rounds::due()));
+    assert_eq!((on_disk(), ring.exists()), (vec![3, 3], false));
+    let delivered = std::iter::from_fn(|| {
+        let block = pipeline.backlog().try_claim(0)?;
+        pipeline.backlog().settle(0, block.sequence, Settlement { delivered: 1, ..Settlement::default() });
+        Some(block.records)
+    });
+    assert_eq!(delivered.sum::<u64>(), 3);
+}
+
+#[test]
+fn after_the_end_no_descriptor_of_ring_or_spool_stays_open() {
+    let place = Place::new();
+    drop(left(&place.0, 1));
+    let pipeline = taken_over(&place.0);
+    let _ = pipeline.shutdown(std::time::Duration::ZERO);
+    let open = || -> Vec<PathBuf> {
+        let entries = fs::read_dir("/proc/self/fd").unwrap();
+        let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        links.filter(|link| link.starts_with(&place.0)).collect()
+    };
+    assert_eq!(open(), Vec::<PathBuf>::new());
+    for records in [0, 1] {
+        let asked = Settings { name: format!("own-{records}"), ..rings::settings(&place.0) };
+        let ring = Ring::create(&asked).unwrap();
+        let mut slot = rings::open_slot(&ring, 0, 1).unwrap();
+        assert!(slot.append(&rings::frame(0, "x"), false));
+        if records == 0 {
+            slot.recycle();
+        } else {
+            drop(slot);
+        }
+        assert_eq!(ring.remove_if_empty().unwrap(), records == 0);
+        ring.leave();
+        assert_eq!(open(), Vec::<PathBuf>::new());
+        ring.define_scope(1, b"late").unwrap();
+        ring.checkpoint().unwrap();
+        if records == 1 {
+            assert_eq!(rings::ids(&mut rings::recover_soon(&asked.path(), rings::BOOT)), [0]);
+        }
+    }
+}
