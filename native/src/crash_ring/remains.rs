@@ -11,7 +11,7 @@ use crate::crash_ring::chores::{remove, Chore, Chores, Left};
 use crate::crash_ring::keep::Keep;
 use crate::crash_ring::memory_place;
 use crate::pipeline::Pipeline;
-use crate::ring::{place, recover, Recovered, RecoveredChunk, Report};
+use crate::ring::{place, recover, trim, Recovered, RecoveredChunk, Report};
 use crate::seal::{Prefixes, Sealer};
 use crate::spool::identity::{process_of, Identity};
 use crate::spool::retry::Backoff;
@@ -93,6 +93,18 @@ impl Prefixes for Names<'_> {
 
     fn scope(&self, id: u32) -> Vec<u8> {
         self.ring.scope(id).unwrap_or_default().to_vec()
+    }
+}
+
+/// Gives back what rings of dead processes in `directory` take beyond what is in them, at the start: a service that dies before
+/// it takes them over must not fill the place.
+pub(crate) fn trim_left(directory: &Path, identity: &Identity) {
+    // What cannot be listed or read is left to who takes it over, and says so.
+    for path in place::rings_in(directory).unwrap_or_default() {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        if name.is_some_and(|name| identity.is_sibling(name)) {
+            let _ = trim(&path);
+        }
     }
 }
 

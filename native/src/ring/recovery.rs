@@ -14,8 +14,11 @@ use super::side::{self, Found};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Result as IoResult};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+/// As `stat` counts.
+const STAT_BLOCK_BYTES: u64 = 512;
 
 /// The records of one slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,6 +205,21 @@ pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
     let Content { chunks, side, report } = found;
     let (chunks, path) = (chunks.into(), path.to_owned());
     Ok(Some(Recovered { chunks, side, report, owner, geometry, path, file, is_same_boot }))
+}
+
+/// [`Recovered::trim`] of a ring whose owner is dead, without taking it over. Nothing when most of it is given back already.
+pub fn trim(path: &Path) -> Result<(), RingError> {
+    let is_large = |found: fs::Metadata| found.blocks() * STAT_BLOCK_BYTES > found.len() / 2;
+    if !fs::symlink_metadata(path).is_ok_and(is_large) {
+        return Ok(());
+    }
+    let Some(file) = files::adopt(path)? else { return Ok(()) };
+    if let Some(Header::Intact(owner, geometry)) = read_header(&file, path)? {
+        let (owner, geometry, path) = (Some(owner), Some(geometry), path.to_owned());
+        let Content { side, report, .. } = Content::default();
+        Recovered { chunks: VecDeque::new(), side, report, owner, geometry, path, file }.trim();
+    }
+    Ok(())
 }
 
 /// What stands behind the header.
