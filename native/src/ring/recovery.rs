@@ -74,7 +74,6 @@ pub struct Recovered {
     pub(super) geometry: Option<Geometry>,
     pub(super) path: PathBuf,
     pub(super) file: Held,
-    /// What is committed counts, not only what was forced to the disk.
     pub(super) is_same_boot: bool,
 }
 
@@ -217,7 +216,8 @@ pub fn trim(path: &Path) -> Result<(), RingError> {
     if let Some(Header::Intact(owner, geometry)) = read_header(&file, path)? {
         let (owner, geometry, path) = (Some(owner), Some(geometry), path.to_owned());
         let Content { side, report, .. } = Content::default();
-        Recovered { chunks: VecDeque::new(), side, report, owner, geometry, path, file }.trim();
+        Recovered { chunks: VecDeque::new(), side, report, owner, geometry, path, file, is_same_boot: false }
+            .trim();
     }
     Ok(())
 }
