@@ -73,9 +73,11 @@ test-rust: setup ## cargo test of the pure core (no interpreter)
 	@$(CHECK) run "orders of threads" -- $(MODEL_CHECK)
 
 MODEL_CHECK_RUNS ?= 50000
+DURABILITY_MODEL_CASES ?= 20000
 
-model-check: setup ## Append, seal, claim and settle in MODEL_CHECK_RUNS orders of threads each
+model-check: setup ## Append, seal, claim and settle in MODEL_CHECK_RUNS orders of threads; processes that die in DURABILITY_MODEL_CASES ways
 	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=$(MODEL_CHECK_RUNS) $(MODEL_CHECK)
+	@$(CHECK) run "durability" -- env DURABILITY_MODEL_CASES=$(DURABILITY_MODEL_CASES) $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd --test durability_model
 
 test-python: build ## pytest with coverage
 	@$(BIN)/coverage erase

@@ -191,6 +191,26 @@ fn what_is_accepted_reaches_every_exporter_and_a_flush_ends() {
 }
 
 #[test]
+fn what_one_sender_gives_back_another_one_of_the_same_exporter_gets() {
+    check(|| {
+        let stages = Stages::new(Overflow::DropOldest, 64);
+        let (servers, callers) = (servers(&stages), callers(&stages, 100));
+        // A second sender of the first exporter, which ends with what it had undelivered.
+        let giving = stages.spawn(|stages| {
+            if let Some(block) = stages.backlog.claim(0) {
+                stages.backlog.release(0, block.sequence);
+            }
+        });
+        join(callers);
+        stages.flush();
+        stages.buffer.close();
+        join(servers);
+        giving.join().unwrap();
+        assert_eq!(stages.end(), (vec![CALLERS * RECORDS; 2], vec![0; 2]));
+    });
+}
+
+#[test]
 fn a_caller_that_waits_for_room_is_woken_and_loses_nothing() {
     check(|| {
         // Two records of 400 bytes fill a chunk, and the blocks of one exporter's backlog the rest.

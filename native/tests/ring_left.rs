@@ -15,12 +15,13 @@ use fapilog_native::block::Codec;
 use fapilog_native::crash_ring::remains::Remains;
 use fapilog_native::ledger::{DropReason, Settlement};
 use fapilog_native::pipeline::Pipeline;
-use fapilog_native::ring::{Owner, Ring, Settings};
+use fapilog_native::ring::{trim, Owner, Ring, Settings};
 use fapilog_native::settings::{ExporterKind, Overflow};
 use fapilog_native::spool::identity::Identity;
 use fapilog_native::spooling::Rounds;
 use places::{settings, Place};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wiring::{exporter, spooling_pipeline};
@@ -96,6 +97,31 @@ fn in_an_outage_what_a_dead_ring_holds_moves_to_the_spool_and_the_ring_goes() {
         Some(block.records)
     });
     assert_eq!(delivered.sum::<u64>(), 3);
+}
+
+#[test]
+fn a_ring_whose_process_died_is_trimmed_to_what_is_in_it_and_a_living_one_is_left_alone() {
+    let place = Place::new();
+    fs::create_dir_all(&place.0).unwrap();
+    let large = |name: &str| {
+        let slot_bytes = 1 << 20;
+        let asked = Settings { name: name.to_owned(), slot_bytes, ..rings::settings(&place.0) };
+        let ring = Ring::create(&asked).unwrap();
+        let mut slot = rings::open_slot(&ring, 0, 1).unwrap();
+        assert!(slot.append(&rings::frame(7, "x"), false));
+        (asked.path(), ring, slot)
+    };
+    let taken = |path: &Path| fs::metadata(path).unwrap().blocks() * 512;
+    let (dead, ring, slot) = large("dead");
+    drop((ring, slot));
+    let (living, _ring, _slot) = large("living");
+    let before = (taken(&dead), taken(&living));
+    assert!(before.0 > 3 << 20 && before.1 > 3 << 20, "{before:?}");
+    for path in [&dead, &living, &place.0.join("gone")] {
+        trim(path).unwrap();
+    }
+    assert_eq!((taken(&dead) < 1 << 16, taken(&living)), (true, before.1));
+    assert_eq!(rings::ids(&mut rings::recover_soon(&dead, rings::BOOT)), [7]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::crash_ring::chores::{remove, Chore, Chores, Left};
 use crate::crash_ring::keep::Keep;
 use crate::crash_ring::memory_place;
 use crate::pipeline::Pipeline;
-use crate::ring::{place, recover, Recovered, RecoveredChunk, Report};
+use crate::ring::{place, recover, trim, Recovered, RecoveredChunk, Report};
 use crate::seal::{Prefixes, Sealer};
 use crate::spool::identity::{process_of, Identity};
 use crate::spool::retry::Backoff;
@@ -38,7 +38,35 @@ pub struct Part {
     done: u32,
 }
 
+/// The chunks of a dead process's ring, each with what keeps its records until it is let go. `names`: the exporters here, by
+/// cursor. A ring without chunks is removed.
+#[must_use]
+pub fn take_apart(mut ring: Recovered, names: &[&str], chores: &Arc<Chores>) -> Vec<(RecoveredChunk, Part)> {
+    let chunks = ring.take_chunks();
+    if chunks.is_empty() {
+        remove(&ring);
+        return Vec::new();
+    }
+    let known = names.iter().map(|name| ring.exporter(name));
+    let numbers = if names.len() > 1 { known.collect() } else { Vec::new() };
+    let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()), numbers });
+    let part = |chunk: RecoveredChunk| {
+        let (left, chores) = (Arc::clone(&left), Arc::clone(chores));
+        let part = Part { left, chores, slot: chunk.slot, done: chunk.done };
+        (chunk, part)
+    };
+    chunks.into_iter().map(part).collect()
+}
+
 impl Part {
+    /// Which of the exporters `names` were not done with its chunk.
+    #[must_use]
+    pub fn owed(&self, chunk: &RecoveredChunk, names: &[&str]) -> Exporters {
+        let ours = names.iter().enumerate();
+        let owing = ours.filter(|(_, name)| !self.left.ring.is_done(chunk, name));
+        owing.fold(Exporters::NONE, |owed, (cursor, _)| owed.with(cursor))
+    }
+
     /// Notes that one cursor is done with the block, and others are not. It is written later.
     pub fn done_by(&mut self, cursor: usize) {
         let Some(number) = self.left.numbers.get(cursor).copied().flatten() else { return };
@@ -65,6 +93,18 @@ impl Prefixes for Names<'_> {
 
     fn scope(&self, id: u32) -> Vec<u8> {
         self.ring.scope(id).unwrap_or_default().to_vec()
+    }
+}
+
+/// Gives back what rings of dead processes in `directory` take beyond what is in them, at the start: a service that dies before
+/// it takes them over must not fill the place.
+pub(crate) fn trim_left(directory: &Path, identity: &Identity) {
+    // What cannot be listed or read is left to who takes it over, and says so.
+    for path in place::rings_in(directory).unwrap_or_default() {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        if name.is_some_and(|name| identity.is_sibling(name)) {
+            let _ = trim(&path);
+        }
     }
 }
 
@@ -172,39 +212,29 @@ impl Pipeline {
     }
 
     /// Makes blocks of a dead ring's chunks. False when this process ends meanwhile; then the next one goes on.
-    fn take_in(&self, spooler: &Spooler, mut ring: Recovered, sealer: &mut Sealer) -> bool {
-        let chunks = ring.take_chunks();
-        self.backlog().adopt_damaged(ring.report().missing_records);
-        if chunks.is_empty() {
-            remove(&ring);
-            return true;
+    fn take_in(&self, spooler: &Spooler, ring: Recovered, sealer: &mut Sealer) -> bool {
+        if self.ring().is_some_and(|own| own.sync_interval().is_some()) {
+            if let Err(error) = ring.force() {
+                self.notices().say(error.code(), error.to_string());
+            }
         }
-        let names = self.exporters().iter().map(|exporter| ring.exporter(&exporter.name));
-        let numbers = if self.exporters().len() > 1 { names.collect() } else { Vec::new() };
-        let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()), numbers });
-        for chunk in chunks {
+        self.backlog().adopt_damaged(ring.report().missing_records);
+        let names: Vec<&str> = self.exporters().iter().map(|exporter| exporter.name.as_str()).collect();
+        for (chunk, part) in take_apart(ring, &names, spooler.chores()) {
             if !self.has_memory(spooler) {
                 return false;
             }
-            self.take_in_chunk((&left, spooler.chores()), chunk, sealer);
+            let owed = part.owed(&chunk, &names);
+            self.take_in_chunk(chunk, part, owed, sealer);
         }
         true
     }
 
-    fn take_in_chunk(
-        &self,
-        (left, chores): (&Arc<Left>, &Arc<Chores>),
-        chunk: RecoveredChunk,
-        sealer: &mut Sealer,
-    ) {
-        let ours = self.exporters().iter().enumerate();
-        let owing = ours.filter(|(_, exporter)| !left.ring.is_done(&chunk, &exporter.name));
-        let owed = owing.fold(Exporters::NONE, |owed, (cursor, _)| owed.with(cursor));
+    fn take_in_chunk(&self, chunk: RecoveredChunk, part: Part, owed: Exporters, sealer: &mut Sealer) {
+        let ring = &part.left.ring;
         let own = self.resource();
-        let resource = left.ring.resource(chunk.resource).unwrap_or(&own);
-        let names = Names { ring: &left.ring, resource };
-        let (left, chores) = (Arc::clone(left), Arc::clone(chores));
-        let part = Part { left: Arc::clone(&left), chores, slot: chunk.slot, done: chunk.done };
+        let resource = ring.resource(chunk.resource).unwrap_or(&own);
+        let names = Names { ring, resource };
         let (records, protected_records) = (chunk.records, chunk.protected_records);
         let chunk = Chunk { bytes: chunk.bytes, records, protected_records, ..Chunk::default() };
         match sealer.seal(&chunk, &names) {

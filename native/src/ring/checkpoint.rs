@@ -5,7 +5,8 @@
 //! one is written, the other still holds. The bytes are read through the file, not the mapping: callers go on appending.
 
 use super::error::RingError;
-use super::layout::{committed_parts, u32_at, u64_at, word, HEADER_BYTES};
+use super::layout::{committed_parts, u32_at, u64_at, word, Geometry, SlotHeader, HEADER_BYTES};
+use super::recovery::{Reader, Recovered, RecoveredChunk};
 use super::slot::get;
 use super::store::Ring;
 use std::fs::File;
@@ -182,5 +183,46 @@ impl Ring {
         }
         covered.length = length;
         Ok(Change::New(Checkpoint { epoch, length, records, checksum: covered.sum.clone().finalize() }))
+    }
+}
+
+impl Recovered {
+    /// Forces all that was found to the disk, as [`Ring::checkpoint`] would have done, had the process lived. Call it before the
+    /// chunks are taken, where a loss of power is to be survived: they may wait here for long. Nothing to do after another boot,
+    /// where only what was forced is found.
+    pub fn force(&self) -> Result<(), RingError> {
+        let Some(geometry) = self.geometry.filter(|_| self.is_same_boot) else { return Ok(()) };
+        self.force_all(geometry).map_err(RingError::io("sync", &self.path))
+    }
+
+    fn force_all(&self, geometry: Geometry) -> std::io::Result<()> {
+        for chunk in &self.chunks {
+            self.cover(geometry, chunk)?;
+        }
+        if self.chunks.is_empty() {
+            return Ok(());
+        }
+        self.file.sync_data()
+    }
+
+    /// Writes the checkpoint that a slot lacks, over the older one.
+    fn cover(&self, geometry: Geometry, chunk: &RecoveredChunk) -> std::io::Result<()> {
+        let reader = Reader { file: &self.file };
+        let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(chunk.slot);
+        let header = SlotHeader::read(&reader.at_most(header_at, HEADER_BYTES as usize)?);
+        let at = geometry.checkpoints_at(chunk.slot);
+        let both = reader.at_most(at, HEADER_BYTES as usize)?;
+        let known =
+            |turn: usize| Checkpoint::read(both.get(turn * CHECKPOINT_BYTES..)?.get(..CHECKPOINT_BYTES)?);
+        let rank = |turn: usize| known(turn).map(|known| (known.epoch, known.length));
+        let turn = usize::from(rank(0) > rank(1));
+        let bytes =
+            reader.at_most(geometry.slot_at(chunk.slot), header.length.min(geometry.slot_bytes) as usize)?;
+        let (epoch, length, records) = (header.epoch, bytes.len() as u32, header.records);
+        if length == 0 || rank(1 - turn) >= Some((epoch, length)) {
+            return Ok(());
+        }
+        let checkpoint = Checkpoint { epoch, length, records, checksum: crc32fast::hash(&bytes) };
+        self.file.write_all_at(&checkpoint.encoded(), at + (turn * CHECKPOINT_BYTES) as u64)
     }
 }

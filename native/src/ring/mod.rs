@@ -61,6 +61,6 @@ pub mod survey;
 pub use error::RingError;
 pub use frames::UNKNOWN_SCOPE;
 pub use layout::Owner;
-pub use recovery::{recover, Recovered, RecoveredChunk, Report};
+pub use recovery::{recover, trim, Recovered, RecoveredChunk, Report};
 pub use slot::Slot;
 pub use store::{Ring, Settings};

@@ -14,8 +14,11 @@ use super::side::{self, Found};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Result as IoResult};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+/// As `stat` counts.
+const STAT_BLOCK_BYTES: u64 = 512;
 
 /// The records of one slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,13 +67,14 @@ pub struct Report {
 /// Dropping it instead leaves everything as it was. So whoever dies between delivering and removing makes duplicates, no losses.
 #[derive(Debug)]
 pub struct Recovered {
-    chunks: VecDeque<RecoveredChunk>,
+    pub(super) chunks: VecDeque<RecoveredChunk>,
     side: Found,
     report: Report,
     owner: Option<Owner>,
-    geometry: Option<Geometry>,
-    path: PathBuf,
-    file: Held,
+    pub(super) geometry: Option<Geometry>,
+    pub(super) path: PathBuf,
+    pub(super) file: Held,
+    pub(super) is_same_boot: bool,
 }
 
 impl Recovered {
@@ -196,9 +200,26 @@ pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
         None => Content::default(),
     };
     let (owner, geometry) = header.unzip();
+    let is_same_boot = owner.is_some_and(|owner| is_same_boot(&file, owner, boot));
     let Content { chunks, side, report } = found;
     let (chunks, path) = (chunks.into(), path.to_owned());
-    Ok(Some(Recovered { chunks, side, report, owner, geometry, path, file }))
+    Ok(Some(Recovered { chunks, side, report, owner, geometry, path, file, is_same_boot }))
+}
+
+/// [`Recovered::trim`] of a ring whose owner is dead, without taking it over. Nothing when most of it is given back already.
+pub fn trim(path: &Path) -> Result<(), RingError> {
+    let is_large = |found: fs::Metadata| found.blocks() * STAT_BLOCK_BYTES > found.len() / 2;
+    if !fs::symlink_metadata(path).is_ok_and(is_large) {
+        return Ok(());
+    }
+    let Some(file) = files::adopt(path)? else { return Ok(()) };
+    if let Some(Header::Intact(owner, geometry)) = read_header(&file, path)? {
+        let (owner, geometry, path) = (Some(owner), Some(geometry), path.to_owned());
+        let Content { side, report, .. } = Content::default();
+        Recovered { chunks: VecDeque::new(), side, report, owner, geometry, path, file, is_same_boot: false }
+            .trim();
+    }
+    Ok(())
 }
 
 /// What stands behind the header.
@@ -235,7 +256,7 @@ pub(super) fn read_content(
     boot: u64,
 ) -> Result<Content, RingError> {
     let reader = Reader { file };
-    let is_same_boot = (boot != 0 && owner.boot == boot) || files::is_memory(file);
+    let is_same_boot = is_same_boot(file, owner, boot);
     let side = reader.side(geometry).map_err(RingError::io("read", path))?;
     let mut report = Report { damaged_side_bytes: side.damaged_bytes, ..Report::default() };
     let mut chunks = Vec::new();
@@ -244,6 +265,11 @@ pub(super) fn read_content(
     }
     chunks.sort_by_key(|chunk| chunk.epoch);
     Ok(Content { chunks, side, report })
+}
+
+/// Whether the machine runs since the ring was made, so that its file holds all that was written.
+fn is_same_boot(file: &File, owner: Owner, boot: u64) -> bool {
+    (boot != 0 && owner.boot == boot) || files::is_memory(file)
 }
 
 fn known(header: Header, path: &Path) -> Result<(Owner, Geometry), RingError> {
@@ -267,8 +293,8 @@ pub(super) fn is_done(done: u32, exporter: u32) -> bool {
     done.checked_shr(exporter).unwrap_or(0) & 1 != 0
 }
 
-struct Reader<'a> {
-    file: &'a File,
+pub(super) struct Reader<'a> {
+    pub file: &'a File,
 }
 
 impl Reader<'_> {
@@ -347,7 +373,7 @@ impl Reader<'_> {
     }
 
     /// The bytes at `at`; fewer where the file ends.
-    fn at_most(&self, at: u64, length: usize) -> IoResult<Vec<u8>> {
+    pub fn at_most(&self, at: u64, length: usize) -> IoResult<Vec<u8>> {
         let mut bytes = vec![0; length];
         let mut read = 0;
         while read < length {

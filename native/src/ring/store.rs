@@ -137,10 +137,7 @@ impl Ring {
         }
         if settings.durable {
             file.sync_all().map_err(RingError::io("sync", path))?;
-            let directory = File::open(&settings.directory);
-            directory
-                .and_then(|directory| directory.sync_all())
-                .map_err(RingError::io("sync", &settings.directory))?;
+            sync_name(&settings.directory)?;
         }
         let regions = (0..geometry.slots).zip(regions).rev().collect();
         let free = Mutex::new(Free { regions, epoch: 0, resource: 0, closed: false });
@@ -292,6 +289,19 @@ impl Ring {
 
     fn side(&self) -> MutexGuard<'_, Side> {
         self.side.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forces the names in a directory to the disk, and its own name, which may be as new.
+fn sync_name(directory: &Path) -> Result<(), RingError> {
+    let sync = |path: &Path| File::open(path).and_then(|directory| directory.sync_all());
+    sync(directory).map_err(RingError::io("sync", directory))?;
+    match sync(&directory.join("..")) {
+        // Whoever may not look into it did not make anything there either.
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+            Err(RingError::io("sync", directory)(error))
+        }
+        _ => Ok(()),
     }
 }
 
