@@ -241,8 +241,10 @@ impl Pipeline {
     /// Refuses new records; what is there is delivered, and then the threads end by themselves.
     pub fn close(&self) {
         self.send_held();
-        // Pressure may end behind this, and nothing is logged then any more.
-        self.report_losses();
+        // Pressure may end behind this, and nothing is logged then any more. No record makes room for it.
+        if self.buffer.has_room_for_audit() {
+            self.report_losses();
+        }
         // In this order: who sees it closing does without processors, because append refuses the record.
         self.buffer.close();
         self.closing.store(true, Ordering::Release);

@@ -423,6 +423,12 @@ impl Buffer {
         state.records() + self.backlog.records()
     }
 
+    /// True when an audit record finds room that nothing must leave.
+    #[must_use]
+    pub fn has_room_for_audit(&self) -> bool {
+        self.has_room(&self.lock(), true)
+    }
+
     /// Audit records have the reserve too, in which their number does not matter. It holds at least one chunk, because
     /// theirs may be open while the last one of the others is. A ring has no more slots for them.
     pub(crate) fn has_room(&self, state: &State, audit: bool) -> bool {

@@ -330,7 +330,7 @@ impl Reader<'_> {
             report.unreadable_slots += 1;
             return None;
         }
-        let header = SlotHeader::read(&header);
+        let header = SlotHeader::read(&header).within(geometry.slot_bytes);
         let slot =
             SlotReader { reader: self, at: geometry.slot_at(index), limit: geometry.slot_bytes, header };
         let (found, expected, epoch) = if is_same_boot {
