@@ -81,10 +81,6 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "configurator-failed": "A logger configurator of the OpenTelemetry SDK raised; the logger is not"
         " restricted by it.",
         "processor-failed": "A log record processor raised. The record goes on as the processor left it.",
-        "dead-letters-lost": "Records that a receiver refused cannot be written to the file for them"
-        " (`delivery.dead_letters`). Delivery does not depend on it. Said once until it works again.",
-        "fallback-in-use": "An exporter did not take its records: its fallback (`delivery.fallback`) gets"
-        " them until it does. Said when it begins and when it ends.",
         "records-lost": "The process ends with records that were not delivered, or with calls that went"
         " nowhere because it could not be configured: their number.",
     }

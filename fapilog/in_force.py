@@ -19,6 +19,7 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import installation
 from fapilog.diagnostics import OnError, say, shown_error
 from fapilog.enrichers.base import Enricher
+from fapilog.error_codes import CODES
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
 from fapilog.exporters.auth import AnyAuth
@@ -174,7 +175,9 @@ def on_notice(code: str, message: str) -> None:
     current = _current
     if current is not None and current.telemetry.on_error is not None:
         kind = ExportError if code in _EXPORT_CODES else FapilogError
-        current.telemetry.on_error(kind(code, message))
+        # A code that nobody described must not keep the message from whoever asked for it.
+        remedy = None if code in CODES else "Read the message."
+        current.telemetry.on_error(kind(code, message, (), remedy))
 
 
 def _name_config_file(settings: Settings) -> None:

@@ -75,6 +75,23 @@ fn what_an_exporter_has_in_hands_when_its_file_makes_room_is_delivered_or_counte
 }
 
 #[test]
+fn what_the_quota_costs_is_said_once_in_a_while() {
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::DropOldest, 20_000);
+    (0..200).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    let lost = process.counts().dropped.get(DropReason::OverflowOldest);
+    assert!(lost > 0);
+    let message = format!(
+        "the spool lost the oldest: {lost} records were dropped to keep within spool.limit_bytes"
+    );
+    assert_eq!(process.spooler.look_after(&process.backlog), Some(("spool-dropping", message)));
+    (200..400).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    assert_eq!(process.spooler.look_after(&process.backlog), None, "within a minute");
+}
+
+#[test]
 fn what_processors_have_not_seen_is_shown_to_those_of_the_next_process() {
     let disk = Arc::new(SimDisk::new());
     let first = Process::start(&disk, 1, true, Overflow::Wait, 1 << 20);

@@ -25,8 +25,8 @@ use crate::spooling::reading::Reading;
 use crate::spooling::shelving::{Rooms, Settled};
 use crate::spooling::signal::Signal;
 pub use crate::spooling::spilling::Spilled;
-use crate::spooling::stores::Store;
-use crate::spooling::voice::Voice;
+use crate::spooling::stores::{Dropped, Store};
+use crate::spooling::voice::{Voice, QUIET};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -57,9 +57,27 @@ pub(crate) struct Inner<D: Disk> {
     pub writing: Voice,
     /// and of looks after the files.
     ailing: Voice,
+    /// What limits cost since that was said last, and when it may be said again.
+    dropped: Dropped,
+    say_dropped_nanos: u64,
     pub closed: bool,
     /// What the disk did to us.
     pub trouble: Trouble,
+}
+
+impl<D: Disk> Inner<D> {
+    /// What limits of the spool cost, once in a while.
+    fn say_dropped(&mut self, now_nanos: u64) -> Option<News> {
+        for store in self.stores.values_mut() {
+            self.dropped.take_in(std::mem::take(&mut store.dropped));
+        }
+        if now_nanos < self.say_dropped_nanos {
+            return None;
+        }
+        let message = std::mem::take(&mut self.dropped).message()?;
+        self.say_dropped_nanos = now_nanos.saturating_add(QUIET.as_nanos() as u64);
+        Some(("spool-dropping", message))
+    }
 }
 
 /// The spools of one pipeline.
@@ -133,6 +151,8 @@ impl<D: Disk + 'static> Spooler<D> {
             passed: Passed::default(),
             writing: Voice::default(),
             ailing: Voice::default(),
+            dropped: Dropped::default(),
+            say_dropped_nanos: 0,
             closed: false,
             trouble: Trouble::default(),
         };
@@ -223,7 +243,7 @@ impl<D: Disk> Spooler<D> {
         }
         let Some(error) = trouble else {
             inner.ailing.succeeded();
-            return None;
+            return inner.say_dropped(monotonic_nanos());
         };
         let more = inner.ailing.failed(error.code(), monotonic_nanos())?;
         Some((error.code(), format!("{error}{more}")))
@@ -316,7 +336,9 @@ impl<D: Disk> Spooler<D> {
         // Named, so that files are closed without the lock.
         let _reader = self.rooms().leave(id);
         inner.own = inner.own.filter(|own| *own != id);
-        inner.stores.remove(&id)
+        let store = inner.stores.remove(&id)?;
+        inner.dropped.take_in(store.dropped);
+        Some(store)
     }
 
     /// The spools, unless the disk is at work on them.
