@@ -82,9 +82,8 @@ fn what_the_quota_costs_is_said_once_in_a_while() {
     process.spill_all(true);
     let lost = process.counts().dropped.get(DropReason::OverflowOldest);
     assert!(lost > 0);
-    let message = format!(
-        "the spool lost the oldest: {lost} records were dropped to keep within spool.limit_bytes"
-    );
+    let message =
+        format!("the spool lost the oldest: {lost} records were dropped to keep within spool.limit_bytes");
     assert_eq!(process.spooler.look_after(&process.backlog), Some(("spool-dropping", message)));
     (200..400).for_each(|id| process.backlog.push(block(id)));
     process.spill_all(true);

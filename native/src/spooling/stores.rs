@@ -56,7 +56,13 @@ impl Dropped {
 
 impl<D: Disk> Store<D> {
     pub const fn new(spool: Spool<D>, cursors: Vec<Option<usize>>) -> Self {
-        Self { spool, cursors, held: BTreeMap::new(), keys_version: 0, dropped: Dropped { for_room: 0, by_age: 0 } }
+        Self {
+            spool,
+            cursors,
+            held: BTreeMap::new(),
+            keys_version: 0,
+            dropped: Dropped { for_room: 0, by_age: 0 },
+        }
     }
 
     /// Notes which cursors are done with which blocks.
