@@ -174,10 +174,14 @@ def on_notice(code: str, message: str) -> None:
     """Tell the application's `on_error` what native threads met; called on a thread that logs or flushes."""
     current = _current
     if current is not None and current.telemetry.on_error is not None:
-        kind = ExportError if code in _EXPORT_CODES else FapilogError
-        # A code that nobody described must not keep the message from whoever asked for it.
-        remedy = None if code in CODES else "Read the message."
-        current.telemetry.on_error(kind(code, message, (), remedy))
+        current.telemetry.on_error(_told(code, message))
+
+
+def _told(code: str, message: str) -> FapilogError:
+    if code in _EXPORT_CODES:
+        return ExportError(code, message)
+    # A code that nobody described must not keep the message from whoever asked for it.
+    return FapilogError(code, message, (), None if code in CODES else "Read the message.")
 
 
 def _name_config_file(settings: Settings) -> None:
