@@ -148,7 +148,8 @@ impl Pipeline {
 
     /// Looks once for what dead processes left, and takes it over.
     pub fn look_for_left(&self, spooler: &Spooler, rings: &mut Remains) {
-        self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
+        let held = |name: &str| if rings.has_ring_of(name) { self.held_in_rings(spooler, name) } else { 0 };
+        self.say_all(spooler.adopt(self.backlog(), &held));
         self.adopt_rings(spooler, rings);
         spooler.signal().looked();
         // Senders that wait for what was found may end when it is nothing.
