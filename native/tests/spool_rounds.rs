@@ -42,6 +42,20 @@ fn strain(pipeline: &Pipeline, stop: &AtomicBool) -> bool {
 }
 
 #[test]
+fn what_is_forced_to_the_disk_at_an_interval_is_due_so_early_that_a_look_comes_within_it() {
+    for millis in [20, 500, 1_000, 60_000] {
+        let place = Place::new();
+        let asked = Duration::from_millis(millis);
+        let mut spool = settings(&place.0);
+        spool.store.fsync = Fsync::Every(asked);
+        let pipeline = places::pipeline("http://127.0.0.1:9/v1/logs", Overflow::Wait, spool);
+        let spooler = pipeline.spooler().unwrap();
+        let Fsync::Every(due) = spooler.settings().store.fsync else { panic!("not at an interval") };
+        assert!(due + spooler.interval() <= asked, "{due:?} {:?} {asked:?}", spooler.interval());
+    }
+}
+
+#[test]
 fn a_round_ends_and_sees_that_the_directory_is_gone_while_blocks_come_faster_than_the_disk_takes_them() {
     let place = Place::new();
     let mut spool = settings(&place.0);
