@@ -72,14 +72,14 @@ fn a_round_ends_and_sees_that_the_directory_is_gone_while_blocks_come_faster_tha
         }
         let mut rounds = Rounds::default();
         assert!(pipeline.go_round(spooler, &mut rounds));
-        let spooled = pipeline.snapshot().exporters[0].spooled;
+        let on_disk = pipeline.snapshot().exporters[0].spooled;
         for entry in fs::read_dir(&place.0).unwrap() {
             fs::remove_dir_all(entry.unwrap().path()).unwrap();
         }
         assert!(pipeline.go_round(spooler, &mut rounds));
         stop.store(true, Ordering::Relaxed);
         assert!(strain.join().unwrap(), "a round took as long as blocks came");
-        assert!(spooled > 0);
+        assert!(on_disk > 0);
     });
     let codes: Vec<&str> = pipeline.notices().take().into_iter().map(|notice| notice.code).collect();
     assert!(codes.contains(&"spool-gone"), "{codes:?}");
