@@ -20,18 +20,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A round that takes this long has no end: blocks come no longer, so that the test can say so.
-const ENDLESS: Duration = Duration::from_secs(20);
+const ENDLESS: Duration = Duration::from_secs(10);
 
 fn block() -> Block {
     let body = vec![b'x'; 1 << 10];
     Block { sequence: 0, records: 1, protected_records: 0, raw_bytes: 1 << 10, codec: Codec::Identity, body }
 }
 
-/// Keeps blocks at several times what may be in memory. True: until it was told to stop.
+/// Keeps blocks at many times what may be in memory. True: until it was told to stop.
 fn strain(pipeline: &Pipeline, stop: &AtomicBool) -> bool {
     let begun = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        while pipeline.backlog().bytes() < 1 << 20 {
+        while pipeline.backlog().bytes() < 1 << 25 {
             pipeline.backlog().push(block());
         }
         if begun.elapsed() > ENDLESS {
@@ -67,7 +67,7 @@ fn a_round_ends_and_sees_that_the_directory_is_gone_while_blocks_come_faster_tha
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let strain = scope.spawn(|| strain(&pipeline, &stop));
-        while pipeline.backlog().bytes() < 1 << 19 {
+        while pipeline.backlog().bytes() < 1 << 24 {
             thread::yield_now();
         }
         let mut rounds = Rounds::default();
