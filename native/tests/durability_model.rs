@@ -14,8 +14,10 @@ mod rings;
 use disks::{Faults, SimDisk};
 use fapilog_native::crash_ring::keep::Keep;
 use fapilog_native::crash_ring::remains::take_apart;
+use fapilog_native::crash_ring::torn::held_by;
 use fapilog_native::ledger::{DropReason, Settlement};
 use fapilog_native::ring::place;
+use fapilog_native::spool::identity::Identity;
 use fapilog_native::spool::Fsync;
 use fapilog_native::spooling::spooler::Spilled;
 use mortal::{block_of, ids_in, ids_of, images, place_of, restore, Images, Process, NAMES};
@@ -111,6 +113,8 @@ struct World {
     /// What lies in rings that this process took over, and whether what became of it is to be written there.
     left_over: BTreeSet<u64>,
     has_chores: bool,
+    /// Whether the disk failed, so that what is cut off there may be of a block that was delivered from memory.
+    is_failing: bool,
     /// How often anything may: failures of the disk, deaths in the midst of its work, losses of power.
     harmed: u32,
 }
@@ -138,6 +142,7 @@ impl World {
             unwritten: Vec::new(),
             left_over: BTreeSet::new(),
             has_chores: false,
+            is_failing: false,
             harmed: 0,
         };
         world.start();
@@ -155,7 +160,10 @@ impl World {
         let process = Process::start(&self.disk, &self.folder, self.boot, fsync).unwrap();
         self.forced.insert(process.ring.path().to_owned(), fs::read(process.ring.path()).unwrap());
         self.process = Some(process);
-        self.adopt();
+        let identity = Identity { service: "shop".into(), boot: self.boot, process: 0, started: 0 };
+        let held = |name: &str| rings.keys().map(|path| held_by(path, name, &identity)).max().unwrap_or(0);
+        let counted = self.process().adopt(&held);
+        assert!(counted == 0 || self.is_failing, "{counted} records are in a ring, and counted as lost");
         self.left_over.clear();
         for path in rings.into_keys() {
             let ring = recover_soon(&path, self.boot);
@@ -201,16 +209,19 @@ impl World {
             Action::Full(more) => {
                 let used: u64 = self.disk.files().iter().map(|(_, bytes)| bytes).sum();
                 self.disk.world().faults.capacity = Some(used + more);
+                self.is_failing = true;
                 self.harmed += 1;
             }
             Action::ReadOnly => {
                 self.disk.world().faults.read_only = true;
+                self.is_failing = true;
                 self.harmed += 1;
             }
             Action::Failing { operations, after } => {
                 let mut world = self.disk.world();
                 (world.faults.failing, world.faults.failing_after) = (*operations, *after);
                 drop(world);
+                self.is_failing = true;
                 self.harmed += operations;
             }
             Action::Heal => {
@@ -295,9 +306,8 @@ impl World {
     }
 
     fn adopt(&mut self) {
-        // The ring of each is there, or was taken over.
-        let process = self.process();
-        process.spooler.adopt(&process.backlog, &|_| true);
+        // This process took the ring of each over.
+        self.process().adopt(&|_| u64::MAX);
     }
 
     fn checkpoint(&mut self) {
@@ -356,6 +366,7 @@ impl World {
         }
         self.die();
         // Neither what was settled in the spool nor that the ring was done with may be on the disk.
+        self.is_failing = true;
         self.harmed += 2;
         let mut random = fastrand::Rng::with_seed(seed);
         let now = self.left.lock().unwrap().clone();

@@ -109,7 +109,7 @@ fn what_processors_have_not_seen_is_shown_to_those_of_the_next_process() {
     assert_eq!((first.counts().pending, first.counts().dropped.total()), (6, 0), "left as it is");
 
     let second = Process::start(&disk, 2, true, Overflow::Wait, 1 << 20);
-    assert!(second.spooler.adopt(&second.backlog, &|_| false).is_empty());
+    assert!(second.spooler.adopt(&second.backlog, &|_| 0).is_empty());
     assert_eq!(second.deliver_all(), [100]);
     for expected in [1, 2] {
         let block = second.backlog.claim_unprocessed().unwrap();
@@ -130,7 +130,7 @@ fn without_processors_the_next_process_delivers_what_they_have_not_seen_as_it_is
     first.spill_all(true);
     first.spooler.close();
     let second = Process::start(&disk, 2, false, Overflow::Wait, 1 << 20);
-    assert!(second.spooler.adopt(&second.backlog, &|_| false).is_empty());
+    assert!(second.spooler.adopt(&second.backlog, &|_| 0).is_empty());
     assert_eq!(second.deliver_all(), [0]);
 }
 
@@ -267,7 +267,7 @@ fn a_file_system_that_others_fill_costs_nothing_that_is_on_disk_and_what_is_in_m
         assert_eq!((counts.dropped.get(DropReason::Shutdown), counts.pending, counts.spooled), (4, 4, 4));
         drop(process);
         let next = Process::start(&disk, 2, false, overflow, 1 << 20);
-        assert!(next.spooler.adopt(&next.backlog, &|_| false).is_empty());
+        assert!(next.spooler.adopt(&next.backlog, &|_| 0).is_empty());
         assert_eq!(next.deliver_all(), [0, 1], "full or not, what is on disk is delivered");
     }
 }
@@ -357,7 +357,7 @@ proptest! {
                     lost += process.counts().dropped.total();
                     let next = Process::start(&disk, number, false, Overflow::Wait, 1 << 20);
                     drop(std::mem::replace(&mut process, next));
-                    process.spooler.adopt(&process.backlog, &|_| false);
+                    process.spooler.adopt(&process.backlog, &|_| 0);
                     memory.clear();
                     pushed = 0;
                 }
@@ -367,7 +367,7 @@ proptest! {
             assert_eq!(pushed + counts.adopted, decided + counts.pending);
         }
         disk.world().faults = Faults::default();
-        process.spooler.adopt(&process.backlog, &|_| false);
+        process.spooler.adopt(&process.backlog, &|_| 0);
         arrived.extend(process.deliver_all());
         lost += process.counts().dropped.total();
         if lost == 0 {
@@ -398,7 +398,7 @@ proptest! {
             disk.alter(path, |bytes| if cut { bytes.truncate(at) } else { bytes[at] ^= flip });
         }
         let second = Process::start(&disk, 2, false, Overflow::Wait, 20_000);
-        second.spooler.adopt(&second.backlog, &|_| false);
+        second.spooler.adopt(&second.backlog, &|_| 0);
         let ids = second.deliver_all();
         let counts = second.counts();
         let mut once = ids.clone();

@@ -32,6 +32,7 @@ impl Cursors {
         let sequence = oldest.find(|sequence| self.entries.get(sequence).is_some_and(fits))?;
         let owed = self.entries.get(&sequence).map(|entry| self.owed(entry))?;
         let entry = self.entries.get_mut(&sequence)?;
+        entry.keep.iter_mut().for_each(Keep::being_written);
         let seen = entry.stage.seen();
         let block = Arc::clone(entry.memory()?);
         entry.spilling = Some(seen);

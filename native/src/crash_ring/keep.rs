@@ -5,6 +5,7 @@
 //! never at seal.
 
 use crate::crash_ring::remains::Part;
+use crate::crash_ring::torn::BEING_WRITTEN;
 use crate::ring::Slot;
 
 /// A block's records, as a dying process leaves them.
@@ -23,6 +24,14 @@ impl Keep {
         match self {
             Self::Slot(slot) => slot.done_by(cursor),
             Self::Part(part) => part.done_by(cursor),
+        }
+    }
+
+    /// Notes that the block is being written to the spool: see [`mod@crate::crash_ring::torn`]. A store; of a dead process's ring
+    /// nothing is noted.
+    pub fn being_written(&mut self) {
+        if let Self::Slot(slot) = self {
+            slot.done_by(BEING_WRITTEN as usize);
         }
     }
 

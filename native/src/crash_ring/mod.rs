@@ -3,13 +3,15 @@
 //! Before: `redact`. With durability `process` or `power`, the buffer's chunks are slots of a [`Ring`], whose file outlives the
 //! process. What a dead process left is taken over in [`crate::crash_ring::remains`].
 //!
-//! In this room: [`syncing`] opens and ends the ring, [`keep`] holds a slot for as long as nobody has its records, [`remains`] takes over what dead
-//! processes left, and [`chores`] writes there. The file itself is in [`mod@crate::ring`].
+//! In this room: [`syncing`] opens and ends the ring, [`keep`] holds a slot for as long as nobody has its records, [`remains`]
+//! takes over what dead processes left, [`chores`] writes there, and [`torn`] asks them for blocks that are cut off in a spool.
+//! The file itself is in [`mod@crate::ring`].
 
 pub mod chores;
 pub mod keep;
 pub mod remains;
 pub mod syncing;
+pub mod torn;
 
 use crate::buffer::SCOPE_MARK_BYTES;
 use crate::crash_ring::remains::trim_left;

@@ -2,8 +2,10 @@
 //!
 //! Blocks go to the disk while they take more than their share of the buffer; at the end: [`end`].
 //!
-//! In this room: [`spooler`] holds the spools (one is `stores`), [`spilling`] writes to it, `shelving` is what exporters ask of it, `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over
-//! directories of dead processes but for those that are [`passed`], [`end`] writes what is left at the end; [`opening`] and [`reading`] bear a disk that does not answer; [`voice`] says it; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
+//! In this room: [`spooler`] holds the spools (one is `stores`), [`spilling`] writes to it, `shelving` is what exporters ask
+//! of it, `pauses` what it lets rest, [`signal`] wakes its threads; `adopting` takes over directories of dead processes but
+//! for those that are [`passed`], [`end`] writes what is left at the end; [`opening`] and [`reading`] bear a disk that does
+//! not answer; [`voice`] says it; `keys`, [`meter`] and [`forked_locks`] serve them. The files are in [`mod@crate::spool`].
 
 mod adopting;
 pub mod end;
@@ -77,6 +79,15 @@ pub(crate) fn open_spool(
     })
 }
 
+/// False when it is `end`: then the next round comes at once.
+fn has_time(spooler: &Spooler, end: Instant) -> bool {
+    let is_left = Instant::now() < end;
+    if !is_left {
+        spooler.signal().press();
+    }
+    is_left
+}
+
 impl Pipeline {
     /// Starts the threads of the spool.
     pub(crate) fn start_spool(self: &Arc<Self>, spooler: &Arc<Spooler>) {
@@ -104,8 +115,11 @@ impl Pipeline {
     /// spools go behind that.
     pub fn go_round(&self, spooler: &Spooler, rounds: &mut Rounds) -> bool {
         spooler.chores().run();
+        // Blocks may come faster than the disk takes them: the rest of the round has to come all the same.
+        let end = Instant::now() + spooler.interval();
         while spooler.is_pressed(self.backlog().bytes(), self.backlog().records())
             && self.note_spilled(spooler, spooler.spill(self.backlog(), false))
+            && has_time(spooler, end)
         {}
         self.say_trouble(spooler.look_after(self.backlog()));
         if rounds.read.elapsed() >= READ_PAUSE && !spooler.is_silent() {
@@ -115,7 +129,12 @@ impl Pipeline {
         self.say_all(spooler.look_after_keys(self.backlog()));
         if rounds.looked.elapsed() >= AROUND {
             rounds.looked = Instant::now();
-            while self.note_spilled(spooler, spooler.spill_left(self.backlog())) {}
+            while self.note_spilled(spooler, spooler.spill_left(self.backlog())) {
+                if !has_time(spooler, end) {
+                    *rounds = Rounds { read: rounds.read, ..Rounds::due() };
+                    break;
+                }
+            }
             spooler.chores().run();
             spooler.look_around(self.backlog());
             self.buffer().settled();
@@ -129,7 +148,8 @@ impl Pipeline {
 
     /// Looks once for what dead processes left, and takes it over.
     pub fn look_for_left(&self, spooler: &Spooler, rings: &mut Remains) {
-        self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
+        let held = |name: &str| if rings.has_ring_of(name) { self.held_in_rings(spooler, name) } else { 0 };
+        self.say_all(spooler.adopt(self.backlog(), &held));
         self.adopt_rings(spooler, rings);
         spooler.signal().looked();
         // Senders that wait for what was found may end when it is nothing.

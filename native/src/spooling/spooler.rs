@@ -130,6 +130,10 @@ impl<D: Disk + 'static> Spooler<D> {
         let mut settings = settings.clone();
         let store = &mut settings.store;
         store.segment_bytes = store.segment_bytes.min(store.quota.max_bytes / QUOTA_SHARE).max(1);
+        if let Fsync::Every(interval) = &mut store.fsync {
+            // Due at half time, and looked at as often: so it is done within the interval, whenever a look comes.
+            *interval /= 2;
+        }
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let (keys, clock) = (Arc::new(settings.keys.copy()), Clock::default());
         let plan = Plan {
@@ -212,7 +216,7 @@ impl<D: Disk> Spooler<D> {
     #[must_use]
     pub fn interval(&self) -> Duration {
         match self.settings.store.fsync {
-            Fsync::Every(interval) => (interval / 2).clamp(Duration::from_millis(10), Duration::from_secs(1)),
+            Fsync::Every(interval) => interval.clamp(Duration::from_millis(10), Duration::from_secs(1)),
             Fsync::Never | Fsync::Always => Duration::from_secs(1),
         }
     }

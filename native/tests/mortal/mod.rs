@@ -120,6 +120,16 @@ impl Process {
         self.backlog.push_kept(block_of(&ids), Some(Keep::Slot(slot)));
     }
 
+    /// Takes directories of dead processes over; returns the records that were counted as damaged.
+    pub fn adopt(&mut self, in_rings: &dyn Fn(&str) -> u64) -> u64 {
+        let damaged = |backlog: &Backlog| backlog.counts()[0].dropped.get(DropReason::Damaged);
+        let before = damaged(&self.backlog);
+        self.spooler.adopt(&self.backlog, in_rings);
+        let counted = damaged(&self.backlog) - before;
+        self.damaged += counted;
+        counted
+    }
+
     pub fn check_ledger(&self) {
         let (adopted, counts) = self.backlog.counts_with_adopted();
         for side in counts {
