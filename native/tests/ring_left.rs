@@ -16,10 +16,12 @@ use fapilog_native::crash_ring::remains::Remains;
 use fapilog_native::ledger::{DropReason, Settlement};
 use fapilog_native::pipeline::Pipeline;
 use fapilog_native::ring::{trim, Owner, Ring, Settings};
-use fapilog_native::settings::{ExporterKind, Overflow};
+use fapilog_native::settings::{BufferSettings, ExporterKind, Overflow, SpoolingSettings};
 use fapilog_native::spool::identity::Identity;
+use fapilog_native::spooling::spooler::Spilled;
 use fapilog_native::spooling::Rounds;
 use places::{settings, Place};
+use sending::numbered_block;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -38,7 +40,9 @@ fn left(place: &Path, records: u64) -> PathBuf {
     }
     let slots = (0..records).map(|id| {
         let mut slot = rings::open_slot(&ring, id, 1).unwrap();
-        assert!(slot.append(&rings::frame(id, "x"), false));
+        // No codec makes much less of it.
+        let text: String = std::iter::repeat_with(fastrand::alphanumeric).take(1000).collect();
+        assert!(slot.append(&rings::frame(id, &text), false));
         slot
     });
     drop(slots.collect::<Vec<_>>());
@@ -47,12 +51,14 @@ fn left(place: &Path, records: u64) -> PathBuf {
 
 /// A pipeline whose threads never start, and which took over what is there.
 fn taken_over(place: &Path) -> Arc<Pipeline> {
+    taken_over_by(settings(place))
+}
+
+fn taken_over_by(spool: SpoolingSettings) -> Arc<Pipeline> {
     let python = |name| exporter(name, ExporterKind::Python { codec: Codec::Gzip });
-    let made = spooling_pipeline(
-        buffer_settings(Overflow::DropOldest),
-        vec![python("otlp"), python("file")],
-        settings(place),
-    );
+    let buffer = BufferSettings { limit_bytes: 1 << 20, ..buffer_settings(Overflow::DropOldest) };
+    let exporters = vec![python("otlp"), python("file")];
+    let made = spooling_pipeline(buffer, exporters, spool);
     let mut rings = Remains::new(&made);
     made.look_for_left(made.spooler().unwrap(), &mut rings);
     made
@@ -97,6 +103,28 @@ fn in_an_outage_what_a_dead_ring_holds_moves_to_the_spool_and_the_ring_goes() {
         Some(block.records)
     });
     assert_eq!(delivered.sum::<u64>(), 3);
+}
+
+#[test]
+fn at_the_quota_a_dead_ring_stays_and_nothing_older_is_given_up_for_it() {
+    let place = Place::new();
+    let ring = left(&place.0, 8);
+    let mut asked = settings(&place.0);
+    (asked.store.quota.max_bytes, asked.store.segment_bytes) = (12 << 10, 1 << 11);
+    let pipeline = taken_over_by(asked);
+    let (backlog, spooler) = (pipeline.backlog(), pipeline.spooler().unwrap());
+    let safe = || backlog.counts().iter().map(|side| side.spooled + side.kept).collect::<Vec<_>>();
+    let lost = || backlog.counts().iter().map(|side| side.dropped.total()).sum::<u64>();
+    for _ in 0..2 {
+        assert!(pipeline.go_round(spooler, &mut Rounds::due()));
+    }
+    assert!((1..8).contains(&backlog.counts()[0].spooled), "{:?}", backlog.counts());
+    // Nor at the end, or because blocks take too much memory.
+    assert!(matches!(spooler.spill(backlog, true), Spilled::Nothing));
+    assert_eq!((safe(), lost(), ring.exists()), (vec![8, 8], 0, true));
+    backlog.push(numbered_block(1));
+    assert!(matches!(spooler.spill(backlog, true), Spilled::Done { .. }));
+    assert!(lost() > 0, "for a block that is nowhere else there is room");
 }
 
 #[test]

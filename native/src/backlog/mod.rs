@@ -292,6 +292,11 @@ impl Backlog {
         self.change(|cursors| cursors.not_spilled(sequence));
     }
 
+    /// There is no room for it, and the ring of a dead process keeps it: [`Cursors::stays`].
+    pub fn stays(&self, sequence: u64) {
+        self.change(|cursors| cursors.stays(sequence));
+    }
+
     /// Appends a block on disk of another process; returns its sequence number here. Batch processors see it first if
     /// they have not. `None`: nobody here delivers it. [`Self::offered`] follows.
     pub fn adopt(&self, records: u64, spot: Spot, owed: Exporters, seen: Seen) -> Option<u64> {

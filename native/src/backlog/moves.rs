@@ -22,8 +22,8 @@ impl Cursors {
     pub fn begin_spill(&mut self, which: Which) -> Option<Spill> {
         let fits = |entry: &Entry| {
             let is_due = match which {
-                Which::Rest => true,
-                Which::Oldest => entry.stage == Stage::Ready,
+                Which::Rest => !entry.stays,
+                Which::Oldest => !entry.stays && entry.stage == Stage::Ready,
                 Which::Left => entry.stage == Stage::Ready && entry.is_left(),
             };
             is_due && entry.spilling.is_none() && !self.is_over(entry) && !self.owed(entry).is_empty()
@@ -35,7 +35,7 @@ impl Cursors {
         let seen = entry.stage.seen();
         let block = Arc::clone(entry.memory()?);
         entry.spilling = Some(seen);
-        Some(Spill { block, owed, seen })
+        Some(Spill { block, owed, seen, is_left: entry.is_left() })
     }
 
     /// The block is on disk: its memory is free, unless the processors made another one of it meanwhile. Returns who has
@@ -77,6 +77,14 @@ impl Cursors {
     pub fn not_spilled(&mut self, sequence: u64) {
         if let Some(entry) = self.entries.get_mut(&sequence) {
             entry.spilling = None;
+        }
+    }
+
+    /// The spool has no room for it: the ring of the dead process keeps it, until [`Which::Left`] asks again.
+    pub fn stays(&mut self, sequence: u64) {
+        self.not_spilled(sequence);
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.stays = true;
         }
     }
 

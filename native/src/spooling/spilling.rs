@@ -31,7 +31,8 @@ impl<D: Disk> Spooler<D> {
     }
 
     /// Writes a block to the disk that a crash ring of a dead process holds, so that the ring can go: of a service that
-    /// dies again and again, records count toward the quota, and memory for files is free.
+    /// dies again and again, records count toward the quota, and memory for files is free. Where the quota has no room for it, the
+    /// ring stays: nothing that is safe is given up for what is safe.
     pub fn spill_left(&self, backlog: &Backlog) -> Spilled {
         self.spill_one(backlog, Which::Left)
     }
@@ -44,9 +45,27 @@ impl<D: Disk> Spooler<D> {
         {
             return Spilled::Nothing;
         }
-        let Some(spill) = backlog.begin_spill(which) else { return Spilled::Nothing };
+        loop {
+            let Some(spill) = backlog.begin_spill(which) else { return Spilled::Nothing };
+            match self.append(&mut inner, backlog, &spill) {
+                Err(SpoolError::Quota { .. }) if spill.is_left => backlog.stays(spill.block.sequence),
+                appended => return self.note_appended(&mut inner, backlog, &spill, appended),
+            }
+            if which == Which::Left {
+                return Spilled::Nothing;
+            }
+        }
+    }
+
+    fn note_appended(
+        &self,
+        inner: &mut Inner<D>,
+        backlog: &Backlog,
+        spill: &Spill,
+        appended: Result<Spot, SpoolError>,
+    ) -> Spilled {
         let (sequence, owed) = (spill.block.sequence, spill.owed);
-        match self.append(&mut inner, backlog, &spill) {
+        match appended {
             Ok(spot) => {
                 if let Some(store) = inner.stores.get_mut(&spot.store) {
                     store.held.insert(spot.place.number, (sequence, owed));
@@ -82,8 +101,8 @@ impl<D: Disk> Spooler<D> {
             };
             match written {
                 Ok(place) => return Ok(Spot { store: own, place }),
-                Err(SpoolError::Quota { .. }) if self.makes_room && self.free_oldest(inner, backlog, own) => {
-                }
+                Err(SpoolError::Quota { .. })
+                    if self.makes_room && !spill.is_left && self.free_oldest(inner, backlog, own) => {}
                 Err(error) => return Err(error),
             }
         }
