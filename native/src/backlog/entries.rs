@@ -135,8 +135,10 @@ pub struct Spill {
     pub owed: Exporters,
     /// Whether batch processors have seen it.
     pub seen: Seen,
-    /// Whether a dead process's ring holds it.
+    /// Whether a dead process's ring holds it,
     pub is_left: bool,
+    /// and a loss of power takes nothing of it there.
+    pub was_forced: bool,
 }
 
 impl Entry {

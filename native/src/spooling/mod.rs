@@ -120,7 +120,8 @@ impl Pipeline {
             spooler.look_around(self.backlog());
             self.buffer().settled();
         }
-        let is_over = spooler.signal().has_looked() && self.backlog().is_over();
+        // Who delivers the last block of a dead ring notes that behind the backlog's end.
+        let is_over = spooler.signal().has_looked() && self.backlog().is_over() && spooler.chores().is_over();
         if is_over {
             spooler.close();
         }
@@ -130,8 +131,9 @@ impl Pipeline {
     /// Looks once for what dead processes left, and takes it over.
     pub fn look_for_left(&self, spooler: &Spooler, rings: &mut Remains) {
         self.say_all(spooler.adopt(self.backlog(), &|name| rings.has_ring_of(name)));
-        self.adopt_rings(spooler, rings);
-        spooler.signal().looked();
+        if self.adopt_rings(spooler, rings) {
+            spooler.signal().looked();
+        }
         // Senders that wait for what was found may end when it is nothing.
         self.backlog().offered();
     }
@@ -142,6 +144,7 @@ impl Pipeline {
         loop {
             self.look_for_left(spooler, &mut rings);
             if !spooler.signal().rest(interval) || self.is_closing() {
+                spooler.signal().looked();
                 return;
             }
         }

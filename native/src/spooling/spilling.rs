@@ -4,7 +4,7 @@ use crate::backlog::entries::{Seen, Spill, Spot, Which};
 use crate::backlog::Backlog;
 use crate::clock::monotonic_nanos;
 use crate::spool::disk::Disk;
-use crate::spool::SpoolError;
+use crate::spool::{Fsync, SpoolError};
 use crate::spooling::spooler::{Inner, News, Spooler};
 use crate::spooling::stores::Store;
 use std::sync::atomic::Ordering;
@@ -95,10 +95,14 @@ impl<D: Disk> Spooler<D> {
         };
         loop {
             let Some(store) = inner.stores.get_mut(&own) else { return Err(SpoolError::Adopted) };
+            // It must not be less safe than where it was.
+            let usual = self.settings.store.fsync;
+            store.spool.set_fsync(if spill.was_forced { Fsync::Always } else { usual });
             let written = match spill.seen {
                 Seen::Processed => store.spool.append(&spill.block, spill.owed, now),
                 Seen::Unprocessed => store.spool.append_unprocessed(&spill.block, spill.owed, now),
             };
+            store.spool.set_fsync(usual);
             match written {
                 Ok(place) => return Ok(Spot { store: own, place }),
                 Err(SpoolError::Quota { .. })
