@@ -452,6 +452,26 @@ fn a_ring_that_is_taken_over_is_forced_to_the_disk_as_its_owner_would_have_done(
     world.finish();
 }
 
+#[test]
+fn what_a_dead_ring_had_forced_is_forced_in_the_spool_of_a_process_that_forces_nothing() {
+    for seed in 0..8 {
+        let mut world = World::new(true, "downgraded");
+        for action in [Action::Append(0), Action::Checkpoint] {
+            world.run(&action);
+        }
+        world.power = false;
+        for action in [Action::Kill, Action::SpillLeft, Action::LookAfter] {
+            world.run(&action);
+        }
+        assert_eq!(place::rings_in(&world.folder).unwrap().len(), 1, "the old ring is gone");
+        world.forced.clear();
+        world.power = true;
+        world.run(&Action::LosePower(seed));
+        assert_eq!(world.owed.len(), 1);
+        world.finish();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 

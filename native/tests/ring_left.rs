@@ -12,14 +12,16 @@ mod wiring;
 
 use crate::core::buffer_settings;
 use fapilog_native::block::Codec;
-use fapilog_native::crash_ring::remains::Remains;
+use fapilog_native::crash_ring::remains::{take_apart, Remains};
 use fapilog_native::ledger::{DropReason, Settlement};
 use fapilog_native::pipeline::Pipeline;
 use fapilog_native::ring::{trim, Owner, Ring, Settings};
-use fapilog_native::settings::{ExporterKind, Overflow};
+use fapilog_native::settings::{BufferSettings, ExporterKind, Overflow, SpoolingSettings};
 use fapilog_native::spool::identity::Identity;
+use fapilog_native::spooling::spooler::Spilled;
 use fapilog_native::spooling::Rounds;
 use places::{settings, Place};
+use sending::numbered_block;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -38,7 +40,9 @@ fn left(place: &Path, records: u64) -> PathBuf {
     }
     let slots = (0..records).map(|id| {
         let mut slot = rings::open_slot(&ring, id, 1).unwrap();
-        assert!(slot.append(&rings::frame(id, "x"), false));
+        // No codec makes much less of it.
+        let text: String = std::iter::repeat_with(fastrand::alphanumeric).take(1000).collect();
+        assert!(slot.append(&rings::frame(id, &text), false));
         slot
     });
     drop(slots.collect::<Vec<_>>());
@@ -47,15 +51,37 @@ fn left(place: &Path, records: u64) -> PathBuf {
 
 /// A pipeline whose threads never start, and which took over what is there.
 fn taken_over(place: &Path) -> Arc<Pipeline> {
-    let python = |name| exporter(name, ExporterKind::Python { codec: Codec::Gzip });
-    let made = spooling_pipeline(
-        buffer_settings(Overflow::DropOldest),
-        vec![python("otlp"), python("file")],
-        settings(place),
-    );
-    let mut rings = Remains::new(&made);
-    made.look_for_left(made.spooler().unwrap(), &mut rings);
+    taken_over_by(settings(place))
+}
+
+fn taken_over_by(spool: SpoolingSettings) -> Arc<Pipeline> {
+    let made = pipeline_with(spool, 1 << 20);
+    made.look_for_left(made.spooler().unwrap(), &mut Remains::new(&made));
     made
+}
+
+fn pipeline_with(spool: SpoolingSettings, limit_bytes: usize) -> Arc<Pipeline> {
+    let python = |name| exporter(name, ExporterKind::Python { codec: Codec::Gzip });
+    let buffer = BufferSettings { limit_bytes, ..buffer_settings(Overflow::DropOldest) };
+    let exporters = vec![python("otlp"), python("file")];
+    spooling_pipeline(buffer, exporters, spool)
+}
+
+/// Descriptors of files below `place`.
+fn open(place: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir("/proc/self/fd").unwrap();
+    let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|link| link.starts_with(place)).collect()
+}
+
+/// Delivers all that there is.
+fn deliver(pipeline: &Pipeline) {
+    for cursor in 0..2 {
+        while let Some(block) = pipeline.backlog().try_claim(cursor) {
+            let delivered = Settlement { delivered: block.records, ..Settlement::default() };
+            pipeline.backlog().settle(cursor, block.sequence, delivered);
+        }
+    }
 }
 
 #[test]
@@ -100,6 +126,28 @@ fn in_an_outage_what_a_dead_ring_holds_moves_to_the_spool_and_the_ring_goes() {
 }
 
 #[test]
+fn at_the_quota_a_dead_ring_stays_and_nothing_older_is_given_up_for_it() {
+    let place = Place::new();
+    let ring = left(&place.0, 8);
+    let mut asked = settings(&place.0);
+    (asked.store.quota.max_bytes, asked.store.segment_bytes) = (12 << 10, 1 << 11);
+    let pipeline = taken_over_by(asked);
+    let (backlog, spooler) = (pipeline.backlog(), pipeline.spooler().unwrap());
+    let safe = || backlog.counts().iter().map(|side| side.spooled + side.kept).collect::<Vec<_>>();
+    let lost = || backlog.counts().iter().map(|side| side.dropped.total()).sum::<u64>();
+    for _ in 0..2 {
+        assert!(pipeline.go_round(spooler, &mut Rounds::due()));
+    }
+    assert!((1..8).contains(&backlog.counts()[0].spooled), "{:?}", backlog.counts());
+    // Nor at the end, or because blocks take too much memory.
+    assert!(matches!(spooler.spill(backlog, true), Spilled::Nothing));
+    assert_eq!((safe(), lost(), ring.exists()), (vec![8, 8], 0, true));
+    backlog.push(numbered_block(1));
+    assert!(matches!(spooler.spill(backlog, true), Spilled::Done { .. }));
+    assert!(lost() > 0, "for a block that is nowhere else there is room");
+}
+
+#[test]
 fn a_ring_whose_process_died_is_trimmed_to_what_is_in_it_and_a_living_one_is_left_alone() {
     let place = Place::new();
     fs::create_dir_all(&place.0).unwrap();
@@ -125,16 +173,65 @@ fn a_ring_whose_process_died_is_trimmed_to_what_is_in_it_and_a_living_one_is_lef
 }
 
 #[test]
+fn after_the_end_a_dead_ring_for_which_the_spool_had_no_room_is_free_for_others() {
+    let place = Place::new();
+    let ring = left(&place.0, 3);
+    let mut asked = settings(&place.0);
+    asked.store.quota.max_bytes = 1;
+    let pipeline = taken_over_by(asked);
+    assert_eq!(pipeline.backlog().rings().into_iter().collect::<Vec<_>>(), [Some(ring.clone())]);
+    let _ = pipeline.shutdown(std::time::Duration::ZERO);
+    assert_eq!(open(&place.0), Vec::<PathBuf>::new());
+    let counts = pipeline.backlog().counts();
+    let sides: Vec<_> = counts.iter().map(|side| (side.pending, side.kept, side.dropped.total())).collect();
+    assert_eq!(sides, [(3, 3, 0), (3, 3, 0)]);
+    let boot = Identity::of_this_process("shop").boot;
+    assert_eq!(rings::ids(&mut rings::recover_soon(&ring, boot)), [0, 1, 2]);
+}
+
+#[test]
+fn a_dead_ring_for_which_memory_has_no_room_waits_for_the_next_look() {
+    let place = Place::new();
+    let ring = left(&place.0, 8);
+    let pipeline = pipeline_with(settings(&place.0), 1 << 12);
+    let (spooler, mut rings) = (pipeline.spooler().unwrap(), Remains::new(&pipeline));
+    pipeline.look_for_left(spooler, &mut rings);
+    let adopted = || pipeline.backlog().counts()[0].adopted;
+    assert!((1..8).contains(&adopted()), "{}", adopted());
+    assert!(!spooler.signal().has_looked());
+    for _ in 0..8 {
+        deliver(&pipeline);
+        pipeline.look_for_left(spooler, &mut rings);
+    }
+    deliver(&pipeline);
+    spooler.chores().run();
+    assert_eq!((adopted(), ring.exists(), spooler.signal().has_looked()), (8, false, true));
+}
+
+#[test]
+fn the_thread_of_the_spool_ends_behind_the_last_note_in_a_dead_ring() {
+    let place = Place::new();
+    fs::create_dir_all(&place.0).unwrap();
+    let pipeline = taken_over(&place.0);
+    let ring = left(&place.0, 1);
+    let spooler = pipeline.spooler().unwrap();
+    let found = rings::recover_soon(&ring, Identity::of_this_process("shop").boot);
+    // As who delivers it has it, when the backlog knows of it no more.
+    let parts = take_apart(found, &["otlp", "file"], spooler.chores());
+    pipeline.backlog().drain();
+    assert!(pipeline.go_round(spooler, &mut Rounds::default()), "a part is out");
+    parts.into_iter().for_each(|(_, part)| part.let_go());
+    assert!(!pipeline.go_round(spooler, &mut Rounds::default()));
+    assert!(!ring.exists());
+}
+
+#[test]
 fn after_the_end_no_descriptor_of_ring_or_spool_stays_open() {
     let place = Place::new();
     drop(left(&place.0, 1));
     let pipeline = taken_over(&place.0);
     let _ = pipeline.shutdown(std::time::Duration::ZERO);
-    let open = || -> Vec<PathBuf> {
-        let entries = fs::read_dir("/proc/self/fd").unwrap();
-        let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-        links.filter(|link| link.starts_with(&place.0)).collect()
-    };
+    let open = || open(&place.0);
     assert_eq!(open(), Vec::<PathBuf>::new());
     for records in [0, 1] {
         let asked = Settings { name: format!("own-{records}"), ..rings::settings(&place.0) };

@@ -100,6 +100,8 @@ pub(crate) struct Entry {
     pub original: Option<Spot>,
     /// Audit and security records, which are not dropped to make room.
     pub audited: bool,
+    /// The spool has no room for it, and the ring of the dead process in which it is keeps it.
+    pub stays: bool,
     /// What keeps the records for the next process while they are in memory.
     pub keep: Option<Keep>,
 }
@@ -133,6 +135,10 @@ pub struct Spill {
     pub owed: Exporters,
     /// Whether batch processors have seen it.
     pub seen: Seen,
+    /// Whether a dead process's ring holds it,
+    pub is_left: bool,
+    /// and a loss of power takes nothing of it there.
+    pub was_forced: bool,
 }
 
 impl Entry {
@@ -147,6 +153,7 @@ impl Entry {
             lent: None,
             original: None,
             audited: false,
+            stays: false,
             keep: None,
         }
     }

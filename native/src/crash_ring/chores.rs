@@ -5,7 +5,7 @@
 
 use crate::ring::{place, Recovered};
 use crate::spooling::signal::Signal;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{fence, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A dead process's ring, of which blocks wait here.
@@ -14,6 +14,8 @@ pub(crate) struct Left {
     pub ring: Recovered,
     /// Chunks that are not settled yet.
     pub parts: AtomicUsize,
+    /// Its records survive a loss of power.
+    pub was_forced: bool,
     /// By cursor: its exporter's number in the dead process. Empty when there is only one, which settles the block at once.
     pub numbers: Vec<Option<u32>>,
 }
@@ -45,6 +47,15 @@ impl Chores {
     pub(crate) fn add(&self, chore: Chore) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(chore);
         self.signal.press();
+    }
+
+    /// Whether no chore waits, and no part of a dead ring is left here that could bring one. Only the spooler and the parts
+    /// share this.
+    pub(crate) fn is_over(self: &Arc<Self>) -> bool {
+        let parts = Arc::strong_count(self) - 1;
+        // What a part noted before it went is seen.
+        fence(Ordering::Acquire);
+        parts == 0 && self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Does them. May wait for a disk.

@@ -7,6 +7,7 @@
 use crate::crash_ring::remains::Part;
 use crate::crash_ring::torn::BEING_WRITTEN;
 use crate::ring::Slot;
+use std::path::Path;
 
 /// A block's records, as a dying process leaves them.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub enum Keep {
     Slot(Slot),
     /// In the ring of a dead process, which we took over.
     Part(Part),
+    /// There, and whoever is alive may have taken it over from us.
+    Elsewhere,
 }
 
 impl Keep {
@@ -24,6 +27,7 @@ impl Keep {
         match self {
             Self::Slot(slot) => slot.done_by(cursor),
             Self::Part(part) => part.done_by(cursor),
+            Self::Elsewhere => {}
         }
     }
 
@@ -38,7 +42,22 @@ impl Keep {
     /// Whether a dead process left it.
     #[must_use]
     pub const fn is_left(&self) -> bool {
-        matches!(self, Self::Part(_))
+        matches!(self, Self::Part(_) | Self::Elsewhere)
+    }
+
+    /// Whether a dead process left it where a loss of power takes nothing.
+    #[must_use]
+    pub fn was_forced(&self) -> bool {
+        matches!(self, Self::Part(part) if part.was_forced())
+    }
+
+    /// The file of a dead process in which it is; `None`: it is in ours, or nobody knows any more.
+    #[must_use]
+    pub fn left_in(&self) -> Option<&Path> {
+        match self {
+            Self::Part(part) => Some(part.path()),
+            Self::Slot(_) | Self::Elsewhere => None,
+        }
     }
 
     /// The block is settled by all, in the spool, or dropped and counted. Waits for no disk.
@@ -46,6 +65,7 @@ impl Keep {
         match self {
             Self::Slot(slot) => slot.recycle(),
             Self::Part(part) => part.let_go(),
+            Self::Elsewhere => {}
         }
     }
 }

@@ -69,15 +69,10 @@ impl CrashRing {
             side_bytes: SIDE_BYTES,
             durable: settings.sync_interval.is_some(),
         };
-        if let (None, Some(memory)) = (&settings.directory, place::existing_memory()) {
-            trim_left(&memory.join(memory_place(&spool.directory)), &identity);
-        }
+        trim_left(settings.directory.as_ref().unwrap_or(&spool.directory), &identity);
         let mut ring = Err(RingError::Taken(asked.path()));
         for attempt in 0..TRIES {
             asked.directory = choose(settings, &spool.directory, asked.file_bytes()?)?;
-            if attempt == 0 {
-                trim_left(&asked.directory, &identity);
-            }
             asked.name = identity.next_directory(attempt);
             ring = Ring::create(&asked);
             // Taken by another ring of this process; or the last process tidied up the directory meanwhile.

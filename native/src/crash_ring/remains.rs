@@ -18,7 +18,7 @@ use crate::spool::retry::Backoff;
 use crate::spool::Exporters;
 use crate::spooling::passed::{FIRST_PAUSE, LONGEST_PAUSE};
 use crate::spooling::spooler::{Only, Spooler};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ use std::time::Duration;
 const MEMORY_SHARE: usize = 2;
 /// How often it is looked whether there is room.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// Looks in vain before it is left to the next time.
+const MOST_LOOKS: u32 = 10;
 
 /// One chunk of a dead process's ring.
 #[derive(Debug)]
@@ -49,7 +51,8 @@ pub fn take_apart(mut ring: Recovered, names: &[&str], chores: &Arc<Chores>) -> 
     }
     let known = names.iter().map(|name| ring.exporter(name));
     let numbers = if names.len() > 1 { known.collect() } else { Vec::new() };
-    let left = Arc::new(Left { ring, parts: AtomicUsize::new(chunks.len()), numbers });
+    let (was_forced, parts) = (ring.was_forced(), AtomicUsize::new(chunks.len()));
+    let left = Arc::new(Left { ring, parts, was_forced, numbers });
     let part = |chunk: RecoveredChunk| {
         let (left, chores) = (Arc::clone(&left), Arc::clone(chores));
         let part = Part { left, chores, slot: chunk.slot, done: chunk.done };
@@ -65,6 +68,16 @@ impl Part {
         let ours = names.iter().enumerate();
         let owing = ours.filter(|(_, name)| !self.left.ring.is_done(chunk, name));
         owing.fold(Exporters::NONE, |owed, (cursor, _)| owed.with(cursor))
+    }
+
+    /// Whether its records survive a loss of power where they are.
+    pub(crate) fn was_forced(&self) -> bool {
+        self.left.was_forced
+    }
+
+    /// The file in which it is.
+    pub(crate) fn path(&self) -> &Path {
+        self.left.ring.path()
     }
 
     /// Notes that one cursor is done with the block, and others are not. It is written later.
@@ -97,10 +110,11 @@ impl Prefixes for Names<'_> {
 }
 
 /// Gives back what rings of dead processes in `directory` take beyond what is in them, at the start: a service that dies before
-/// it takes them over must not fill the place.
+/// it takes them over must not fill the place. Memory for files is everybody's, so there: whatever its spool.
 pub(crate) fn trim_left(directory: &Path, identity: &Identity) {
+    let places = place::memory_directories().into_iter().chain([directory.to_owned()]);
     // What cannot be listed or read is left to who takes it over, and says so.
-    for path in place::rings_in(directory).unwrap_or_default() {
+    for path in places.flat_map(|place| place::rings_in(&place).unwrap_or_default()) {
         let name = path.file_stem().and_then(|name| name.to_str());
         if name.is_some_and(|name| identity.is_sibling(name)) {
             let _ = trim(&path);
@@ -115,6 +129,8 @@ pub struct Remains {
     /// Those that could not be read: said once, and tried again after pauses.
     passed: BTreeMap<PathBuf, Backoff>,
     sealer: Sealer,
+    /// Of a ring that is taken in: the chunks for which there was no room yet.
+    waiting: VecDeque<(RecoveredChunk, Part)>,
 }
 
 impl Remains {
@@ -127,6 +143,7 @@ impl Remains {
             places: BTreeSet::new(),
             passed: BTreeMap::new(),
             sealer: Sealer::new(codec),
+            waiting: VecDeque::new(),
         };
         if let Some(spooler) = pipeline.spooler() {
             let spool = &spooler.settings().directory;
@@ -168,8 +185,9 @@ impl Remains {
 }
 
 impl Pipeline {
-    /// Takes over what dead processes of this service left in their rings.
-    pub(crate) fn adopt_rings(&self, spooler: &Spooler, remains: &mut Remains) {
+    /// Takes over what dead processes of this service left in their rings. False: something waits for room in memory, until
+    /// the next time.
+    pub(crate) fn adopt_rings(&self, spooler: &Spooler, remains: &mut Remains) -> bool {
         self.say_ring_trouble();
         let paths = match spooler.only() {
             None => remains.paths(),
@@ -179,15 +197,20 @@ impl Pipeline {
         };
         // Those behind may have to wait for room.
         for path in paths.iter().skip(1) {
-            let _ = self.recover(path, remains);
+            let _ = trim(path);
+        }
+        if !self.take_in(spooler, remains) {
+            return false;
         }
         for path in paths {
             let Some(ring) = self.recover(&path, remains) else { continue };
             self.say_damage(&path, ring.report());
-            if !self.take_in(spooler, ring, &mut remains.sealer) {
-                return;
+            self.begin(spooler, ring, remains);
+            if !self.take_in(spooler, remains) {
+                return false;
             }
         }
+        true
     }
 
     /// A dead process's ring, which takes no more space from now on than what is in it.
@@ -211,21 +234,31 @@ impl Pipeline {
         }
     }
 
-    /// Makes blocks of a dead ring's chunks. False when this process ends meanwhile; then the next one goes on.
-    fn take_in(&self, spooler: &Spooler, ring: Recovered, sealer: &mut Sealer) -> bool {
+    /// Takes a dead ring apart.
+    fn begin(&self, spooler: &Spooler, ring: Recovered, remains: &mut Remains) {
         if self.ring().is_some_and(|own| own.sync_interval().is_some()) {
             if let Err(error) = ring.force() {
                 self.notices().say(error.code(), error.to_string());
             }
         }
         self.backlog().adopt_damaged(ring.report().missing_records);
-        let names: Vec<&str> = self.exporters().iter().map(|exporter| exporter.name.as_str()).collect();
-        for (chunk, part) in take_apart(ring, &names, spooler.chores()) {
+        remains.waiting = take_apart(ring, &self.names(), spooler.chores()).into();
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.exporters().iter().map(|exporter| exporter.name.as_str()).collect()
+    }
+
+    /// Makes blocks of a dead ring's chunks. False when there is no room for all of them.
+    fn take_in(&self, spooler: &Spooler, remains: &mut Remains) -> bool {
+        let names = self.names();
+        while !remains.waiting.is_empty() {
             if !self.has_memory(spooler) {
                 return false;
             }
+            let Some((chunk, part)) = remains.waiting.pop_front() else { return true };
             let owed = part.owed(&chunk, &names);
-            self.take_in_chunk(chunk, part, owed, sealer);
+            self.take_in_chunk(chunk, part, owed, &mut remains.sealer);
         }
         true
     }
@@ -244,12 +277,17 @@ impl Pipeline {
         self.backlog().offered();
     }
 
-    /// Waits until blocks leave room for another. False when this process ends first.
+    /// Waits until blocks leave room for another. False when this process ends first, or none leaves: an exporter that is away
+    /// must not hold up what is there for others.
     fn has_memory(&self, spooler: &Spooler) -> bool {
         let share = self.settings().buffer.limit_bytes / MEMORY_SHARE;
+        let (mut least, mut looks) = (usize::MAX, 0);
         while self.backlog().bytes() > share {
+            let bytes = self.backlog().bytes();
+            looks = if bytes < least { 0 } else { looks + 1 };
+            least = least.min(bytes);
             spooler.signal().press();
-            if !spooler.signal().rest(PATIENCE) {
+            if looks > MOST_LOOKS || !spooler.signal().rest(PATIENCE) {
                 return false;
             }
         }

@@ -134,6 +134,9 @@ impl Pipeline {
         if let Some(spooler) = self.spooler().filter(|spooler| !spooler.has_given_up()) {
             spooler.chores().run();
         }
+        if leave {
+            self.backlog().leave_rings();
+        }
         if let Some(ring) = self.ring() {
             self.say_ring_trouble();
             ring.end(leave);

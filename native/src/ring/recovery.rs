@@ -14,11 +14,8 @@ use super::side::{self, Found};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Result as IoResult};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-
-/// As `stat` counts.
-const STAT_BLOCK_BYTES: u64 = 512;
 
 /// The records of one slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,25 +132,13 @@ impl Recovered {
         written.map_err(RingError::io("write", &self.path))
     }
 
-    /// Gives the space back that holds nothing: a ring takes its full length from the start, and of many processes that died
-    /// early only their records should wait. Where the file system cannot do that, nothing changes.
-    pub fn trim(&self) {
-        let Some(geometry) = self.geometry else { return };
+    /// Whether its owner forced it to the disk, or whoever took it over did: of any slot there is a checkpoint.
+    #[must_use]
+    pub fn was_forced(&self) -> bool {
+        let Some(geometry) = self.geometry else { return false };
         let reader = Reader { file: &self.file };
-        let punch = |at: u64, bytes: u32, kept: u64| {
-            let kept = kept.next_multiple_of(PAGE).min(u64::from(bytes));
-            files::punch(&self.file, at + kept, u64::from(bytes) - kept);
-        };
-        if let Ok(area) = reader.at_most(geometry.side_at(), geometry.side_bytes as usize) {
-            let used = area.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
-            punch(geometry.side_at(), geometry.side_bytes, used);
-        }
-        for index in 0..geometry.slots {
-            // What cannot be read stays as it is.
-            if let Some(written) = reader.written(geometry, index) {
-                punch(geometry.slot_at(index), geometry.slot_bytes, written);
-            }
-        }
+        let table = reader.at_most(geometry.checkpoints_at(0), geometry.table_bytes() as usize);
+        table.is_ok_and(|table| table.chunks(CHECKPOINT_BYTES).any(|one| Checkpoint::read(one).is_some()))
     }
 
     /// What was found, and what was not.
@@ -204,22 +189,6 @@ pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
     let Content { chunks, side, report } = found;
     let (chunks, path) = (chunks.into(), path.to_owned());
     Ok(Some(Recovered { chunks, side, report, owner, geometry, path, file, is_same_boot }))
-}
-
-/// [`Recovered::trim`] of a ring whose owner is dead, without taking it over. Nothing when most of it is given back already.
-pub fn trim(path: &Path) -> Result<(), RingError> {
-    let is_large = |found: fs::Metadata| found.blocks() * STAT_BLOCK_BYTES > found.len() / 2;
-    if !fs::symlink_metadata(path).is_ok_and(is_large) {
-        return Ok(());
-    }
-    let Some(file) = files::adopt(path)? else { return Ok(()) };
-    if let Some(Header::Intact(owner, geometry)) = read_header(&file, path)? {
-        let (owner, geometry, path) = (Some(owner), Some(geometry), path.to_owned());
-        let Content { side, report, .. } = Content::default();
-        Recovered { chunks: VecDeque::new(), side, report, owner, geometry, path, file, is_same_boot: false }
-            .trim();
-    }
-    Ok(())
 }
 
 /// What stands behind the header.
@@ -354,22 +323,6 @@ impl Reader<'_> {
             epoch,
             slot: index,
         })
-    }
-
-    /// How much of a slot its header or a checkpoint speaks of; `None`: nobody knows.
-    fn written(&self, geometry: Geometry, index: u32) -> Option<u64> {
-        let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(index);
-        let header = self.at_most(header_at, HEADER_BYTES as usize).ok()?;
-        let checkpoints = self.at_most(geometry.checkpoints_at(index), 2 * CHECKPOINT_BYTES).ok()?;
-        if header.len() < HEADER_BYTES as usize || checkpoints.len() < 2 * CHECKPOINT_BYTES {
-            return None;
-        }
-        let header = SlotHeader::read(&header);
-        if header.length == 0 && header.records > 0 {
-            return None;
-        }
-        let forced = checkpoints.chunks(CHECKPOINT_BYTES).filter_map(Checkpoint::read);
-        Some(forced.map(|one| u64::from(one.length)).fold(u64::from(header.length), u64::max))
     }
 
     /// The bytes at `at`; fewer where the file ends.

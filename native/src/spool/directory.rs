@@ -97,13 +97,9 @@ impl<D: Disk> Root<D> {
             };
             let Some((noted, lock)) = self.lock(&dir).map_err(failed("lock"))? else { continue };
             let made = PositionsFile::create(&*self.disk, &dir, &positions).and_then(|file| {
-                if settings.fsync != Fsync::Never {
-                    self.disk
-                        .sync_dir(&dir)
-                        .and_then(|()| self.disk.sync_dir(&root))
-                        .map_err(failed("sync"))?;
-                }
-                Ok(file)
+                // Once, whatever is forced later: a block that was safe in a dead process's ring must be so here too.
+                let named = self.disk.sync_dir(&dir).and_then(|()| self.disk.sync_dir(&root));
+                named.map_err(failed("sync")).map(|()| file)
             });
             let file = match made {
                 Ok(file) => file,

@@ -120,6 +120,11 @@ impl<D: Disk> Spool<D> {
         Occupancy { bytes, blocks: self.index.len(), since_nanos }
     }
 
+    /// What is to be survived by blocks that are written from now on.
+    pub fn set_fsync(&mut self, fsync: Fsync) {
+        self.settings.fsync = fsync;
+    }
+
     /// Tells what other directories of the same service take, which counts toward the quota.
     pub fn set_others_bytes(&mut self, bytes: u64) {
         self.others_bytes = bytes;

@@ -139,7 +139,8 @@ impl Pipeline {
             spooler.look_around(self.backlog());
             self.buffer().settled();
         }
-        let is_over = spooler.signal().has_looked() && self.backlog().is_over();
+        // Who delivers the last block of a dead ring notes that behind the backlog's end.
+        let is_over = spooler.signal().has_looked() && self.backlog().is_over() && spooler.chores().is_over();
         if is_over {
             spooler.close();
         }
@@ -150,8 +151,9 @@ impl Pipeline {
     pub fn look_for_left(&self, spooler: &Spooler, rings: &mut Remains) {
         let held = |name: &str| if rings.has_ring_of(name) { self.held_in_rings(spooler, name) } else { 0 };
         self.say_all(spooler.adopt(self.backlog(), &held));
-        self.adopt_rings(spooler, rings);
-        spooler.signal().looked();
+        if self.adopt_rings(spooler, rings) {
+            spooler.signal().looked();
+        }
         // Senders that wait for what was found may end when it is nothing.
         self.backlog().offered();
     }
@@ -162,6 +164,7 @@ impl Pipeline {
         loop {
             self.look_for_left(spooler, &mut rings);
             if !spooler.signal().rest(interval) || self.is_closing() {
+                spooler.signal().looked();
                 return;
             }
         }

@@ -4,7 +4,7 @@ use crate::backlog::entries::{Seen, Spill, Spot, Which};
 use crate::backlog::Backlog;
 use crate::clock::monotonic_nanos;
 use crate::spool::disk::Disk;
-use crate::spool::SpoolError;
+use crate::spool::{Fsync, SpoolError};
 use crate::spooling::spooler::{Inner, News, Spooler};
 use crate::spooling::stores::Store;
 use std::sync::atomic::Ordering;
@@ -31,7 +31,8 @@ impl<D: Disk> Spooler<D> {
     }
 
     /// Writes a block to the disk that a crash ring of a dead process holds, so that the ring can go: of a service that
-    /// dies again and again, records count toward the quota, and memory for files is free.
+    /// dies again and again, records count toward the quota, and memory for files is free. Where the quota has no room for it, the
+    /// ring stays: nothing that is safe is given up for what is safe.
     pub fn spill_left(&self, backlog: &Backlog) -> Spilled {
         self.spill_one(backlog, Which::Left)
     }
@@ -44,9 +45,27 @@ impl<D: Disk> Spooler<D> {
         {
             return Spilled::Nothing;
         }
-        let Some(spill) = backlog.begin_spill(which) else { return Spilled::Nothing };
+        loop {
+            let Some(spill) = backlog.begin_spill(which) else { return Spilled::Nothing };
+            match self.append(&mut inner, backlog, &spill) {
+                Err(SpoolError::Quota { .. }) if spill.is_left => backlog.stays(spill.block.sequence),
+                appended => return self.note_appended(&mut inner, backlog, &spill, appended),
+            }
+            if which == Which::Left {
+                return Spilled::Nothing;
+            }
+        }
+    }
+
+    fn note_appended(
+        &self,
+        inner: &mut Inner<D>,
+        backlog: &Backlog,
+        spill: &Spill,
+        appended: Result<Spot, SpoolError>,
+    ) -> Spilled {
         let (sequence, owed) = (spill.block.sequence, spill.owed);
-        match self.append(&mut inner, backlog, &spill) {
+        match appended {
             Ok(spot) => {
                 if let Some(store) = inner.stores.get_mut(&spot.store) {
                     store.held.insert(spot.place.number, (sequence, owed));
@@ -76,14 +95,18 @@ impl<D: Disk> Spooler<D> {
         };
         loop {
             let Some(store) = inner.stores.get_mut(&own) else { return Err(SpoolError::Adopted) };
+            // It must not be less safe than where it was.
+            let usual = self.settings.store.fsync;
+            store.spool.set_fsync(if spill.was_forced { Fsync::Always } else { usual });
             let written = match spill.seen {
                 Seen::Processed => store.spool.append(&spill.block, spill.owed, now),
                 Seen::Unprocessed => store.spool.append_unprocessed(&spill.block, spill.owed, now),
             };
+            store.spool.set_fsync(usual);
             match written {
                 Ok(place) => return Ok(Spot { store: own, place }),
-                Err(SpoolError::Quota { .. }) if self.makes_room && self.free_oldest(inner, backlog, own) => {
-                }
+                Err(SpoolError::Quota { .. })
+                    if self.makes_room && !spill.is_left && self.free_oldest(inner, backlog, own) => {}
                 Err(error) => return Err(error),
             }
         }
