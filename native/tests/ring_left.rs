@@ -220,7 +220,9 @@ fn the_thread_of_the_spool_ends_behind_the_last_note_in_a_dead_ring() {
     let parts = take_apart(found, &["otlp", "file"], spooler.chores());
     pipeline.backlog().drain();
     assert!(pipeline.go_round(spooler, &mut Rounds::default()), "a part is out");
-    parts.into_iter().for_each(|(_, part)| part.let_go());
+    for (_, part) in parts {
+        part.let_go();
+    }
     assert!(!pipeline.go_round(spooler, &mut Rounds::default()));
     assert!(!ring.exists());
 }

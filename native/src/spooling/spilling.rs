@@ -49,40 +49,10 @@ impl<D: Disk> Spooler<D> {
             let Some(spill) = backlog.begin_spill(which) else { return Spilled::Nothing };
             match self.append(&mut inner, backlog, &spill) {
                 Err(SpoolError::Quota { .. }) if spill.is_left => backlog.stays(spill.block.sequence),
-                appended => return self.note_appended(&mut inner, backlog, &spill, appended),
+                appended => return note_appended(&mut inner, backlog, &spill, appended),
             }
             if which == Which::Left {
                 return Spilled::Nothing;
-            }
-        }
-    }
-
-    fn note_appended(
-        &self,
-        inner: &mut Inner<D>,
-        backlog: &Backlog,
-        spill: &Spill,
-        appended: Result<Spot, SpoolError>,
-    ) -> Spilled {
-        let (sequence, owed) = (spill.block.sequence, spill.owed);
-        match appended {
-            Ok(spot) => {
-                if let Some(store) = inner.stores.get_mut(&spot.store) {
-                    store.held.insert(spot.place.number, (sequence, owed));
-                    let owing = backlog.spilled(sequence, spot);
-                    let gone = owed.iter().filter(|cursor| !owing.contains(*cursor));
-                    store.settle(&gone.map(|cursor| (spot.place.number, cursor)).collect::<Vec<_>>());
-                }
-                inner.backoff.succeeded(monotonic_nanos());
-                Spilled::Done { recovered: inner.writing.succeeded() }
-            }
-            Err(error) => {
-                backlog.not_spilled(sequence);
-                inner.trouble.note(&error);
-                let now = monotonic_nanos();
-                inner.backoff.failed(now, fastrand::f64());
-                let more = inner.writing.failed(error.code(), now);
-                Spilled::Failed(more.map(|more| (error.code(), format!("{error}{more}"))))
             }
         }
     }
@@ -145,5 +115,35 @@ impl<D: Disk> Spooler<D> {
         let freed = ids.iter().any(|id| free(id, false)) || ids.iter().any(|id| free(id, true));
         self.weigh_others(inner);
         freed
+    }
+}
+
+/// Notes what became of a block that was to be written.
+fn note_appended<D: Disk>(
+    inner: &mut Inner<D>,
+    backlog: &Backlog,
+    spill: &Spill,
+    appended: Result<Spot, SpoolError>,
+) -> Spilled {
+    let (sequence, owed) = (spill.block.sequence, spill.owed);
+    match appended {
+        Ok(spot) => {
+            if let Some(store) = inner.stores.get_mut(&spot.store) {
+                store.held.insert(spot.place.number, (sequence, owed));
+                let owing = backlog.spilled(sequence, spot);
+                let gone = owed.iter().filter(|cursor| !owing.contains(*cursor));
+                store.settle(&gone.map(|cursor| (spot.place.number, cursor)).collect::<Vec<_>>());
+            }
+            inner.backoff.succeeded(monotonic_nanos());
+            Spilled::Done { recovered: inner.writing.succeeded() }
+        }
+        Err(error) => {
+            backlog.not_spilled(sequence);
+            inner.trouble.note(&error);
+            let now = monotonic_nanos();
+            inner.backoff.failed(now, fastrand::f64());
+            let more = inner.writing.failed(error.code(), now);
+            Spilled::Failed(more.map(|more| (error.code(), format!("{error}{more}"))))
+        }
     }
 }
