@@ -15,8 +15,9 @@ MATURIN_FLAGS := --release --locked
 MODEL_CHECK := $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd,shuttle --test model_check
 # A shipped wheel names crates in its panic messages, not the folders of whoever built it.
 REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
-# One test file stays on one worker: its session fixtures (the Collector) start once per worker.
-PYTEST_WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+# Two workers per core, because many tests wait for processes and receivers. No test needs another one of its file;
+# who is done takes tests over from others, so that no long file runs alone at the end.
+PYTEST_WORKERS ?= --numprocesses $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`) --maxprocesses 8 --dist worksteal
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .cache/tools/.cargo-deny-$(CARGO_DENY_VERSION)
 CARGO_FUZZ_VERSION := 0.13.2
@@ -28,6 +29,8 @@ FUZZ_SECONDS ?= 60
 # One interpreter for PyO3's build script, whoever calls cargo.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Images often set it. Without compiled files, four workers would rewrite the asserts of every test file each time.
+export PYTHONDONTWRITEBYTECODE :=
 
 RUST_SOURCES := $(shell find native \( -path native/target -o -path native/fuzz \) -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
 
@@ -52,6 +55,7 @@ lint: setup ## Formatting, clippy, ruff, bandit, import arrows
 	@$(CHECK) run "cargo fmt" -- $(CARGO) fmt $(MANIFEST) --check
 	@$(CHECK) run "clippy, pure core" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd --all-targets -- -D warnings
 	@$(CHECK) run "clippy, with Python" -- $(CARGO) clippy $(MANIFEST) --locked --features zstd --all-targets -- -D warnings
+	@$(CHECK) run "clippy, orders of threads" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd,shuttle --all-targets -- -D warnings
 	@$(CHECK) run "ruff check" -- $(BIN)/ruff check .
 	@$(CHECK) run "ruff format" -- $(BIN)/ruff format --check .
 	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog
@@ -68,8 +72,12 @@ test-rust: setup ## cargo test of the pure core (no interpreter)
 	@$(CHECK) run "cargo test" -- $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd
 	@$(CHECK) run "orders of threads" -- $(MODEL_CHECK)
 
-model-check: setup ## Append, seal, claim and settle in 50,000 orders of threads each
-	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=50000 $(MODEL_CHECK)
+MODEL_CHECK_RUNS ?= 50000
+DURABILITY_MODEL_CASES ?= 20000
+
+model-check: setup ## Append, seal, claim and settle in MODEL_CHECK_RUNS orders of threads; processes that die in DURABILITY_MODEL_CASES ways
+	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=$(MODEL_CHECK_RUNS) $(MODEL_CHECK)
+	@$(CHECK) run "durability" -- env DURABILITY_MODEL_CASES=$(DURABILITY_MODEL_CASES) $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd --test durability_model
 
 test-python: build ## pytest with coverage
 	@$(BIN)/coverage erase

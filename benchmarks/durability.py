@@ -120,6 +120,8 @@ def successor(way: Way, receiver: FaultReceiver, variables: Mapping[str, str]) -
         # The first record starts the threads; its number is one of those that arrived long ago.
         worker.ask("numbered", rate=RATE, n=1, first=0)
         yield
+        # In order, so that it takes its ring with it.
+        worker.ask("close")
 
 
 def quiet(receiver: FaultReceiver) -> dict[str, int]:

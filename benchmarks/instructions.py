@@ -29,6 +29,9 @@ TIMEOUT_SECONDS = 240.0
 CALLS = {"five": 20_000, "disabled": 100_000}
 SCENARIOS = tuple(CALLS)
 EMPTY = "empty function"
+# What durability adds to a call is gated too: `memory` nothing, `process` a copy into the ring.
+DURABLE = "fapilog, durability process"
+OURS = {"five": ("fapilog", DURABLE), "disabled": ("fapilog",)}
 
 SCRIPT = """\
 import sys
@@ -42,7 +45,7 @@ if {name!r} == "empty function":
     loop = keyword_loop(empty, scenario)
 else:
     from benchmarks.libraries import load
-    library = load({name!r})
+    library = load("fapilog")
     library.prepare("http://127.0.0.1:9")
     loop = library.call(scenario)
 with active_span():
@@ -66,6 +69,9 @@ def counted(name: str, scenario: str, calls: int) -> int:
     # One arena and a fixed hash seed: the same program makes the same steps.
     environment = {**os.environ, "PYTHONHASHSEED": "0", "FAPILOG_OVERFLOW": "drop_oldest"}
     with tempfile.TemporaryDirectory() as folder:
+        if name == DURABLE:
+            environment["FAPILOG_DURABILITY"] = "process"
+            environment |= dict.fromkeys(("FAPILOG_SPOOL_DIRECTORY", "FAPILOG_RING_DIRECTORY"), folder)
         subprocess.run(
             [
                 valgrind,
@@ -111,10 +117,11 @@ def measure(options: Options) -> tuple[dict[str, float], list[Row]]:
         try:
             load("fapilog")
         except NotInstalledError as error:
-            rows += missing(["fapilog"], title, "", str(error))
+            rows += missing(OURS[scenario], title, "", str(error))
             continue
-        ours = counts[f"fapilog/{scenario}"] = per_call("fapilog", scenario)
-        rows.append(Row("fapilog", title, ours, "", ours / empty))
+        for name in OURS[scenario]:
+            ours = counts[f"{name}/{scenario}"] = per_call(name, scenario)
+            rows.append(Row(name, title, ours, "", ours / empty))
     return counts, rows
 
 
@@ -135,7 +142,7 @@ def interpreter() -> str:
 def exceeded(counts: dict[str, float], limits: dict[str, float]) -> list[str]:
     """Return one line for each count of fapilog above its limit, or without one."""
     lines = []
-    for key in (key for key in counts if key.startswith("fapilog/")):
+    for key in (key for key in counts if key.startswith("fapilog")):
         limit = limits.get(key)
         if limit is None:
             lines.append(

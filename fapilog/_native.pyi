@@ -230,8 +230,9 @@ class Pipeline:
     `fallback`: the name of such a one, with `fallback_after_millis`.
     `dead_letters` is None or a dict: `path`, `max_bytes`, `keep_files`.
     `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
-    `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`, `keys` (as
-    `set_spool_keys` takes them).
+    `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`,
+    `adopt_interval_millis` (how often ended processes are looked for), `keys` (as `set_spool_keys` takes
+    them).
     `flight_recorder` is None or a dict: `level`, `levels` (as in `set_levels`), `limit_bytes`, `max_traces`,
     `max_trace_records`, `max_age_seconds`.
     `ring` is None, or, with a spool, a dict: `directory` (None: chosen), `limit_bytes`,

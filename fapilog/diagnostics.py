@@ -34,6 +34,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " specification demands a warning and the default, not an error.",
         "variable-unknown": "A FAPILOG_ variable has the name of no setting: it has no effect. Values are not"
         " shown.",
+        "setting-without-effect": "A setting of `spool` was given and `spool.directory` was not, or one of"
+        " `ring` while `durability` is `memory`.",
         "config-file-unread": "OTEL_CONFIG_FILE is set, and `configure_otel()` does not read it: that is for"
         " `opentelemetry-instrument` (docs/how-to/declarative_configuration.md).",
         "batches-share": "Batch processors of a configuration file name different numbers. One buffer serves"
@@ -79,10 +81,6 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "configurator-failed": "A logger configurator of the OpenTelemetry SDK raised; the logger is not"
         " restricted by it.",
         "processor-failed": "A log record processor raised. The record goes on as the processor left it.",
-        "dead-letters-lost": "Records that a receiver refused cannot be written to the file for them"
-        " (`delivery.dead_letters`). Delivery does not depend on it. Said once until it works again.",
-        "fallback-in-use": "An exporter did not take its records: its fallback (`delivery.fallback`) gets"
-        " them until it does. Said when it begins and when it ends.",
         "records-lost": "The process ends with records that were not delivered, or with calls that went"
         " nowhere because it could not be configured: their number.",
     }

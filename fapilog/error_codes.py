@@ -84,6 +84,11 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "`durability` is `process` or `power`, and there is no spool.",
             "Set `spool.directory` (FAPILOG_SPOOL_DIRECTORY), or `durability` to `memory`.",
         ),
+        "ring-out-of-range": CodeEntry(
+            "ConfigurationError",
+            "`ring.limit_bytes` is less than two records take, or more than 64 chunks do.",
+            "Set it into the range that the message names, or change the sizes of `buffer`.",
+        ),
         "chunk-smaller-than-record": CodeEntry(
             "ConfigurationError",
             "One record may be larger than the chunk that has to hold it.",
@@ -224,6 +229,23 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             " memory.",
             "See why the exporters deliver nothing, or raise `spool.limit_bytes`.",
         ),
+        "spool-dropping": CodeEntry(
+            "FapilogError",
+            "Records were dropped from the spool: the oldest ones to make room within `spool.limit_bytes`, as"
+            ' `overflow="drop_oldest"` says, or those older than `spool.max_age_seconds`.',
+            "See why the exporters deliver nothing, or raise the limit that the message names.",
+        ),
+        "dead-letters-lost": CodeEntry(
+            "FapilogError",
+            "Records that a receiver refused cannot be written to the file for them"
+            " (`delivery.dead_letters`). Delivery goes on, and the ledger counts them as rejected.",
+            "Make room for the file, or give its directory to this user.",
+        ),
+        "fallback-in-use": CodeEntry(
+            "FapilogError",
+            "An exporter did not take its records: its fallback (`delivery.fallback`) gets them meanwhile.",
+            "See why the exporter takes nothing; no record is lost.",
+        ),
         "spool-no-space": CodeEntry(
             "FapilogError",
             "The file system of the spool is full, or would have less free than `spool.min_free_bytes`."
@@ -262,6 +284,16 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "What an ended process left in the spool is damaged, or a block was when it was read. All that"
             " could be read is delivered.",
             "See the message, and the system's log for the state of the disk.",
+        ),
+        "spool-unreadable": CodeEntry(
+            "FapilogError",
+            "A block of the spool could not be read for now; it stays on the disk and is tried again.",
+            "See what the disk says: the message holds its answer.",
+        ),
+        "spool-block-too-large": CodeEntry(
+            "FapilogError",
+            "A block is larger than a block of the spool may be. It stays in memory.",
+            "Lower `buffer.chunk_bytes`.",
         ),
         "spool-settings": CodeEntry(
             "FapilogError",

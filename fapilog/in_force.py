@@ -19,6 +19,7 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import installation
 from fapilog.diagnostics import OnError, say, shown_error
 from fapilog.enrichers.base import Enricher
+from fapilog.error_codes import CODES
 from fapilog.errors import ConfigurationError, ExportError, FapilogError, LifecycleError
 from fapilog.exporters import console
 from fapilog.exporters.auth import AnyAuth
@@ -173,8 +174,14 @@ def on_notice(code: str, message: str) -> None:
     """Tell the application's `on_error` what native threads met; called on a thread that logs or flushes."""
     current = _current
     if current is not None and current.telemetry.on_error is not None:
-        kind = ExportError if code in _EXPORT_CODES else FapilogError
-        current.telemetry.on_error(kind(code, message))
+        current.telemetry.on_error(_told(code, message))
+
+
+def _told(code: str, message: str) -> FapilogError:
+    if code in _EXPORT_CODES:
+        return ExportError(code, message)
+    # A code that nobody described must not keep the message from whoever asked for it.
+    return FapilogError(code, message, (), None if code in CODES else "Read the message.")
 
 
 def _name_config_file(settings: Settings) -> None:

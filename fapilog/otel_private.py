@@ -10,7 +10,7 @@ import atexit
 import inspect
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -189,15 +189,22 @@ class ProviderHooks:
         self.resource_changed()
 
 
-def logger_configurator(arguments: dict[str, Any]) -> Callable[[Any], Any] | None:
+def logger_configurator(
+    arguments: dict[str, Any], hint: Callable[[Collection[str]], str] = lambda _: ""
+) -> Callable[[Any], Any] | None:
     """Take the configurator out of the private arguments that the SDK makes a provider with.
+
+    Args:
+        arguments: By name.
+        hint: What to say about the names of others.
 
     Raises:
         TypeError: If there are other arguments.
     """
     configurator: Callable[[Any], Any] | None = arguments.pop("_logger_configurator", None)
     if arguments:
-        raise TypeError(f"LoggerProvider takes no argument {', '.join(sorted(arguments))}")
+        what = f"LoggerProvider takes no argument {', '.join(sorted(arguments))}"
+        raise TypeError(what + hint(arguments))
     return configurator
 
 

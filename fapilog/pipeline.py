@@ -69,7 +69,7 @@ def build(  # noqa: PLR0913 - what each stage needs besides the settings, one na
         "spool": settings.spool.native(
             str(resource.attributes.get("service.name", "unknown_service")), spool_keys
         ),
-        "ring": settings.ring.native(settings.durability),
+        "ring": settings.ring.native(settings.durability, settings.buffer),
         "dead_letters": settings.delivery.native_dead_letters(),
         "on_start": on_start,
         "console": _console(settings) if "console" in exporters else None,

@@ -1,12 +1,22 @@
 """What every test gets: an environment without outside settings, and a list of what did not run."""
 
 import os
+import signal
 from collections import Counter
 
+import hypothesis
 import pytest
 
 # requests prefers these to the authority that a client was given.
 CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+# A shell ignores SIGINT for what it starts in the background, and programs under test would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# On a busy machine any example may take long.
+hypothesis.settings.register_profile("suite", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import _native
 from fapilog.cli import rings
 from fapilog.cli.report import ledger_lines
-from fapilog.settings import Settings
+from fapilog.settings import RingSettings, Settings
 
 app = typer.Typer(
     help="Look at records that wait on disk and in crash rings; deliver or remove them.", no_args_is_help=True
@@ -242,6 +242,7 @@ def _replay_ring(path: Path, root: Path, settings: Path | None, timeout_millis: 
 
     # Without a ring of its own: what is not delivered goes to the spool.
     wanted: dict[str, Any] = {"spool.directory": root, "spool.adopt": True, "durability": "memory"}
+    wanted["ring"] = RingSettings().model_dump()
     loaded = Settings.load(settings, **wanted)
     exporters = loaded.exporters or ("otlp",)
     reason = rings.refusal(path, exporters)

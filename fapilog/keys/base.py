@@ -102,13 +102,16 @@ def ask(provider: KeyProvider | KeyFunction) -> SpoolKeys:
         UnusableKeysError: What is wrong, as a clause without any key.
     """
     function: Any = getattr(provider, "spool_keys", provider)
+    failure = ""
     try:
         given = function()
     except UnusableKeysError:
         raise
     except Exception as error:
-        # Its text may hold a key.
-        raise UnusableKeysError(f"it raised {type(error).__name__}") from error
+        failure = type(error).__name__
+    if failure:
+        # Out here, so that no traceback leads to the error: its text may hold a key.
+        raise UnusableKeysError(f"it raised {failure}")
     if isinstance(given, SpoolKeys):
         return given
     if not isinstance(given, Mapping):

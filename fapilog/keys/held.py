@@ -47,7 +47,7 @@ def held(settings: Settings, tell: Callable[[str, str, str], object]) -> HeldKey
     try:
         return HeldKeys(provider, settings.spool.key_refresh_seconds, tell)
     except UnusableKeysError as error:
-        raise _unusable(settings, given, str(error)) from error.__cause__
+        raise _unusable(settings, given, str(error)) from None
 
 
 class HeldKeys:

@@ -6,7 +6,7 @@ One provider is one isolated pipeline: its own buffer, threads, ledger and logge
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -88,7 +88,7 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         **private: Any,
     ) -> None:
         self.timings = Timings()
-        configurator = otel_private.logger_configurator(private)
+        configurator = otel_private.logger_configurator(private, _where_else)
         self.settings = limits.applied(settings if settings is not None else Settings(), log_record_limits)
         named = given.log_record_processors(processors, self.settings)
         chosen = exporters if exporters is not None else self.settings.exporters
@@ -332,3 +332,14 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.shutdown()
+
+
+def _where_else(names: Collection[str]) -> str:
+    """What to do about arguments that `configure_otel()` would take."""
+    settings = [name for name in sorted(names) if name.partition(".")[0] in Settings.model_fields]
+    hints = (
+        [f"pass settings=Settings.load({', '.join(f'{name}=...' for name in settings)})"] if settings else []
+    )
+    if "on_error" in names:
+        hints.append("on_error is told to configure_otel()")
+    return f"; {' and '.join(hints)}" if hints else ""

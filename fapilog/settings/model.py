@@ -39,7 +39,7 @@ from fapilog.settings.processing import (
     SamplingSettings,
 )
 from fapilog.settings.redaction import RedactionSettings
-from fapilog.settings.ring import DurabilityLevel, RingSettings
+from fapilog.settings.ring import DurabilityLevel, RingSettings, possible_bytes
 from fapilog.settings.sources import (
     ARGUMENT,
     EnvironmentSource,
@@ -181,6 +181,21 @@ class Settings(BaseSettings):
                 "set spool.directory (FAPILOG_SPOOL_DIRECTORY) to a directory that outlives the process,"
                 " or {durability} to 'memory'",
                 durability=self.durability,
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ring_has_slots(self) -> Self:
+        least, most = possible_bytes(self.buffer)
+        given = "limit_bytes" in self.ring.model_fields_set and self.durability != "memory"
+        if given and not least <= self.ring.limit_bytes <= most:
+            raise types.conflict(
+                "ring-out-of-range",
+                f"a crash ring has 2 to 64 slots, and a slot holds one record of {self.buffer.record_bytes}"
+                f" bytes at least and one chunk of the buffer at most: {least} to {most} bytes together",
+                f"set ring.limit_bytes (FAPILOG_RING_BYTES) to {least} ... {most}, or change"
+                " buffer.record_bytes, buffer.chunk_bytes or buffer.limit_bytes",
+                **{"ring.limit_bytes": self.ring.limit_bytes},
             )
         return self
 

@@ -13,6 +13,8 @@ from fapilog.settings.key_provider import KeyProviderSetting
 from fapilog.settings.types import Group, NotNegative, Positive, conflict
 
 MIB = 1_048_576
+# How often a process looks for others that ended. No setting: tests alone have a reason for another value.
+ADOPT_INTERVAL_MILLIS = 5_000
 
 
 class SpoolSettings(Group):
@@ -87,4 +89,9 @@ class SpoolSettings(Group):
             return None
         plain = self.model_dump(exclude={"key_provider", "key_refresh_seconds"})
         # Absolute: the process may change its folder later.
-        return plain | {"directory": self.directory.absolute(), "service": service, "keys": keys}
+        return plain | {
+            "directory": self.directory.absolute(),
+            "service": service,
+            "keys": keys,
+            "adopt_interval_millis": ADOPT_INTERVAL_MILLIS,
+        }

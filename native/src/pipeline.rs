@@ -9,7 +9,7 @@ use crate::backlog::Backlog;
 use crate::block::Codec;
 use crate::buffer::{Appended, Buffer};
 use crate::clock::Clock;
-use crate::crash_ring::syncing::open_ring;
+use crate::crash_ring::syncing::{check_places, open_ring};
 use crate::crash_ring::CrashRing;
 use crate::export::claims::NativeSource;
 use crate::export::duties::{duties, LAG_SHARE};
@@ -80,6 +80,9 @@ impl Pipeline {
             backlog.with_duties(&duties(&settings.exporters), settings.buffer.limit_bytes / LAG_SHARE);
         let backlog = Arc::new(backlog);
         let ring = open_ring(&settings, &names, spooler.as_deref())?;
+        if names.is_empty() {
+            check_places(&settings)?;
+        }
         let buffer = Buffer::new(settings.buffer.clone(), Arc::clone(&backlog), !exporters.is_empty())
             .with_ring(ring.clone());
         let frame =
@@ -238,6 +241,10 @@ impl Pipeline {
     /// Refuses new records; what is there is delivered, and then the threads end by themselves.
     pub fn close(&self) {
         self.send_held();
+        // Pressure may end behind this, and nothing is logged then any more. No record makes room for it.
+        if self.buffer.has_room_for_audit() {
+            self.report_losses();
+        }
         // In this order: who sees it closing does without processors, because append refuses the record.
         self.buffer.close();
         self.closing.store(true, Ordering::Release);

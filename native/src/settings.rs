@@ -71,8 +71,8 @@ pub struct SpoolingSettings {
     pub service: String,
     /// How much, how long, how safely.
     pub store: SpoolSettings,
-    /// Whether blocks of processes that ended are taken over.
-    pub adopt: bool,
+    /// How often blocks of processes that ended are looked for and taken over; `None`: never.
+    pub adopt: Option<Duration>,
     /// What blocks are encrypted with, at first.
     pub keys: Arc<Keys>,
 }

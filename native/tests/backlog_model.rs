@@ -5,7 +5,7 @@
 //! Length reason: one state machine.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
-use fapilog_native::backlog::entries::{Seen, Spot};
+use fapilog_native::backlog::entries::{Seen, Spot, Which};
 use fapilog_native::backlog::shelf::{Shelf, Unread};
 use fapilog_native::backlog::Backlog;
 use fapilog_native::block::{Block, Codec};
@@ -443,7 +443,7 @@ impl World {
         };
         let seen = |stage| if stage == Stage::Ready { Seen::Processed } else { Seen::Unprocessed };
         let expected = self.blocks.iter_mut().find(|(_, block)| fits(block));
-        let begun = self.backlog.begin_spill(rest);
+        let begun = self.backlog.begin_spill(if rest { Which::Rest } else { Which::Oldest });
         let owing =
             |left: [u64; 3]| (0..3).filter(|cursor| left[*cursor] > 0).fold(Exporters::NONE, Exporters::with);
         assert_eq!(

@@ -527,6 +527,13 @@ fn under_drop_newest_a_protected_record_still_displaces_an_unprotected_one() {
 }
 
 #[test]
+fn under_drop_newest_the_first_of_many_errors_stay() {
+    let mut store = full_of(&[true, true, true], Overflow::DropNewest);
+    assert_eq!(store.append(Entry::error(10).sized(CHUNK_FILLING)), Appended::Dropped);
+    assert_eq!(ids(&store), [0, 1, 2]);
+}
+
+#[test]
 fn under_wait_nothing_is_dropped_and_who_waits_is_stored_by_whoever_makes_room() {
     let mut store = full_of(&[false, true], Overflow::Wait);
     let deadline = Instant::now() + Duration::from_secs(3_600);

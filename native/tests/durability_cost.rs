@@ -34,7 +34,7 @@ fn ring(sync_interval: Option<Duration>) -> Arc<CrashRing> {
         directory,
         service: "cost".to_owned(),
         store,
-        adopt: false,
+        adopt: None,
         keys: Arc::new(Keys::none()),
     };
     let asked = RingSettings { directory: None, limit_bytes: 16 << 20, sync_interval };

@@ -445,6 +445,22 @@ fn a_loss_that_every_exporter_shares_is_reported_once() {
 }
 
 #[test]
+fn a_loss_is_reported_before_the_end_even_when_the_pressure_lasts_until_then() {
+    let pipeline = pipeline(vec![python("one")]);
+    log(&pipeline, 1);
+    pipeline.buffer().give_up(DropReason::NotAwaited);
+    pipeline.close();
+    let mut names = Vec::new();
+    while names.len() < 2 {
+        let resources = request_of(&claim(&pipeline, 0)).resource_logs;
+        let records = resources.into_iter().flat_map(|of| of.scope_logs).flat_map(|of| of.log_records);
+        names.extend(records.map(|record| record.event_name));
+    }
+    assert_eq!(names, ["", "fapilog.records_lost"]);
+    assert!(!pipeline.shutdown(Duration::ZERO));
+}
+
+#[test]
 fn operations_say_how_each_request_ended_and_are_told_once() {
     let answers = [503, 200, 400];
     let count = std::sync::atomic::AtomicUsize::new(0);

@@ -177,7 +177,7 @@ fn what_is_accepted_reaches_every_exporter_and_a_flush_ends() {
     check(|| {
         let stages = Stages::new(Overflow::DropOldest, 64);
         let (servers, callers) = (servers(&stages), callers(&stages, 100));
-        let looking = stages.spawn(|stages| (0..3).for_each(|_| drop(stages.look())));
+        let looking = stages.spawn(|stages| (0..3).for_each(|_| _ = stages.look()));
         let flushing = stages.spawn(Stages::flush);
         let stored: u64 = join(callers).iter().sum();
         stages.flush();
@@ -187,6 +187,26 @@ fn what_is_accepted_reaches_every_exporter_and_a_flush_ends() {
         stages.buffer.close();
         join(servers);
         assert_eq!(stored, CALLERS * RECORDS);
+    });
+}
+
+#[test]
+fn what_one_sender_gives_back_another_one_of_the_same_exporter_gets() {
+    check(|| {
+        let stages = Stages::new(Overflow::DropOldest, 64);
+        let (servers, callers) = (servers(&stages), callers(&stages, 100));
+        // A second sender of the first exporter, which ends with what it had undelivered.
+        let giving = stages.spawn(|stages| {
+            if let Some(block) = stages.backlog.claim(0) {
+                stages.backlog.release(0, block.sequence);
+            }
+        });
+        join(callers);
+        stages.flush();
+        stages.buffer.close();
+        join(servers);
+        giving.join().unwrap();
+        assert_eq!(stages.end(), (vec![CALLERS * RECORDS; 2], vec![0; 2]));
     });
 }
 
@@ -208,7 +228,7 @@ fn what_overflows_is_counted_whatever_is_under_way() {
     check(|| {
         let stages = Stages::new(Overflow::DropOldest, 3);
         let (servers, callers) = (servers(&stages), callers(&stages, 400));
-        let looking = stages.spawn(|stages| (0..3).for_each(|_| drop(stages.look())));
+        let looking = stages.spawn(|stages| (0..3).for_each(|_| _ = stages.look()));
         join(callers);
         looking.join().unwrap();
         stages.buffer.close();

@@ -76,6 +76,17 @@ fn every_byte(name: &str, durable: bool, boot: u64, fewest: u64) {
 }
 
 #[test]
+fn noise_behind_the_header_tells_of_no_more_records_than_there_is_room_for() {
+    let (settings, _) = small_ring("all-noise", false);
+    let mut bytes = fs::read(settings.path()).unwrap();
+    bytes[4096..].fill(0xab);
+    fs::write(settings.path(), &bytes).unwrap();
+    let report = recover_soon(&settings.path(), BOOT).report();
+    let told = report.records + report.missing_records + report.superseded_records + report.unsynced_records;
+    assert!((1..=bytes.len() as u64 / 20).contains(&told), "{report:?}");
+}
+
+#[test]
 fn any_byte_changed_costs_little_and_is_told() {
     // The worst is a slot's length made smaller.
     every_byte("every-byte", false, BOOT, 5);

@@ -20,6 +20,8 @@ const ROLE: &str = "FAPILOG_RING_KILL_ROLE";
 /// Kills, unless the variable says another number.
 const ROUNDS: u32 = 60;
 const ROUNDS_VARIABLE: &str = "FAPILOG_KILL_ROUNDS";
+/// The seed of the random moments; when it is not set, another one each time. The test prints it.
+const SEED_VARIABLE: &str = "FAPILOG_KILL_SEED";
 /// Words: how many appends returned; up to which id records are settled.
 const RETURNED: usize = 0;
 const SETTLED: usize = 1;
@@ -114,7 +116,11 @@ fn kill_once(directory: &Path, random: &mut fastrand::Rng) -> u64 {
 
 #[test]
 fn every_record_whose_append_returned_survives_sigkill() {
-    let mut random = fastrand::Rng::new();
+    let asked = std::env::var(SEED_VARIABLE).ok().map(|seed| seed.parse().unwrap());
+    let seed = asked.unwrap_or_else(|| fastrand::u64(..));
+    // Shown when the test fails.
+    println!("{SEED_VARIABLE}={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut places = vec![folder("kill")];
     if let Ok(memory) = place::shared_memory(1 << 20) {
         places.push(memory);

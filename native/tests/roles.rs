@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
 use fapilog_native::backlog::cursors::Cursors;
-use fapilog_native::backlog::entries::{Claimed, Spill, Spot};
+use fapilog_native::backlog::entries::{Claimed, Spill, Spot, Which};
 use fapilog_native::backlog::roles::{Duty, Role};
 use fapilog_native::backlog::Backlog;
 use fapilog_native::block::{Block, Codec};
@@ -115,7 +115,7 @@ fn a_block_that_a_best_effort_exporter_works_on_is_left_to_it() {
 fn nothing_is_written_to_the_disk_for_a_best_effort_exporter() {
     let mut log = cursors(&[REQUIRED, BEST_EFFORT], held(2, 10));
     log.push(block(5), None);
-    let (spilling, owed) = log.begin_spill(false).map(|spill| (spill.block, spill.owed)).unwrap();
+    let (spilling, owed) = log.begin_spill(Which::Oldest).map(|spill| (spill.block, spill.owed)).unwrap();
     assert_eq!(owed, Exporters::NONE.with(0));
     assert_eq!(log.spilled(spilling.sequence, spot(0)), Exporters::NONE.with(0));
     let counts = log.counts();
@@ -124,7 +124,7 @@ fn nothing_is_written_to_the_disk_for_a_best_effort_exporter() {
 
     let mut all = cursors(&[BEST_EFFORT], held(2, 10));
     all.push(block(5), None);
-    assert!(all.begin_spill(false).is_none());
+    assert!(all.begin_spill(Which::Oldest).is_none());
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_block_that_went_to_the_disk_does_not_come_back_for_a_best_effort_exporter()
     let mut log = cursors(&[REQUIRED, BEST_EFFORT], held(2, 10));
     log.push(block(5), None);
     let sequence = claimed(&mut log, 1).unwrap();
-    let spilling = log.begin_spill(false).unwrap().block;
+    let spilling = log.begin_spill(Which::Oldest).unwrap().block;
     log.spilled(spilling.sequence, spot(0));
     assert!(log.release(1, sequence));
     assert_eq!(claimed(&mut log, 1), None);
@@ -357,7 +357,7 @@ impl World {
             Action::DropLagging => drop(self.log.drop_lagging()),
             Action::DropOldest => drop(self.log.drop_oldest(true)),
             Action::Spill => {
-                if let Some(Spill { block, owed, .. }) = self.log.begin_spill(false) {
+                if let Some(Spill { block, owed, .. }) = self.log.begin_spill(Which::Oldest) {
                     assert!(!owed.contains(2), "the disk is not for best effort");
                     self.log.spilled(block.sequence, spot(block.sequence));
                     self.on_disk.insert(block.sequence);

@@ -53,7 +53,7 @@ impl Process {
             directory: Path::new("/spool").to_owned(),
             service: "shop".into(),
             store: SpoolSettings { segment_bytes: 1 << 20, quota, max_age, fsync: Fsync::Never },
-            adopt: true,
+            adopt: Some(Duration::from_secs(5)),
             keys: Arc::new(Keys::none()),
         };
         let identity =
@@ -76,7 +76,7 @@ impl Process {
 
     /// What the adopter, `otlp` and the spooler do, once each.
     fn go_round(&self) -> Vec<News> {
-        let news = self.spooler.adopt(&self.backlog, &|_| false);
+        let news = self.spooler.adopt(&self.backlog, &|_| 0);
         while let Some(block) = self.backlog.try_claim(0) {
             let delivered = Settlement { delivered: block.records, ..Settlement::default() };
             self.backlog.settle(0, block.sequence, delivered);

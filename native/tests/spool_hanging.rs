@@ -46,7 +46,7 @@ fn a_start_does_not_wait_for_it_and_it_is_used_once_it_answers() {
     assert_eq!(code, "spool-io");
     assert!(what.starts_with("the disk of /spool does not answer; "), "{what}");
     // Others that look for what dead processes left do not wait either.
-    assert!(process.spooler.adopt(&process.backlog, &|_| false).is_empty());
+    assert!(process.spooler.adopt(&process.backlog, &|_| 0).is_empty());
     assert_eq!(process.backlog.try_claim(0).map(|block| id(&block)), Some(0));
     disk.hang(false);
     wait_until(|| matches!(process.spooler.spill(&process.backlog, true), Spilled::Done { .. }));

@@ -385,7 +385,8 @@ impl World {
                     Err(SpoolError::Corrupt { .. }) => {
                         damage += 1;
                         assert!(power || self.rotten > 0, "nothing harmed the disk");
-                        self.spools[index].discard(place.number, fapilog_native::spool::LossReason::Damage);
+                        let lost: Vec<_> = owed.iter().map(|exporter| (exporter, place.number)).collect();
+                        let _ = self.spools[index].settle_all(&lost);
                     }
                     Err(error) => panic!("{error}"),
                 }

@@ -8,6 +8,7 @@ use fapilog_native::spool::quota::Quota;
 use fapilog_native::spool::{Fsync, Root, Spool, SpoolError, SpoolSettings};
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::{chown, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,4 +66,29 @@ fn a_process_finds_a_name_however_many_directories_it_left_behind() {
     let names: BTreeSet<String> = spools.iter().map(|spool| spool.name().to_owned()).collect();
     assert_eq!(names.len(), 130);
     assert_eq!(root.siblings().unwrap(), names.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_root_that_everybody_may_write_to_holds_private_directories_and_only_our_own_are_taken_over() {
+    let folder = folder("everybodys");
+    fs::create_dir(&folder).unwrap();
+    // As an `emptyDir` of Kubernetes.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let root = root(&folder);
+    let spool = create(&root).unwrap();
+    let (name, made) = (spool.name().to_owned(), folder.join(spool.name()));
+    assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
+    drop(spool);
+    // Only the superuser may give a directory away.
+    if chown(&made, Some(12_345), None).is_ok() {
+        let settings = SpoolSettings {
+            segment_bytes: 64 << 10,
+            quota: Quota { max_bytes: 1 << 30, min_free_bytes: 0 },
+            max_age: None,
+            fsync: Fsync::Never,
+        };
+        let taken = root.adopt(&name, &["otlp"], settings, Arc::new(Keys::none())).unwrap();
+        assert!(taken.is_none());
+        assert!(made.is_dir());
+    }
 }

@@ -121,11 +121,11 @@ fn nothing_is_unlinked_before_the_disk_has_the_positions() {
 #[test]
 fn what_was_given_up_while_the_disk_failed_is_written_later() {
     let disk = SimDisk::new();
-    let mut spool = create(&disk, settings());
+    let mut spool = create(&disk, SpoolSettings { segment_bytes: 200, ..settings() });
     append(&mut spool, 0, 100).unwrap();
     append(&mut spool, 1, 100).unwrap();
     disk.world().faults.failing = 1;
-    assert_eq!(spool.discard(0, LossReason::Room).len(), 2);
+    assert_eq!(spool.drop_oldest().len(), 2);
     spool.tick(SECOND).unwrap();
     drop(spool);
     disk.restart();
@@ -188,7 +188,7 @@ fn a_segment_that_somebody_removed_is_lost_and_said() {
         error.to_string(),
         "block 0 of the spool with 10 records is damaged and lost; see the system's log for the state of the disk"
     );
-    assert_eq!(spool.discard(0, LossReason::Damage).len(), 2);
+    assert_eq!(spool.drop_oldest().len(), 2);
     assert_eq!(spool.occupancy().bytes, disk.bytes_in(spool.name()));
 }
 
@@ -378,10 +378,7 @@ fn a_forked_child_cannot_touch_the_parents_files() {
     assert!(matches!(spool.settle(0, place.number), Err(SpoolError::Forked)));
     assert!(matches!(spool.tick(SECOND), Err(SpoolError::Forked)));
     assert!(matches!(spool.sync(SECOND), Err(SpoolError::Forked)));
-    assert_eq!(
-        (spool.drop_oldest(), spool.expire(u64::MAX), spool.discard(0, LossReason::Damage)),
-        (vec![], vec![], vec![])
-    );
+    assert_eq!((spool.drop_oldest(), spool.expire(u64::MAX)), (vec![], vec![]));
     let before = disk.files();
     spool.leave_to_parent();
     assert_eq!(disk.files(), before);

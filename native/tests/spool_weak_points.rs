@@ -75,6 +75,22 @@ fn what_an_exporter_has_in_hands_when_its_file_makes_room_is_delivered_or_counte
 }
 
 #[test]
+fn what_the_quota_costs_is_said_once_in_a_while() {
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::DropOldest, 20_000);
+    (0..200).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    let lost = process.counts().dropped.get(DropReason::OverflowOldest);
+    assert!(lost > 0);
+    let message =
+        format!("the spool lost the oldest: {lost} records were dropped to keep within spool.limit_bytes");
+    assert_eq!(process.spooler.look_after(&process.backlog), Some(("spool-dropping", message)));
+    (200..400).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    assert_eq!(process.spooler.look_after(&process.backlog), None, "within a minute");
+}
+
+#[test]
 fn what_processors_have_not_seen_is_shown_to_those_of_the_next_process() {
     let disk = Arc::new(SimDisk::new());
     let first = Process::start(&disk, 1, true, Overflow::Wait, 1 << 20);
@@ -93,7 +109,7 @@ fn what_processors_have_not_seen_is_shown_to_those_of_the_next_process() {
     assert_eq!((first.counts().pending, first.counts().dropped.total()), (6, 0), "left as it is");
 
     let second = Process::start(&disk, 2, true, Overflow::Wait, 1 << 20);
-    assert!(second.spooler.adopt(&second.backlog, &|_| false).is_empty());
+    assert!(second.spooler.adopt(&second.backlog, &|_| 0).is_empty());
     assert_eq!(second.deliver_all(), [100]);
     for expected in [1, 2] {
         let block = second.backlog.claim_unprocessed().unwrap();
@@ -114,7 +130,7 @@ fn without_processors_the_next_process_delivers_what_they_have_not_seen_as_it_is
     first.spill_all(true);
     first.spooler.close();
     let second = Process::start(&disk, 2, false, Overflow::Wait, 1 << 20);
-    assert!(second.spooler.adopt(&second.backlog, &|_| false).is_empty());
+    assert!(second.spooler.adopt(&second.backlog, &|_| 0).is_empty());
     assert_eq!(second.deliver_all(), [0]);
 }
 
@@ -251,7 +267,7 @@ fn a_file_system_that_others_fill_costs_nothing_that_is_on_disk_and_what_is_in_m
         assert_eq!((counts.dropped.get(DropReason::Shutdown), counts.pending, counts.spooled), (4, 4, 4));
         drop(process);
         let next = Process::start(&disk, 2, false, overflow, 1 << 20);
-        assert!(next.spooler.adopt(&next.backlog, &|_| false).is_empty());
+        assert!(next.spooler.adopt(&next.backlog, &|_| 0).is_empty());
         assert_eq!(next.deliver_all(), [0, 1], "full or not, what is on disk is delivered");
     }
 }
@@ -341,7 +357,7 @@ proptest! {
                     lost += process.counts().dropped.total();
                     let next = Process::start(&disk, number, false, Overflow::Wait, 1 << 20);
                     drop(std::mem::replace(&mut process, next));
-                    process.spooler.adopt(&process.backlog, &|_| false);
+                    process.spooler.adopt(&process.backlog, &|_| 0);
                     memory.clear();
                     pushed = 0;
                 }
@@ -351,7 +367,7 @@ proptest! {
             assert_eq!(pushed + counts.adopted, decided + counts.pending);
         }
         disk.world().faults = Faults::default();
-        process.spooler.adopt(&process.backlog, &|_| false);
+        process.spooler.adopt(&process.backlog, &|_| 0);
         arrived.extend(process.deliver_all());
         lost += process.counts().dropped.total();
         if lost == 0 {
@@ -382,7 +398,7 @@ proptest! {
             disk.alter(path, |bytes| if cut { bytes.truncate(at) } else { bytes[at] ^= flip });
         }
         let second = Process::start(&disk, 2, false, Overflow::Wait, 20_000);
-        second.spooler.adopt(&second.backlog, &|_| false);
+        second.spooler.adopt(&second.backlog, &|_| 0);
         let ids = second.deliver_all();
         let counts = second.counts();
         let mut once = ids.clone();
@@ -394,4 +410,26 @@ proptest! {
         // One file of several: most of it is there.
         assert!(ids.len() >= 60 - 60 / 4, "{} of 60", ids.len());
     }
+}
+
+#[test]
+fn callers_who_make_room_and_exporters_who_settle_use_no_disk() {
+    let disk = Arc::new(SimDisk::new());
+    let process = Process::start(&disk, 1, false, Overflow::DropOldest, 1 << 20);
+    (0..10).for_each(|id| process.backlog.push(block(id)));
+    process.spill_all(true);
+    let held = process.backlog.try_claim(0).unwrap();
+    (10..20).for_each(|id| process.backlog.push(block(id)));
+    let before = disk.world().operations;
+    while process.backlog.drop_oldest(true) {}
+    process.backlog.settle(0, held.sequence, Settlement { delivered: 2, ..Settlement::default() });
+    process.backlog.lose(0, 1, DropReason::Expired);
+    process.backlog.drop_lagging();
+    process.backlog.push(block(20));
+    assert_eq!(disk.world().operations, before);
+    // The spool's own thread writes it down.
+    process.spooler.look_after(&process.backlog);
+    assert!(disk.world().operations > before);
+    let counts = process.counts();
+    assert_eq!((counts.delivered, counts.pending, counts.dropped.total()), (2, 18, 22));
 }

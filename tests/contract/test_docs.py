@@ -87,6 +87,15 @@ def test_every_line_that_the_code_says_on_stderr_has_a_code_with_a_heading():
     assert said - {*CODES, *NOTICES} == set()
 
 
+def test_every_code_that_the_core_tells_an_application_is_one_that_errors_have():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "native" / "src").rglob("*.rs"))
+    said = re.findall(r"\bsay\(\s*\"([a-z-]+)\"", sources)
+    named = re.findall(r"\"((?:spool|ring|export|endpoint|fallback|dead)-[a-z-]+)\"(?=[,)\s])", sources)
+    # What a caller of the core did wrong: nobody outside of it can.
+    inner = {"spool-misused", "spool-not-found"}
+    assert {*said, *named} - inner - {*CODES} == set()
+
+
 def test_every_setting_and_every_variable_is_in_its_table():
     settings, environment = page("settings.md"), page("environment.md")
     assert [name for name in ROWS if f"| `{name}` |" not in settings] == []

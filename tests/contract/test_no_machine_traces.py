@@ -62,3 +62,7 @@ def test_a_machine_path_is_recognised(trace: str):
 @pytest.mark.parametrize("innocent", ["https://example.org/work/x", "native/src/work/x", "/work", "/v1/logs"])
 def test_an_ordinary_path_is_left_alone(innocent: str):
     assert not MACHINE_PATH.search(innocent)
+
+
+def test_no_file_holds_what_a_merge_left():
+    assert hits(re.compile(r"^(?:<{7}|>{7}|\|{7}) ")) == []

@@ -14,7 +14,14 @@ COMMANDS = sorted(set(re.findall(r"`fapilog ([a-z ]+?)(?: --[a-z]+)*`", PAGE)))
 
 
 def test_the_page_names_commands():
-    assert COMMANDS == ["config show", "config validate", "gaps", "plugins list"]
+    assert COMMANDS == [
+        "config explain",
+        "config show",
+        "config validate",
+        "gaps",
+        "plugins list",
+        "spool list",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,5 +1,6 @@
 """What runs beside a test, in threads: whatever raises or hangs there is the test's failure."""
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,13 @@ def joined(threads: Iterable[threading.Thread], timeout_seconds: float = PATIENC
     for thread in threads:
         thread.join(timeout_seconds)
         assert not thread.is_alive(), f"not ended within {timeout_seconds} s: {thread.name}"
+
+
+def seeded(seed: int | None = None) -> random.Random:
+    """Random numbers of a new seed that the report of a failing test shows; given, they come again."""
+    seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
+    print("seed", seed)
+    return random.Random(seed)
 
 
 @contextmanager

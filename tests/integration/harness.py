@@ -95,11 +95,14 @@ def records_in(text: str) -> list[ReceivedLogRecord]:
 
 
 def environment(endpoint: str, **variables: str) -> dict[str, str]:
-    """The environment of a program under test: no outside settings, and `endpoint` for its logs."""
+    """The environment of a program under test: no outside settings, and `endpoint` for its logs.
+
+    Its coverage is not measured: that takes half as long again, and other tests run the same lines.
+    """
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("OTEL_", "FAPILOG_")) and not name.lower().endswith("_proxy")
+        if not name.startswith(("OTEL_", "FAPILOG_", "COVERAGE_")) and not name.lower().endswith("_proxy")
     }
     return inherited | {
         "PYTHONPATH": str(ROOT),

@@ -383,6 +383,7 @@ def test_health_tells_pressure_losses_and_the_end(configure: Configure, receiver
     log = fapilog.get_logger("orders")
     while telemetry.health().shedding_below == 0:
         log.error("x" * 500)
+        telemetry.force_flush(1)  # sealed before the next: what waits for the sealer is no pressure yet
     under_pressure = telemetry.health()
     assert (under_pressure.status, under_pressure.lost) == ("pressure", 0)
     assert 0.75 * 16_384 <= under_pressure.buffer_bytes <= under_pressure.buffer_limit_bytes == 16_384

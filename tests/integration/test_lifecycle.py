@@ -107,9 +107,9 @@ def test_a_dead_endpoint_delays_the_end_by_the_shutdown_timeout_and_the_loss_is_
         process = start("ends.py", receiver.logs_endpoint, way)
     ended = finish(process)
     took = time.monotonic() - began
-    start_up = 2.0 if way == "end_by_return" else 0.0
     assert ended.returncode == (-signal.SIGTERM if way == "end_by_signal" else 0)
-    assert took < 1.0 + 1.0 + start_up
+    # The limit is a second; a busy machine needs some for the rest.
+    assert took < 1.0 + 10.0
     loss = "fapilog: 1 records were not delivered before the process ended."
     assert [line.removesuffix(" [records-lost]") for line in ended.stderr.splitlines()][-1] == loss
     assert ended.stderr.count("not delivered") == 1
@@ -129,8 +129,9 @@ def test_stock_exporters_without_an_answer_do_not_stretch_the_time(
     took = time.monotonic() - began
     answer, seconds = ended.stdout.split()
     assert (ended.returncode, answer) == (0, "None" if how == "exit" else "False")
-    # One limit for the call, one for the end of the process, and two seconds to start Python.
-    assert (float(seconds) < 1.5, took < 2 * 0.5 + 1.0 + 2.0) == (True, True)
+    # One limit for the call, one for the end of the process, and time for a busy machine; alone, the stock
+    # exporters try for a minute.
+    assert (float(seconds) < 1.5, took < 2 * 0.5 + 1.0 + 10.0) == (True, True)
     assert "fapilog: spans or metrics were not delivered " in ended.stderr
 
 

@@ -1,26 +1,21 @@
 """A disk that does not answer, such as a network file system without its server, holds up nobody."""
 
-import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fapilog.testing import OtlpReceiver
-from tests.integration.harness import PROGRAMS, finish, run, start
+from tests.integration.harness import finish, run, start
+from tests.integration.preloaded import NEEDS_COMPILER, compiled
 
-COMPILER = shutil.which("cc")
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler, which makes the disk that hangs")
+pytestmark = NEEDS_COMPILER
 
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("disk") / "hanging_disk.so"
-    source = str(PROGRAMS / "hanging_disk.c")
-    subprocess.run([str(COMPILER), "-shared", "-fPIC", "-o", str(path), source, "-ldl"], check=True)
-    return str(path)
+    return compiled("hanging_disk", tmp_path_factory.mktemp("disk"))
 
 
 def environment(library: str, tmp_path: Path) -> dict[str, Any]:

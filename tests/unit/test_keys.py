@@ -5,6 +5,7 @@ import copy
 import os
 import pickle
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,17 @@ def test_what_gives_no_keys_is_said_without_one(given: Any, clause: str) -> None
     with pytest.raises(UnusableKeysError) as caught:
         ask(given)
     assert str(caught.value) == clause
+
+
+def test_no_traceback_leads_to_what_a_key_provider_raised(tmp_path: Path) -> None:
+    spool = {"directory": tmp_path, "key_provider": failing}
+    with pytest.raises(ConfigurationError) as caught:
+        fapilog.LoggerProvider(settings=Settings.load(environ={}, spool=spool), exporters=["memory"])
+    chain: list[BaseException] = [caught.value]
+    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(before)
+    assert [type(each).__name__ for each in chain] == ["ConfigurationError", "UnusableKeysError"]
+    assert ONE.hex() not in "".join(traceback.format_exception(caught.value))
 
 
 def test_keys_are_frozen_and_show_ids_only() -> None:

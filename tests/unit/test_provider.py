@@ -246,6 +246,15 @@ def test_an_argument_that_does_not_exist_is_refused():
         LoggerProvider(exporter="otlp")
 
 
+def test_an_argument_of_configure_otel_is_refused_with_where_to_put_it():
+    with pytest.raises(TypeError) as caught:
+        LoggerProvider(spool={"directory": "/var/spool"}, otlp={}, on_error=print)
+    assert str(caught.value) == (
+        "LoggerProvider takes no argument on_error, otlp, spool;"
+        " pass settings=Settings.load(otlp=..., spool=...) and on_error is told to configure_otel()"
+    )
+
+
 @dataclass
 class Config:
     """A `LoggerConfig` as the specification has it; the SDK's has only `is_enabled`."""

@@ -309,6 +309,15 @@ def test_on_error_hears_what_native_threads_meet(configure):
     ]
 
 
+@pytest.mark.parametrize("code", ["fallback-in-use", "dead-letters-lost", "spool-dropping", "new-one"])
+def test_on_error_hears_a_notice_whatever_its_code(configure, code):
+    errors: list[FapilogError] = []
+    configure(on_error=errors.append)
+    in_force.on_notice(code, "what happened")
+    [error] = errors
+    assert (error.code, error.what, bool(error.remedy)) == (code, "what happened", True)
+
+
 def test_a_record_that_cannot_be_read_reaches_on_error(configure):
     errors: list[FapilogError] = []
     configured = configure(on_error=errors.append)

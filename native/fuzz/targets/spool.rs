@@ -9,7 +9,7 @@ use fapilog_native::spool::identity::Identity;
 use fapilog_native::spool::positions::{Positions, SLOT_BYTES};
 use fapilog_native::spool::quota::Quota;
 use fapilog_native::spool::recovery::scan;
-use fapilog_native::spool::{Exporters, Fsync, LossReason, Place, Root, SpoolSettings};
+use fapilog_native::spool::{Exporters, Fsync, Place, Root, SpoolSettings};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -147,10 +147,8 @@ pub fn reopen(data: &[u8]) {
     // A damaged name is one of an exporter that nobody here has: it may owe something too.
     let places: Vec<(Place, Exporters)> = spool.held().map(|(place, held)| (place, held.owed)).collect();
     for (place, owed) in &places {
-        match spool.read(*place) {
-            Ok(_) => owed.iter().for_each(|exporter| spool.settle(exporter, place.number).unwrap()),
-            Err(_) => drop(spool.discard(place.number, LossReason::Damage)),
-        }
+        let _ = spool.read(*place);
+        owed.iter().for_each(|exporter| spool.settle(exporter, place.number).unwrap());
     }
     assert_eq!(spool.held().count(), 0, "{places:?}");
     let _ = spool.close(9);

@@ -100,6 +100,8 @@ pub(crate) struct Entry {
     pub original: Option<Spot>,
     /// Audit and security records, which are not dropped to make room.
     pub audited: bool,
+    /// The spool has no room for it, and the ring of the dead process in which it is keeps it.
+    pub stays: bool,
     /// What keeps the records for the next process while they are in memory.
     pub keep: Option<Keep>,
 }
@@ -113,6 +115,17 @@ pub enum Seen {
     Unprocessed,
 }
 
+/// Which blocks are to be written to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The oldest ones that batch processors have seen.
+    Oldest,
+    /// Of those, what crash rings of dead processes hold.
+    Left,
+    /// All, at the end.
+    Rest,
+}
+
 /// A block to be written to the disk.
 #[derive(Debug)]
 pub struct Spill {
@@ -122,6 +135,10 @@ pub struct Spill {
     pub owed: Exporters,
     /// Whether batch processors have seen it.
     pub seen: Seen,
+    /// Whether a dead process's ring holds it,
+    pub is_left: bool,
+    /// and a loss of power takes nothing of it there.
+    pub was_forced: bool,
 }
 
 impl Entry {
@@ -136,6 +153,7 @@ impl Entry {
             lent: None,
             original: None,
             audited: false,
+            stays: false,
             keep: None,
         }
     }
@@ -153,6 +171,11 @@ impl Entry {
     /// True when it is in memory and the next process finds it all the same.
     pub fn is_kept(&self) -> bool {
         self.memory().is_some() && self.keep.is_some()
+    }
+
+    /// True when a dead process's ring holds it.
+    pub fn is_left(&self) -> bool {
+        self.keep.as_ref().is_some_and(Keep::is_left)
     }
 
     pub fn memory(&self) -> Option<&Arc<Block>> {

@@ -19,7 +19,7 @@ pub mod roles;
 pub mod shelf;
 
 use crate::backlog::cursors::Cursors;
-use crate::backlog::entries::{Claimed, Seen, Spill, Spot};
+use crate::backlog::entries::{Claimed, Seen, Spill, Spot, Which};
 use crate::backlog::resting::{Resting, Wait};
 use crate::backlog::roles::Duty;
 use crate::backlog::shelf::{Shelf, Unread};
@@ -29,6 +29,8 @@ use crate::export::wake::Wake;
 use crate::ledger::{DropReason, Drops, ExporterCounts, Settlement};
 use crate::spool::Exporters;
 use crate::sync::{AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -273,8 +275,8 @@ impl Backlog {
     }
 
     /// The oldest block that may be written to the disk: [`crate::backlog::cursors::Cursors::begin_spill`].
-    pub fn begin_spill(&self, rest: bool) -> Option<Spill> {
-        self.lock().cursors.begin_spill(rest)
+    pub fn begin_spill(&self, which: Which) -> Option<Spill> {
+        self.lock().cursors.begin_spill(which)
     }
 
     /// It is written: its memory is free. Returns who has not settled it by now.
@@ -292,6 +294,11 @@ impl Backlog {
         self.change(|cursors| cursors.not_spilled(sequence));
     }
 
+    /// There is no room for it, and the ring of a dead process keeps it: [`Cursors::stays`].
+    pub fn stays(&self, sequence: u64) {
+        self.change(|cursors| cursors.stays(sequence));
+    }
+
     /// Appends a block on disk of another process; returns its sequence number here. Batch processors see it first if
     /// they have not. `None`: nobody here delivers it. [`Self::offered`] follows.
     pub fn adopt(&self, records: u64, spot: Spot, owed: Exporters, seen: Seen) -> Option<u64> {
@@ -302,6 +309,17 @@ impl Backlog {
     /// follows.
     pub fn adopt_kept(&self, block: Block, keep: Keep, owed: Exporters) {
         self.change(|cursors| cursors.adopt_kept(block, keep, owed));
+    }
+
+    /// Lets go of the rings of dead processes: [`Cursors::leave_rings`].
+    pub fn leave_rings(&self) {
+        drop(self.change(Cursors::leave_rings));
+    }
+
+    /// Where blocks in memory are too: [`Cursors::rings`].
+    #[must_use]
+    pub fn rings(&self) -> BTreeSet<Option<PathBuf>> {
+        self.lock().cursors.rings()
     }
 
     /// Counts records of another process that could not be read.

@@ -3,12 +3,14 @@
 //! While a block is being written it stays in memory, may be claimed and settled, and is not dropped to make room.
 
 use crate::backlog::cursors::Cursors;
-use crate::backlog::entries::{Body, Entry, Mark, Seen, Side, Spill, Spot, Stage};
+use crate::backlog::entries::{Body, Entry, Mark, Seen, Side, Spill, Spot, Stage, Which};
 use crate::backlog::roles::Role;
 use crate::block::Block;
 use crate::crash_ring::keep::Keep;
 use crate::ledger::DropReason;
 use crate::spool::Exporters;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Cursors {
@@ -17,21 +19,27 @@ impl Cursors {
     /// One that an exporter works on is written too: while the receiver is away, these are the oldest, and who has them may
     /// not come back. Their memory counts as free from then on and is so when they are given back or settled.
     ///
-    /// One that batch processors have not seen is written only at the end (`rest`), as such: who takes it over shows it to
+    /// One that batch processors have not seen is written only at the end ([`Which::Rest`]), as such: who takes it over shows it to
     /// his.
-    pub fn begin_spill(&mut self, rest: bool) -> Option<Spill> {
+    pub fn begin_spill(&mut self, which: Which) -> Option<Spill> {
         let fits = |entry: &Entry| {
-            let is_due = rest || entry.stage == Stage::Ready;
+            let is_due = match which {
+                Which::Rest => !entry.stays,
+                Which::Oldest => !entry.stays && entry.stage == Stage::Ready,
+                Which::Left => entry.stage == Stage::Ready && entry.is_left(),
+            };
             is_due && entry.spilling.is_none() && !self.is_over(entry) && !self.owed(entry).is_empty()
         };
         let mut oldest = self.in_memory.iter().copied();
         let sequence = oldest.find(|sequence| self.entries.get(sequence).is_some_and(fits))?;
         let owed = self.entries.get(&sequence).map(|entry| self.owed(entry))?;
         let entry = self.entries.get_mut(&sequence)?;
+        entry.keep.iter_mut().for_each(Keep::being_written);
         let seen = entry.stage.seen();
         let block = Arc::clone(entry.memory()?);
         entry.spilling = Some(seen);
-        Some(Spill { block, owed, seen })
+        let was_forced = entry.keep.as_ref().is_some_and(Keep::was_forced);
+        Some(Spill { block, owed, seen, is_left: entry.is_left(), was_forced })
     }
 
     /// The block is on disk: its memory is free, unless the processors made another one of it meanwhile. Returns who has
@@ -76,6 +84,14 @@ impl Cursors {
         }
     }
 
+    /// The spool has no room for it: the ring of the dead process keeps it, until [`Which::Left`] asks again.
+    pub fn stays(&mut self, sequence: u64) {
+        self.not_spilled(sequence);
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.stays = true;
+        }
+    }
+
     /// Appends a block on disk of another process that `owed` have not settled; batch processors see it first if they have
     /// not. `None` when nobody here delivers any more.
     pub fn adopt(&mut self, records: u64, spot: Spot, owed: Exporters, seen: Seen) -> Option<u64> {
@@ -116,11 +132,34 @@ impl Cursors {
             self.released.push(keep);
             return;
         }
+        if !sides.iter().any(|side| side.mark == Mark::Pending) {
+            // Nobody delivers here any more: it stays in its ring, for whoever takes that over.
+            return;
+        }
         for (place, side) in self.places.iter_mut().zip(&sides) {
             place.adopted += side.left;
         }
         self.adopted += block.records;
         self.insert(block, sides, Some(keep), true);
+    }
+
+    /// Lets go of the rings of dead processes, for the end: their records stay counted as kept, and whoever is alive takes them
+    /// over. Drop what it returns without the lock.
+    pub fn leave_rings(&mut self) -> Vec<Keep> {
+        let keeps = self.entries.values_mut().filter_map(|entry| entry.keep.as_mut());
+        let left = keeps.filter(|keep| keep.is_left());
+        left.map(|keep| std::mem::replace(keep, Keep::Elsewhere)).collect()
+    }
+
+    /// The crash rings in which blocks in memory are; `None` is our own.
+    #[must_use]
+    pub fn rings(&self) -> BTreeSet<Option<PathBuf>> {
+        let kept = self.entries.values().filter(|entry| entry.is_kept());
+        let keeps = kept.filter_map(|entry| entry.keep.as_ref());
+        keeps
+            .filter(|keep| !matches!(keep, Keep::Elsewhere))
+            .map(|keep| keep.left_in().map(Path::to_owned))
+            .collect()
     }
 
     /// Counts records of another process that could not be read.

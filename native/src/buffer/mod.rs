@@ -347,8 +347,10 @@ impl Buffer {
             Overflow::DropOldest => (audit && !state.in_vain, true),
             Overflow::DropNewest => (audit && !state.in_vain, meta.protected),
         };
-        // A protected record makes room at the expense of any other, an unprotected one only of its equals.
-        while make_room && !self.has_room(state, audit) && self.drop_oldest(state, meta.protected) {}
+        // A protected record makes room at the expense of any other, an unprotected one only of its equals. Under `drop_newest`
+        // what is there stays before its equals, but for audit records.
+        let protected_too = meta.protected && (audit || self.settings.overflow != Overflow::DropNewest);
+        while make_room && !self.has_room(state, audit) && self.drop_oldest(state, protected_too) {}
         if self.has_room(state, audit) {
             return None;
         }
@@ -419,6 +421,12 @@ impl Buffer {
             return 0;
         }
         state.records() + self.backlog.records()
+    }
+
+    /// True when an audit record finds room that nothing must leave.
+    #[must_use]
+    pub fn has_room_for_audit(&self) -> bool {
+        self.has_room(&self.lock(), true)
     }
 
     /// Audit records have the reserve too, in which their number does not matter. It holds at least one chunk, because

@@ -5,7 +5,9 @@
 //! never at seal.
 
 use crate::crash_ring::remains::Part;
+use crate::crash_ring::torn::BEING_WRITTEN;
 use crate::ring::Slot;
+use std::path::Path;
 
 /// A block's records, as a dying process leaves them.
 #[derive(Debug)]
@@ -15,22 +17,55 @@ pub enum Keep {
     Slot(Slot),
     /// In the ring of a dead process, which we took over.
     Part(Part),
+    /// There, and whoever is alive may have taken it over from us.
+    Elsewhere,
 }
 
 impl Keep {
-    /// Notes that one cursor is done with the block, and others are not. A store; of a ring that was taken over, a short write.
+    /// Notes that one cursor is done with the block, and others are not. A store, or a note.
     pub fn done_by(&mut self, cursor: usize) {
         match self {
             Self::Slot(slot) => slot.done_by(cursor),
             Self::Part(part) => part.done_by(cursor),
+            Self::Elsewhere => {}
         }
     }
 
-    /// The block is settled by all, in the spool, or dropped and counted. May call the system.
+    /// Notes that the block is being written to the spool: see [`mod@crate::crash_ring::torn`]. A store; of a dead process's ring
+    /// nothing is noted.
+    pub fn being_written(&mut self) {
+        if let Self::Slot(slot) = self {
+            slot.done_by(BEING_WRITTEN as usize);
+        }
+    }
+
+    /// Whether a dead process left it.
+    #[must_use]
+    pub const fn is_left(&self) -> bool {
+        matches!(self, Self::Part(_) | Self::Elsewhere)
+    }
+
+    /// Whether a dead process left it where a loss of power takes nothing.
+    #[must_use]
+    pub fn was_forced(&self) -> bool {
+        matches!(self, Self::Part(part) if part.was_forced())
+    }
+
+    /// The file of a dead process in which it is; `None`: it is in ours, or nobody knows any more.
+    #[must_use]
+    pub fn left_in(&self) -> Option<&Path> {
+        match self {
+            Self::Part(part) => Some(part.path()),
+            Self::Slot(_) | Self::Elsewhere => None,
+        }
+    }
+
+    /// The block is settled by all, in the spool, or dropped and counted. Waits for no disk.
     pub fn let_go(self) {
         match self {
             Self::Slot(slot) => slot.recycle(),
             Self::Part(part) => part.let_go(),
+            Self::Elsewhere => {}
         }
     }
 }

@@ -3,14 +3,18 @@
 //! Before: `redact`. With durability `process` or `power`, the buffer's chunks are slots of a [`Ring`], whose file outlives the
 //! process. What a dead process left is taken over in [`crate::crash_ring::remains`].
 //!
-//! In this room: [`syncing`] opens and ends the ring, [`keep`] holds a slot for as long as nobody has its records, [`remains`] takes over what dead
-//! processes left. The file itself is in [`mod@crate::ring`].
+//! In this room: [`syncing`] opens and ends the ring, [`keep`] holds a slot for as long as nobody has its records, [`remains`]
+//! takes over what dead processes left, [`chores`] writes there, and [`torn`] asks them for blocks that are cut off in a spool.
+//! The file itself is in [`mod@crate::ring`].
 
+pub mod chores;
 pub mod keep;
 pub mod remains;
 pub mod syncing;
+pub mod torn;
 
 use crate::buffer::SCOPE_MARK_BYTES;
+use crate::crash_ring::remains::trim_left;
 use crate::ring::{place, Owner, Ring, RingError, Settings, Slot};
 use crate::settings::{BufferSettings, RingSettings, SpoolingSettings};
 use crate::spool::identity::{hash, Identity};
@@ -65,6 +69,7 @@ impl CrashRing {
             side_bytes: SIDE_BYTES,
             durable: settings.sync_interval.is_some(),
         };
+        trim_left(settings.directory.as_ref().unwrap_or(&spool.directory), &identity);
         let mut ring = Err(RingError::Taken(asked.path()));
         for attempt in 0..TRIES {
             asked.directory = choose(settings, &spool.directory, asked.file_bytes()?)?;

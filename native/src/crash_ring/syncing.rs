@@ -8,6 +8,7 @@ use crate::ring::files::is_memory;
 use crate::settings::Settings;
 use crate::spool::crypt::Keys;
 use crate::spool::disk::Disk;
+use crate::spooling::open_spool;
 use crate::spooling::spooler::Spooler;
 use std::fs::File;
 use std::sync::{Arc, PoisonError};
@@ -32,6 +33,14 @@ pub(crate) fn open_ring(
     let ring = Arc::new(ring);
     spooler.watch(&ring);
     Ok(Some(ring))
+}
+
+/// Makes sure that spool and ring could be where the settings say, with no exporter that needs them: who tries a configuration
+/// without any wants to know.
+pub(crate) fn check_places(settings: &Settings) -> Result<(), TransportError> {
+    let names = ["none"];
+    let spooler = open_spool(settings, &names)?;
+    open_ring(settings, &names, spooler.as_deref()).map(drop)
 }
 
 /// Whoever encrypts the spool does not want the same records unencrypted on a disk.
@@ -124,6 +133,12 @@ impl Pipeline {
 
     /// Removes the ring's file if nothing is in it; else leaves it to the next process.
     pub(crate) fn end_ring(&self, leave: bool) {
+        if let Some(spooler) = self.spooler().filter(|spooler| !spooler.has_given_up()) {
+            spooler.chores().run();
+        }
+        if leave {
+            self.backlog().leave_rings();
+        }
         if let Some(ring) = self.ring() {
             self.say_ring_trouble();
             ring.end(leave);

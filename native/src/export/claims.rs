@@ -107,8 +107,13 @@ impl Pipeline {
         self.buffer().settled();
         self.calm_down(cursor);
         if self.buffer().floor() == 0 {
-            self.losses().report(&self.lost(), |scope, write| self.log(scope, write));
+            self.report_losses();
         }
+    }
+
+    /// Logs what was lost since this was said last, if anything was.
+    pub(crate) fn report_losses(&self) {
+        self.losses().report(&self.lost(), |scope, write| self.log(scope, write));
     }
 
     /// Takes back what the batch processors made of the block `sequence`: the uncompressed request that stands in its

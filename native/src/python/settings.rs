@@ -164,6 +164,7 @@ fn dead_letters(settings: &Bound<'_, PyDict>) -> PyResult<Option<FileSettings>> 
 
 fn spool(dict: &Bound<'_, PyDict>) -> PyResult<SpoolingSettings> {
     let interval = millis(required(dict, "fsync_interval_millis")?);
+    let adopt_interval = millis(required(dict, "adopt_interval_millis")?);
     let store = SpoolSettings {
         segment_bytes: required(dict, "segment_bytes")?,
         quota: Quota {
@@ -182,7 +183,7 @@ fn spool(dict: &Bound<'_, PyDict>) -> PyResult<SpoolingSettings> {
         directory: required(dict, "directory")?,
         service: required(dict, "service")?,
         store,
-        adopt: required(dict, "adopt")?,
+        adopt: required::<bool>(dict, "adopt")?.then_some(adopt_interval),
         keys: Arc::new(spool_keys(&required(dict, "keys")?)?),
     })
 }

@@ -5,9 +5,11 @@
 //! one is written, the other still holds. The bytes are read through the file, not the mapping: callers go on appending.
 
 use super::error::RingError;
-use super::layout::{committed_parts, u32_at, u64_at, word, HEADER_BYTES};
+use super::layout::{committed_parts, u32_at, u64_at, word, Geometry, SlotHeader, HEADER_BYTES};
+use super::recovery::{Reader, Recovered, RecoveredChunk};
 use super::slot::get;
 use super::store::Ring;
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{fence, Ordering};
 use std::sync::PoisonError;
@@ -112,25 +114,27 @@ impl Ring {
         if progress.broken {
             return Err(RingError::Broken(self.path.clone()));
         }
-        let result = self.checkpoint_all(&mut progress.slots);
+        // Closed: nobody appends any more.
+        let Some(file) = &*self.file() else { return Ok(()) };
+        let result = self.checkpoint_all(file, &mut progress.slots);
         progress.broken = result.is_err();
         result.map_err(RingError::io("sync", &self.path))
     }
 
-    fn checkpoint_all(&self, slots: &mut [Covered]) -> std::io::Result<()> {
+    fn checkpoint_all(&self, file: &File, slots: &mut [Covered]) -> std::io::Result<()> {
         let mut buffer = vec![0; READ_BYTES];
         let mut is_new = false;
         for (index, covered) in (0..).zip(slots) {
             let at = self.geometry.checkpoints_at(index);
-            match self.advance(index, covered, &mut buffer)? {
+            match self.advance(file, (index, covered), &mut buffer)? {
                 Change::None => continue,
                 Change::Settled => {
-                    self.file.write_all_at(&[0; HEADER_BYTES as usize], at)?;
+                    file.write_all_at(&[0; HEADER_BYTES as usize], at)?;
                     covered.is_written = false;
                 }
                 Change::New(checkpoint) => {
                     let at = at + covered.turn * CHECKPOINT_BYTES as u64;
-                    self.file.write_all_at(&checkpoint.encoded(), at)?;
+                    file.write_all_at(&checkpoint.encoded(), at)?;
                     covered.turn ^= 1;
                     covered.is_written = true;
                 }
@@ -138,13 +142,18 @@ impl Ring {
             is_new = true;
         }
         if is_new {
-            self.file.sync_data()?;
+            file.sync_data()?;
         }
         Ok(())
     }
 
     /// What a slot's checkpoints have to say next.
-    fn advance(&self, index: u32, covered: &mut Covered, buffer: &mut [u8]) -> std::io::Result<Change> {
+    fn advance(
+        &self,
+        file: &File,
+        (index, covered): (u32, &mut Covered),
+        buffer: &mut [u8],
+    ) -> std::io::Result<Change> {
         let epoch = get(&self.shared.mapping, index, word::EPOCH);
         let (length, records) = committed_parts(get(&self.shared.mapping, index, word::COMMITTED));
         if epoch != covered.epoch {
@@ -161,7 +170,7 @@ impl Ring {
         let mut at = covered.length;
         while at < length {
             let part = &mut buffer[..READ_BYTES.min((length - at) as usize)];
-            self.file.read_exact_at(part, self.geometry.slot_at(index) + u64::from(at))?;
+            file.read_exact_at(part, self.geometry.slot_at(index) + u64::from(at))?;
             covered.sum.update(part);
             at += part.len() as u32;
         }
@@ -174,5 +183,46 @@ impl Ring {
         }
         covered.length = length;
         Ok(Change::New(Checkpoint { epoch, length, records, checksum: covered.sum.clone().finalize() }))
+    }
+}
+
+impl Recovered {
+    /// Forces all that was found to the disk, as [`Ring::checkpoint`] would have done, had the process lived. Call it before the
+    /// chunks are taken, where a loss of power is to be survived: they may wait here for long. Nothing to do after another boot,
+    /// where only what was forced is found.
+    pub fn force(&self) -> Result<(), RingError> {
+        let Some(geometry) = self.geometry.filter(|_| self.is_same_boot) else { return Ok(()) };
+        self.force_all(geometry).map_err(RingError::io("sync", &self.path))
+    }
+
+    fn force_all(&self, geometry: Geometry) -> std::io::Result<()> {
+        for chunk in &self.chunks {
+            self.cover(geometry, chunk)?;
+        }
+        if self.chunks.is_empty() {
+            return Ok(());
+        }
+        self.file.sync_data()
+    }
+
+    /// Writes the checkpoint that a slot lacks, over the older one.
+    fn cover(&self, geometry: Geometry, chunk: &RecoveredChunk) -> std::io::Result<()> {
+        let reader = Reader { file: &self.file };
+        let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(chunk.slot);
+        let header = SlotHeader::read(&reader.at_most(header_at, HEADER_BYTES as usize)?);
+        let at = geometry.checkpoints_at(chunk.slot);
+        let both = reader.at_most(at, HEADER_BYTES as usize)?;
+        let known =
+            |turn: usize| Checkpoint::read(both.get(turn * CHECKPOINT_BYTES..)?.get(..CHECKPOINT_BYTES)?);
+        let rank = |turn: usize| known(turn).map(|known| (known.epoch, known.length));
+        let turn = usize::from(rank(0) > rank(1));
+        let bytes =
+            reader.at_most(geometry.slot_at(chunk.slot), header.length.min(geometry.slot_bytes) as usize)?;
+        let (epoch, length, records) = (header.epoch, bytes.len() as u32, header.records);
+        if length == 0 || rank(1 - turn) >= Some((epoch, length)) {
+            return Ok(());
+        }
+        let checkpoint = Checkpoint { epoch, length, records, checksum: crc32fast::hash(&bytes) };
+        self.file.write_all_at(&checkpoint.encoded(), at + (turn * CHECKPOINT_BYTES) as u64)
     }
 }

@@ -14,6 +14,8 @@ pub const VERSION: u16 = 1;
 pub const FILE_MAGIC: [u8; 8] = *b"FAPIRING";
 /// R4, as the low half of a slot header's first word.
 pub const SLOT_MAGIC: u32 = u32::from_le_bytes(*b"FRSL");
+/// Tag and length, and the two times that every record begins with.
+const SMALLEST_FRAME_BYTES: u32 = 20;
 /// Fewer could not be filled and sealed at once; more than 64 are no better.
 const SLOTS: std::ops::RangeInclusive<u32> = 2..=64;
 const MAX_SLOT_BYTES: u64 = 64 << 20;
@@ -201,6 +203,12 @@ impl SlotHeader {
             resource: word(word::RESOURCE) as u32,
             done: (word(word::PROCESS) >> 32) as u32,
         }
+    }
+
+    /// The same header, of a slot of `slot_bytes`: a damaged one tells of no more records than it has room for.
+    #[must_use]
+    pub fn within(self, slot_bytes: u32) -> Self {
+        Self { records: self.records.min(slot_bytes / SMALLEST_FRAME_BYTES), ..self }
     }
 }
 

@@ -5,7 +5,7 @@
 //! Before: `redact`. After: `seal`. It knows bytes in frames, neither the pipeline nor Python. What an append returned from is
 //! in a file's pages, which the kernel keeps when the process is killed; whoever finds the file reads the records and what is
 //! needed to decode them. Read in this order: [`layout`] (what is in the file), [`mapping`] (the only unsafe memory),
-//! [`slot`] and [`store`] (writing), [`side`] and [`checkpoint`] (scopes; power loss), [`frames`] and [`recovery`] (reading),
+//! [`slot`] and [`store`] (writing), [`side`] and [`checkpoint`] (scopes; power loss), [`frames`], [`recovery`] and `trimming` (reading),
 //! [`place`] and [`files`] (where, and whose). `docs/reference/ring_format.md` is the format.
 //!
 //! ```no_run
@@ -57,6 +57,7 @@ pub mod side;
 pub mod slot;
 pub mod store;
 pub mod survey;
+mod trimming;
 
 pub use error::RingError;
 pub use frames::UNKNOWN_SCOPE;
@@ -64,3 +65,4 @@ pub use layout::Owner;
 pub use recovery::{recover, Recovered, RecoveredChunk, Report};
 pub use slot::Slot;
 pub use store::{Ring, Settings};
+pub use trimming::trim;

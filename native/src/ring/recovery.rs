@@ -64,13 +64,14 @@ pub struct Report {
 /// Dropping it instead leaves everything as it was. So whoever dies between delivering and removing makes duplicates, no losses.
 #[derive(Debug)]
 pub struct Recovered {
-    chunks: VecDeque<RecoveredChunk>,
+    pub(super) chunks: VecDeque<RecoveredChunk>,
     side: Found,
     report: Report,
     owner: Option<Owner>,
-    geometry: Option<Geometry>,
-    path: PathBuf,
-    file: Held,
+    pub(super) geometry: Option<Geometry>,
+    pub(super) path: PathBuf,
+    pub(super) file: Held,
+    pub(super) is_same_boot: bool,
 }
 
 impl Recovered {
@@ -131,25 +132,13 @@ impl Recovered {
         written.map_err(RingError::io("write", &self.path))
     }
 
-    /// Gives the space back that holds nothing: a ring takes its full length from the start, and of many processes that died
-    /// early only their records should wait. Where the file system cannot do that, nothing changes.
-    pub fn trim(&self) {
-        let Some(geometry) = self.geometry else { return };
+    /// Whether its owner forced it to the disk, or whoever took it over did: of any slot there is a checkpoint.
+    #[must_use]
+    pub fn was_forced(&self) -> bool {
+        let Some(geometry) = self.geometry else { return false };
         let reader = Reader { file: &self.file };
-        let punch = |at: u64, bytes: u32, kept: u64| {
-            let kept = kept.next_multiple_of(PAGE).min(u64::from(bytes));
-            files::punch(&self.file, at + kept, u64::from(bytes) - kept);
-        };
-        if let Ok(area) = reader.at_most(geometry.side_at(), geometry.side_bytes as usize) {
-            let used = area.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
-            punch(geometry.side_at(), geometry.side_bytes, used);
-        }
-        for index in 0..geometry.slots {
-            // What cannot be read stays as it is.
-            if let Some(written) = reader.written(geometry, index) {
-                punch(geometry.slot_at(index), geometry.slot_bytes, written);
-            }
-        }
+        let table = reader.at_most(geometry.checkpoints_at(0), geometry.table_bytes() as usize);
+        table.is_ok_and(|table| table.chunks(CHECKPOINT_BYTES).any(|one| Checkpoint::read(one).is_some()))
     }
 
     /// What was found, and what was not.
@@ -196,9 +185,10 @@ pub fn recover(path: &Path, boot: u64) -> Result<Option<Recovered>, RingError> {
         None => Content::default(),
     };
     let (owner, geometry) = header.unzip();
+    let is_same_boot = owner.is_some_and(|owner| is_same_boot(&file, owner, boot));
     let Content { chunks, side, report } = found;
     let (chunks, path) = (chunks.into(), path.to_owned());
-    Ok(Some(Recovered { chunks, side, report, owner, geometry, path, file }))
+    Ok(Some(Recovered { chunks, side, report, owner, geometry, path, file, is_same_boot }))
 }
 
 /// What stands behind the header.
@@ -235,7 +225,7 @@ pub(super) fn read_content(
     boot: u64,
 ) -> Result<Content, RingError> {
     let reader = Reader { file };
-    let is_same_boot = (boot != 0 && owner.boot == boot) || files::is_memory(file);
+    let is_same_boot = is_same_boot(file, owner, boot);
     let side = reader.side(geometry).map_err(RingError::io("read", path))?;
     let mut report = Report { damaged_side_bytes: side.damaged_bytes, ..Report::default() };
     let mut chunks = Vec::new();
@@ -244,6 +234,11 @@ pub(super) fn read_content(
     }
     chunks.sort_by_key(|chunk| chunk.epoch);
     Ok(Content { chunks, side, report })
+}
+
+/// Whether the machine runs since the ring was made, so that its file holds all that was written.
+fn is_same_boot(file: &File, owner: Owner, boot: u64) -> bool {
+    (boot != 0 && owner.boot == boot) || files::is_memory(file)
 }
 
 fn known(header: Header, path: &Path) -> Result<(Owner, Geometry), RingError> {
@@ -267,8 +262,8 @@ pub(super) fn is_done(done: u32, exporter: u32) -> bool {
     done.checked_shr(exporter).unwrap_or(0) & 1 != 0
 }
 
-struct Reader<'a> {
-    file: &'a File,
+pub(super) struct Reader<'a> {
+    pub file: &'a File,
 }
 
 impl Reader<'_> {
@@ -304,7 +299,7 @@ impl Reader<'_> {
             report.unreadable_slots += 1;
             return None;
         }
-        let header = SlotHeader::read(&header);
+        let header = SlotHeader::read(&header).within(geometry.slot_bytes);
         let slot =
             SlotReader { reader: self, at: geometry.slot_at(index), limit: geometry.slot_bytes, header };
         let (found, expected, epoch) = if is_same_boot {
@@ -330,24 +325,8 @@ impl Reader<'_> {
         })
     }
 
-    /// How much of a slot its header or a checkpoint speaks of; `None`: nobody knows.
-    fn written(&self, geometry: Geometry, index: u32) -> Option<u64> {
-        let header_at = geometry.headers_at() + HEADER_BYTES * u64::from(index);
-        let header = self.at_most(header_at, HEADER_BYTES as usize).ok()?;
-        let checkpoints = self.at_most(geometry.checkpoints_at(index), 2 * CHECKPOINT_BYTES).ok()?;
-        if header.len() < HEADER_BYTES as usize || checkpoints.len() < 2 * CHECKPOINT_BYTES {
-            return None;
-        }
-        let header = SlotHeader::read(&header);
-        if header.length == 0 && header.records > 0 {
-            return None;
-        }
-        let forced = checkpoints.chunks(CHECKPOINT_BYTES).filter_map(Checkpoint::read);
-        Some(forced.map(|one| u64::from(one.length)).fold(u64::from(header.length), u64::max))
-    }
-
     /// The bytes at `at`; fewer where the file ends.
-    fn at_most(&self, at: u64, length: usize) -> IoResult<Vec<u8>> {
+    pub fn at_most(&self, at: u64, length: usize) -> IoResult<Vec<u8>> {
         let mut bytes = vec![0; length];
         let mut read = 0;
         while read < length {

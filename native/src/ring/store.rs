@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 /// What a ring is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +91,8 @@ struct Side {
 #[derive(Debug)]
 pub struct Ring {
     pub(super) shared: Arc<Shared>,
-    pub(super) file: Held,
+    /// Closed at the end.
+    pub(super) file: RwLock<Option<Held>>,
     pub(super) path: PathBuf,
     pub(super) geometry: Geometry,
     pub(super) progress: Mutex<Progress>,
@@ -136,16 +137,13 @@ impl Ring {
         }
         if settings.durable {
             file.sync_all().map_err(RingError::io("sync", path))?;
-            let directory = File::open(&settings.directory);
-            directory
-                .and_then(|directory| directory.sync_all())
-                .map_err(RingError::io("sync", &settings.directory))?;
+            sync_name(&settings.directory)?;
         }
         let regions = (0..geometry.slots).zip(regions).rev().collect();
         let free = Mutex::new(Free { regions, epoch: 0, resource: 0, closed: false });
         Ok(Self {
             shared: Arc::new(Shared { mapping, process: settings.owner.process, free }),
-            file,
+            file: RwLock::new(Some(file)),
             path: path.to_owned(),
             geometry,
             progress: Mutex::new(Progress::new(geometry.slots)),
@@ -232,8 +230,11 @@ impl Ring {
         }
         let is_first = !std::mem::replace(&mut free.closed, true);
         drop(free);
-        if is_first && files::is_named(&self.path, &self.file) {
-            fs::remove_file(&self.path).map_err(RingError::io("remove", &self.path))?;
+        if is_first {
+            if self.file().as_ref().is_some_and(|file| files::is_named(&self.path, file)) {
+                fs::remove_file(&self.path).map_err(RingError::io("remove", &self.path))?;
+            }
+            self.close();
         }
         Ok(true)
     }
@@ -243,10 +244,30 @@ impl Ring {
     pub fn leave(&self) {
         if self.is_owner() {
             self.shared.free().closed = true;
-            // The mapping keeps the lock too, so that it has to be given back. A child must not: it is its parent's.
-            files::unlock(&self.file);
+            if let Some(file) = &*self.file() {
+                // The mapping keeps the lock too, so that it has to be given back. A child must not: it is its parent's.
+                files::unlock(file);
+            }
+            self.close();
+        } else if let Some(file) = self.file.try_read().ok().as_deref().and_then(Option::as_ref) {
+            // Where a thread that the child does not have holds it, the lock was let go of as a noted one.
+            files::let_go(file);
         }
-        files::let_go(&self.file);
+    }
+
+    /// Closes the file, of which nothing is needed any more, and gives back its memory if it has no name.
+    fn close(&self) {
+        // A checkpoint may be under way, on a disk that does not answer.
+        let Ok(mut file) = self.file.try_write() else { return };
+        if let Some(file) = file.take() {
+            if !files::is_named(&self.path, &file) {
+                files::punch(&file, 0, self.geometry.file_bytes());
+            }
+        }
+    }
+
+    pub(super) fn file(&self) -> RwLockReadGuard<'_, Option<Held>> {
+        self.file.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn define(&self, kind: Kind, side: &mut Side, id: u32, fields: &[u8]) -> Result<(), RingError> {
@@ -260,13 +281,27 @@ impl Ring {
             return Err(RingError::SideFull { used: side.used, needed, limit });
         }
         let at = self.geometry.side_at() + side.used;
-        self.file.write_all_at(&entry, at).map_err(RingError::io("write", &self.path))?;
+        let Some(file) = &*self.file() else { return Ok(()) };
+        file.write_all_at(&entry, at).map_err(RingError::io("write", &self.path))?;
         side.used += needed;
         Ok(())
     }
 
     fn side(&self) -> MutexGuard<'_, Side> {
         self.side.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forces the names in a directory to the disk, and its own name, which may be as new.
+fn sync_name(directory: &Path) -> Result<(), RingError> {
+    let sync = |path: &Path| File::open(path).and_then(|directory| directory.sync_all());
+    sync(directory).map_err(RingError::io("sync", directory))?;
+    match sync(&directory.join("..")) {
+        // Whoever may not look into it did not make anything there either.
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+            Err(RingError::io("sync", directory)(error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -27,7 +27,7 @@ use super::settings::{Fsync, SpoolSettings};
 use super::spool::{Spool, Writer};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Names tried for a directory before giving up. Each may be taken by another spool of this process.
 const TRIES: u32 = 100;
@@ -37,27 +37,38 @@ const TRIES: u32 = 100;
 pub struct Root<D: Disk> {
     disk: Arc<D>,
     path: PathBuf,
-    /// As it was opened last.
-    dir: Mutex<Arc<D::Dir>>,
+    /// As it was opened last; `None`: closed.
+    dir: Mutex<Option<Arc<D::Dir>>>,
     identity: Identity,
 }
 
 impl<D: Disk> Root<D> {
     /// Opens `path`, and makes it when it is missing.
     pub fn open(disk: Arc<D>, path: &Path, identity: Identity) -> Result<Self, SpoolError> {
-        let dir = Mutex::new(open(&*disk, path)?);
+        let dir = Mutex::new(Some(open(&*disk, path)?));
         Ok(Self { disk, path: path.to_owned(), dir, identity })
     }
 
     /// Opens the path again: somebody may have removed the directory and made it again, or mounted a volume there.
     fn reopen(&self) -> Result<Arc<D::Dir>, SpoolError> {
         let dir = open(&*self.disk, &self.path)?;
-        *self.dir.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&dir);
+        *self.known() = Some(Arc::clone(&dir));
         Ok(dir)
     }
 
-    fn dir(&self) -> Arc<D::Dir> {
-        Arc::clone(&self.dir.lock().unwrap_or_else(PoisonError::into_inner))
+    fn dir(&self) -> Result<Arc<D::Dir>, SpoolError> {
+        let known = self.known().clone();
+        known.map_or_else(|| self.reopen(), Ok)
+    }
+
+    /// Closes it. It is opened again when somebody needs it.
+    pub fn close(&self) {
+        // Named, so that the file is closed without the lock.
+        let _dir = self.known().take();
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Arc<D::Dir>>> {
+        self.dir.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes this process's directory: empty, locked, for `exporters` in this order.
@@ -86,13 +97,9 @@ impl<D: Disk> Root<D> {
             };
             let Some((noted, lock)) = self.lock(&dir).map_err(failed("lock"))? else { continue };
             let made = PositionsFile::create(&*self.disk, &dir, &positions).and_then(|file| {
-                if settings.fsync != Fsync::Never {
-                    self.disk
-                        .sync_dir(&dir)
-                        .and_then(|()| self.disk.sync_dir(&root))
-                        .map_err(failed("sync"))?;
-                }
-                Ok(file)
+                // Once, whatever is forced later: a block that was safe in a dead process's ring must be so here too.
+                let named = self.disk.sync_dir(&dir).and_then(|()| self.disk.sync_dir(&root));
+                named.map_err(failed("sync")).map(|()| file)
             });
             let file = match made {
                 Ok(file) => file,
@@ -190,7 +197,7 @@ impl<D: Disk> Root<D> {
             return Ok(None);
         }
         let failed = |doing| move |error| SpoolError::io(doing, name, error);
-        let root = self.dir();
+        let root = self.dir()?;
         let dir = match self.disk.open_dir(&root, name) {
             Ok(dir) => dir,
             Err(error) if is_not_ours(&error) => return Ok(None),
@@ -236,8 +243,9 @@ impl<D: Disk> Root<D> {
     #[must_use]
     pub fn others_bytes(&self, without: &[&str]) -> u64 {
         let siblings = self.siblings().unwrap_or_default();
+        let Ok(root) = self.dir() else { return 0 };
         let others = siblings.iter().filter(|name| !without.contains(&name.as_str()));
-        let lists = others.filter_map(|name| self.disk.open_dir(&self.dir(), name).ok());
+        let lists = others.filter_map(|name| self.disk.open_dir(&root, name).ok());
         let entries = lists.filter_map(|dir| self.disk.list(&dir).ok()).flatten();
         entries.fold(0, |sum, entry| sum.saturating_add(entry.bytes))
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Where a block lies. Small and copied freely; it says nothing about whether the block still is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place {
-    /// The block's number in this spool; what is settled and discarded.
+    /// The block's number in this spool; what is settled.
     pub number: u64,
     /// Number of the segment file.
     pub segment: u32,

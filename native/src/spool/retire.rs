@@ -24,8 +24,6 @@ pub enum LossReason {
     Age,
     /// They made room for newer ones.
     Room,
-    /// Their bytes are damaged, or somebody gave up reading them.
-    Damage,
 }
 
 /// One block's records, given up for one exporter.
@@ -44,19 +42,9 @@ pub struct Loss {
 }
 
 impl<D: Disk> Spool<D> {
-    /// Gives a block up for every exporter that has not settled it.
+    /// Gives up every undecided block of the segments whose newest block is older than the age limit.
     ///
     /// Here and below: what could not be written about it is written by the next [`Spool::tick`].
-    pub fn discard(&mut self, number: u64, reason: LossReason) -> Vec<Loss> {
-        if self.check_owner().is_err() {
-            return Vec::new();
-        }
-        let losses = self.forget(number, reason);
-        let _ = self.remember();
-        losses
-    }
-
-    /// Gives up every undecided block of the segments whose newest block is older than the age limit.
     pub fn expire(&mut self, now_nanos: u64) -> Vec<Loss> {
         let Some(max_age) = self.settings.max_age.filter(|_| self.check_owner().is_ok()) else {
             return Vec::new();

@@ -120,6 +120,11 @@ impl<D: Disk> Spool<D> {
         Occupancy { bytes, blocks: self.index.len(), since_nanos }
     }
 
+    /// What is to be survived by blocks that are written from now on.
+    pub fn set_fsync(&mut self, fsync: Fsync) {
+        self.settings.fsync = fsync;
+    }
+
     /// Tells what other directories of the same service take, which counts toward the quota.
     pub fn set_others_bytes(&mut self, bytes: u64) {
         self.others_bytes = bytes;
@@ -309,7 +314,7 @@ impl<D: Disk> Spool<D> {
         Arc::clone(&self.reader)
     }
 
-    /// Reads a block back. After [`SpoolError::Corrupt`] call [`Self::discard`], which says what is lost.
+    /// Reads a block back. After [`SpoolError::Corrupt`] it is lost: settle it.
     pub fn read(&self, place: Place) -> Result<Block, SpoolError> {
         let Place { number, .. } = place;
         let held = *self.index.get(number).ok_or(SpoolError::NotFound { number })?;

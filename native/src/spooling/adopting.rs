@@ -6,6 +6,7 @@ use crate::clock::monotonic_nanos;
 use crate::ledger::notices::print;
 use crate::spool::disk::Disk;
 use crate::spool::index::Held;
+use crate::spool::recovery::Damage;
 use crate::spool::report::Report;
 use crate::spool::{Exporters, Place, Spool, SpoolError};
 use crate::spooling::passed::Now;
@@ -37,8 +38,9 @@ pub enum Only {
 
 impl<D: Disk> Spooler<D> {
     /// Takes over directories of dead processes, a few at a time: whatever an exporter that is away leaves there, the others get
-    /// theirs. `has_ring`: whether a crash ring of a directory's process is there. Returns what to say.
-    pub fn adopt(&self, backlog: &Backlog, has_ring: &dyn Fn(&str) -> bool) -> Vec<News> {
+    /// theirs. `in_rings`: records that crash rings hold of what a directory's process was writing
+    /// ([`crate::crash_ring::torn`]). Returns what to say.
+    pub fn adopt(&self, backlog: &Backlog, in_rings: &dyn Fn(&str) -> u64) -> Vec<News> {
         let mut news = Vec::new();
         // A failure of the disk is said by who writes.
         let Some(root) = self.root() else { return news };
@@ -53,8 +55,11 @@ impl<D: Disk> Spooler<D> {
             let version = self.keys.version();
             match root.adopt(&name, &exporters, settings, Arc::clone(&self.keys)) {
                 Ok(Some(spool)) => {
-                    count_torn(backlog, spool.report(), &|| has_ring(&name));
-                    news.extend(self.say_found(&name, spool.report(), &|| has_ring(&name)));
+                    let Damage { torn_bytes, torn_records, .. } = spool.report().damage;
+                    let held = if torn_bytes > 0 { in_rings(&name).min(torn_records) } else { 0 };
+                    // A block that is cut off at the end is lost, unless a ring still has its records.
+                    backlog.adopt_damaged(torn_records - held);
+                    news.extend(self.say_found(&name, spool.report(), held));
                     self.take_over(backlog, spool, version);
                 }
                 Ok(None) => self.lock().passed.looked(&name),
@@ -84,9 +89,9 @@ impl<D: Disk> Spooler<D> {
         is_first.then(|| (error.code(), error.to_string()))
     }
 
-    fn say_found(&self, name: &str, report: &Report, has_ring: &dyn Fn() -> bool) -> Vec<News> {
+    fn say_found(&self, name: &str, report: &Report, held: u64) -> Vec<News> {
         let mut news: Vec<News> = self.rooms().say_missing(name, report).into_iter().collect();
-        let is_damaged = !report.is_intact() || (report.damage.torn_bytes > 0 && !has_ring());
+        let is_damaged = !report.is_intact() || report.damage.torn_bytes > 0;
         let mut inner = self.lock();
         if report.was_open && !std::mem::replace(&mut inner.passed.told_open, true) {
             print(&format!(
@@ -96,7 +101,8 @@ impl<D: Disk> Spooler<D> {
         }
         if is_damaged && inner.passed.is_news(name) {
             inner.trouble.damaged += 1;
-            let what = format!("the spool {name} of another process is damaged: {report}");
+            let ring = if held > 0 { format!(" (a crash ring has {held} of them)") } else { String::new() };
+            let what = format!("the spool {name} of another process is damaged: {report}{ring}");
             news.push(("spool-corrupt", what));
         }
         news
@@ -173,14 +179,6 @@ impl<D: Disk> Spooler<D> {
         }
         drop(inner);
         backlog.offered();
-    }
-}
-
-/// A block that is cut off at the end is lost, unless the ring of its process still has its records.
-fn count_torn(backlog: &Backlog, report: &Report, has_ring: &dyn Fn() -> bool) {
-    let torn = report.damage.torn_records;
-    if torn > 0 && !has_ring() {
-        backlog.adopt_damaged(torn);
     }
 }
 

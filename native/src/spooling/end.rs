@@ -8,12 +8,17 @@ use crate::ledger::notices::print;
 use crate::ledger::ExporterCounts;
 use crate::pipeline::Pipeline;
 use crate::spooling::spooler::{News, Spilled, Spooler};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 /// Time for the disk beyond the deadline of the end: 64 MiB at a few hundred megabytes per second, and a slow one's share.
 const RESERVE: Duration = Duration::from_secs(1);
+
+/// Crash rings that are named when records wait in many.
+const MOST_NAMED: usize = 3;
 
 /// What happens to the spools then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +50,7 @@ impl Rest {
                 Spilled::Failed(news) => break news,
             }
         };
+        spooler.chores().run();
         match then {
             Then::Stay => spooler.finish(),
             Then::Close => spooler.close(),
@@ -109,11 +115,23 @@ impl Pipeline {
             let directory = spooler.settings().directory.display();
             places.push(format!("{records} records wait in the spool {directory}"));
         }
-        if let (Some(ring), records @ 1..) = (self.ring(), most(|exporter| exporter.kept)) {
-            places.push(format!("{records} records are kept in the crash ring {}", ring.path().display()));
+        if let records @ 1.. = most(|exporter| exporter.kept) {
+            places.push(format!("{records} records are kept in {}", self.name_rings()));
         }
         if !places.is_empty() && spooler.signal().may_say() {
             print(&format!("{} for the next process.", places.join(", ")));
         }
+    }
+
+    /// The crash rings in which blocks in memory are, some of them by name.
+    fn name_rings(&self) -> String {
+        let own = || self.ring().map(|ring| ring.path().to_owned());
+        let rings: BTreeSet<PathBuf> =
+            self.backlog().rings().into_iter().filter_map(|ring| ring.or_else(own)).collect();
+        let named: Vec<String> =
+            rings.iter().take(MOST_NAMED).map(|ring| ring.display().to_string()).collect();
+        let (noun, others) = (if rings.len() == 1 { "ring" } else { "rings" }, rings.len() - named.len());
+        let rest = if others > 0 { format!(" and {others} others") } else { String::new() };
+        format!("the crash {noun} {}{rest}", named.join(", "))
     }
 }

@@ -15,6 +15,8 @@ struct State {
 #[derive(Debug, Default)]
 pub struct Signal {
     state: Mutex<State>,
+    /// For the spool's thread alone: it is pressed often.
+    pressed: Condvar,
     woken: Condvar,
     /// It was said that records wait for the next process.
     said: AtomicBool,
@@ -25,7 +27,7 @@ impl Signal {
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> bool {
         let idle = |state: &mut State| !state.pressed && !state.stopped;
-        let waited = self.woken.wait_timeout_while(self.lock(), timeout, idle);
+        let waited = self.pressed.wait_timeout_while(self.lock(), timeout, idle);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.pressed = false;
         !state.stopped
@@ -40,7 +42,8 @@ impl Signal {
 
     /// Blocks take more than their share.
     pub fn press(&self) {
-        self.change(|state| state.pressed = true);
+        self.lock().pressed = true;
+        self.pressed.notify_all();
     }
 
     /// Lets every wait end for good.
@@ -75,6 +78,7 @@ impl Signal {
 
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
+        self.pressed.notify_all();
         self.woken.notify_all();
     }
 

@@ -6,9 +6,9 @@
 //! until a thread of the spool writes it down. The own spool is made when the first block has to go to the disk: a
 //! pipeline whose exporters deliver writes nothing.
 
-use crate::backlog::entries::{Seen, Spill, Spot};
 use crate::backlog::Backlog;
 use crate::clock::{monotonic_nanos, Clock};
+use crate::crash_ring::chores::Chores;
 use crate::crash_ring::CrashRing;
 use crate::settings::{BufferSettings, Overflow, SpoolingSettings};
 use crate::spool::crypt::Keys;
@@ -24,8 +24,9 @@ use crate::spooling::passed::Passed;
 use crate::spooling::reading::Reading;
 use crate::spooling::shelving::{Rooms, Settled};
 use crate::spooling::signal::Signal;
-use crate::spooling::stores::Store;
-use crate::spooling::voice::Voice;
+pub use crate::spooling::spilling::Spilled;
+use crate::spooling::stores::{Dropped, Store};
+use crate::spooling::voice::{Voice, QUIET};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -49,49 +50,54 @@ pub(crate) struct Inner<D: Disk> {
     pub stores: BTreeMap<u64, Store<D>>,
     pub own: Option<u64>,
     next: u64,
-    backoff: Backoff,
+    pub backoff: Backoff,
     /// Directories that are left alone for now.
     pub passed: Passed,
     /// What was said about failures to write blocks,
-    writing: Voice,
+    pub writing: Voice,
     /// and of looks after the files.
     ailing: Voice,
+    /// What limits cost since that was said last, and when it may be said again.
+    dropped: Dropped,
+    say_dropped_nanos: u64,
     pub closed: bool,
     /// What the disk did to us.
     pub trouble: Trouble,
 }
 
-/// What came of moving one block.
-#[derive(Debug)]
-pub enum Spilled {
-    /// It is on disk.
-    Done {
-        /// The disk had failed before, and that was said.
-        recovered: bool,
-    },
-    /// There is none to move, or the disk is left alone for a while.
-    Nothing,
-    /// It stays in memory; with what to say, at the beginning of a run of failures.
-    Failed(Option<News>),
+impl<D: Disk> Inner<D> {
+    /// What limits of the spool cost, once in a while.
+    fn say_dropped(&mut self, now_nanos: u64) -> Option<News> {
+        for store in self.stores.values_mut() {
+            self.dropped.take_in(std::mem::take(&mut store.dropped));
+        }
+        if now_nanos < self.say_dropped_nanos {
+            return None;
+        }
+        let message = std::mem::take(&mut self.dropped).message()?;
+        self.say_dropped_nanos = now_nanos.saturating_add(QUIET.as_nanos() as u64);
+        Some(("spool-dropping", message))
+    }
 }
 
 /// The spools of one pipeline.
 #[derive(Debug)]
 pub struct Spooler<D: Disk = RealDisk> {
-    opening: Arc<Opening<D>>,
+    pub(super) opening: Arc<Opening<D>>,
     pub(crate) settings: SpoolingSettings,
     pub(crate) names: Vec<String>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) share_bytes: usize,
     pub(crate) share_records: u64,
-    makes_room: bool,
+    pub(super) makes_room: bool,
     pub(crate) clock: Clock,
     inner: Mutex<Inner<D>>,
     /// What was settled and is not written down yet. Held for a moment only.
     pub(crate) settled: Mutex<Vec<Settled>>,
     pub(crate) rooms: Mutex<Rooms<D>>,
-    signal: Signal,
-    gave_up: AtomicBool,
+    signal: Arc<Signal>,
+    chores: Arc<Chores>,
+    pub(super) gave_up: AtomicBool,
     pub(crate) reading: Reading,
     /// The only thing that is taken over, for people who ask for one.
     pub(crate) only: OnceLock<Only>,
@@ -124,6 +130,10 @@ impl<D: Disk + 'static> Spooler<D> {
         let mut settings = settings.clone();
         let store = &mut settings.store;
         store.segment_bytes = store.segment_bytes.min(store.quota.max_bytes / QUOTA_SHARE).max(1);
+        if let Fsync::Every(interval) = &mut store.fsync {
+            // Due at half time, and looked at as often: so it is done within the interval, whenever a look comes.
+            *interval /= 2;
+        }
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let (keys, clock) = (Arc::new(settings.keys.copy()), Clock::default());
         let plan = Plan {
@@ -136,6 +146,7 @@ impl<D: Disk + 'static> Spooler<D> {
             now_nanos: clock.now_nanos(),
         };
         let opening = Opening::begin(plan, limit)?;
+        let signal = Arc::<Signal>::default();
         let inner = Inner {
             stores: BTreeMap::new(),
             own: None,
@@ -144,6 +155,8 @@ impl<D: Disk + 'static> Spooler<D> {
             passed: Passed::default(),
             writing: Voice::default(),
             ailing: Voice::default(),
+            dropped: Dropped::default(),
+            say_dropped_nanos: 0,
             closed: false,
             trouble: Trouble::default(),
         };
@@ -158,7 +171,8 @@ impl<D: Disk + 'static> Spooler<D> {
             inner: Mutex::new(inner),
             settled: Mutex::default(),
             rooms: Mutex::default(),
-            signal: Signal::default(),
+            chores: Arc::new(Chores::new(&signal)),
+            signal,
             gave_up: AtomicBool::new(false),
             reading: Reading::default(),
             only: OnceLock::new(),
@@ -188,106 +202,23 @@ impl<D: Disk> Spooler<D> {
 
     /// What its threads wait for.
     #[must_use]
-    pub const fn signal(&self) -> &Signal {
+    pub fn signal(&self) -> &Signal {
         &self.signal
+    }
+
+    /// What is to be written into rings of dead processes.
+    #[must_use]
+    pub const fn chores(&self) -> &Arc<Chores> {
+        &self.chores
     }
 
     /// How often [`Self::look_after`] wants to be called.
     #[must_use]
     pub fn interval(&self) -> Duration {
         match self.settings.store.fsync {
-            Fsync::Every(interval) => (interval / 2).clamp(Duration::from_millis(10), Duration::from_secs(1)),
+            Fsync::Every(interval) => interval.clamp(Duration::from_millis(10), Duration::from_secs(1)),
             Fsync::Never | Fsync::Always => Duration::from_secs(1),
         }
-    }
-
-    /// Writes the oldest block of `backlog` to the disk. `rest`: at the end, whatever failed before.
-    pub fn spill(&self, backlog: &Backlog, rest: bool) -> Spilled {
-        let mut inner = self.lock();
-        if inner.closed
-            || self.gave_up.load(Ordering::Relaxed)
-            || (!rest && !inner.backoff.may_try(monotonic_nanos()))
-        {
-            return Spilled::Nothing;
-        }
-        let Some(spill) = backlog.begin_spill(rest) else { return Spilled::Nothing };
-        let (sequence, owed) = (spill.block.sequence, spill.owed);
-        match self.append(&mut inner, backlog, &spill) {
-            Ok(spot) => {
-                if let Some(store) = inner.stores.get_mut(&spot.store) {
-                    store.held.insert(spot.place.number, (sequence, owed));
-                    let owing = backlog.spilled(sequence, spot);
-                    let gone = owed.iter().filter(|cursor| !owing.contains(*cursor));
-                    store.settle(&gone.map(|cursor| (spot.place.number, cursor)).collect::<Vec<_>>());
-                }
-                inner.backoff.succeeded(monotonic_nanos());
-                Spilled::Done { recovered: inner.writing.succeeded() }
-            }
-            Err(error) => {
-                backlog.not_spilled(sequence);
-                inner.trouble.note(&error);
-                let now = monotonic_nanos();
-                inner.backoff.failed(now, fastrand::f64());
-                let more = inner.writing.failed(error.code(), now);
-                Spilled::Failed(more.map(|more| (error.code(), format!("{error}{more}"))))
-            }
-        }
-    }
-
-    fn append(&self, inner: &mut Inner<D>, backlog: &Backlog, spill: &Spill) -> Result<Spot, SpoolError> {
-        let now = self.clock.now_nanos();
-        let own = match inner.own {
-            Some(own) => own,
-            None => self.create(inner, now)?,
-        };
-        loop {
-            let Some(store) = inner.stores.get_mut(&own) else { return Err(SpoolError::Adopted) };
-            let written = match spill.seen {
-                Seen::Processed => store.spool.append(&spill.block, spill.owed, now),
-                Seen::Unprocessed => store.spool.append_unprocessed(&spill.block, spill.owed, now),
-            };
-            match written {
-                Ok(place) => return Ok(Spot { store: own, place }),
-                Err(SpoolError::Quota { .. }) if self.makes_room && self.free_oldest(inner, backlog, own) => {
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn create(&self, inner: &mut Inner<D>, now: u64) -> Result<u64, SpoolError> {
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let settings = self.settings.store.clone();
-        let root = self.opening.root_or_open()?;
-        let mut spool = root.create(&names, settings, Arc::clone(&self.keys), now)?;
-        spool.set_others_bytes(root.others_bytes(&[spool.name()]));
-        let cursors = (0..names.len()).map(Some).collect();
-        let id = self.hold(inner, Store::new(spool, cursors));
-        inner.own = Some(id);
-        self.rooms().own = Some(id);
-        Ok(id)
-    }
-
-    /// Gives up the oldest file on disk in which nothing is protected: of those that were taken over, which are older than
-    /// ours, and then of ours. If each holds something, the oldest one; never one with audit records of our own.
-    /// False when that frees nothing.
-    fn free_oldest(&self, inner: &mut Inner<D>, backlog: &Backlog, own: u64) -> bool {
-        let mut ids: Vec<u64> = inner.stores.keys().copied().filter(|id| *id != own).collect();
-        ids.push(own);
-        let mut free = |id: &u64, protected_too: bool| {
-            let Some(store) = inner.stores.get_mut(id) else { return false };
-            let before = store.spool.occupancy().bytes;
-            let known = &store.held;
-            let is_audited = |number| known.get(&number).is_some_and(|(block, _)| backlog.is_audited(*block));
-            let losses = store.spool.drop_oldest_but(&|number, held| {
-                (!protected_too && held.protected_records > 0) || is_audited(number)
-            });
-            store.tell(backlog, &losses);
-            store.spool.occupancy().bytes < before
-        };
-        let freed = ids.iter().any(|id| free(id, false)) || ids.iter().any(|id| free(id, true));
-        self.weigh_others(inner);
-        freed
     }
 
     /// What time asks for. Returns what to say when the disk begins to fail.
@@ -316,7 +247,7 @@ impl<D: Disk> Spooler<D> {
         }
         let Some(error) = trouble else {
             inner.ailing.succeeded();
-            return None;
+            return inner.say_dropped(monotonic_nanos());
         };
         let more = inner.ailing.failed(error.code(), monotonic_nanos())?;
         Some((error.code(), format!("{error}{more}")))
@@ -333,7 +264,7 @@ impl<D: Disk> Spooler<D> {
         self.weigh_others(&mut inner);
     }
 
-    fn weigh_others(&self, inner: &mut Inner<D>) {
+    pub(super) fn weigh_others(&self, inner: &mut Inner<D>) {
         let own = inner.own.and_then(|own| inner.stores.get_mut(&own));
         if let (Some(store), Some(root)) = (own, self.root()) {
             store.spool.set_others_bytes(root.others_bytes(&[store.spool.name()]));
@@ -368,7 +299,16 @@ impl<D: Disk> Spooler<D> {
             let _ = self.let_go(&mut inner, id).map(|store| store.spool.close(now));
         }
         drop(inner);
+        if let Some(root) = self.root() {
+            root.close();
+        }
         self.signal.stop();
+    }
+
+    /// True after [`Self::give_up`].
+    #[must_use]
+    pub fn has_given_up(&self) -> bool {
+        self.gave_up.load(Ordering::Relaxed)
     }
 
     /// Nothing more is written: the end did not wait for it any longer, and counts it as lost.
@@ -400,7 +340,9 @@ impl<D: Disk> Spooler<D> {
         // Named, so that files are closed without the lock.
         let _reader = self.rooms().leave(id);
         inner.own = inner.own.filter(|own| *own != id);
-        inner.stores.remove(&id)
+        let store = inner.stores.remove(&id)?;
+        inner.dropped.take_in(store.dropped);
+        Some(store)
     }
 
     /// The spools, unless the disk is at work on them.

@@ -16,11 +16,53 @@ pub(crate) struct Store<D: Disk> {
     pub held: BTreeMap<u64, (u64, Exporters)>,
     /// With which keys it was opened.
     pub keys_version: u64,
+    /// What the spool gave up since that was said last.
+    pub dropped: Dropped,
+}
+
+/// Records that a limit of the spool cost, for each exporter that had not got them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub for_room: u64,
+    pub by_age: u64,
+}
+
+impl Dropped {
+    fn add(&mut self, loss: &Loss) {
+        match loss.reason {
+            LossReason::Age => self.by_age += loss.records,
+            LossReason::Room => self.for_room += loss.records,
+        }
+    }
+
+    pub fn take_in(&mut self, other: Self) {
+        self.by_age += other.by_age;
+        self.for_room += other.for_room;
+    }
+
+    /// What to say of it, if anything was dropped.
+    pub fn message(self) -> Option<String> {
+        let Self { for_room, by_age } = self;
+        let room = format!("{for_room} records were dropped to keep within spool.limit_bytes");
+        let age = format!("{by_age} records were dropped that nobody took within spool.max_age_seconds");
+        match (for_room, by_age) {
+            (0, 0) => None,
+            (_, 0) => Some(format!("the spool lost the oldest: {room}")),
+            (0, _) => Some(format!("the spool lost the oldest: {age}")),
+            _ => Some(format!("the spool lost the oldest: {room}, {age}")),
+        }
+    }
 }
 
 impl<D: Disk> Store<D> {
     pub const fn new(spool: Spool<D>, cursors: Vec<Option<usize>>) -> Self {
-        Self { spool, cursors, held: BTreeMap::new(), keys_version: 0 }
+        Self {
+            spool,
+            cursors,
+            held: BTreeMap::new(),
+            keys_version: 0,
+            dropped: Dropped { for_room: 0, by_age: 0 },
+        }
     }
 
     /// Notes which cursors are done with which blocks.
@@ -68,8 +110,8 @@ impl<D: Disk> Store<D> {
             let reason = match loss.reason {
                 LossReason::Age => DropReason::Expired,
                 LossReason::Room => DropReason::OverflowOldest,
-                LossReason::Damage => DropReason::Damaged,
             };
+            self.dropped.add(loss);
             backlog.lose(cursor, sequence, reason);
         }
     }

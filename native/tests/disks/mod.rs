@@ -76,6 +76,15 @@ struct Hang {
     over: Condvar,
 }
 
+/// What happens when the process dies.
+struct Death(Box<dyn Fn() + Send>);
+
+impl std::fmt::Debug for Death {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str("Death")
+    }
+}
+
 #[derive(Debug)]
 pub struct World {
     inodes: Vec<Inode>,
@@ -86,6 +95,7 @@ pub struct World {
     /// Files that are open.
     pub open: usize,
     pub dead: bool,
+    death: Option<Death>,
     hang: Arc<Hang>,
     random: fastrand::Rng,
 }
@@ -131,6 +141,7 @@ impl SimDisk {
             openings: 0,
             open: 0,
             dead: false,
+            death: None,
             hang: Arc::default(),
             random: fastrand::Rng::with_seed(7),
         })))
@@ -139,6 +150,16 @@ impl SimDisk {
     pub fn world(&self) -> MutexGuard<'_, World> {
         // A test that failed while it held this is to say so itself.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `death` when the process dies, before it can do anything else.
+    pub fn at_death(&self, death: impl Fn() + Send + 'static) {
+        self.world().death = Some(Death(Box::new(death)));
+    }
+
+    /// The process dies, if it has not yet.
+    pub fn die(&self) {
+        self.world().die();
     }
 
     /// From now on no operation returns, or each goes on.
@@ -212,6 +233,7 @@ impl SimDisk {
             openings: 0,
             open: 0,
             dead: false,
+            death: None,
             hang: Arc::default(),
             random,
         })))
@@ -291,7 +313,7 @@ impl SimDisk {
         }
         if let Some(left) = world.faults.dies_in {
             if left == 0 {
-                world.dead = true;
+                world.die();
                 return if changes { Ok((world, true)) } else { Err(errno(libc::EIO)) };
             }
             world.faults.dies_in = Some(left - 1);
@@ -332,6 +354,13 @@ impl SimDisk {
 }
 
 impl World {
+    fn die(&mut self) {
+        let is_first = !std::mem::replace(&mut self.dead, true);
+        if let Some(Death(death)) = self.death.as_ref().filter(|_| is_first) {
+            death();
+        }
+    }
+
     fn used(&self) -> u64 {
         self.inodes.iter().map(|inode| inode.now.len() as u64).sum()
     }

@@ -59,7 +59,7 @@ pub fn settings(directory: &Path) -> SpoolingSettings {
     let quota = Quota { max_bytes: 1 << 30, min_free_bytes: 0 };
     let store = SpoolSettings { segment_bytes: 1 << 16, quota, max_age: None, fsync: Fsync::Never };
     let (directory, service) = (directory.to_owned(), "shop".into());
-    SpoolingSettings { directory, service, store, adopt: true, keys: Arc::default() }
+    SpoolingSettings { directory, service, store, adopt: Some(Duration::from_secs(5)), keys: Arc::default() }
 }
 
 pub fn pipeline(url: &str, overflow: Overflow, spool: SpoolingSettings) -> Arc<Pipeline> {

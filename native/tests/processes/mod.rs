@@ -61,7 +61,13 @@ pub fn spooling(max_bytes: u64) -> SpoolingSettings {
     let quota = Quota { max_bytes, min_free_bytes: MIN_FREE };
     let store = SpoolSettings { segment_bytes: 1 << 20, quota, max_age: None, fsync: Fsync::Never };
     let directory = Path::new("/spool").to_owned();
-    SpoolingSettings { directory, service: "shop".into(), store, adopt: true, keys: Arc::new(Keys::none()) }
+    SpoolingSettings {
+        directory,
+        service: "shop".into(),
+        store,
+        adopt: Some(Duration::from_secs(5)),
+        keys: Arc::new(Keys::none()),
+    }
 }
 
 /// One process: its log of blocks, and its spools on a simulated disk.

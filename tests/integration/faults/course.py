@@ -1,12 +1,14 @@
 """The course of one cell: records before, during and after the fault, and what must be so each time."""
 
 import statistics
+import time
 from pathlib import Path
+from typing import Any
 
 from tests.integration.beside import wait_until
 from tests.integration.faults.judge import judge
 from tests.integration.faults.scene import Scene
-from tests.integration.faults.table import Fate, Fault
+from tests.integration.faults.table import SLOW_MILLIS, Fate, Fault
 
 # Under a fault that hangs, attempts end soon, or the test would not. Else they are not ended, however busy
 # the machine is: that would send records twice.
@@ -14,10 +16,12 @@ SHORT_ATTEMPT_MILLIS = 300
 ATTEMPT_MILLIS = 20_000
 ALL_IN_TIME_MILLIS = 30_000
 LOTS, LOT = 5, 20
+# Of ten requests, at least so many wait for each other under a fault that strains.
+STRAINED_REQUESTS = 5
 # A caller that waited for the network would need a thousand times as long as one that does not.
 TIMES_SLOWER, SLOWER_SECONDS = 50, 0.02
-# Where records wait: in memory alone, or on disk too.
-STORES = ("memory", "spool")
+# Where records wait: in memory alone, on disk too, or in a crash ring and on disk.
+STORES = ("memory", "spool", "ring")
 
 
 def attempt_millis(fault: Fault) -> int:
@@ -26,8 +30,13 @@ def attempt_millis(fault: Fault) -> int:
 
 
 def spool_of(store: str, directory: Path) -> Path | None:
-    """The directory of a spool, for the store that has one."""
-    return directory / "spool" if store == "spool" else None
+    """The directory of a spool, for the stores that have one."""
+    return None if store == "memory" else directory / "spool"
+
+
+def ring_of(store: str, directory: Path) -> dict[str, Any]:
+    """Settings of a crash ring, for the store that has one."""
+    return {"durability": "process", "ring": {"directory": directory / "ring"}} if store == "ring" else {}
 
 
 def run_course(cell: Scene) -> None:
@@ -36,9 +45,11 @@ def run_course(cell: Scene) -> None:
         cell.application.log("before", LOTS, LOT)
         assert cell.provider.force_flush(ALL_IN_TIME_MILLIS), str(cell.watch.look())
         cell.begin()
-        before = cell.attempts()
+        before, began = cell.attempts(), time.monotonic()
         cell.application.log("during", LOTS, LOT)
         meet(cell, before)
+        if cell.fault.strains:
+            assert time.monotonic() - began > STRAINED_REQUESTS * SLOW_MILLIS / 1_000
         check_caller(cell)
         cell.end()
         cell.application.log("after", LOTS, LOT)

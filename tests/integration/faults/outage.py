@@ -205,14 +205,20 @@ def log(provider: LoggerProvider, records: int) -> None:
 
 
 def keeps_moving(provider: LoggerProvider) -> bool:
-    """Whether the spool still takes records; at its quota it does not."""
-    before = side_of(provider).spooled
+    """Whether records still go on, to the spool or to the receiver; at the quota of an outage they do not."""
+    before = moved(provider)
     deadline = time.monotonic() + STUCK_SECONDS
     while time.monotonic() < deadline:
-        if side_of(provider).spooled != before:
+        if moved(provider) != before:
             return True
         time.sleep(0.002)
     return False
+
+
+def moved(provider: LoggerProvider) -> tuple[int, int]:
+    """Records on disk, and delivered ones."""
+    side = side_of(provider)
+    return side.spooled, side.delivered
 
 
 def side_of(provider: LoggerProvider) -> Any:

@@ -21,6 +21,11 @@ SPOOLED: dict[str, Any] = {
     "buffer": {"limit_bytes": 131_072, "chunk_bytes": 4_096, "record_bytes": 1_024},
 }
 SPOOLED_PADDING_BYTES = 450
+# One request at a time, with one block in it.
+STRAINED: dict[str, Any] = {
+    "otlp": {"max_in_flight": 1, "adaptive": False},
+    "delivery": {"max_in_flight": 1},
+}
 
 
 @dataclass
@@ -97,6 +102,8 @@ def scene(
         own = merged(ways.SETTINGS, ways.settings(way, port, timeout_millis, authorities))
         if spool is not None:
             own = merged(own, {**SPOOLED, "spool": {"directory": spool}})
+        if fault.strains:
+            own = merged(own, STRAINED)
         loaded = Settings.load(environ={}, **merged(own, changes))
         # Ended here whatever the test did; a second shutdown does nothing.
         provider = LoggerProvider(settings=loaded, shutdown_on_exit=False)

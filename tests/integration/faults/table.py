@@ -63,6 +63,7 @@ class Fault:
         connections: The most that are served at once; further ones are closed at once.
         hangs: Only the end of an attempt's time ends it.
         answer_lost: The receiver may take records and its answer get lost, so that they arrive twice.
+        strains: Requests, one at a time, take so long that blocks wait for each other.
         ways: Where the fault can happen.
         fates: Where the fate is another one.
     """
@@ -76,6 +77,7 @@ class Fault:
     connections: int | None = None
     hangs: bool = False
     answer_lost: bool = False
+    strains: bool = False
     ways: tuple[str, ...] = EVERY_WAY
     fates: Mapping[str, Fate] = field(default_factory=dict)
 
@@ -106,6 +108,8 @@ def _code(code: grpc.StatusCode, details: str = "scripted", **more: object) -> G
     return GrpcAnswer(Reply(code, details, **more))  # type: ignore[arg-type]
 
 
+# Ten times the schedule delay of these tests: a block is sealed long before the one ahead of it is answered.
+SLOW_MILLIS = 50
 _BUSY = grpc.StatusCode.RESOURCE_EXHAUSTED
 _TOO_LARGE = _code(_BUSY, "grpc: received message larger than max (9 vs. 4)")
 
@@ -192,7 +196,12 @@ FAULTS = (
         answer_lost=True,
     ),
     Fault("slow line", Fate.PASS, network=_toxic("bandwidth", "upstream", rate=100)),
-    Fault("long line", Fate.PASS, network=_toxic("latency", "downstream", latency=20, jitter=5)),
+    Fault(
+        "long line",
+        Fate.PASS,
+        network=_toxic("latency", "downstream", latency=SLOW_MILLIS),
+        strains=True,
+    ),
     Fault(
         "small pieces",
         Fate.PASS,

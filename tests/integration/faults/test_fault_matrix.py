@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.faults.cells import CELLS
 from tests.integration.faults.conftest import Identities
-from tests.integration.faults.course import STORES, attempt_millis, run_course, spool_of
+from tests.integration.faults.course import STORES, attempt_millis, ring_of, run_course, spool_of
 from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Fault
 from tests.servers.toxiproxy.control import Toxiproxy
@@ -21,5 +21,6 @@ from tests.servers.toxiproxy.control import Toxiproxy
 def test_after_the_fault_everything_is_delivered_or_counted(
     fault: Fault, way: str, store: str, network: Toxiproxy | None, identities: Identities, tmp_path: Path
 ) -> None:
-    with scene(fault, way, network, identities, attempt_millis(fault), spool_of(store, tmp_path)) as cell:
+    spool, ring = spool_of(store, tmp_path), ring_of(store, tmp_path)
+    with scene(fault, way, network, identities, attempt_millis(fault), spool, **ring) as cell:
         run_course(cell)

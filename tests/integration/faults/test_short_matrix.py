@@ -1,4 +1,4 @@
-"""The faults that the goals name, over HTTP and gRPC, with and without a spool.
+"""The faults that the goals name, over HTTP and gRPC, in memory, with a spool and with a crash ring.
 
 `make test-faults` has all faults on all ways.
 """
@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.faults.cells import cells
 from tests.integration.faults.conftest import Identities
-from tests.integration.faults.course import STORES, attempt_millis, run_course, spool_of
+from tests.integration.faults.course import STORES, attempt_millis, ring_of, run_course, spool_of
 from tests.integration.faults.scene import scene
 from tests.integration.faults.table import FAULTS, GRPC, PROTOBUF, Fault, Peer
 from tests.servers.toxiproxy.control import Toxiproxy
@@ -38,5 +38,6 @@ def test_every_fault_of_the_goals_is_in_the_table() -> None:
 def test_a_fault_of_the_goals_loses_nothing_that_is_not_counted(
     fault: Fault, way: str, store: str, network: Toxiproxy | None, identities: Identities, tmp_path: Path
 ) -> None:
-    with scene(fault, way, network, identities, attempt_millis(fault), spool_of(store, tmp_path)) as cell:
+    spool, ring = spool_of(store, tmp_path), ring_of(store, tmp_path)
+    with scene(fault, way, network, identities, attempt_millis(fault), spool, **ring) as cell:
         run_course(cell)

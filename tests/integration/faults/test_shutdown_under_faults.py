@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.faults.cells import CELLS
 from tests.integration.faults.conftest import Identities
-from tests.integration.faults.course import STORES, spool_of
+from tests.integration.faults.course import STORES, ring_of, spool_of
 from tests.integration.faults.judge import judge_the_end, lost
 from tests.integration.faults.scene import scene
 from tests.integration.faults.table import Fate, Fault
@@ -27,8 +27,11 @@ LOTS, LOT = 5, 20
 def test_a_shutdown_under_the_fault_ends_in_time_and_counts_what_it_leaves(
     fault: Fault, way: str, store: str, network: Toxiproxy | None, identities: Identities, tmp_path: Path
 ) -> None:
-    spool = spool_of(store, tmp_path)
-    with scene(fault, way, network, identities, ATTEMPT_MILLIS, spool) as cell, cell.watch.watching():
+    spool, ring = spool_of(store, tmp_path), ring_of(store, tmp_path)
+    with (
+        scene(fault, way, network, identities, ATTEMPT_MILLIS, spool, **ring) as cell,
+        cell.watch.watching(),
+    ):
         cell.application.log("before", LOTS, LOT)
         assert cell.provider.force_flush(ALL_IN_TIME_MILLIS), str(cell.watch.look())
         cell.begin()

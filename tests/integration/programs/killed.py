@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import fapilog
+import fapilog.settings.spool
 
 told, first, records, way = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 PAUSES = {"initial_backoff_millis": 1, "max_backoff_millis": 50}
@@ -56,6 +57,7 @@ def use_up_memory() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+fapilog.settings.spool.ADOPT_INTERVAL_MILLIS = 100
 telemetry = fapilog.configure_otel(
     "shop", capture_location="never", buffer=BUFFER, ring={"limit_bytes": 1 << 19}, otlp={"retry": PAUSES}
 )

@@ -1,11 +1,13 @@
-"""Telemetry of programs that log into a spool: a buffer of a mebibyte, and retries that cost no time."""
+"""Telemetry of programs that log into a spool: a buffer of a mebibyte, and pauses that cost no time."""
 
 from typing import Any
 
 import fapilog
+import fapilog.settings.spool
 
 
 def configure(**buffer: Any) -> fapilog.Telemetry:
+    fapilog.settings.spool.ADOPT_INTERVAL_MILLIS = 100
     return fapilog.configure_otel(
         "shop",
         capture_location="never",

@@ -30,6 +30,7 @@ def test_variables_set_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         "fsync": "interval",
         "fsync_interval_millis": 1_000,
         "adopt": False,
+        "adopt_interval_millis": 5_000,
         "keys": (None, {}),
     }
 

@@ -46,7 +46,7 @@ impl Disk for RealDisk {
     type Noted = Noted;
 
     fn open_root(&self, path: &Path) -> io::Result<RealDir> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        make_all(path)?;
         let descriptor = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC | libc::O_NONBLOCK)
@@ -207,6 +207,19 @@ impl RealDir {
     fn fd(&self) -> RawFd {
         self.descriptor.as_raw_fd()
     }
+}
+
+/// Makes a directory and those above it that are missing, so that a loss of power does not take them with what is in them.
+fn make_all(path: &Path) -> io::Result<()> {
+    let above = path.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
+    let made: Vec<&Path> = above.collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for parent in made.iter().filter_map(|made| made.parent()) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        // A file system that cannot do it says so where something has to survive: [`Disk::sync_dir`].
+        let _ = File::open(parent).and_then(|parent| parent.sync_all());
+    }
+    Ok(())
 }
 
 fn c_string(name: &str) -> io::Result<CString> {
