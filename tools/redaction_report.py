@@ -23,7 +23,9 @@ BUILD = (
 
 def main() -> None:
     """Run the scanner and write the report to standard output."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--time", action="store_true")
     parser.add_argument("--leaks", type=int, default=0)

@@ -130,7 +130,9 @@ def note_false(result: Score, text: str, path: str, one: Interval, found: list[l
             result.false_texts.append((f"{kind} {rule}", path, text[max(0, start - 30) : end + 10]))
 
 
-def add_spans(result: Score, record: Record, texts: dict[str, str], intervals: dict[str, list[Interval]]) -> None:
+def add_spans(
+    result: Score, record: Record, texts: dict[str, str], intervals: dict[str, list[Interval]]
+) -> None:
     """Count which labelled spans are covered, and which negatives are touched."""
     for span in record["spans"]:
         text, share = texts[span["path"]], result.kinds[span["type"]]

@@ -100,6 +100,8 @@ class RedactionSettings(Group):
         kept = {kind for kind, done in actions.items() if done.name == "keep"}
         return {
             # A path of a home directory names a person only on machines of persons.
-            "kinds": [kind for kind in KINDS if kind not in kept and (kind != "USER_PATH" or kind in actions)],
+            "kinds": [
+                kind for kind in KINDS if kind not in kept and (kind != "USER_PATH" or kind in actions)
+            ],
             "actions": [(kind, *done) for kind, done in actions.items() if kind not in kept],
         }

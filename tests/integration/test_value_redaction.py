@@ -44,7 +44,9 @@ def test_a_card_number_is_hidden_whoever_logs_it(
     assert "4111" not in repr(record)
 
 
-def test_exceptions_scopes_and_resources_are_scanned_too(configure: Configure, receiver: OtlpReceiver) -> None:
+def test_exceptions_scopes_and_resources_are_scanned_too(
+    configure: Configure, receiver: OtlpReceiver
+) -> None:
     telemetry = configure(redaction={"mode": "scan"}, resource={"host.owner": f"card {CARD}"})
     log = fapilog.get_logger(f"shop {CARD}")
     try:
