@@ -731,15 +731,18 @@ def connect_values(classify: Callable[[type], str], to_plain: Callable[[Any], di
     """Give capture the functions for rare types (`fapilog.values`)."""
 
 def scan_kinds() -> list[tuple[str, str, str, str]]:
-    """List the types of sensitive values: id, word in markers, group, and `A` (shape), `B` (checked) or `C` (context)."""
+    """List the types of sensitive values: id, word in markers, group, and tier.
+
+    The tier says what a value must show: `A` its shape, `B` a checksum and a keyword, `C` a keyword or key.
+    """
 
 @final
 class Scanner:
     """Finds what stage 3 hides under `redaction="scan"`: `fapilog.redaction.scan`.
 
     Args:
-        settings: `kinds` (ids to look for) and `actions` (`(id, name, numbers)`), as `redaction` in the settings
-            of `Pipeline`.
+        settings: `kinds` (ids to look for) and `actions` (`(id, name, numbers)`), as `redaction` in the
+            settings of `Pipeline`.
 
     Raises:
         ValueError: A type or an action that does not exist.

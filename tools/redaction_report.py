@@ -2,8 +2,8 @@
 
     redaction_report.py CORPUS [--time] [--leaks N] [--scanner PROGRAM]
 
-`--leaks` prints examples of what was missed and what was hidden for nothing: for the corpus to tune on, never for
-the one that is held out. `--time` prints the cost of a record, the scan alone.
+`--leaks` prints examples of what was missed and what was hidden for nothing: for the corpus to tune on, never
+for the one that is held out. `--time` prints the cost of a record, the scan alone.
 """
 
 import argparse

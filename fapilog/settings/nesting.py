@@ -11,13 +11,18 @@ from fapilog.settings.groups import nested
 
 
 def leaves(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested values to dotted names; what is no group, or no setting at all, stays whole."""
+    """Flatten nested values to dotted names; what is no group, or no setting at all, stays whole.
+
+    A word in place of a group that names a setting in `short_for` is that setting: `redaction="scan"`.
+    """
     found: dict[str, Any] = {}
     for key, value in values.items():
         info = model.model_fields.get(str(key))
         group = nested(info.annotation) if info else None
         if group and isinstance(value, Mapping):
             found |= leaves(group, value, f"{prefix}{key}.")
+        elif group and isinstance(value, str) and (short := getattr(group, "short_for", "")):
+            found[f"{prefix}{key}.{short}"] = value
         else:
             found[f"{prefix}{key}"] = value
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -78,6 +78,8 @@ def _checked(actions: dict[str, str]) -> dict[str, str]:
 
 class RedactionSettings(Group):
     """Stage 3: what is hidden before a record is stored anywhere."""
+
+    short_for: ClassVar[str] = "mode"
 
     mode: Literal["keys", "scan"] = Field(
         "keys",

@@ -43,6 +43,7 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
             "anywhere": list(default_policy().anywhere),
             "last": list(default_policy().last),
             "exact": [],
+            "values": None,
         },
         "buffer": {
             "limit_bytes": 64 * 1024 * 1024,

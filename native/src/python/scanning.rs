@@ -64,6 +64,7 @@ impl Scanner {
     }
 
     /// Findings in `text` and in the values of `attributes`, in order.
+    #[pyo3(signature = (text, attributes=None))]
     fn scan(&self, text: &str, attributes: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Found>> {
         let mut found = Vec::new();
         self.text(text, "text", &KeyPlan::NONE, &mut found);

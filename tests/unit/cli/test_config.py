@@ -105,7 +105,7 @@ def test_wrong_settings_are_exit_code_2_with_the_error_on_stderr(run, monkeypatc
 
 
 def test_validate_as_json_lists_the_problems_too(run, monkeypatch):
-    monkeypatch.setenv("FAPILOG_REDACTION", "scan")
+    monkeypatch.setenv("FAPILOG_COMPLIANCE", "sox")
     code, out, err = run("config", "validate", "--json")
     answer = json.loads(out)
     assert (code, answer["valid"], [problem["code"] for problem in answer["problems"]]) == (

@@ -10,6 +10,10 @@ def test_by_default_values_are_not_scanned(load):
     assert (load().redaction.mode, load().redaction.native()) == ("keys", None)
 
 
+def test_a_word_in_place_of_the_group_is_its_mode(load):
+    assert load(redaction="scan").redaction == RedactionSettings(mode="scan")
+
+
 def test_scan_looks_for_every_type_but_paths_of_home_directories(load):
     native = load({"FAPILOG_REDACTION": "scan"}).redaction.native()
     assert native == {"kinds": [kind for kind in KINDS if kind != "USER_PATH"], "actions": []}

@@ -3,7 +3,7 @@
 //! Every replacement has one form, so that a second pass knows it again and a search finds it:
 //! `[REDACTED:<type>]`, or `[REDACTED:<type>:<rest>]` with what the action lets through. It never holds the value.
 //!
-//! There is no plain hash: the numbers are few, so that trying them all takes seconds (ADR 0014).
+//! There is no plain hash: the numbers are few, so that trying them all takes seconds (ADR 0015).
 
 pub mod generalise;
 pub mod token;

@@ -3,7 +3,7 @@
 //! It reads and writes nothing, and ends at the first finding.
 
 use crate::redact::values::memory::Memory;
-use crate::redact::values::{ValuePolicy, LONG_NUMBER, MAX_DEPTH};
+use crate::redact::values::{ValuePolicy, LONG_FLOAT, LONG_NUMBER, MAX_DEPTH};
 use crate::scan::keys::KeyPlan;
 use crate::wire::{Fields, Value};
 
@@ -84,6 +84,7 @@ pub(super) fn parts(attribute: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// A number as a text, when it may be an identifier: by its length, or because its key says so.
+#[must_use]
 pub fn number_text(number: Value<'_>, plan: &KeyPlan) -> Option<String> {
     match number {
         Value::Varint(bits) => {
@@ -92,7 +93,7 @@ pub fn number_text(number: Value<'_>, plan: &KeyPlan) -> Option<String> {
         }
         Value::Fixed64(bits) => {
             let number = f64::from_bits(bits);
-            let long = number.abs() >= LONG_NUMBER as f64 && number.fract() == 0.0;
+            let long = number.abs() >= LONG_FLOAT && number.fract() == 0.0;
             ((plan.speaks() || long) && number.is_finite()).then(|| number.to_string())
         }
         _ => None,

@@ -30,6 +30,8 @@ const MAX_NOTES: usize = 16;
 const MAX_DEPTH: usize = 80;
 /// Integers below this are no identifier without a word that says so: the shortest card number has 12 digits.
 const LONG_NUMBER: u64 = 100_000_000_000;
+/// [`LONG_NUMBER`] among floating-point numbers.
+const LONG_FLOAT: f64 = 1e11;
 /// Stands where a fault of ours kept a text from being scanned.
 const UNSCANNED_MARKER: &str = "[REDACTED:unscanned]";
 
