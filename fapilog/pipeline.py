@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import _native, logger  # noqa: F401
 from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters import console, otlp
-from fapilog.redaction import default_policy
+from fapilog.redaction.native import native_policy
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 
@@ -58,7 +58,7 @@ def build(  # noqa: PLR0913 - what each stage needs besides the settings, one na
         "capture": _capture(settings),
         "resource": encode_resource(resource),
         # 3 redact
-        "redaction": _redaction(settings),
+        "redaction": native_policy(settings.redaction_in_force),
         # 4 append and 5 seal
         "buffer": _buffer(settings),
         "sequenced": settings.sequence,
@@ -107,16 +107,6 @@ def _capture(settings: Settings) -> dict[str, object]:
         "level_chosen": settings.origin("level") != "default",
         "levels": rules,
         "rules": [rule.native() for rule in settings.rules],
-    }
-
-
-def _redaction(settings: Settings) -> dict[str, object]:
-    policy = default_policy(settings.redaction.secret_keys)
-    return {
-        "anywhere": list(policy.anywhere),
-        "last": list(policy.last),
-        "exact": list(policy.exact),
-        "values": settings.redaction.native(),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -252,6 +253,11 @@ class Settings(BaseSettings):
         load = _current.get()
         own = (source(settings_cls, load) for source in (EnvironmentSource, FileSource, PresetSource))
         return init_settings, *own
+
+    @cached_property
+    def redaction_in_force(self) -> RedactionSettings:
+        """The policy of stage 3: `redaction`, and what the compliance profiles ask for."""
+        return self.redaction
 
     @property
     def gives_uids(self) -> bool:
