@@ -121,6 +121,7 @@ fuzz: $(CARGO_FUZZ) ## Each fuzz target for FUZZ_SECONDS under libFuzzer; needs 
 wheels: setup ## Build sdist and wheel into dist/, then smoke-test the wheel in an empty environment
 	@rm -rf dist
 	RUSTFLAGS="$(RUSTFLAGS) $(REMAP)" $(BIN)/maturin build $(MATURIN_FLAGS) --sdist --out dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist plugins/compliance
 	@tools/smoke_wheel.sh $(BIN)/python dist
 
 docs: setup ## Reference of the Rust core into native/target/doc; broken links fail
@@ -130,7 +131,7 @@ clean: ## Remove everything that was built
 	rm -rf .venv .cache dist build native/target fapilog/_native*.so .coverage*
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.venv/.setup: pyproject.toml tools/toolchain.sh tools/requirements.py
+.venv/.setup: pyproject.toml plugins/compliance/pyproject.toml tools/toolchain.sh tools/requirements.py
 	@tools/toolchain.sh $(PYTHON)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
@@ -140,6 +141,7 @@ clean: ## Remove everything that was built
 
 .venv/.build: .venv/.setup $(RUST_SOURCES)
 	PIP_QUIET=1 $(BIN)/maturin develop $(MATURIN_FLAGS)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable plugins/compliance
 	@touch $@
 
 .venv/.bench: .venv/.setup

@@ -105,15 +105,15 @@ def test_wrong_settings_are_exit_code_2_with_the_error_on_stderr(run, monkeypatc
 
 
 def test_validate_as_json_lists_the_problems_too(run, monkeypatch):
-    monkeypatch.setenv("FAPILOG_COMPLIANCE", "sox")
+    monkeypatch.setenv("FAPILOG_COMPLIANCE", "nowhere")
     code, out, err = run("config", "validate", "--json")
     answer = json.loads(out)
     assert (code, answer["valid"], [problem["code"] for problem in answer["problems"]]) == (
         2,
         False,
-        ["not-in-this-version"],
+        ["profile-unknown"],
     )
-    assert err.startswith("UnsupportedSettingError: ")
+    assert err.startswith("ConfigurationError: ")
 
 
 def test_a_missing_file_is_exit_code_2(run):
