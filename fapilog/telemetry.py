@@ -60,8 +60,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
             are good; called again before they end and when they are refused. Or such functions by exporter.
         enrichers: Names (FAPILOG_ENRICHERS), mappings, functions and async functions, mixed, that give every
             record further attributes.
-        compliance: Names of compliance profiles (FAPILOG_COMPLIANCE), paths of TOML files and `Profile`s,
-            mixed. `pip install fapilog-compliance` brings pci-dss, hipaa, gdpr, sox and soc2.
+        compliance: Names of profiles (FAPILOG_COMPLIANCE), paths of TOML files and `Profile`s, mixed.
         resource: Further resource attributes; they win.
         on_error: Called with errors of the logger, isolated and at most once a second per code.
         **overrides: Any other setting by its name, such as `level="debug"` or `buffer={"overflow": "wait"}`.

@@ -271,6 +271,7 @@ def test_a_command_that_typer_cannot_make_is_broken(installed, monkeypatch):
     assert [plugin["status"] for plugin in json.loads(checked.stdout)] == ["broken", "broken"]
 
 
-def test_without_plugins_the_list_says_so():
+def test_without_plugins_the_list_says_so(monkeypatch):
+    monkeypatch.setattr("fapilog.plugins._installed", lambda group: ())
     listed = CliRunner().invoke(cli.app, ["plugins", "list", "--check"])
     assert (listed.exit_code, listed.output) == (0, "no plugins are installed\n")
