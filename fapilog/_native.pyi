@@ -60,7 +60,9 @@ __all__ = [
     "survey_spool",
     "watch_bound_context",
     "watch_delivering",
+    "watch_exports",
     "watch_levels",
+    "watched_exports",
 ]
 
 @final

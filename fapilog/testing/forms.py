@@ -87,7 +87,7 @@ class KnownValue:
     def _is_in(self, value: str, text: str) -> bool:
         if value not in text or len(value) >= _SHORTEST_INSIDE:
             return value in text
-        return re.search(rf"(?<![\w.:]){re.escape(value)}(?![\w.:])", text) is not None
+        return re.search(rf"(?<![\w.:]){re.escape(value)}(?![\w:]|\.\w)", text) is not None
 
 
 def _simple(text: str) -> str:
