@@ -113,6 +113,13 @@ METRICS = (
         "{log_record}",
         "Refused records in the file for them, and with `error.type` those that it did not take.",
     ),
+    Metric(
+        "fapilog.records.violations",
+        "counter",
+        "{log_record}",
+        "Records that broke a compliance profile's demand on fields, by `fapilog.compliance.category`,"
+        " `fapilog.compliance.demand` and `fapilog.compliance.field`.",
+    ),
     Metric("fapilog.records.pending", "updowncounter", "{log_record}", "Records not decided, by exporter."),
     Metric(
         "fapilog.exporter.requests.limit",
@@ -306,6 +313,14 @@ def _dead_letters(now: Snapshot) -> Readings:
         yield found["lost"], {"error.type": "not_written"}
 
 
+def _violations(now: Snapshot) -> Readings:
+    if not now.ledger.violations:
+        yield 0, {}
+    for name, records in now.ledger.violations.items():
+        parts = zip(("category", "demand", "field"), name.split(" ", 2), strict=True)
+        yield records, {f"fapilog.compliance.{part}": value for part, value in parts}
+
+
 def _pending(now: Snapshot) -> Readings:
     for name, side in now.ledger.exporters.items():
         yield side.pending, {"fapilog.exporter": name}
@@ -415,6 +430,7 @@ READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
     "fapilog.records.refused": _refused,
     "fapilog.records.dropped": _dropped,
     "fapilog.records.dead_letters": _dead_letters,
+    "fapilog.records.violations": _violations,
     "fapilog.records.pending": _pending,
     "fapilog.exporter.requests.limit": _requests_limit,
     "fapilog.exporter.requests.gap": _requests_gap,

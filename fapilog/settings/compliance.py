@@ -88,6 +88,29 @@ def redaction_in_force(redaction: RedactionSettings, profiles: Combined) -> Reda
     return RedactionSettings.model_validate(given | changes)
 
 
+def native_fields(profiles: Combined) -> list[tuple[str, str, list[str], str, str]]:
+    """Return demands on fields as the native side takes them: category, demand, names, profiles, clauses.
+
+    What several profiles ask is there once, with the names of all of them.
+    """
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for profile, fields in profiles.categories:
+        for demand in ("required", "forbidden"):
+            for name in getattr(fields, demand):
+                by = found.setdefault((fields.category, demand, name), [])
+                by.append((profile, fields.clause))
+    return [
+        (
+            category,
+            demand,
+            name.split("|"),
+            ", ".join(profile for profile, _ in by),
+            ", ".join(clause for _, clause in by),
+        )
+        for (category, demand, name), by in found.items()
+    ]
+
+
 def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what the profiles refuse in settings.
 
