@@ -117,8 +117,7 @@ METRICS = (
         "fapilog.records.violations",
         "counter",
         "{log_record}",
-        "Records that broke a compliance profile's demand on fields, by `fapilog.compliance.category`,"
-        " `fapilog.compliance.demand` and `fapilog.compliance.field`.",
+        "Records that broke a profile's demand on fields.",
     ),
     Metric("fapilog.records.pending", "updowncounter", "{log_record}", "Records not decided, by exporter."),
     Metric(
@@ -314,11 +313,9 @@ def _dead_letters(now: Snapshot) -> Readings:
 
 
 def _violations(now: Snapshot) -> Readings:
-    if not now.ledger.violations:
-        yield 0, {}
-    for name, records in now.ledger.violations.items():
-        parts = zip(("category", "demand", "field"), name.split(" ", 2), strict=True)
-        yield records, {f"fapilog.compliance.{part}": value for part, value in parts}
+    yield from [] if now.ledger.violations else [(0, {})]
+    for demand, records in now.ledger.violations.items():
+        yield records, {"fapilog.compliance.demand": demand}
 
 
 def _pending(now: Snapshot) -> Readings:
