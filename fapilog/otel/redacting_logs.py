@@ -122,4 +122,5 @@ def _blank(record: Any) -> None:
 
 
 def _say_unread(error: Exception) -> None:
-    say("unscanned", f"a log record could not be read and goes on without its content: {shown_error(error)}")
+    what = f"a log record could not be read and goes on without its content: {shown_error(error)}"
+    say("unscanned", what, "logs")

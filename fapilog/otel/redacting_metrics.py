@@ -40,7 +40,8 @@ class MetricRedactor:
             clean: MetricsData = _with_each(collected, "resource_metrics", self._resource)
             return clean
         except Exception as error:
-            say("unscanned", f"metrics could not be read and are not exported: {shown_error(error)}")
+            what = f"metrics could not be read and are not exported: {shown_error(error)}"
+            say("unscanned", what, "metrics")
             return MetricsData(resource_metrics=[])
 
     def _resource(self, given: Any) -> Any:

@@ -91,7 +91,8 @@ class SpanRedactor:
                 parts.scope(given.scope),
             )
         except Exception as error:
-            say("unscanned", f"a span could not be read and is exported empty: {shown_error(error)}")
+            what = f"a span could not be read and is exported empty: {shown_error(error)}"
+            say("unscanned", what, "trace")
             nothing = {"fapilog.redacted": UNSCANNED}
             status = Status(getattr(given.status, "status_code", Status().status_code))
             return SpanParts(UNSCANNED, nothing, (), (), status, Resource({}), None)
