@@ -117,7 +117,7 @@ METRICS = (
         "fapilog.records.violations",
         "counter",
         "{log_record}",
-        "Records that broke a profile's demand on fields.",
+        "Records that broke demands on fields.",
     ),
     Metric("fapilog.records.pending", "updowncounter", "{log_record}", "Records not decided, by exporter."),
     Metric(
