@@ -313,8 +313,7 @@ def _dead_letters(now: Snapshot) -> Readings:
 
 
 def _violations(now: Snapshot) -> Readings:
-    yield from [] if now.ledger.violations else [(0, {})]
-    for demand, records in now.ledger.violations.items():
+    for demand, records in now.ledger.violations.items() or [("none", 0)]:
         yield records, {"fapilog.compliance.demand": demand}
 
 
