@@ -39,8 +39,8 @@ impl TokenKeys {
 
     /// The token of a value, in any of its spellings.
     fn token(&self, kind: &str, value: &str) -> PyResult<String> {
-        let kind = Kind::from_id(kind)
-            .ok_or_else(|| PyValueError::new_err(format!("there is no type {kind:?}")))?;
+        let kind =
+            Kind::from_id(kind).ok_or_else(|| PyValueError::new_err(format!("there is no type {kind:?}")))?;
         Ok(self.keys.current().token(kind, value))
     }
 }
@@ -98,8 +98,8 @@ pub fn seal_new_key(py: Python<'_>) -> PyResult<(Bound<'_, PyBytes>, Bound<'_, P
 /// Opens the entries of one record with a private key: path, type and value of each.
 #[pyfunction]
 pub fn seal_open(private: &[u8], entries: Vec<String>) -> PyResult<Vec<(String, String, String)>> {
-    let pair = KeyPair::from_private(private)
-        .ok_or_else(|| PyValueError::new_err("a private key has 32 bytes"))?;
+    let pair =
+        KeyPair::from_private(private).ok_or_else(|| PyValueError::new_err("a private key has 32 bytes"))?;
     let said = |(index, why): (usize, NotOpened)| {
         let why = match why {
             NotOpened::Damaged => "is damaged or was cut".to_owned(),

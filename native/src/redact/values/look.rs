@@ -80,9 +80,10 @@ impl Look<'_> {
 
 /// Whether the paths of sealed values hold none themselves.
 pub(super) fn are_clean(policy: &ValuePolicy, entries: &[&str], memory: &mut Memory) -> bool {
-    entries.iter().filter_map(|text| Entry::parse(text)).all(|entry| {
-        policy.scanner().scan(entry.path, &KeyPlan::NONE, &mut memory.scratch).is_empty()
-    })
+    entries
+        .iter()
+        .filter_map(|text| Entry::parse(text))
+        .all(|entry| policy.scanner().scan(entry.path, &KeyPlan::NONE, &mut memory.scratch).is_empty())
 }
 
 /// Key and value of an attribute.
