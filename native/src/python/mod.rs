@@ -57,6 +57,7 @@ mod surroundings;
 mod text;
 mod trace;
 mod values;
+mod watching;
 
 use pyo3::prelude::*;
 
@@ -100,6 +101,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<action_keys::TokenKeys>()?;
     module.add_function(wrap_pyfunction!(action_keys::seal_new_key, module)?)?;
     module.add_function(wrap_pyfunction!(action_keys::seal_open, module)?)?;
+    module.add_function(wrap_pyfunction!(watching::watch_exports, module)?)?;
+    module.add_function(wrap_pyfunction!(watching::watched_exports, module)?)?;
     module.add_class::<scanning::Scanner>()?;
     module.add_function(wrap_pyfunction!(scanning::scan_kinds, module)?)?;
     module.add_class::<stdlib::RecordHandler>()?;

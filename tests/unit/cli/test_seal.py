@@ -42,7 +42,8 @@ def sealed_line(tmp_path: Path, form: str = "otlp_json") -> str:
         },
     )
     with fapilog.LoggerProvider(settings=settings, exporters=["file"]) as provider:
-        provider.get_logger("shop").info(f"paid with {CARD}", user={"email": "ann@example.org"})
+        attributes = {"user": {"email": "ann@example.org"}}
+        provider.get_logger("shop").emit(body=f"paid with {CARD}", attributes=attributes)
         assert provider.force_flush(10_000)
     line = file.read_text()
     assert CARD not in line
