@@ -16,12 +16,12 @@ from fapilog.diagnostics import say
 from fapilog.keys.base import AnyProvider, SpoolKeys, UnusableKeysError, ask
 from fapilog.keys.held import HeldKeys, provider_of, unusable
 from fapilog.settings import RedactionSettings, Settings
-from fapilog.settings.key_provider import FILE, GivenKeyProvider
+from fapilog.settings.key_provider import FILE
 
 SETTING = "redaction.key_provider"
 CODE = "token-keys-unusable"
 
-_Place = tuple["str | GivenKeyProvider", str]
+_Place = tuple[Any, str]
 
 
 class HeldTokens(HeldKeys):
