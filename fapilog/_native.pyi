@@ -28,6 +28,7 @@ __all__ = [
     "PipelineHandle",
     "RecordBuilder",
     "RecordHandler",
+    "Redactor",
     "RoomBell",
     "Scanner",
     "Snapshot",
@@ -60,7 +61,9 @@ __all__ = [
     "survey_spool",
     "watch_bound_context",
     "watch_delivering",
+    "watch_exports",
     "watch_levels",
+    "watched_exports",
 ]
 
 @final
@@ -736,6 +739,19 @@ def scan_kinds() -> list[tuple[str, str, str, str]]:
     The tier says what a value must show: `A` its shape, `B` a checksum and a keyword, `C` a keyword or key.
     """
 
+def watch_exports(on: bool) -> None:
+    """Begin to keep copies of what leaves the process through any pipeline, or stop and forget them.
+
+    For `fapilog.testing.no_leaks`. At most 64 MiB are kept until `watched_exports` is called.
+    """
+
+def watched_exports() -> tuple[list[tuple[str, bytes]], int]:
+    """Return what left since the last call, and how many pieces were not kept.
+
+    Each piece has its way: `http`, `file`, `stream`, `python` and `spool` with an uncompressed
+    `ExportLogsServiceRequest`, `console` with a line.
+    """
+
 @final
 class Scanner:
     """Finds what stage 3 hides under `redaction="scan"`: `fapilog.redaction.scan`.
@@ -753,6 +769,30 @@ class Scanner:
         self, text: str, attributes: dict[str, Any] | None = None
     ) -> list[tuple[str, int, int, str, str]]:
         """Return path, first code point, first one behind, type and rule of each finding."""
+
+@final
+class Redactor:
+    """Hides in single texts and mappings what stage 3 hides in records: behind `fapilog.redaction.Redactor`.
+
+    Args:
+        settings: What `fapilog.redaction.native.native_policy` returns.
+
+    Raises:
+        ValueError: A type or an action that does not exist.
+    """
+
+    def __new__(cls, settings: dict[str, Any]) -> Redactor: ...
+    def text(self, text: str, key: str = "") -> str:
+        """Return the text without what is hidden, the same object when that is nothing."""
+
+    def value(self, value: Any) -> Any:
+        """Return any value as it would stand in the body of a record."""
+
+    def attributes(self, attributes: Mapping[Any, Any], notes: bool = False) -> dict[str, Any] | None:
+        """Return what is left of a mapping; None: all of it, as it is.
+
+        With `notes`, the attribute `fapilog.redacted` says what was hidden by its value.
+        """
 
 def encode_resource(attributes: dict[str, Any], schema_url: str = "") -> bytes:
     """Encode a resource as the fields of `ResourceLogs` other than the scopes."""

@@ -40,6 +40,7 @@ mod processing;
 mod readable;
 mod reborn;
 mod record_parts;
+mod redactor;
 mod resolved;
 mod rings;
 mod scanning;
@@ -56,6 +57,7 @@ mod surroundings;
 mod text;
 mod trace;
 mod values;
+mod watching;
 
 use pyo3::prelude::*;
 
@@ -96,7 +98,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(rings::ring_files, module)?)?;
     module.add_function(wrap_pyfunction!(rings::survey_ring, module)?)?;
     module.add_function(wrap_pyfunction!(rings::purge_ring, module)?)?;
+    module.add_function(wrap_pyfunction!(watching::watch_exports, module)?)?;
+    module.add_function(wrap_pyfunction!(watching::watched_exports, module)?)?;
     module.add_class::<scanning::Scanner>()?;
+    module.add_class::<redactor::Redactor>()?;
     module.add_function(wrap_pyfunction!(scanning::scan_kinds, module)?)?;
     module.add_class::<stdlib::RecordHandler>()?;
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
