@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from contextlib import ExitStack
 
+from benchmarks import redaction_requests
 from benchmarks.end_to_end import count, send
 from benchmarks.libraries import NotInstalledError
 from benchmarks.measure import TIMES, Goal, Row, best, missing
@@ -42,7 +43,8 @@ RECALL, RATE = "recall of all", "records per second"
 
 def run(options: Options) -> list[Row]:
     """Return the rows of accuracy, cost and speed."""
-    return accuracy(options) + native_cost() + call_cost(options) + delivered(options)
+    rows = accuracy(options) + native_cost() + call_cost(options) + delivered(options)
+    return rows + redaction_requests.run(options)
 
 
 def accuracy(options: Options) -> list[Row]:
