@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fapilog import _native
+from fapilog.settings import destinations as per_destination
 from fapilog.settings.types import FrozenDict, Group, NamePairs, Names, refuse
 
 KINDS = {kind[0]: kind for kind in _native.scan_kinds()}
@@ -76,6 +77,23 @@ def _checked(actions: dict[str, str]) -> dict[str, str]:
     return actions
 
 
+class DestinationPolicy(Group):
+    """Stage 3 for one exporter: what it must not get besides what the common policy hides."""
+
+    mode: Literal["keys", "scan"] | None = Field(
+        None, description="`scan`: sensitive values are hidden too. None: as the common policy has it."
+    )
+    secret_keys: Names = Field((), description="Key names that are secret besides the common ones.")
+    actions: Annotated[NamePairs, AfterValidator(_checked)] = Field(
+        default_factory=FrozenDict, description="Actions in place of the common ones, by type."
+    )
+
+
+Destinations = Annotated[
+    dict[str, DestinationPolicy], BeforeValidator(per_destination.by_mode), AfterValidator(FrozenDict)
+]
+
+
 class RedactionSettings(Group):
     """Stage 3: what is hidden before a record is stored anywhere."""
 
@@ -93,6 +111,16 @@ class RedactionSettings(Group):
         " (the last 4 characters stay), `truncate:6:4` (of PAN: first and last digits), `generalise` (IPV4,"
         " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `keep` (the type is not looked for).",
     )
+    destinations: Destinations = Field(
+        default_factory=FrozenDict,
+        description="Stricter policies, by exporter: `mode`, `secret_keys` and `actions` of each, in place of"
+        " what is common. A destination may only remove more. In the variable: the mode alone, `otlp=scan`.",
+    )
+
+    @model_validator(mode="after")
+    def _destinations_only_remove_more(self) -> Self:
+        per_destination.check_only_more(self)
+        return self
 
     def native(self) -> dict[str, object] | None:
         """Return what the native side takes for values; None: they are not scanned."""

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The oldest block that `exporter` has to deliver. One on disk is read without the interpreter lock.
 pub fn claim(py: Python<'_>, pipeline: &Pipeline, exporter: &str) -> PyResult<Option<Batch>> {
     let cursor = python_cursor(pipeline, exporter)?;
-    Ok(py.detach(|| pipeline.backlog().try_claim(cursor)).map(Batch::of))
+    Ok(py.detach(|| pipeline.try_claim(cursor)).map(Batch::of))
 }
 
 /// Takes a claimed block back, undelivered.
