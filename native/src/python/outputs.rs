@@ -5,6 +5,7 @@ use super::ending::may_call_python;
 use super::{backpressure, helpers};
 use crate::buffer::Appended;
 use crate::console;
+use crate::export::watch;
 use crate::redact::Redacted;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -85,6 +86,7 @@ fn write_line(
             }
         },
     }
+    watch::text("console", &line);
     let line = PyString::new(py, &line);
     let written = console.write.call1(py, (&line,));
     active.pipeline.emit_counts().console(written.is_ok());
