@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 from fapilog.compliance import Combined, Profile, ProfileError, combine, strictness
 from fapilog.compliance.loader import find
 from fapilog.errors import OffendingSetting, Problem
+from fapilog.settings import destinations as per_destination
 from fapilog.settings import parse, problems
 from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.types import refuse
@@ -84,8 +85,10 @@ def redaction_in_force(redaction: RedactionSettings, profiles: Combined) -> Reda
     }
     if profiles.minimise and "minimise" in RedactionSettings.model_fields:
         changes |= {} if "minimise" in redaction.model_fields_set else {"minimise": True}
-    given = {name: getattr(redaction, name) for name in redaction.model_fields_set}
-    return RedactionSettings.model_validate(given | changes)
+    given = {name: getattr(redaction, name) for name in redaction.model_fields_set - {"destinations"}}
+    common = RedactionSettings.model_validate(given | changes)
+    # `refused` compares them with what is asked now.
+    return common.model_copy(update={"destinations": redaction.destinations})
 
 
 def refused(settings: Settings, origin: Origin) -> Iterator[Problem]:
@@ -98,6 +101,7 @@ def refused(settings: Settings, origin: Origin) -> Iterator[Problem]:
     profiles = settings.profiles
     if profiles:
         yield from _weakened(settings.redaction.actions, profiles, origin("redaction.actions"))
+        yield from per_destination.refused(settings.redaction_in_force, origin("redaction.destinations"))
 
 
 def _weakened(actions: Mapping[str, str], profiles: Combined, origin: str) -> Iterator[Problem]:

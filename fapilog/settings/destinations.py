@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from fapilog.errors import OffendingSetting, Problem
 from fapilog.settings.types import FrozenDict, conflict
 
 if TYPE_CHECKING:
@@ -60,6 +61,20 @@ def check_only_more(common: RedactionSettings) -> None:
     for name, own in common.destinations.items():
         for what, do in _weaker(common, name, own):
             raise conflict("destination-keeps", what, do, destinations=name)
+
+
+def refused(common: RedactionSettings, origin: str) -> Iterator[Problem]:
+    """Yield what is refused under a policy that nobody wrote whole: profiles add to it.
+
+    Args:
+        common: The policy in force.
+        origin: Where `redaction.destinations` comes from.
+    """
+    for name, own in common.destinations.items():
+        for what, do in _weaker(common, name, own):
+            remedy = do.format(destinations="redaction.destinations")
+            setting = OffendingSetting("redaction.destinations", repr(name), origin, remedy)
+            yield Problem("destination-keeps", what, (setting,), remedy)
 
 
 def _weaker(common: RedactionSettings, name: str, own: DestinationPolicy) -> Iterator[tuple[str, str]]:

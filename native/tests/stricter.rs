@@ -25,7 +25,7 @@ use records::{any_text, any_value, array, int, map, pair, string};
 const CARD: &str = "4111 1111 1111 1111";
 
 fn scanning() -> Policy {
-    default_policy(&["patient_number".to_owned()]).with_values(ValuePolicy::new(Settings::default(), []))
+    default_policy(&["patient_number"]).with_values(ValuePolicy::new(Settings::default(), []))
 }
 
 fn request(resource: Vec<KeyValue>, scope: &str, records: Vec<LogRecord>) -> ExportLogsServiceRequest {
@@ -101,6 +101,20 @@ fn a_type_that_is_removed_here_and_masked_by_the_common_policy_loses_its_rest_ev
     };
     let out = rewritten(policy, &with(left).encode_to_vec()).unwrap();
     assert_eq!(ExportLogsServiceRequest::decode(out.raw.as_slice()).unwrap(), with(bare));
+}
+
+#[test]
+fn what_both_passes_hid_stands_in_one_list() {
+    let note =
+        |notes: &[&str]| pair("fapilog.redacted", array(notes.iter().map(|note| string(note)).collect()));
+    let given = record("[REDACTED:email]", vec![note(&["body:email"]), pair("card", string(CARD))]);
+    let expected = record(
+        "[REDACTED:email]",
+        vec![pair("card", string("[REDACTED:pan]")), note(&["body:email", "card:pan"])],
+    );
+    let out = rewritten(scanning(), &request(vec![], "shop", vec![given]).encode_to_vec()).unwrap();
+    let read = ExportLogsServiceRequest::decode(out.raw.as_slice()).unwrap();
+    assert_eq!(read, request(vec![], "shop", vec![expected]));
 }
 
 #[test]

@@ -4,12 +4,13 @@
 //! its way there, from the bytes that are stored, which stay as they are for the others.
 //!
 //! In this room: [`again`] reads and writes encoded attributes (secret keys, markers), [`bare`] takes from a marker what
-//! another action let through, [`request`] rewrites a whole request.
+//! another action let through, `notes` keeps what the first pass noted, [`request`] rewrites a whole request.
 //!
 //! Fail closed: what cannot be read is left out, and counted.
 
 pub mod again;
 pub mod bare;
+mod notes;
 pub mod request;
 
 use crate::record::fields::SeverityField;
@@ -19,6 +20,7 @@ use crate::redact::{clean, FrameSettings, Policy};
 use crate::scopes::Scope;
 use again::{Again, KnownKeys};
 use bare::Bare;
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 /// A record was fitted into its cap when it was stored; a marker may be a little longer than what it stands for.
@@ -79,18 +81,28 @@ impl Stricter {
     fn record(&self, record: &[u8], writer: &mut RecordWriter, keys: &mut KnownKeys) -> Fate {
         let mut again = Again::new(&self.policy, &self.bare, keys);
         let Some(found) = again.finds_in_record(record) else { return Fate::Unreadable };
-        writer.begin(0, 0, &SeverityField::NONE, None);
-        if found {
-            writer.replace(&again.record(record));
-        } else {
-            writer.replace(record);
+        let given = if found { Cow::Owned(again.record(record)) } else { Cow::Borrowed(record) };
+        self.clean(&given, writer);
+        if *writer.record() != *given {
+            let before = notes::of(writer.record());
+            if let Some((without, before)) = before.and_then(|before| Some((notes::without(&given)?, before)))
+            {
+                // As if the first pass had found nothing: what both passes found stands in one list.
+                self.clean(&without, writer);
+                writer.replace(&notes::joined(writer.record(), &before));
+            }
         }
-        clean(writer, &self.policy, FRAME);
         if writer.record() == record {
             Fate::Same
         } else {
             Fate::Rewritten
         }
+    }
+
+    fn clean(&self, record: &[u8], writer: &mut RecordWriter) {
+        writer.begin(0, 0, &SeverityField::NONE, None);
+        writer.replace(record);
+        clean(writer, &self.policy, FRAME);
     }
 
     fn scope(&self, scope: &Scope, keys: &mut KnownKeys) -> Scope {

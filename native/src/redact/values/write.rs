@@ -14,18 +14,13 @@ use crate::wire::{put_bytes, Fields, Value, LENGTH};
 /// The record without them, and with the attribute [`REDACTED_KEY`].
 #[must_use]
 pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8> {
-    let mut write = Write { policy, memory, path: Vec::new(), notes: Vec::new(), earlier: Vec::new() };
+    let mut write = Write { policy, memory, path: Vec::new(), notes: Vec::new() };
     let mut out = Vec::with_capacity(record.len() + 128);
     let mut noted = false;
     each_field(record, &mut out, |field, out| match field {
         (5, Value::Bytes(body)) => nested(tag::BODY, out, |out| write.value(body, &KeyPlan::NONE, 0, out)),
         (6, Value::Bytes(attribute)) => {
-            if parts(attribute).0 == REDACTED_KEY.as_bytes() {
-                match notes_of(attribute) {
-                    Some(before) => return write.keep_notes(&before),
-                    None => noted = true,
-                }
-            }
+            noted |= parts(attribute).0 == REDACTED_KEY.as_bytes();
             nested(tag::ATTRIBUTE, out, |out| write.attribute(attribute, 0, out))
         }
         (3, Value::Bytes(name)) => {
@@ -34,12 +29,8 @@ pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8
         (12, Value::Bytes(name)) => nested(tag::EVENT_NAME, out, |out| write.text(name, &KeyPlan::NONE, out)),
         _ => false,
     });
-    let mut notes = write.earlier;
-    let found = write.notes.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>();
-    notes.extend(found);
-    notes.truncate(MAX_NOTES);
-    if !noted && !notes.is_empty() {
-        put_notes(&notes, &mut out);
+    if !noted && !write.notes.is_empty() {
+        put_notes(&write.notes, &mut out);
     }
     out
 }
@@ -48,18 +39,14 @@ pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8
 #[must_use]
 pub fn text(policy: &ValuePolicy, text: &[u8], memory: &mut Memory) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
-    Write { policy, memory, path: Vec::new(), notes: Vec::new(), earlier: Vec::new() }.text(
-        text,
-        &KeyPlan::NONE,
-        &mut out,
-    );
+    Write { policy, memory, path: Vec::new(), notes: Vec::new() }.text(text, &KeyPlan::NONE, &mut out);
     out
 }
 
 /// The attributes in the fields `number` without them; other fields stay.
 #[must_use]
 pub fn attributes(policy: &ValuePolicy, message: &[u8], number: u32, memory: &mut Memory) -> Vec<u8> {
-    let mut write = Write { policy, memory, path: Vec::new(), notes: Vec::new(), earlier: Vec::new() };
+    let mut write = Write { policy, memory, path: Vec::new(), notes: Vec::new() };
     let mut out = Vec::with_capacity(message.len());
     let tag = (number << 3 | u32::from(LENGTH)) as u8;
     each_field(message, &mut out, |field, out| match field {
@@ -100,28 +87,12 @@ fn put_notes(notes: &[String], out: &mut Vec<u8>) {
     });
 }
 
-/// The places that an earlier pass noted; `None`: the attribute is somebody else's.
-fn notes_of(attribute: &[u8]) -> Option<Vec<&[u8]>> {
-    let Some((5, Value::Bytes(members))) = Fields::new(parts(attribute).1?).next() else { return None };
-    let text = |field| match field {
-        (1, Value::Bytes(member)) => match Fields::new(member).next() {
-            Some((1, Value::Bytes(text))) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    };
-    let notes: Vec<&[u8]> = Fields::new(members).map(text).collect::<Option<_>>()?;
-    (notes.len() <= MAX_NOTES).then_some(notes)
-}
-
 struct Write<'a> {
     policy: &'a ValuePolicy,
     memory: &'a mut Memory,
     /// The names of the attributes around, joined by dots.
     path: Vec<u8>,
     notes: Vec<String>,
-    /// Those of a pass before.
-    earlier: Vec<String>,
 }
 
 impl Write<'_> {
@@ -227,19 +198,6 @@ impl Write<'_> {
             note(&mut self.notes, &self.path, finding.kind);
         }
         out.extend_from_slice(&text.as_bytes()[copied..]);
-    }
-
-    /// Goes on with the notes of an earlier pass. Always true, for use as an answer of `replace`.
-    fn keep_notes(&mut self, before: &[&[u8]]) -> bool {
-        let found = std::mem::take(&mut self.notes);
-        for note in before {
-            let mut text = Vec::with_capacity(note.len());
-            self.text(note, &KeyPlan::NONE, &mut text);
-            self.notes.clear();
-            self.earlier.push(String::from_utf8_lossy(&text).into_owned());
-        }
-        self.notes = found;
-        true
     }
 
     fn note(&mut self, kind: Kind) {
