@@ -1,4 +1,4 @@
-"""URLs in records and in spans lose credentials, secrets of their query, and under `scan` personal data in their path."""
+"""URLs in records and spans lose credentials and secrets of their query; under `scan`, personal data too."""
 
 from typing import Any
 
