@@ -28,6 +28,7 @@ __all__ = [
     "PipelineHandle",
     "RecordBuilder",
     "RecordHandler",
+    "Redactor",
     "RoomBell",
     "Scanner",
     "Snapshot",
@@ -768,6 +769,27 @@ class Scanner:
         self, text: str, attributes: dict[str, Any] | None = None
     ) -> list[tuple[str, int, int, str, str]]:
         """Return path, first code point, first one behind, type and rule of each finding."""
+
+@final
+class Redactor:
+    """Hides in single texts and mappings what stage 3 hides in records: behind `fapilog.redaction.Redactor`.
+
+    Args:
+        settings: What `fapilog.redaction.native.native_policy` returns.
+
+    Raises:
+        ValueError: A type or an action that does not exist.
+    """
+
+    def __new__(cls, settings: dict[str, Any]) -> Redactor: ...
+    def text(self, text: str, key: str = "") -> str:
+        """Return the text without what is hidden, the same object when that is nothing."""
+
+    def attributes(self, attributes: Mapping[Any, Any], notes: bool = False) -> dict[str, Any] | None:
+        """Return what is left of a mapping; None: all of it, as it is.
+
+        With `notes`, the attribute `fapilog.redacted` says what was hidden by its value.
+        """
 
 def encode_resource(attributes: dict[str, Any], schema_url: str = "") -> bytes:
     """Encode a resource as the fields of `ResourceLogs` other than the scopes."""

@@ -40,6 +40,7 @@ mod processing;
 mod readable;
 mod reborn;
 mod record_parts;
+mod redactor;
 mod resolved;
 mod rings;
 mod scanning;
@@ -100,6 +101,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(watching::watch_exports, module)?)?;
     module.add_function(wrap_pyfunction!(watching::watched_exports, module)?)?;
     module.add_class::<scanning::Scanner>()?;
+    module.add_class::<redactor::Redactor>()?;
     module.add_function(wrap_pyfunction!(scanning::scan_kinds, module)?)?;
     module.add_class::<stdlib::RecordHandler>()?;
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;

@@ -277,7 +277,8 @@ fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
     })
 }
 
-fn policy(dict: &Bound<'_, PyDict>) -> PyResult<Policy> {
+/// What `native_policy` of `fapilog.redaction` returns, compiled.
+pub fn policy(dict: &Bound<'_, PyDict>) -> PyResult<Policy> {
     let list = |key| required::<Vec<String>>(dict, key);
     let policy = Policy::new(&list("anywhere")?, &list("last")?, &list("exact")?);
     let values =

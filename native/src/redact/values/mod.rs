@@ -33,7 +33,7 @@ const LONG_NUMBER: u64 = 100_000_000_000;
 /// [`LONG_NUMBER`] among floating-point numbers.
 const LONG_FLOAT: f64 = 1e11;
 /// Stands where a fault of ours kept a text from being scanned.
-const UNSCANNED_MARKER: &str = "[REDACTED:unscanned]";
+pub const UNSCANNED_MARKER: &str = "[REDACTED:unscanned]";
 
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
