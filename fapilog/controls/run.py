@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from opentelemetry.sdk.resources import Resource
 
+from fapilog.controls import clauses
 from fapilog.controls.log_carriers import CARRIERS, RESOURCE, Bench, Send
 from fapilog.controls.places import SPOOL, Places, places, spool_place
 from fapilog.controls.report import Outcome, Report
@@ -39,15 +40,16 @@ def run(
 
     Args:
         settings: As the service has them. Addresses, files and directories are replaced by ones of this test.
-        only: Types that are tested. Default: those that the policy looks for.
+        only: Types that are tested. Default: those that the policy looks for, and those that the
+            clauses of the profiles are about.
         progress: Called with each carrier before it is tested.
 
     Raises:
         ConfigurationError: The settings have no exporter, or cannot be used.
     """
-    policy = _looked_for(settings)
-    wanted = policy if only is None else frozenset(only)
-    chosen = [vector for vector in vectors() if vector.type in wanted]
+    policy, asked = _looked_for(settings), clauses.asked(settings.profiles)
+    wanted = policy | asked if only is None else frozenset(only)
+    chosen = [vector for vector in vectors() if vector.type in wanted] + clauses.key_vectors(wanted)
     report = Report.of(settings, [vector.type for vector in chosen])
     resource = build_resource(settings)
     with places(settings, resource) as made:
@@ -63,6 +65,7 @@ def run(
     if settings.spool.directory is not None:
         progress(SPOOL)
         _in_spool(report, settings, resource, chosen)
+    report.clauses += clauses.rows(settings.profiles, report)
     report.not_tested += _not_tested(policy, wanted)
     return report
 

@@ -39,8 +39,8 @@ def read(line: str) -> Document:
     """Read one line.
 
     Example:
-        >>> read('{"a": 1}'), read("a=1")
-        (Document(value={'a': 1}, is_json=True, is_exact=True), Document(value='a=1', is_json=False, is_exact=True))
+        >>> read('{"a": 1}').value, read("a=1").is_json, read('{"a": 1, "a": 2}').is_exact
+        ({'a': 1}, False, False)
     """
     exact = True
 

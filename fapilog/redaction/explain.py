@@ -21,6 +21,8 @@ _MARKER = re.compile(r"REDACTED:REDACTED|\[REDACTED:[^\]]*\]")
 _WORD = re.compile(r"[^\W\d_][\w-]*")
 # How far a word speaks, in characters; the native side looks 32 bytes back and 16 ahead.
 _BEFORE, _BEHIND = 48, 24
+# Names that are remembered; one more, and all are forgotten.
+_MOST_KEYS = 4_096
 # The type of a value that goes because of its key, whatever it is; and of credentials that a URL holds.
 SECRET_KEY, URL_CREDENTIALS = "SECRET_KEY", "URL_USERINFO"
 
@@ -51,6 +53,7 @@ class Explainer:
 
     Args:
         settings: The policy.
+        reasons: Whether to find out what spoke for each value, which scans it again some times.
 
     Example:
         >>> [one] = Explainer(RedactionSettings(mode="scan")).text("ssn 536-22-1034")
@@ -58,7 +61,8 @@ class Explainer:
         ('US_SSN', 'remove', '[REDACTED:ssn]')
     """
 
-    def __init__(self, settings: RedactionSettings) -> None:
+    def __init__(self, settings: RedactionSettings, *, reasons: bool = True) -> None:
+        self._reasons = reasons
         self._settings = settings
         self._redactor = Redactor(settings)
         self._scanner = _native.Scanner(settings.native() or {"kinds": [], "actions": []})
@@ -96,9 +100,9 @@ class Explainer:
                 # Without its number: a report names fields, not members.
                 yield from self._in_value(member, path, name)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            for _, start, end, kind, rule in self._scanner.scan("", {name: value}):
+            for found in self._scanner.scan("", {name: value}):
                 text = str(value)
-                yield self._found(text, (start, end), kind, rule, path, name, self._redactor.text(text, name))
+                yield self._found(text, found, path, name, self._redactor.text(text, name))
 
     def _in_text(self, text: str, path: str, name: str) -> Iterator[Explained]:
         left = self._redactor.text(text, name)
@@ -107,18 +111,20 @@ class Explainer:
             why = "a URL holds a user and a password, or another rule of the policy"
             yield Explained(path, URL_CREDENTIALS, "url.credentials", why, "remove", _first_marker(left))
         at = 0
-        for _, start, end, kind, rule in found:
+        for each in found:
             marker = _MARKER.search(left, at)
             at = marker.end() if marker else at
-            instead = marker.group() if marker else "?"
-            yield self._found(text, (start, end), kind, rule, path, name, instead)
+            yield self._found(text, each, path, name, marker.group() if marker else "?")
 
-    def _found(  # noqa: PLR0913 - one finding and where it is
-        self, text: str, place: tuple[int, int], kind: str, rule: str, path: str, name: str, instead: str
+    def _found(
+        self, text: str, found: tuple[str, int, int, str, str], path: str, name: str, left: str
     ) -> Explained:
+        _, start, end, kind, rule = found
         action = self._settings.actions.get(kind, "remove")
-        why = f"{_TIERS[KINDS[kind][3]]}; here {self._spoke(text, place, kind, name)}"
-        return Explained(path, kind, rule, why, action, _first_marker(instead))
+        why = _TIERS[KINDS[kind][3]] if kind in KINDS else "a rule of your own"
+        if self._reasons:
+            why += f"; here {self._spoke(text, (start, end), kind, name)}"
+        return Explained(path, kind, rule, why, action, _first_marker(left))
 
     def _spoke(self, text: str, place: tuple[int, int], kind: str, name: str) -> str:
         """What the finding goes away without."""
@@ -140,7 +146,7 @@ class Explainer:
 
     def _is_secret(self, key: str) -> bool:
         if key not in self._secret:
-            if len(self._secret) > 4_096:  # noqa: PLR2004 - whoever makes names up gains nothing
+            if len(self._secret) > _MOST_KEYS:
                 self._secret.clear()
             self._secret[key] = self._redactor.text("x", key) == _SECRET
         return self._secret[key]

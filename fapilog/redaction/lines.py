@@ -19,8 +19,8 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 class LineRedactor:
     """Hides in lines what stage 3 hides in records.
 
-    JSON objects are taken as attributes, OTLP/JSON as the records that it holds, anything else as text. A line
-    in which nothing is hidden comes back as it is.
+    JSON objects are taken as attributes, OTLP/JSON as the records that it holds, anything else as text. A
+    line in which nothing is hidden comes back as it is.
 
     Args:
         settings: The policy.
