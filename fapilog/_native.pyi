@@ -813,6 +813,9 @@ class Redactor:
     def text(self, text: str, key: str = "") -> str:
         """Return the text without what is hidden, the same object when that is nothing."""
 
+    def value(self, value: Any) -> Any:
+        """Return any value as it would stand in the body of a record."""
+
     def attributes(self, attributes: Mapping[Any, Any], notes: bool = False) -> dict[str, Any] | None:
         """Return what is left of a mapping; None: all of it, as it is.
 

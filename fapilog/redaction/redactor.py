@@ -46,6 +46,13 @@ class Redactor:
         except Exception:
             return UNSCANNED
 
+    def value(self, value: Any) -> Any:
+        """Return any value without what is hidden, as it would stand in the body of a record."""
+        try:
+            return self._native.value(value)
+        except Exception:
+            return UNSCANNED
+
     def attributes(self, attributes: Mapping[Any, Any], *, notes: bool = False) -> dict[str, Any]:
         """Return a mapping without what is hidden.
 
@@ -56,8 +63,15 @@ class Redactor:
             attributes: Nested as it is.
             notes: Adds `fapilog.redacted`, which says of which types the hidden values were, and where.
         """
+        left = self.changed(attributes, notes=notes)
         try:
-            left = self._native.attributes(attributes, notes)
             return dict(attributes) if left is None else left
+        except Exception:
+            return {"fapilog.redacted": UNSCANNED}
+
+    def changed(self, attributes: Mapping[Any, Any], *, notes: bool = False) -> dict[str, Any] | None:
+        """Return what `attributes()` returns; None when that is what was given, and nobody can change it."""
+        try:
+            return self._native.attributes(attributes, notes)
         except Exception:
             return {"fapilog.redacted": UNSCANNED}

@@ -127,6 +127,24 @@ def test_what_cannot_be_read_does_not_come_back():
     assert redactor.text(odd).startswith("<object object")
 
 
+def test_any_value_is_read_as_the_body_of_a_record():
+    redactor = Redactor(SCAN)
+    assert redactor.value(f"card {CARD}") == "card [REDACTED:pan]"
+    assert redactor.value({"card": CARD, "password": "x", "list": [1, CARD]}) == {
+        "card": "[REDACTED:pan]",
+        "password": "[REDACTED:secret]",
+        "list": [1, "[REDACTED:pan]"],
+    }
+    assert redactor.value([CARD, 7]) == ["[REDACTED:pan]", 7]
+    assert [redactor.value(value) for value in (None, "", 7, True, 1.5)] == [None, "", 7, True, 1.5]
+
+
+def test_nothing_changed_is_told():
+    redactor = Redactor(SCAN)
+    assert redactor.changed({"a": 1, "b": ("x", "y")}) is None
+    assert redactor.changed({"a": CARD}) == {"a": "[REDACTED:pan]"}
+
+
 def test_a_text_is_scanned_to_its_end_and_a_value_of_a_mapping_is_cut_where_a_record_cuts_it():
     long = "x " * 200_000
     assert Redactor(SCAN).text(long + CARD) == long + "[REDACTED:pan]"

@@ -36,7 +36,7 @@ type Item<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 pub struct Redactor {
     policy: Policy,
     keys: GilCell<KeyCache>,
-    work: GilCell<Vec<Box<Work>>>,
+    work: GilCell<Vec<Work>>,
 }
 
 /// Working memory of one call.
@@ -67,12 +67,33 @@ impl Redactor {
         let marker = || PyString::new(py, UNSCANNED_MARKER);
         self.with_work(|work| {
             let whole = whole_text(text)?;
-            Some(match self.clean_text(work, &whole, key)? {
-                None => text.clone(),
-                Some(cleaned) => PyString::new(py, &cleaned),
-            })
+            let cleaned = self.clean_text(work, &whole, key)?;
+            Some(if cleaned == whole { text.clone() } else { PyString::new(py, cleaned) })
         })
         .unwrap_or_else(marker)
+    }
+
+    /// Any value as the stage leaves a body, the same object if nothing is hidden and nobody can change it.
+    fn value<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = value.py();
+        let mut interrupt = None;
+        let left = self.with_work(|work| {
+            work.writer.begin(0, 0, &SeverityField::NONE, None);
+            let mut reader = ValueReader::new(py, &mut work.writer, &self.policy, ValueLimits::NONE);
+            reader.body(value);
+            interrupt = reader.interrupt.take();
+            let whole = is_plain(value) && work.writer.len() <= MAX_NESTED_BYTES;
+            self.clean(work);
+            if whole && work.writer.record() == work.before {
+                return Some(value.clone());
+            }
+            let body = RecordView::parse(work.writer.record()).body;
+            body.map_or_else(|| Ok(py.None().into_bound(py)), |body| any(py, &body, Arrays::Lists)).ok()
+        });
+        match (interrupt, left) {
+            (Some(error), _) => Err(error),
+            (None, left) => Ok(left.unwrap_or_else(|| PyString::new(py, UNSCANNED_MARKER).into_any())),
+        }
     }
 
     /// What the stage leaves of `attributes`; `None`: all of them, as they are.
@@ -89,7 +110,7 @@ impl Redactor {
         let mut interrupt = None;
         let cleaned = self.with_work(|work| {
             interrupt = self.write(work, &items);
-            self.read(work, &items, notes).ok()
+            read(work, &items, notes).ok()
         });
         match (interrupt, cleaned) {
             (Some(error), _) => Err(error),
@@ -114,14 +135,14 @@ impl Redactor {
         done
     }
 
-    /// The text that stands in place of `text`; `Some(None)`: the text itself.
-    fn clean_text(&self, work: &mut Work, text: &str, key: &str) -> Option<Option<String>> {
+    /// The text that stands in place of `text`; `None`: the stage left nothing.
+    fn clean_text<'a>(&self, work: &'a mut Work, text: &str, key: &str) -> Option<&'a str> {
         let writer = &mut work.writer;
         writer.begin(0, 0, &SeverityField::NONE, None);
         if key.is_empty() {
             writer.body_str(text.as_bytes());
         } else if self.policy.decide(key) == KeyDecision::Hide {
-            return Some(Some(SECRET_MARKER.to_owned()));
+            return Some(SECRET_MARKER);
         } else {
             writer.attribute_str(&KeyField::new(key.as_bytes()), text.as_bytes());
         }
@@ -130,9 +151,9 @@ impl Redactor {
         let left =
             if key.is_empty() { view.body } else { view.attributes.iter().next().map(|(_, value)| value) };
         match left {
-            Some(AnyView::Str(left)) => Some((left != text).then(|| left.to_owned())),
+            Some(AnyView::Str(left)) => Some(left),
             // An empty text may be written as none.
-            None | Some(AnyView::Empty) if text.is_empty() => Some(None),
+            None | Some(AnyView::Empty) if text.is_empty() => Some(""),
             _ => None,
         }
     }
@@ -156,10 +177,15 @@ impl Redactor {
             // Members beyond this were left out.
             work.keeps.push(is_plain(value) && work.writer.len() <= MAX_NESTED_BYTES);
         }
+        self.clean(work);
+        interrupt
+    }
+
+    /// Lets the record pass the stage, and keeps it as it was.
+    fn clean(&self, work: &mut Work) {
         work.before.clear();
         work.before.extend_from_slice(work.writer.record());
         clean(&mut work.writer, &self.policy, WHOLE);
-        interrupt
     }
 
     fn is_secret(&self, key: &Bound<'_, PyAny>, name: &str) -> bool {
@@ -170,41 +196,39 @@ impl Redactor {
         let kind = unsafe { self.keys.get().kind(key.as_ptr(), &self.policy) };
         kind == KeyKind::Secret
     }
+}
 
-    /// What is left of the items.
-    fn read<'py>(
-        &self,
-        work: &Work,
-        items: &[Item<'py>],
-        notes: bool,
-    ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let Some((first, _)) = items.first() else { return Ok(None) };
-        let after = work.writer.record();
-        if after == work.before && work.keeps.iter().all(|keeps| *keeps) {
-            return Ok(None);
-        }
-        let py = first.py();
-        let dict = PyDict::new(py);
-        let given = Given::of(&work.before);
-        for (raw, (key, value)) in raw_attributes(after).zip(RecordView::parse(after).attributes) {
-            let same = given.same(raw);
-            let known = same.or_else(|| given.named(key));
-            if key == REDACTED_KEY && !notes && known.is_none() {
-                continue;
-            }
-            if dict.contains(key)? {
-                continue;
-            }
-            match same.filter(|index| work.keeps[*index]) {
-                Some(index) => dict.set_item(key, &items[index].1)?,
-                None => {
-                    let arrays = known.map_or(Arrays::Tuples, |index| arrays_of(&items[index].1));
-                    dict.set_item(key, any(py, &value, arrays)?)?;
-                }
-            }
-        }
-        Ok(Some(dict))
+/// What is left of the items.
+fn read<'py>(work: &Work, items: &[Item<'py>], notes: bool) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let Some((first, _)) = items.first() else { return Ok(None) };
+    let after = work.writer.record();
+    if after == work.before && work.keeps.iter().all(|keeps| *keeps) {
+        return Ok(None);
     }
+    let py = first.py();
+    // Nobody wrote one: it says that the stage failed.
+    if RecordView::parse(after).body.is_some() {
+        return unscanned(py).map(Some);
+    }
+    let dict = PyDict::new(py);
+    let given = Given::of(&work.before);
+    for (raw, (key, value)) in raw_attributes(after).zip(RecordView::parse(after).attributes) {
+        let same = given.same(raw);
+        let known = same.or_else(|| given.named(key));
+        if key == REDACTED_KEY && !notes && known.is_none() {
+            continue;
+        }
+        if dict.contains(key)? {
+            continue;
+        }
+        if let Some(index) = same.filter(|index| work.keeps[*index]) {
+            dict.set_item(key, &items[index].1)?;
+        } else {
+            let arrays = known.map_or(Arrays::Tuples, |index| arrays_of(&items[index].1));
+            dict.set_item(key, any(py, &value, arrays)?)?;
+        }
+    }
+    Ok(Some(dict))
 }
 
 /// Where the attributes were before the stage.
