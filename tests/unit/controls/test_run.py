@@ -8,6 +8,21 @@ from fapilog.errors import ConfigurationError
 from fapilog.exporters.base import ExportOutcome
 from fapilog.settings import Settings
 
+SIGNALS = ("spans", "metrics", "baggage")
+SIGNAL_CARRIERS = {
+    "span.name",
+    "span.attribute",
+    "span.attribute.list",
+    "span.event.name",
+    "span.event.attribute",
+    "span.event.exception",
+    "span.link",
+    "span.status",
+    "metric.attribute",
+    "metric.exemplar",
+    "baggage.value",
+    "baggage.text",
+}
 SOME = ("PAN", "EMAIL", "CVV", "PERSON_NAME")
 
 
@@ -25,8 +40,8 @@ def test_nothing_leaks_and_everything_arrives_everywhere(tmp_path, capsys):
     report = run(settings(tmp_path), only=SOME)
     plain = report.plain()
     assert (plain["result"], plain["failures"], plain["missing"]) == ("passed", [], [])
-    assert set(plain["exporters"]) == {"otlp", "console", "file", "memory"}
-    assert set(plain["carriers"]) == {*CARRIERS, "negative", RESOURCE}
+    assert set(plain["exporters"]) == {"otlp", "console", "file", "memory", *SIGNALS}
+    assert set(plain["carriers"]) == {*CARRIERS, "negative", RESOURCE, *SIGNAL_CARRIERS}
     assert set(plain["types"]) == set(SOME)
     assert all(counts["vectors"] >= 4 * 10 for counts in plain["types"].values())
     # The service's own file and streams saw nothing of it.
@@ -42,6 +57,7 @@ def test_without_scanning_the_same_values_are_found_in_every_carrier(tmp_path):
     assert {carrier for exporter, carrier in leaks if exporter == "otlp"} == everywhere
     assert {carrier for exporter, carrier in leaks if exporter == "file"} == everywhere
     assert {carrier for exporter, carrier in leaks if exporter == "memory"} == everywhere
+    assert {carrier for exporter, carrier in leaks if exporter in SIGNALS} == SIGNAL_CARRIERS
     # What the console does not show, it does not leak.
     unseen = {carrier for carrier in everywhere if ("console", carrier) not in leaks}
     assert unseen <= {"event.name", "scope.name", "scope.attribute", RESOURCE}
