@@ -781,6 +781,49 @@ def watched_exports() -> tuple[list[tuple[str, bytes]], int]:
     """
 
 @final
+class TokenKeys:
+    """The key that makes tokens, in all policies that were compiled with it (`token_key` among their values).
+
+    Args:
+        key_id: Stands in each token.
+        key: 32 random bytes.
+        namespace: Tokens of two namespaces do not join.
+    """
+
+    def __new__(cls, key_id: int, key: bytes, namespace: str) -> TokenKeys: ...
+    def replace(self, key_id: int, key: bytes) -> bool:
+        """Make new tokens with this key. False: that cannot be in this forked process."""
+
+    @property
+    def key_id(self) -> int:
+        """Id of the key that makes new tokens."""
+
+    def token(self, kind: str, value: str) -> str:
+        """Return the token of a value of a type, the same for all of its spellings.
+
+        Raises:
+            ValueError: A type that does not exist.
+        """
+
+def seal_new_key() -> tuple[bytes, bytes, str]:
+    """Return a new private key for sealed values, its public key, and the id of both.
+
+    Raises:
+        RuntimeError: The system gives no random bytes.
+    """
+
+def seal_open(private: bytes, entries: list[str]) -> list[tuple[str, str, str]]:
+    """Open what stands in `fapilog.sealed` of one record: path, type and value of each entry.
+
+    Args:
+        private: A private key of `seal_new_key`.
+        entries: All of them in their order: a data key stands in the first entry that uses it.
+
+    Raises:
+        ValueError: An entry was changed, cut or sealed to another key; it names the first such.
+    """
+
+@final
 class Scanner:
     """Finds what stage 3 hides under `redaction="scan"`: `fapilog.redaction.scan`.
 

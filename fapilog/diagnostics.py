@@ -36,6 +36,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " shown.",
         "setting-without-effect": "A setting of `spool` was given and `spool.directory` was not, or one of"
         " `ring` while `durability` is `memory`.",
+        "keys-beside-records": "The file with the keys of tokens lies in the same directory tree as records."
+        " Who gets the records must not get the keys with them (GDPR 4(5)).",
         "config-file-unread": "OTEL_CONFIG_FILE is set, and `configure_otel()` does not read it: that is for"
         " `opentelemetry-instrument` (docs/how-to/declarative_configuration.md).",
         "batches-share": "Batch processors of a configuration file name different numbers. One buffer serves"

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from fapilog.cli import bench, config, controls, demo, gaps, inventory, plugins, redact, spool
+from fapilog.cli import bench, config, controls, demo, gaps, inventory, plugins, redact, seal, spool
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
 from fapilog.plugins import COMMANDS, Plugins
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.add_typer(config.app, name="config")
 app.add_typer(controls.app, name="controls")
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(seal.app, name="seal")
 app.add_typer(spool.app, name="spool")
 app.command()(demo.demo)
 app.command()(bench.bench)

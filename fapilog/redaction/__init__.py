@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from fapilog.keys.tokens import all_tokens
 from fapilog.redaction.policy import Policy, default_policy
 from fapilog.redaction.redactor import Redactor
 from fapilog.redaction.scan import Finding, scan
@@ -29,6 +30,7 @@ __all__ = [
     "RedactingSpanExporter",
     "RedactingSpanProcessor",
     "Redactor",
+    "all_tokens",
     "default_policy",
     "scan",
 ]

@@ -18,6 +18,7 @@ pub mod recency;
 pub mod settings;
 pub mod signing;
 pub mod sync;
+pub mod wiped;
 pub mod wire;
 
 pub mod process;

@@ -1,5 +1,6 @@
 //! The door to Python: the only folder that knows an interpreter. In the stub's order (`fapilog/_native.pyi`).
 
+mod action_keys;
 mod active;
 mod api_emit;
 mod arguments;
@@ -103,6 +104,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(signing::ed25519_public_key, module)?)?;
     module.add_function(wrap_pyfunction!(signing::ed25519_sign, module)?)?;
     module.add_function(wrap_pyfunction!(signing::ed25519_is_signed, module)?)?;
+    module.add_class::<action_keys::TokenKeys>()?;
+    module.add_function(wrap_pyfunction!(action_keys::seal_new_key, module)?)?;
+    module.add_function(wrap_pyfunction!(action_keys::seal_open, module)?)?;
     module.add_function(wrap_pyfunction!(watching::watch_exports, module)?)?;
     module.add_function(wrap_pyfunction!(watching::watched_exports, module)?)?;
     module.add_class::<scanning::Scanner>()?;
