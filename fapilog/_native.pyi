@@ -235,6 +235,8 @@ class Pipeline:
     Each may have a `role`: `required` (blocks wait for it; default), `best_effort` (they do not: what it is
     too slow for is dropped as `best_effort`) or `fallback` (it gets what is handed over to it), and a
     `fallback`: the name of such a one, with `fallback_after_millis`.
+    `fields` is a list of what compliance profiles ask of records: category, `required` or `forbidden`, names
+    of attributes (any of which counts), the profile and its clause.
     `dead_letters` is None or a dict: `path`, `max_bytes`, `keep_files`.
     `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
     `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`,
@@ -438,7 +440,10 @@ class Pipeline:
         """
 
     def ledger(self) -> dict[str, Any]:
-        """Return every term of the ledger, read at one moment."""
+        """Return every term of the ledger, read at one moment.
+
+        `violations` is there when records broke a demand of `fields`: by `audit required user.id|actor`.
+        """
 
     def exporter_stats(self) -> dict[str, Any]:
         """Return what the stages behind the caller did, for self-observability.
