@@ -39,6 +39,10 @@ __all__ = [
     "connect_values",
     "decode_record",
     "decode_request",
+    "ed25519_is_signed",
+    "ed25519_new_key",
+    "ed25519_public_key",
+    "ed25519_sign",
     "encode_request",
     "encode_resource",
     "end_rings",
@@ -743,6 +747,30 @@ def scan_kinds() -> list[tuple[str, str, str, str]]:
 
     The tier says what a value must show: `A` its shape, `B` a checksum and a keyword, `C` a keyword or key.
     """
+
+def ed25519_new_key() -> bytes:
+    """Return a new private key of Ed25519, as PKCS #8.
+
+    Raises:
+        OSError: The system gives no random bytes.
+    """
+
+def ed25519_public_key(private: bytes) -> bytes:
+    """Return the public key, 32 bytes, of a private one.
+
+    Raises:
+        ValueError: It is no private key of Ed25519 in PKCS #8.
+    """
+
+def ed25519_sign(private: bytes, message: bytes) -> bytes:
+    """Return the signature, 64 bytes, of a message.
+
+    Raises:
+        ValueError: As `ed25519_public_key`.
+    """
+
+def ed25519_is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether a signature is one of the message; keys and signatures of a wrong size are none."""
 
 def watch_exports(on: bool) -> None:
     """Begin to keep copies of what leaves the process through any pipeline, or stop and forget them.

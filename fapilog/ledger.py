@@ -28,7 +28,8 @@ class ExporterLedger:
         dropped: Lost, by reason: `overflow_oldest`, `overflow_newest`, `wait_timeout`, `not_awaited`,
             `expired`, `shutdown`, `processed` (left out by a batch processor), `encode_failed`, `damaged`
             (its bytes on disk), `best_effort` (the exporter is best-effort and was behind),
-            `diverted` (not lost: its fallback accepted them).
+            `diverted` (not lost: its fallback accepted them), `withheld` (the exporter's own redaction policy
+            leaves them out), `unredacted` (that policy could not be applied, so they were not sent).
         pending: Held in memory or on disk, not decided yet. Counted where the records lie, not computed.
         adopted: Taken over from ended processes, for this exporter.
         spooled: Of the pending ones, those in the spool: they survive this process.

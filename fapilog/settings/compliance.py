@@ -12,6 +12,7 @@ from fapilog.compliance import Combined, Profile, ProfileError, combine, strictn
 from fapilog.compliance.loader import find
 from fapilog.errors import OffendingSetting, Problem
 from fapilog.settings import compliance_retention, compliance_transport, parse, problems
+from fapilog.settings import destinations as per_destination
 from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.types import refuse
 
@@ -84,8 +85,10 @@ def redaction_in_force(redaction: RedactionSettings, profiles: Combined) -> Reda
     }
     if profiles.minimise and "minimise" in RedactionSettings.model_fields:
         changes |= {} if "minimise" in redaction.model_fields_set else {"minimise": True}
-    given = {name: getattr(redaction, name) for name in redaction.model_fields_set}
-    return RedactionSettings.model_validate(given | changes)
+    given = {name: getattr(redaction, name) for name in redaction.model_fields_set - {"destinations"}}
+    common = RedactionSettings.model_validate(given | changes)
+    # `refused` compares them with what is asked now.
+    return common.model_copy(update={"destinations": redaction.destinations})
 
 
 def native_fields(profiles: Combined) -> list[tuple[str, str, list[str], str, str]]:
@@ -122,7 +125,10 @@ def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> I
     profiles = settings.profiles
     if profiles:
         weakened = tuple(_weakened(settings.redaction.actions, profiles, origin("redaction.actions")))
-        yield from weakened or _unusable(settings)
+        problems = weakened or tuple(_unusable(settings))
+        yield from problems
+        if not problems:
+            yield from per_destination.refused(settings.redaction_in_force, origin("redaction.destinations"))
         if profiles.tls is not None:
             yield from compliance_transport.refused(settings, profiles.tls, origin, environ)
         yield from compliance_retention.refused(settings, origin)

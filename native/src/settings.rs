@@ -9,6 +9,7 @@ use crate::export::stream::Output;
 use crate::flight::FlightSettings;
 use crate::process::ProcessSettings;
 use crate::redact::scope_secrets::resource_without_secrets;
+use crate::redact::stricter::Stricter;
 use crate::redact::Policy;
 use crate::seal::fields::FieldRule;
 use crate::spool::crypt::Keys;
@@ -91,6 +92,8 @@ pub struct ExporterSettings {
     pub role: Role,
     /// Name of the exporter that gets what this one does not take, and how long it may take nothing before that.
     pub fallback: Option<(String, Duration)>,
+    /// A stricter policy than [`Settings::policy`] for what goes to it; `None`: it gets what is stored.
+    pub stricter: Option<Stricter>,
 }
 
 /// Stage 6: who delivers blocks.

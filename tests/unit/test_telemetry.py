@@ -162,8 +162,8 @@ def test_providers_that_somebody_installed_are_reused_said_once_and_left_running
         otel_private.mark_ended("metrics", meters)
         otel_private.mark_ended("logs", loggers)
     assert capsys.readouterr().err == (
-        "fapilog: a tracer provider is installed already and is used as it is [provider-reused]\n"
-        "fapilog: a meter provider is installed already and is used as it is [provider-reused]\n"
+        "fapilog: a tracer provider is installed already and is used, with redaction [provider-reused]\n"
+        "fapilog: a meter provider is installed already and is used, with redaction [provider-reused]\n"
         "fapilog: another logger provider is installed; the OpenTelemetry logs API stays with it"
         " [provider-reused]\n"
     )

@@ -30,11 +30,11 @@ pub struct NativeSource<'a> {
 
 impl BlockSource for NativeSource<'_> {
     fn claim(&self) -> Option<Arc<Block>> {
-        self.pipeline.backlog().claim(self.cursor)
+        self.pipeline.claim(self.cursor)
     }
 
     fn claim_besides(&self) -> Option<Arc<Block>> {
-        self.pipeline.backlog().try_claim(self.cursor)
+        self.pipeline.try_claim(self.cursor)
     }
 
     fn settle(&self, sequence: u64, outcome: Outcome) {

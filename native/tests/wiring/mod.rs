@@ -94,7 +94,7 @@ pub fn pipeline_with(buffer: BufferSettings, otlp: Option<OtlpSettings>) -> Arc<
 }
 
 pub fn exporter(name: &str, kind: ExporterKind) -> ExporterSettings {
-    ExporterSettings { name: name.to_owned(), kind, role: Role::Required, fallback: None }
+    ExporterSettings { name: name.to_owned(), kind, role: Role::Required, fallback: None, stricter: None }
 }
 
 pub fn pipeline_of(
