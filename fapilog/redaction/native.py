@@ -19,4 +19,5 @@ def native_policy(redaction: RedactionSettings) -> dict[str, object]:
         "last": list(words.last),
         "exact": list(words.exact),
         "values": redaction.native(),
+        **redaction.native_rules(),
     }

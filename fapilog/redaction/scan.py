@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fapilog import _native
+from fapilog.redaction.native import native_policy
 from fapilog.settings.redaction import RedactionSettings
 
 
@@ -17,8 +18,8 @@ class Finding(NamedTuple):
         path: `text`, or `attributes.` with the path of the key.
         start: First code point of the value.
         end: First code point behind it.
-        type: Its type, such as `PAN`.
-        rule: The rule that found it.
+        type: Its type, such as `PAN`, or the name of a rule of yours.
+        rule: What found it: a rule of the scanner, or yours.
     """
 
     path: str
@@ -55,4 +56,4 @@ def scan(
 
 @lru_cache(maxsize=8)
 def _scanner(settings: RedactionSettings) -> _native.Scanner:
-    return _native.Scanner(settings.native() or {"kinds": [], "actions": []})
+    return _native.Scanner(native_policy(settings))

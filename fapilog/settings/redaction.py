@@ -7,20 +7,28 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 from pydantic import AfterValidator, Field
 
 from fapilog import _native
-from fapilog.settings.types import FrozenDict, Group, NamePairs, Names, refuse
+from fapilog.settings.redaction_rules import (
+    ALLOWED_KEYS_FIELD,
+    MINIMISE_FIELD,
+    RULES_FIELD,
+    AllowedKeys,
+    RedactionRules,
+    native_rules,
+)
+from fapilog.settings.types import Flag, FrozenDict, Group, NamePairs, Names, refuse
 
 KINDS = {kind[0]: kind for kind in _native.scan_kinds()}
 # What a card's owner and its bank share must not be stored after the payment, in no form (PCI DSS 3.3.1).
 _ONLY_REMOVED = frozenset({"CARD_TRACK", "CVV", "PIN_BLOCK"})
 _COARSER = frozenset({"ADDRESS", "DATE_OF_BIRTH", "GEO", "IPV4", "IPV6"})
-_FORMS = "remove, keep, mask:4, truncate:6:4 (PAN) or generalise"
+_FORMS = "remove, keep, drop, mask:4, truncate:6:4 (PAN) or generalise"
 
 
 class Action(NamedTuple):
     """What is done with values of one type.
 
     Attributes:
-        name: `remove`, `keep`, `mask`, `truncate` or `generalise`.
+        name: `remove`, `keep`, `drop`, `mask`, `truncate` or `generalise`.
         numbers: Characters that stay: `mask` the last, `truncate` the first and the last.
     """
 
@@ -48,7 +56,7 @@ def action(kind: str, written: str) -> Action:
     if not all(part.isdecimal() for part in rest):
         raise refuse(f"has an action for {kind} that does not exist: {written}", f"{kind}={_FORMS}")
     found = Action(name, tuple(int(part) for part in rest))
-    if kind in _ONLY_REMOVED and name != "remove":
+    if kind in _ONLY_REMOVED and name not in ("remove", "drop"):
         clause = f"lets a part of {kind} through, which PCI DSS 3.3.1 forbids to store in any form"
         raise refuse(clause, f"{kind}=remove, or leave {kind} out")
     if not _exists(found, kind):
@@ -58,7 +66,7 @@ def action(kind: str, written: str) -> Action:
 
 def _exists(action: Action, kind: str) -> bool:
     match action:
-        case Action("remove" | "keep", ()):
+        case Action("remove" | "keep" | "drop", ()):
             return True
         case Action("mask", (last,)):
             return 0 < last <= 8
@@ -91,8 +99,12 @@ class RedactionSettings(Group):
         default_factory=FrozenDict,
         description="For `scan`, what stands in place of values of a type: `remove` (the default), `mask:4`"
         " (the last 4 characters stay), `truncate:6:4` (of PAN: first and last digits), `generalise` (IPV4,"
-        " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `keep` (the type is not looked for).",
+        " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `keep` (the type is not looked for), `drop` (the whole record is"
+        " dropped).",
     )
+    rules: RedactionRules = RULES_FIELD
+    minimise: Flag = MINIMISE_FIELD
+    allowed_keys: AllowedKeys = ALLOWED_KEYS_FIELD
 
     def native(self) -> dict[str, object] | None:
         """Return what the native side takes for values; None: they are not scanned."""
@@ -107,3 +119,7 @@ class RedactionSettings(Group):
             ],
             "actions": [(kind, *done) for kind, done in actions.items() if kind not in kept],
         }
+
+    def native_rules(self) -> dict[str, object]:
+        """Return what the native side takes for rules and minimising."""
+        return native_rules(self.rules, self.minimise, self.allowed_keys)
