@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-# Refusals that somebody asked for: by a processor, by a rule of redaction, or by logging after the end. Nothing is lost by them.
+# Refusals that somebody asked for: by a processor, by a rule of redaction, or by logging after the end.
+# Nothing is lost by them.
 WANTED_REFUSALS = frozenset({"sampled", "rate_limited", "deduplicated", "repeated", "redacted", "shut_down"})
 
 

@@ -2,5 +2,6 @@
 
 from fapilog.redaction.policy import Policy, default_policy
 from fapilog.redaction.scan import Finding, scan
+from fapilog.redaction.sensitive import Sensitive
 
-__all__ = ["Finding", "Policy", "default_policy", "scan"]
+__all__ = ["Finding", "Policy", "Sensitive", "default_policy", "scan"]

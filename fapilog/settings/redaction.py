@@ -99,8 +99,8 @@ class RedactionSettings(Group):
         default_factory=FrozenDict,
         description="For `scan`, what stands in place of values of a type: `remove` (the default), `mask:4`"
         " (the last 4 characters stay), `truncate:6:4` (of PAN: first and last digits), `generalise` (IPV4,"
-        " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `keep` (the type is not looked for), `drop` (the whole record is"
-        " dropped).",
+        " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `keep` (the type is not looked for), `drop` (the whole record"
+        " goes).",
     )
     rules: RedactionRules = RULES_FIELD
     minimise: Flag = MINIMISE_FIELD

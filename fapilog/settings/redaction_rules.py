@@ -21,8 +21,8 @@ _TRUNCATED = 6
 _NEVER_KEPT = re.compile(r"cvv|cvc|cvn|pin(block)?$|track[12]?$|trackdata", re.IGNORECASE)
 _LARGEST_FILE_BYTES = 16 << 20
 
-# Keys of OpenTelemetry's semantic conventions that say what the program does, and nothing about a person. With
-# `minimise` they stay without being named.
+# Keys of OpenTelemetry's semantic conventions that say what the program does, and nothing about a person.
+# With `minimise` they stay without being named.
 BUILT_IN_KEYS = (
     "cloud.*",
     "code.*",
@@ -101,12 +101,14 @@ def _action(written: str) -> str:
         case _:
             known = False
     if not known or len(numbers) != len(rest):
-        raise refuse(f"holds a rule with an action that does not exist: {written!r:.60}", f"a rule with {_FORMS}")
+        raise refuse(
+            f"holds a rule with an action that does not exist: {written!r:.60}", f"a rule with {_FORMS}"
+        )
     return ":".join((name, *map(str, numbers)))
 
 
 class RedactionRule(Group):
-    """One thing to hide, to keep or to drop records for: by path, by pattern or by words.
+    r"""One thing to hide, to keep or to drop records for: by path, by pattern or by words.
 
     Exactly one of `paths`, `pattern`, `words` and `words_file` is given.
 
@@ -128,8 +130,8 @@ class RedactionRule(Group):
         even_secrets: With `keep` and whole key names in `paths`: these names are no secret key names.
 
     Example:
-        >>> RedactionRule(name="ticket", pattern=r"TCK-\\d{6}").compact()
-        'ticket: pattern TCK-\\\\d{6} -> remove'
+        >>> RedactionRule(name="ticket", pattern=r"TCK-\d{6}").compact()
+        'ticket: pattern TCK-\\d{6} -> remove'
     """
 
     name: Annotated[str, AfterValidator(_name)]
@@ -147,7 +149,8 @@ class RedactionRule(Group):
         if len(given) != 1:
             what = f"says {' and '.join(given)}" if given else "does not say what it is about"
             raise refuse(
-                f"holds a rule that {what}: {self.name}", "rules with one of paths, pattern, words and words_file"
+                f"holds a rule that {what}: {self.name}",
+                "rules with one of paths, pattern, words and words_file",
             )
         if self.even_secrets:
             self._check_exempt()
@@ -186,6 +189,8 @@ class RedactionRule(Group):
         about, texts = "WORDS" if self.case_sensitive else "words", list(self.words)
         if self.paths:
             about, texts = "paths", list(self.paths)
+            if self.even_secrets:  # wherever a key has such a name, as with names of secret keys
+                texts += [f"**.{path}" for path in self.paths]
         elif self.pattern:
             about, texts = "pattern", [self.pattern]
         elif self.words_file:
@@ -212,7 +217,9 @@ def _compile(*rules: tuple[str, str, list[str], str, list[int]], minimise: list[
     wrong = _native.check_redaction_rules({"rules": list(rules), "minimise": minimise})
     if wrong is not None:
         name, what = wrong
-        raise refuse(f"holds a rule that cannot be used: {name} {what}", "rules that can, or leave this one out")
+        raise refuse(
+            f"holds a rule that cannot be used: {name} {what}", "rules that can, or leave this one out"
+        )
 
 
 def _rules(value: object) -> object:
@@ -239,7 +246,9 @@ def _checked(rules: tuple[RedactionRule, ...]) -> tuple[RedactionRule, ...]:
 def _allowed(keys: tuple[str, ...]) -> tuple[str, ...]:
     wrong = _native.check_redaction_rules({"rules": [], "minimise": list(keys)})
     if wrong is not None:
-        raise refuse(f"holds a name that {wrong[1]}: {wrong[0]!r:.60}", "names and paths such as order.*, user.id")
+        raise refuse(
+            f"holds a name that {wrong[1]}: {wrong[0]!r:.60}", "names and paths such as order.*, user.id"
+        )
     return keys
 
 
@@ -247,13 +256,13 @@ RedactionRules = Annotated[tuple[RedactionRule, ...], BeforeValidator(_rules), A
 AllowedKeys = Annotated[Names, AfterValidator(_allowed)]
 RULES_FIELD: Any = Field(
     (),
-    description="What you know is sensitive, or harmless: rules by path, pattern or words, each with a name and an"
-    " action. The first rule that fits decides. In both modes.",
+    description="What you know is sensitive, or harmless: rules by path, pattern or words, each with a name and"
+    " an action. The first rule that fits decides. In both modes.",
 )
 MINIMISE_FIELD: Any = Field(
     False,
-    description="Attributes whose keys nobody allowed are left out and counted (`fapilog.dropped_keys`): those"
-    " that are neither in `allowed_keys` nor among OpenTelemetry's keys without personal data.",
+    description="Attributes whose keys nobody allowed are left out and counted (`fapilog.dropped_keys`):"
+    " those that are neither in `allowed_keys` nor among OpenTelemetry's keys without personal data.",
 )
 ALLOWED_KEYS_FIELD: Any = Field(
     (), description="For `minimise`: keys and paths that stay, with wildcards: `order.*`, `user.id`."

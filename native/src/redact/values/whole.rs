@@ -8,8 +8,8 @@ use crate::wire::{put_bytes, Fields, Value};
 
 /// Attribute of a record's category.
 const CATEGORY: &[u8] = b"fapilog.event.category";
-/// `AnyValue` with the category of security records.
-const SECURITY: &[u8] = b"\x0a\x08security";
+/// The category of security records.
+const SECURITY: &[u8] = b"security";
 
 /// What is left of a record without its content: when, how severe, in which trace; `marker` for its body.
 #[must_use]
@@ -41,5 +41,8 @@ pub fn is_spared(record: &[u8]) -> bool {
 
 fn is_security(field: (u32, Value<'_>)) -> bool {
     let (6, Value::Bytes(attribute)) = field else { return false };
-    matches!(parts(attribute), (CATEGORY, Some(SECURITY)))
+    let (key, value) = parts(attribute);
+    key == CATEGORY
+        && Fields::new(value.unwrap_or_default())
+            .any(|field| matches!(field, (1, Value::Bytes(SECURITY))))
 }
