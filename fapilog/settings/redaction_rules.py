@@ -256,8 +256,8 @@ RedactionRules = Annotated[tuple[RedactionRule, ...], BeforeValidator(_rules), A
 AllowedKeys = Annotated[Names, AfterValidator(_allowed)]
 RULES_FIELD: Any = Field(
     (),
-    description="What you know is sensitive, or harmless: rules by path, pattern or words, each with a name and"
-    " an action. The first rule that fits decides. In both modes.",
+    description="What you know is sensitive, or harmless: rules by path, pattern or words, each with a"
+    " name and an action. The first rule that fits decides. In both modes.",
 )
 MINIMISE_FIELD: Any = Field(
     False,
