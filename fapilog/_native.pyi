@@ -60,7 +60,9 @@ __all__ = [
     "survey_spool",
     "watch_bound_context",
     "watch_delivering",
+    "watch_exports",
     "watch_levels",
+    "watched_exports",
 ]
 
 @final
@@ -734,6 +736,19 @@ def scan_kinds() -> list[tuple[str, str, str, str]]:
     """List the types of sensitive values: id, word in markers, group, and tier.
 
     The tier says what a value must show: `A` its shape, `B` a checksum and a keyword, `C` a keyword or key.
+    """
+
+def watch_exports(on: bool) -> None:
+    """Begin to keep copies of what leaves the process through any pipeline, or stop and forget them.
+
+    For `fapilog.testing.no_leaks`. At most 64 MiB are kept until `watched_exports` is called.
+    """
+
+def watched_exports() -> tuple[list[tuple[str, bytes]], int]:
+    """Return what left since the last call, and how many pieces were not kept.
+
+    Each piece has its way: `http`, `file`, `stream`, `python` and `spool` with an uncompressed
+    `ExportLogsServiceRequest`, `console` with a line.
     """
 
 @final

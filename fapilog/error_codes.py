@@ -166,6 +166,26 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "Pass a name, an object with `async def export_batch(self, batch)`, or an OpenTelemetry"
             " LogRecordExporter.",
         ),
+        "profile-unknown": CodeEntry(
+            "ConfigurationError",
+            "`compliance` names a profile that no installed package brings.",
+            "Run `pip install fapilog-compliance`, or correct the name.",
+        ),
+        "profile-invalid": CodeEntry(
+            "ConfigurationError",
+            "A compliance profile cannot be read, or says something that does not exist.",
+            "Correct the file at the place that the message names.",
+        ),
+        "profiles-conflict": CodeEntry(
+            "ConfigurationError",
+            "Two compliance profiles ask for what no setting can meet together; both clauses are named.",
+            "Decide which counts, and write it into a profile of your own that extends the other one.",
+        ),
+        "profile-weakened": CodeEntry(
+            "ConfigurationError",
+            "A setting lets more through than a clause of a compliance profile allows.",
+            "Choose what the message names or what is stricter, or leave the setting out.",
+        ),
         "not-in-this-version": CodeEntry(
             "UnsupportedSettingError",
             "The setting has a name, but the work behind it comes with a later version.",

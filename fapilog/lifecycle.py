@@ -61,6 +61,11 @@ def register(provider: Flushable) -> None:
     _flush_at_multiprocessing_exit()
 
 
+def live() -> list[Flushable]:
+    """Return the providers of this process that are still in use somewhere."""
+    return list(_providers)
+
+
 def report_at_exit(provider: Flushable) -> None:
     """Print the provider's ledger to stderr when the process ends."""
     _reported.append(provider)

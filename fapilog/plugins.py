@@ -38,8 +38,8 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         " or a function that returns keys by their ids. Named in `spool.key_provider`.",
         "fapilog.detectors": "A detector of sensitive values, or a class or function without arguments that"
         " makes one. Nothing asks for detectors before value redaction is here.",
-        "fapilog.profiles": "A compliance profile, or a class or function without arguments that makes one."
-        " Nothing asks for profiles before value redaction is here.",
+        "fapilog.profiles": "A `fapilog.compliance.Profile`, or a function without arguments that makes one."
+        " Named in `compliance`. One that is broken is an error where it is named.",
         COMMANDS: "A `typer.Typer` or a function: a command of `fapilog` with the plugin's name.",
     }
 )

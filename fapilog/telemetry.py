@@ -7,12 +7,14 @@ Threads: the configuring one. Nothing per record happens here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import in_force
+from fapilog.compliance import Profile
 from fapilog.enrichers.base import Enricher
 from fapilog.errors import FapilogError
 from fapilog.exporters.auth import AnyAuth
@@ -33,7 +35,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     processors: Iterable[str | LogRecordProcessor] | None = None,
     auth: AnyAuth = None,
     enrichers: Iterable[str | Enricher] | None = None,
-    compliance: Iterable[str] | None = None,
+    compliance: Iterable[str | Path | Profile] | None = None,
     resource: Resource | Mapping[str, object] | None = None,
     on_error: Callable[[FapilogError], object] | None = None,
     **overrides: Any,
@@ -58,7 +60,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
             are good; called again before they end and when they are refused. Or such functions by exporter.
         enrichers: Names (FAPILOG_ENRICHERS), mappings, functions and async functions, mixed, that give every
             record further attributes.
-        compliance: Compliance profiles; none in this version (FAPILOG_COMPLIANCE).
+        compliance: Names of profiles (FAPILOG_COMPLIANCE), paths of TOML files and `Profile`s, mixed.
         resource: Further resource attributes; they win.
         on_error: Called with errors of the logger, isolated and at most once a second per code.
         **overrides: Any other setting by its name, such as `level="debug"` or `buffer={"overflow": "wait"}`.

@@ -1,4 +1,4 @@
-"""Print what `.venv` needs before fapilog itself is built: build backend, dependencies, every extra.
+"""Print what `.venv` needs before fapilog itself is built: build backends, dependencies, every extra.
 
 pip can install a dependency group without building the project, but not the project's own dependencies.
 """
@@ -15,6 +15,8 @@ def main() -> None:
     lines = [*metadata["build-system"]["requires"], *project["dependencies"]]
     for extra in project.get("optional-dependencies", {}).values():
         lines.extend(extra)
+    for plugin in sorted(Path("plugins").glob("*/pyproject.toml")):
+        lines.extend(tomllib.loads(plugin.read_text(encoding="utf-8"))["build-system"]["requires"])
     sys.stdout.write("\n".join(lines) + "\n")
 
 

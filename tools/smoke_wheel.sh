@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Install the built wheel into a fresh environment and run the smoke test from an empty directory.
+# Install the built wheels into a fresh environment and run the smoke test from an empty directory.
 #   smoke_wheel.sh PYTHON DIST
 set -euo pipefail
 root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-wheels=("$root/$2"/*.whl)
-[ ${#wheels[@]} -eq 1 ] && [ -f "${wheels[0]}" ] || { echo "smoke: expected one wheel in $2, found: ${wheels[*]}" >&2; exit 1; }
+wheels=("$root/$2"/fapilog-*.whl "$root/$2"/fapilog_compliance-*.whl)
+[ ${#wheels[@]} -eq 2 ] && [ -f "${wheels[0]}" ] && [ -f "${wheels[1]}" ] ||
+  { echo "smoke: expected the wheels of fapilog and fapilog-compliance in $2, found: ${wheels[*]}" >&2; exit 1; }
 
 "$root/$1" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
-"$work/venv/bin/python" -m pip install --quiet "${wheels[0]}"
+"$work/venv/bin/python" -m pip install --quiet "${wheels[@]}"
 mkdir "$work/empty"
 cp tests/smoke/smoke.py "$work/smoke.py"
 cd "$work/empty"

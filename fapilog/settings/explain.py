@@ -61,8 +61,10 @@ def masked(name: str, value: object) -> object:
     if isinstance(value, BaseModel):
         return {key: masked(key, getattr(value, key)) for key in type(value).model_fields}
     if isinstance(value, Mapping):
+        hides = name.rpartition(".")[2] != "actions"  # whose keys are types of secrets, not names of them
         return {
-            key: MASK if _SECRET_KEY.search(str(key)) else masked(name, item) for key, item in value.items()
+            key: MASK if hides and _SECRET_KEY.search(str(key)) else masked(name, item)
+            for key, item in value.items()
         }
     if isinstance(value, (tuple, list)):
         return [masked(name, item) for item in value]

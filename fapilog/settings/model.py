@@ -12,8 +12,11 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from fapilog.compliance import Combined
 from fapilog.errors import ConfigurationError, configuration_error
+from fapilog.settings import compliance as compliance_checks
 from fapilog.settings import problems, types
+from fapilog.settings.compliance import Compliance
 from fapilog.settings.explain import Explained, Explanation, masked
 from fapilog.settings.exporting import DeliverySettings
 from fapilog.settings.file import FileSettings
@@ -51,7 +54,7 @@ from fapilog.settings.sources import (
 )
 from fapilog.settings.spool import SpoolSettings
 from fapilog.settings.types import FrozenDict
-from fapilog.settings.variables import ROWS
+from fapilog.settings.variables import ROWS, Row
 from fapilog.settings.webhook import WebhookSettings
 from fapilog.severity import Severity
 
@@ -93,7 +96,11 @@ class Settings(BaseSettings):
         description="Where records go: otlp, otlp/stdout, otlp/stderr, file, webhook, memory, console, none,"
         " and installed exporters. None: otlp, and console on a terminal.",
     )
-    compliance: types.Compliance = Field((), description="Compliance profiles. Not in this version.")
+    compliance: Compliance = Field(
+        (),
+        description="Compliance profiles: names of installed ones (`pip install fapilog-compliance`), paths"
+        " of TOML files. They help with clauses of a standard; the strictest of all counts.",
+    )
     durability: DurabilityLevel = Field(
         "memory",
         description="What survives of the records that calls returned from. `memory`: what is on disk."
@@ -172,6 +179,8 @@ class Settings(BaseSettings):
         if load.problems:
             raise configuration_error(load.problems)
         self._origins, self._preset_headers = load.origins, load.preset_headers
+        if refused := tuple(compliance_checks.refused(self, self.origin)):
+            raise configuration_error(refused)
 
     @model_validator(mode="after")
     def _durable_needs_a_spool(self) -> Self:
@@ -257,7 +266,12 @@ class Settings(BaseSettings):
     @cached_property
     def redaction_in_force(self) -> RedactionSettings:
         """The policy of stage 3: `redaction`, and what the compliance profiles ask for."""
-        return self.redaction
+        return compliance_checks.redaction_in_force(self.redaction, self.profiles)
+
+    @cached_property
+    def profiles(self) -> Combined:
+        """What the compliance profiles ask together."""
+        return compliance_checks.combined(self)
 
     @property
     def gives_uids(self) -> bool:
@@ -282,16 +296,17 @@ class Settings(BaseSettings):
         return self._origins.get(name, problems.DEFAULT)
 
     def explain(self) -> Explanation:
-        """Every setting with value, origin and the variables that can set it; secrets masked."""
-        return Explanation(
-            Explained(
-                row.name,
-                masked(row.name, self._value(row.name)),
-                self.origin(row.name),
-                tuple(variable.name for variable in row.variables),
-            )
-            for row in ROWS.values()
-        )
+        """Every setting with value, origin and the variables that can set it; secrets masked.
+
+        What compliance profiles changed is shown as it is in force, with the profiles as origin.
+        """
+        return Explanation(map(self._explained, ROWS.values()))
+
+    def _explained(self, row: Row) -> Explained:
+        changed = compliance_checks.explained(self, row.name)
+        value, origin = changed or (self._value(row.name), self.origin(row.name))
+        variables = tuple(variable.name for variable in row.variables)
+        return Explained(row.name, masked(row.name, value), origin, variables)
 
     def with_changes(self, **overrides: Any) -> Self:
         """Return a copy with some settings replaced, validated again as a whole.

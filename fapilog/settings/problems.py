@@ -56,7 +56,7 @@ def parse_problem(name: str, raw: str, variable: str, clause: str) -> Problem:
     return Problem("setting-invalid", f"{name} {clause}", (setting(name, raw, variable, remedy),), remedy)
 
 
-def _place(name: str, origin: str) -> str:
+def place(name: str, origin: str) -> str:
     """Where a person changes the value: the variable it came from, else the setting."""
     return origin if origin in VARIABLE_NAMES else name
 
@@ -64,7 +64,7 @@ def _place(name: str, origin: str) -> str:
 def value_problem(error: ErrorDetails, name: str, value: object, origin: str) -> Problem:
     """One value that a field does not accept."""
     context: Mapping[str, Any] = error.get("ctx", {})
-    place = _place(name, origin)
+    where = place(name, origin)
     unit = ROWS[name].unit if name in ROWS else "its kind"
     if error["type"] == "fapilog":
         code, clause, hint = context["code"], context["clause"], context["do"]
@@ -75,7 +75,7 @@ def value_problem(error: ErrorDetails, name: str, value: object, origin: str) ->
             "setting-invalid",
             template.format_map({"unit": unit, "expected": "", "ge": "", "gt": "", "le": ""} | dict(context)),
         )
-    remedy = f"set {place} to {hint}"
+    remedy = f"set {where} to {hint}"
     return Problem(code, f"{name} {clause}", (setting(name, value, origin, remedy),), remedy)
 
 
@@ -83,7 +83,7 @@ def conflict_problem(error: ErrorDetails, group: str, origins: Mapping[str, str]
     """Settings of one group that contradict each other."""
     context = error["ctx"]
     prefix = f"{group}." if group else ""
-    places = {name: _place(prefix + name, origins.get(prefix + name, DEFAULT)) for name in context["values"]}
+    places = {name: place(prefix + name, origins.get(prefix + name, DEFAULT)) for name in context["values"]}
     remedy = str(context["do"]).format_map(places)
     settings = tuple(
         setting(prefix + name, value, origins.get(prefix + name, DEFAULT), remedy)

@@ -166,14 +166,6 @@ def _preset(value: object) -> object:
     return name
 
 
-def _compliance(value: object) -> object:
-    value = _listed(value)
-    if value:
-        clause = "names compliance profiles, which are not in this version"
-        raise refuse(clause, "nothing: leave it out", "not-in-this-version")
-    return value
-
-
 Level = Annotated[Severity, BeforeValidator(_level)]
 Levels = Annotated[dict[str, Level], BeforeValidator(_paired), AfterValidator(FrozenDict)]
 Exporters = Annotated[tuple[str, ...], BeforeValidator(_exporters)]
@@ -188,4 +180,3 @@ Flag = Annotated[bool, Field(strict=True)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=_LARGEST)]
 NotNegative = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
 Preset = Annotated[str, BeforeValidator(_preset)]
-Compliance = Annotated[tuple[str, ...], BeforeValidator(_compliance)]

@@ -78,7 +78,6 @@ _OTEL = "OTel specification"
 _SDK = "OTel SDK for Python"
 _OTLP = "OTLP specification"
 _FAPILOG = "fapilog"
-_LATER = "a later version"
 
 _TOP = (
     Row("level", (_ours("LEVEL", parse.text),), "level name", "logging"),
@@ -93,7 +92,7 @@ _TOP = (
         "list of names",
         "decided at start: otlp, and console on a terminal",
     ),
-    Row("compliance", (_ours("COMPLIANCE", parse.names),), "list of names", _LATER),
+    Row("compliance", (_ours("COMPLIANCE", parse.names),), "list of names", _FAPILOG),
     Row("durability", (_ours("DURABILITY", parse.word),), "one word", _FAPILOG),
     Row("disabled", (_otel("SDK_DISABLED", parse.flag),), "true or false", _OTEL),
     Row("capture_location", (_ours("CAPTURE_LOCATION", parse.word),), "one word", _FAPILOG),

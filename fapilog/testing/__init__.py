@@ -3,10 +3,11 @@
 | name | what a test gets |
 |---|---|
 | `capture_logs` | the records logged inside a `with` block, as plain values |
+| `no_leaks` | a failure when something sensitive leaves the process inside a `with` block |
 | `OtlpReceiver` | an OTLP/HTTP receiver on loopback, which can be told to misbehave |
 | `ExporterConformance`, `ProcessorConformance`, `EnricherConformance` | pytest classes for yours |
 | `FakeClock`, `SequentialIds` | fixed times and fixed trace and span ids |
-| `fapilog.testing.pytest_plugin` | the fixtures `fapilog_logs`, `otlp_receiver`, `fapilog_telemetry` |
+| `pytest_plugin` | the fixtures `fapilog_logs`, `no_leaks`, `otlp_receiver`, `fapilog_telemetry` |
 
 Names are loaded when they are first used: pytest imports this package at its start, wherever fapilog is
 installed.
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from fapilog.testing.enricher_conformance import EnricherConformance
     from fapilog.testing.exporter_conformance import ExporterConformance
     from fapilog.testing.ids import SequentialIds
+    from fapilog.testing.leaks import Leak, LeakError, NoLeaks, no_leaks
     from fapilog.testing.processor_conformance import ProcessorConformance
     from fapilog.testing.receiver import OtlpReceiver
 
@@ -49,6 +51,9 @@ __all__ = [
     "FakeClock",
     "Garbage",
     "Hold",
+    "Leak",
+    "LeakError",
+    "NoLeaks",
     "Ok",
     "OtlpReceiver",
     "ProcessorConformance",
@@ -59,6 +64,7 @@ __all__ = [
     "SlowBody",
     "Status",
     "capture_logs",
+    "no_leaks",
 ]
 
 _HOMES = {
@@ -66,11 +72,15 @@ _HOMES = {
     "EnricherConformance": "enricher_conformance",
     "ExporterConformance": "exporter_conformance",
     "FakeClock": "clock",
+    "Leak": "leaks",
+    "LeakError": "leaks",
+    "NoLeaks": "leaks",
     "OtlpReceiver": "receiver",
     "ProcessorConformance": "processor_conformance",
     "ReceivedLogRecord": "decoding",
     "SequentialIds": "ids",
     "capture_logs": "capture",
+    "no_leaks": "leaks",
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from fapilog.telemetry import Telemetry
     from fapilog.testing.capture import CapturedLogs
+    from fapilog.testing.leaks import NoLeaks
     from fapilog.testing.receiver import OtlpReceiver
 
 
@@ -23,6 +24,24 @@ def fapilog_logs() -> Iterator[CapturedLogs]:
 
     with capture_logs() as logs:
         yield logs
+
+
+@pytest.fixture
+def no_leaks() -> Iterator[NoLeaks]:
+    """Fails the test when something sensitive leaves the process during it: `fapilog.testing.no_leaks`."""
+    from fapilog.testing.leaks import no_leaks as watching  # noqa: PLC0415
+
+    with watching() as leaks:
+        yield leaks
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """What left during the call fails the test itself; what leaves at its teardown is an error there."""
+    yield
+    watching = getattr(item, "funcargs", {}).get("no_leaks")
+    if watching is not None and hasattr(watching, "check"):
+        watching.check()
 
 
 @pytest.fixture

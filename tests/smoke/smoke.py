@@ -72,10 +72,20 @@ def check_delivery() -> None:
         assert telemetry.shutdown(10_000)
 
 
+def check_profiles() -> None:
+    """The profiles of fapilog-compliance are found by name, and their files came along."""
+    from fapilog.compliance import installed, load
+
+    profiles = load(installed()).profiles
+    assert "pci-dss" in [profile.name for profile in profiles]
+    assert all(profile.clauses for profile in profiles)
+
+
 def main() -> None:
     """Run the checks in order; the first that fails ends the program with its traceback."""
     check_installation(Path(sys.argv[1]).resolve())
     check_command()
+    check_profiles()
     check_delivery()
     sys.stdout.write("smoke: the installed wheel delivered every record\n")
 

@@ -4,7 +4,7 @@
 //! says), [`bundle`] (what goes in one request), [`pace`] (when it may send), [`flow`] (how fast), [`retry`] (how long it waits), [`mod@http`] (one
 //! attempt), [`split`] (a request that is too large). [`file`](mod@file) and [`stream`] are two other transports; `json_block` writes OTLP/JSON. [`diversions`] are
 //! blocks that go to a fallback, [`dead_letters`] those that a receiver refused, [`duties`] what best-effort exporters get at the end;
-//! [`wake`] tells Python's delivery loop that there is work.
+//! [`wake`] tells Python's delivery loop that there is work; [`watch`] shows tests what leaves.
 
 pub mod bundle;
 pub mod claims;
@@ -24,3 +24,4 @@ pub mod split;
 pub mod stream;
 pub(crate) mod unpack;
 pub mod wake;
+pub mod watch;

@@ -7,6 +7,7 @@
 use super::http::answer::Answer;
 use super::http::{Reply, Transport};
 use super::unpack::unpack;
+use super::watch;
 use crate::block::Block;
 use crate::encode::{encode_lines, Form, MAX_LINE_BYTES};
 use std::fs::File;
@@ -146,6 +147,7 @@ impl StreamTransport {
 
 impl Transport for StreamTransport {
     fn send(&self, block: &Block) -> Reply {
+        watch::block("stream", block);
         self.attempt(block).into()
     }
 }

@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use crate::export::exporters::Exporter;
 use crate::export::sender::Refusal;
+use crate::export::watch;
 use crate::ledger::{DropReason, Settlement, DROPS};
 use crate::pipeline::Pipeline;
 use pyo3::exceptions::PyValueError;
@@ -13,7 +14,8 @@ use std::time::Duration;
 /// The oldest block that `exporter` has to deliver. One on disk is read without the interpreter lock.
 pub fn claim(py: Python<'_>, pipeline: &Pipeline, exporter: &str) -> PyResult<Option<Batch>> {
     let cursor = python_cursor(pipeline, exporter)?;
-    Ok(py.detach(|| pipeline.backlog().try_claim(cursor)).map(Batch::of))
+    let block = py.detach(|| pipeline.backlog().try_claim(cursor));
+    Ok(block.inspect(|block| watch::block("python", block)).map(Batch::of))
 }
 
 /// Takes a claimed block back, undelivered.

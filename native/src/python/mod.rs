@@ -57,6 +57,7 @@ mod surroundings;
 mod text;
 mod trace;
 mod values;
+mod watching;
 
 use pyo3::prelude::*;
 
@@ -97,6 +98,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(rings::ring_files, module)?)?;
     module.add_function(wrap_pyfunction!(rings::survey_ring, module)?)?;
     module.add_function(wrap_pyfunction!(rings::purge_ring, module)?)?;
+    module.add_function(wrap_pyfunction!(watching::watch_exports, module)?)?;
+    module.add_function(wrap_pyfunction!(watching::watched_exports, module)?)?;
     module.add_class::<scanning::Scanner>()?;
     module.add_function(wrap_pyfunction!(scanning::scan_kinds, module)?)?;
     module.add_function(wrap_pyfunction!(redaction_rules::check_redaction_rules, module)?)?;

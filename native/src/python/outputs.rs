@@ -5,6 +5,7 @@ use super::ending::may_call_python;
 use super::{backpressure, helpers};
 use crate::buffer::Appended;
 use crate::console;
+use crate::export::watch;
 use crate::redact::Redacted;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -58,6 +59,7 @@ fn tell(py: Python<'_>, active: &Active, record: &[u8], scope: u32) -> Option<Py
     if let Some((settings, write)) = &outputs.console {
         let mut line = String::with_capacity(256);
         console::render(record, &scope, settings, &mut line);
+        watch::text("console", &line);
         let line = PyString::new(py, &line);
         let written = write.call1(py, (&line,));
         active.pipeline.emit_counts().console(written.is_ok());

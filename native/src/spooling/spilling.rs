@@ -3,6 +3,7 @@
 use crate::backlog::entries::{Seen, Spill, Spot, Which};
 use crate::backlog::Backlog;
 use crate::clock::monotonic_nanos;
+use crate::export::watch;
 use crate::spool::disk::Disk;
 use crate::spool::{Fsync, SpoolError};
 use crate::spooling::spooler::{Inner, News, Spooler};
@@ -47,6 +48,7 @@ impl<D: Disk> Spooler<D> {
         }
         loop {
             let Some(spill) = backlog.begin_spill(which) else { return Spilled::Nothing };
+            watch::block("spool", &spill.block);
             match self.append(&mut inner, backlog, &spill) {
                 Err(SpoolError::Quota { .. }) if spill.is_left => backlog.stays(spill.block.sequence),
                 appended => return note_appended(&mut inner, backlog, &spill, appended),

@@ -105,15 +105,15 @@ def test_wrong_settings_are_exit_code_2_with_the_error_on_stderr(run, monkeypatc
 
 
 def test_validate_as_json_lists_the_problems_too(run, monkeypatch):
-    monkeypatch.setenv("FAPILOG_COMPLIANCE", "sox")
+    monkeypatch.setenv("FAPILOG_COMPLIANCE", "nowhere")
     code, out, err = run("config", "validate", "--json")
     answer = json.loads(out)
     assert (code, answer["valid"], [problem["code"] for problem in answer["problems"]]) == (
         2,
         False,
-        ["not-in-this-version"],
+        ["profile-unknown"],
     )
-    assert err.startswith("UnsupportedSettingError: ")
+    assert err.startswith("ConfigurationError: ")
 
 
 def test_a_missing_file_is_exit_code_2(run):
@@ -271,6 +271,7 @@ def test_a_command_that_typer_cannot_make_is_broken(installed, monkeypatch):
     assert [plugin["status"] for plugin in json.loads(checked.stdout)] == ["broken", "broken"]
 
 
-def test_without_plugins_the_list_says_so():
+def test_without_plugins_the_list_says_so(monkeypatch):
+    monkeypatch.setattr("fapilog.plugins._installed", lambda group: ())
     listed = CliRunner().invoke(cli.app, ["plugins", "list", "--check"])
     assert (listed.exit_code, listed.output) == (0, "no plugins are installed\n")

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from fapilog import diagnostics
-from fapilog.errors import ConfigurationError, UnsupportedSettingError
+from fapilog.errors import ConfigurationError
 from fapilog.settings import Settings
 from fapilog.settings.explain import masked
 from fapilog.settings.groups import nested
@@ -349,18 +349,6 @@ def test_wrong_headers_are_an_error_that_does_not_show_them(load):
         load({"OTEL_EXPORTER_OTLP_HEADERS": "authorization hunter2"})
     assert "otlp.headers = ***   from OTEL_EXPORTER_OTLP_HEADERS" in str(caught.value)
     assert "hunter2" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("environ", "remedy"),
-    [
-        ({"FAPILOG_COMPLIANCE": "pci-dss"}, "set FAPILOG_COMPLIANCE to nothing: leave it out"),
-    ],
-)
-def test_what_comes_with_a_later_version_says_so(environ, remedy, load):
-    with pytest.raises(UnsupportedSettingError) as caught:
-        load(environ)
-    assert (caught.value.code, caught.value.remedy) == ("not-in-this-version", remedy)
 
 
 def test_grpc_for_the_other_signals_is_fine_when_logs_have_their_own_protocol(load):

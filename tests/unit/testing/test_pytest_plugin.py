@@ -76,3 +76,21 @@ def test_loading_the_plugin_loads_no_native_module_and_no_opentelemetry(tmp_path
     )
     loaded = json.loads(run(["-c", script], tmp_path).stdout)
     assert loaded == ["fapilog", "fapilog.testing", "fapilog.testing.pytest_plugin"]
+
+
+LEAKY = """
+import fapilog
+
+def test_clean(no_leaks):
+    fapilog.get_logger("orders").info("placed", order_id=7)
+
+def test_leaky(no_leaks):
+    fapilog.get_logger("orders").info("paid with 4111 1111 1111 1111")
+"""
+
+
+def test_a_leak_fails_the_test_itself_and_is_not_shown(tmp_path: Path):
+    result = run_suite(LEAKY, tmp_path)
+    assert "1 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    assert "body: PAN" in result.stdout
+    assert "error" not in result.stdout.splitlines()[-1]

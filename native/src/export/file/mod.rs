@@ -17,6 +17,7 @@ mod rotate;
 use super::http::answer::Answer;
 use super::http::{Reply, Transport, TransportError};
 use super::unpack::unpack;
+use super::watch;
 use crate::block::Block;
 use crate::encode::{encode_lines, Form, MAX_LINE_BYTES};
 use append::Appender;
@@ -117,6 +118,7 @@ impl FileTransport {
 
 impl Transport for FileTransport {
     fn send(&self, block: &Block) -> Reply {
+        watch::block("file", block);
         self.attempt(block).into()
     }
 

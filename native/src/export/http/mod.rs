@@ -21,6 +21,7 @@ use self::headers::Headers;
 
 use crate::block::{Block, Codec};
 use crate::export::json_block::json_block;
+use crate::export::watch;
 use crate::seal::reseal::recode;
 use crate::settings::{HttpProtocol, OtlpSettings};
 use std::borrow::Cow;
@@ -257,6 +258,7 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn send(&self, block: &Block) -> Reply {
+        watch::block("http", block);
         let written;
         let block = match self.protocol {
             HttpProtocol::Protobuf => block,

@@ -1,0 +1,147 @@
+"""Runs the controls: each vector in each carrier through the pipeline, looked for at each exporter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from opentelemetry.sdk.resources import Resource
+
+from fapilog.controls.log_carriers import CARRIERS, RESOURCE, Bench, Send
+from fapilog.controls.places import SPOOL, Places, places, spool_place
+from fapilog.controls.report import Outcome, Report
+from fapilog.controls.vectors import Vector, vectors
+from fapilog.otel.resource import build_resource
+from fapilog.settings import Settings
+from fapilog.testing.forms import KnownValue
+
+NEGATIVE = "negative"
+# With what the spool is tested: it stores what the other exporters get, block by block.
+_SPOOL_CARRIERS = ("body.str", "attribute.str", "attribute.nested", "exception.message")
+
+
+class _Sent(NamedTuple):
+    """What one carrier took."""
+
+    carrier: str
+    taken: list[Vector]
+    records: int
+
+
+def run(
+    settings: Settings,
+    *,
+    only: Iterable[str] | None = None,
+    progress: Callable[[str], object] = lambda _carrier: None,
+) -> Report:
+    """Send every vector in every carrier to every exporter of the settings, all of them inside this process.
+
+    Args:
+        settings: As the service has them. Addresses, files and directories are replaced by ones of this test.
+        only: Types that are tested. Default: those that the policy looks for.
+        progress: Called with each carrier before it is tested.
+
+    Raises:
+        ConfigurationError: The settings have no exporter, or cannot be used.
+    """
+    policy = _looked_for(settings)
+    wanted = policy if only is None else frozenset(only)
+    chosen = [vector for vector in vectors() if vector.type in wanted]
+    report = Report.of(settings, [vector.type for vector in chosen])
+    resource = build_resource(settings)
+    with places(settings, resource) as made:
+        report.add_exporters(made.names)
+        bench = Bench(made.provider)
+        for carrier, send in CARRIERS.items():
+            progress(carrier)
+            _positive(report, made, _send_all(bench, carrier, send, chosen))
+        progress(NEGATIVE)
+        _negative(report, made, bench, chosen)
+    progress(RESOURCE)
+    _in_resource(report, settings, resource, chosen)
+    if settings.spool.directory is not None:
+        progress(SPOOL)
+        _in_spool(report, settings, resource, chosen)
+    report.not_tested += _not_tested(policy, wanted)
+    return report
+
+
+@cache
+def _known(value: str) -> KnownValue:
+    return KnownValue(value)
+
+
+def _looked_for(settings: Settings) -> frozenset[str]:
+    values = settings.redaction_in_force.native()
+    kinds = values.get("kinds") if values is not None else ()
+    return frozenset(str(kind) for kind in kinds) if isinstance(kinds, (list, tuple)) else frozenset()
+
+
+def _send_all(bench: Bench, carrier: str, send: Send, chosen: Sequence[Vector]) -> _Sent:
+    taken = [vector for vector in chosen if send(bench, vector)]
+    return _Sent(carrier, taken, len(taken))
+
+
+def _positive(report: Report, made: Places, sent: _Sent, place: str | None = None) -> None:
+    """No value may be in what an exporter got, and every record must have arrived."""
+    before = report.delivered_before(place or "")
+    got, delivered = made.take(), made.delivered()
+    for name, reading in got.items():
+        exporter = place or name
+        arrived = delivered.get(name, 0) - before.get(name, 0)
+        for vector in sent.taken:
+            form = _known(vector.value).form_in(reading)
+            report.add(Outcome(exporter, sent.carrier, vector.type, "leaked" if form else "passed", form))
+        # The spool's records are pending: nobody takes them.
+        if place is None and arrived < sent.records:
+            report.add_missing(exporter, sent.carrier, sent.records - arrived)
+    report.note_delivered(place or "", delivered)
+
+
+def _negative(report: Report, made: Places, bench: Bench, chosen: Sequence[Vector]) -> None:
+    """Texts that look like a type must arrive as they are."""
+    texts = [(vector.type, text) for vector in chosen for text in vector.stays]
+    for _, text in texts:
+        bench.log.info(text, note=text)
+    for name, reading in made.take().items():
+        for kind, text in texts:
+            there = _known(text).form_in(reading) is not None
+            report.add(Outcome(name, NEGATIVE, kind, "passed" if there else "altered", None))
+    report.note_delivered("", made.delivered())
+
+
+def _in_resource(report: Report, settings: Settings, resource: Resource, chosen: Sequence[Vector]) -> None:
+    """The resource is read once, when the pipeline is made; so it carries all values at once."""
+    taken = {vector.key: vector for vector in chosen}
+    attributes = {key: vector.field for key, vector in taken.items()}
+    with places(settings, resource.merge(Resource(attributes))) as made:
+        Bench(made.provider).log.info("control")
+        sent = _Sent(RESOURCE, list(taken.values()), 1)
+        report.note_delivered("", {})
+        _positive(report, made, sent)
+
+
+def _in_spool(report: Report, settings: Settings, resource: Resource, chosen: Sequence[Vector]) -> None:
+    with spool_place(settings, resource) as made:
+        bench = Bench(made.provider)
+        sent = [_send_all(bench, name, CARRIERS[name], chosen) for name in _SPOOL_CARRIERS]
+        # At its end the process writes everything that was not delivered.
+        made.provider.shutdown(500)
+        taken = list(dict.fromkeys(vector for each in sent for vector in each.taken))
+        _positive(report, made, _Sent("+".join(_SPOOL_CARRIERS), taken, 0), SPOOL)
+        report.add_exporters([SPOOL])
+
+
+def _not_tested(policy: frozenset[str], wanted: frozenset[str]) -> list[str]:
+    known = {vector.type for vector in vectors()}
+    kept = sorted(known - policy - wanted)
+    notes = [
+        "spans, baggage and metrics",
+        "processors, sampling and levels that keep records back: they were switched off for the test",
+        "what other libraries of the process write or send without fapilog",
+        "values of your own rules and key names: the bundled values are of the built-in types",
+    ]
+    if kept:
+        notes.append(f"types that the policy does not look for: {', '.join(kept)}")
+    return notes

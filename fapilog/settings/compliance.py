@@ -1,0 +1,112 @@
+"""What the compliance profiles make of the settings, and what they refuse. Threads: the configuring one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BeforeValidator
+
+from fapilog.compliance import Combined, Profile, ProfileError, combine, strictness
+from fapilog.compliance.loader import find
+from fapilog.errors import OffendingSetting, Problem
+from fapilog.settings import parse, problems
+from fapilog.settings.redaction import RedactionSettings
+from fapilog.settings.types import refuse
+
+if TYPE_CHECKING:
+    from fapilog.settings.model import Settings
+
+Origin = Callable[[str], str]
+
+
+def _profiles(value: object) -> object:
+    """Names, paths and profiles, each of which can be found; their order does not matter."""
+    value = parse.names(value) if isinstance(value, str) else value
+    if not isinstance(value, (tuple, list)):
+        return value
+    named: list[str | Profile] = []
+    for each in value:
+        if not isinstance(each, (str, os.PathLike, Profile)):
+            clause = f"holds a {type(each).__name__}, which is no profile"
+            raise refuse(clause, "names of profiles, paths of TOML files, or Profile objects")
+        named.append(each if isinstance(each, Profile) else os.fspath(each))
+    try:
+        combine(find(each) for each in dict.fromkeys(named))
+    except ProfileError as error:
+        clause = f"cannot be used: {error.what}"
+        raise refuse(clause, f"profiles that can: {error.remedy}", error.code) from None
+    return tuple(dict.fromkeys(named))
+
+
+Compliance = Annotated[tuple[str | Profile, ...], BeforeValidator(_profiles)]
+
+
+def combined(settings: Settings) -> Combined:
+    """Return the profiles of settings as one."""
+    return combine(find(each) for each in settings.compliance)
+
+
+def explained(settings: Settings, name: str) -> tuple[object, str] | None:
+    """Return the value in force and its origin, of a setting that profiles changed; None of any other.
+
+    Args:
+        settings: Validated settings.
+        name: Dotted name of a setting.
+    """
+    group, _, field = name.partition(".")
+    if group != "redaction" or not settings.profiles:
+        return None
+    value = getattr(settings.redaction_in_force, field)
+    if value == getattr(settings.redaction, field):
+        return None
+    origin = settings.origin(name)
+    by = f"profile {', '.join(profile.name for profile in settings.profiles.profiles)}"
+    return value, by if origin == problems.DEFAULT else f"{origin} and {by}"
+
+
+def redaction_in_force(redaction: RedactionSettings, profiles: Combined) -> RedactionSettings:
+    """Return what the user wrote, with what the profiles ask: the policy that stage 3 applies.
+
+    Where the user chose an action for a type it stays: `refused` names one that lets too much through.
+
+    Args:
+        redaction: What the user wrote.
+        profiles: What is asked.
+    """
+    if not profiles:
+        return redaction
+    changes: dict[str, object] = {
+        "mode": "scan",
+        "actions": profiles.actions | dict(redaction.actions),
+        "secret_keys": tuple(dict.fromkeys((*redaction.secret_keys, *profiles.secret_keys))),
+    }
+    if profiles.minimise and "minimise" in RedactionSettings.model_fields:
+        changes |= {} if "minimise" in redaction.model_fields_set else {"minimise": True}
+    given = {name: getattr(redaction, name) for name in redaction.model_fields_set}
+    return RedactionSettings.model_validate(given | changes)
+
+
+def refused(settings: Settings, origin: Origin) -> Iterator[Problem]:
+    """Yield what the profiles refuse in settings.
+
+    Args:
+        settings: Validated, but for this.
+        origin: Where the value of a setting comes from.
+    """
+    profiles = settings.profiles
+    if profiles:
+        yield from _weakened(settings.redaction.actions, profiles, origin("redaction.actions"))
+
+
+def _weakened(actions: Mapping[str, str], profiles: Combined, origin: str) -> Iterator[Problem]:
+    for kind, action in actions.items():
+        need = profiles.bound(kind)
+        if need is None or not strictness.is_weaker(action, need.value):
+            continue
+        place = problems.place("redaction.actions", origin)
+        remedy = f"set {kind} in {place} to {need.value} or what lets less through, or leave it out"
+        offender = OffendingSetting("redaction.actions", f"{kind}={action}", origin, remedy)
+        what = f"{kind}={action} lets more through than {need.source} {need.clause} allows ({need.value})"
+        yield Problem("profile-weakened", what, (offender,), remedy)

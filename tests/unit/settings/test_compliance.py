@@ -1,0 +1,104 @@
+"""The setting `compliance`: what profiles make of the settings, and what they refuse."""
+
+import pickle
+
+import pytest
+
+from fapilog.compliance import loader
+from fapilog.errors import ConfigurationError
+from fapilog.settings import Settings
+from tests.unit.compliance.profiles import profile, written
+
+PAN = {"PAN": {"do": "truncate:0:4", "weakest": "token", "clause": "1"}}
+
+
+@pytest.fixture
+def house():
+    return profile(
+        "house", actions=PAN | {"group:network": {"do": "remove", "clause": "2"}}, secret_keys=["badge"]
+    )
+
+
+def test_a_profile_scans_and_the_user_keeps_what_it_says_nothing_about(load, house):
+    settings = load(compliance=[house], redaction={"actions": {"EMAIL": "mask:4"}, "secret_keys": ["mine"]})
+    in_force = settings.redaction_in_force
+    assert (in_force.mode, in_force.secret_keys) == ("scan", ("mine", "badge"))
+    assert (in_force.actions["PAN"], in_force.actions["IPV4"], in_force.actions["EMAIL"]) == (
+        "truncate:0:4",
+        "remove",
+        "mask:4",
+    )
+    assert "USER_PATH" in in_force.native()["kinds"], "a group covers types that are not looked for otherwise"
+    assert settings.redaction.mode == "keys", "what the user wrote stays what it is"
+
+
+def test_without_profiles_the_policy_is_what_the_user_wrote(load):
+    settings = load({"FAPILOG_SECRET_KEYS": "mine"})
+    assert settings.redaction_in_force is settings.redaction
+
+
+@pytest.mark.parametrize("action", ["remove", "truncate:6:4", "mask:4"])
+def test_what_is_stricter_than_the_bound_of_a_profile_is_the_users_choice(load, house, action):
+    settings = load({"FAPILOG_REDACTION_ACTIONS": f"PAN={action}"}, compliance=[house])
+    assert settings.redaction_in_force.actions["PAN"] == action
+
+
+def test_what_lets_more_through_than_a_profile_allows_is_an_error_that_names_the_clause(load, house):
+    with pytest.raises(ConfigurationError) as caught:
+        load({"FAPILOG_REDACTION_ACTIONS": "PAN=keep,IPV4=generalise"}, compliance=[house])
+    assert [str(each) for each in caught.value.problems[0].lines()] == [
+        "PAN=keep lets more through than house 1 allows (token) [profile-weakened]",
+        "  redaction.actions = PAN=keep   from FAPILOG_REDACTION_ACTIONS",
+        "  do: set PAN in FAPILOG_REDACTION_ACTIONS to token or what lets less through, or leave it out",
+    ]
+    assert [each.what for each in caught.value.problems[1:]] == [
+        "IPV4=generalise lets more through than house 2 allows (remove)"
+    ]
+
+
+def test_a_profile_that_is_not_installed_is_an_error_that_says_how_to_install_it(load, monkeypatch):
+    monkeypatch.setattr(loader, "installed", lambda: ("house",))
+    with pytest.raises(ConfigurationError) as caught:
+        load({"FAPILOG_COMPLIANCE": "nowhere"})
+    assert str(caught.value) == (
+        "compliance cannot be used: the profile nowhere is not installed [profile-unknown]\n"
+        "  compliance = 'nowhere'   from FAPILOG_COMPLIANCE\n"
+        "  do: set FAPILOG_COMPLIANCE to profiles that can: pip install fapilog-compliance, or correct the"
+        " name; installed: house\n"
+        "  see: docs/reference/errors.md#profile-unknown"
+    )
+
+
+def test_a_path_in_the_environment_is_a_file_of_the_user(load, tmp_path):
+    path = written(tmp_path, "[actions]\nPAN = { do = 'remove', clause = '1' }")
+    settings = load({"FAPILOG_COMPLIANCE": str(path)})
+    assert (settings.compliance, settings.redaction_in_force.actions["PAN"]) == ((str(path),), "remove")
+
+
+@pytest.mark.parametrize("value", [[7], "", {"a": 1}])
+def test_what_is_no_profile_is_an_error_or_nothing(load, value):
+    if value == "":
+        assert load(compliance=value).compliance == ()
+        return
+    with pytest.raises(ConfigurationError, match="setting-invalid"):
+        load(compliance=value)
+
+
+def test_the_table_of_settings_shows_profiles_as_origin(load, house):
+    rows = {
+        row.name: (row.value, row.origin)
+        for row in load({"FAPILOG_SECRET_KEYS": "mine"}, compliance=[house]).explain()
+        if row.name.startswith("redaction.") or row.name == "compliance"
+    }
+    assert rows["compliance"] == (["house 1"], "argument")
+    assert rows["redaction.mode"] == ("scan", "profile house")
+    assert rows["redaction.secret_keys"] == (["mine", "badge"], "FAPILOG_SECRET_KEYS and profile house")
+
+
+def test_settings_with_profiles_are_values(load, house):
+    settings = load(compliance=[house])
+    assert settings == load(compliance=[house]) != load()
+    assert hash(settings) == hash(load(compliance=[house]))
+    assert pickle.loads(pickle.dumps(settings)).redaction_in_force == settings.redaction_in_force
+    assert settings.with_changes(level="debug").redaction_in_force == settings.redaction_in_force
+    assert isinstance(settings, Settings)
