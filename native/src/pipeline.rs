@@ -119,7 +119,6 @@ impl Pipeline {
     }
 
     /// Stage 3 without the frame, for processors: the record in `writer` loses its secrets. True: it goes no further.
-    #[must_use]
     pub fn clean(&self, writer: &mut RecordWriter) -> bool {
         crate::redact::clean(writer, &self.settings.policy, self.frame)
     }

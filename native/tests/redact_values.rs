@@ -129,7 +129,7 @@ fn hide_replaces_the_record_of_a_writer() {
     let mut writer = RecordWriter::new();
     writer.begin(1, 2, &SeverityField::new(9, "INFO"), None);
     writer.body_str(format!("card {CARD}").as_bytes());
-    policy().hide(&mut writer);
+    assert!(!policy().hide(&mut writer));
     let record = LogRecord::decode(writer.record()).unwrap();
     assert_eq!(
         (record.time_unix_nano, record.severity_number, record.body),

@@ -43,6 +43,5 @@ fn is_security(field: (u32, Value<'_>)) -> bool {
     let (6, Value::Bytes(attribute)) = field else { return false };
     let (key, value) = parts(attribute);
     key == CATEGORY
-        && Fields::new(value.unwrap_or_default())
-            .any(|field| matches!(field, (1, Value::Bytes(SECURITY))))
+        && Fields::new(value.unwrap_or_default()).any(|field| matches!(field, (1, Value::Bytes(SECURITY))))
 }
