@@ -186,6 +186,21 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "A setting lets more through than a clause of a compliance profile allows.",
             "Choose what the message names or what is stricter, or leave the setting out.",
         ),
+        "tls-required": CodeEntry(
+            "ConfigurationError",
+            "A compliance profile asks for TLS, and an endpoint on another machine is not `https`.",
+            "Use an `https` address, or send to a collector on the same machine.",
+        ),
+        "retention-too-short": CodeEntry(
+            "ConfigurationError",
+            "Files or the spool would delete records earlier than a clause of a compliance profile says.",
+            "Raise the limit that the message names, or leave it out: then the profile sets it.",
+        ),
+        "retention-too-long": CodeEntry(
+            "ConfigurationError",
+            "Files or the spool would keep records longer than a clause of a compliance profile says.",
+            "Lower the limit that the message names, or leave it out: then the profile sets it.",
+        ),
         "not-in-this-version": CodeEntry(
             "UnsupportedSettingError",
             "The setting has a name, but the work behind it comes with a later version.",

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 from fapilog.compliance import Combined, Profile, ProfileError, combine, strictness
 from fapilog.compliance.loader import find
 from fapilog.errors import OffendingSetting, Problem
-from fapilog.settings import parse, problems
+from fapilog.settings import compliance_retention, compliance_transport, parse, problems
 from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.types import refuse
 
@@ -88,16 +88,20 @@ def redaction_in_force(redaction: RedactionSettings, profiles: Combined) -> Reda
     return RedactionSettings.model_validate(given | changes)
 
 
-def refused(settings: Settings, origin: Origin) -> Iterator[Problem]:
+def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what the profiles refuse in settings.
 
     Args:
         settings: Validated, but for this.
         origin: Where the value of a setting comes from.
+        environ: Variables, for what the stock exporters of traces and metrics read.
     """
     profiles = settings.profiles
     if profiles:
         yield from _weakened(settings.redaction.actions, profiles, origin("redaction.actions"))
+        if profiles.tls is not None:
+            yield from compliance_transport.refused(settings, profiles.tls, origin, environ)
+        yield from compliance_retention.refused(settings, origin)
 
 
 def _weakened(actions: Mapping[str, str], profiles: Combined, origin: str) -> Iterator[Problem]:
