@@ -110,3 +110,13 @@ def test_minimising_leaves_the_allowed_keys_and_what_the_program_does(
     assert left == {"order", "http.route", "order.sum"}
     assert record.attributes["code.function.name"].endswith("what_the_program_does")
     assert record.attributes["fapilog.dropped_keys"] == 1
+
+
+def test_scope_and_resource_follow_the_rules_too(configure: Configure, receiver: OtlpReceiver) -> None:
+    rules = [{"name": "project", "words": ["apollo"]}, {"name": "team", "paths": ["team.**"]}]
+    telemetry = configure(redaction={"rules": rules}, resource={"team.lead": "ann", "host.room": "Apollo 7"})
+    fapilog.get_logger("of apollo").info("hello")
+    [record] = told(telemetry, receiver)
+    assert record.scope_name == "of [REDACTED:project]"
+    assert record.resource["host.room"] == "[REDACTED:project] 7"
+    assert record.resource["team.lead"] == "[REDACTED:team]"
