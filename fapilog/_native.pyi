@@ -28,6 +28,7 @@ __all__ = [
     "PipelineHandle",
     "RecordBuilder",
     "RecordHandler",
+    "Redactor",
     "RoomBell",
     "Scanner",
     "Snapshot",
@@ -752,6 +753,49 @@ def watched_exports() -> tuple[list[tuple[str, bytes]], int]:
     """
 
 @final
+class TokenKeys:
+    """The key that makes tokens, in all policies that were compiled with it (`token_key` among their values).
+
+    Args:
+        key_id: Stands in each token.
+        key: 32 random bytes.
+        namespace: Tokens of two namespaces do not join.
+    """
+
+    def __new__(cls, key_id: int, key: bytes, namespace: str) -> TokenKeys: ...
+    def replace(self, key_id: int, key: bytes) -> bool:
+        """Make new tokens with this key. False: that cannot be in this forked process."""
+
+    @property
+    def key_id(self) -> int:
+        """Id of the key that makes new tokens."""
+
+    def token(self, kind: str, value: str) -> str:
+        """Return the token of a value of a type, the same for all of its spellings.
+
+        Raises:
+            ValueError: A type that does not exist.
+        """
+
+def seal_new_key() -> tuple[bytes, bytes, str]:
+    """Return a new private key for sealed values, its public key, and the id of both.
+
+    Raises:
+        RuntimeError: The system gives no random bytes.
+    """
+
+def seal_open(private: bytes, entries: list[str]) -> list[tuple[str, str, str]]:
+    """Open what stands in `fapilog.sealed` of one record: path, type and value of each entry.
+
+    Args:
+        private: A private key of `seal_new_key`.
+        entries: All of them in their order: a data key stands in the first entry that uses it.
+
+    Raises:
+        ValueError: An entry was changed, cut or sealed to another key; it names the first such.
+    """
+
+@final
 class Scanner:
     """Finds what stage 3 hides under `redaction="scan"`: `fapilog.redaction.scan`.
 
@@ -775,6 +819,30 @@ def check_redaction_rules(settings: dict[str, Any]) -> tuple[str, str] | None:
         settings: `rules` (`(name, kind, texts, action, numbers)`; kinds: `paths`, `pattern`, `words`, and
             `WORDS` in the case that is given) and `minimise` (keys that stay, or None).
     """
+
+@final
+class Redactor:
+    """Hides in single texts and mappings what stage 3 hides in records: behind `fapilog.redaction.Redactor`.
+
+    Args:
+        settings: What `fapilog.redaction.native.native_policy` returns.
+
+    Raises:
+        ValueError: A type or an action that does not exist.
+    """
+
+    def __new__(cls, settings: dict[str, Any]) -> Redactor: ...
+    def text(self, text: str, key: str = "") -> str:
+        """Return the text without what is hidden, the same object when that is nothing."""
+
+    def value(self, value: Any) -> Any:
+        """Return any value as it would stand in the body of a record."""
+
+    def attributes(self, attributes: Mapping[Any, Any], notes: bool = False) -> dict[str, Any] | None:
+        """Return what is left of a mapping; None: all of it, as it is.
+
+        With `notes`, the attribute `fapilog.redacted` says what was hidden by its value.
+        """
 
 def encode_resource(attributes: dict[str, Any], schema_url: str = "") -> bytes:
     """Encode a resource as the fields of `ResourceLogs` other than the scopes."""

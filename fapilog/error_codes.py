@@ -79,6 +79,33 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             " in use.",
             "See the message: it says what is wrong, and shows no key.",
         ),
+        "token-keys-unusable": CodeEntry(
+            "ConfigurationError",
+            "The key provider gives no keys for tokens. Later, while fapilog runs, those from before stay in"
+            " use.",
+            "See the message: it says what is wrong, and shows no key.",
+        ),
+        "token-without-key": CodeEntry(
+            "ConfigurationError",
+            "A type has the action `token`, and no key provider is set.",
+            "Set `redaction.key_provider` (FAPILOG_REDACTION_KEY_PROVIDER), or choose another action.",
+        ),
+        "seal-without-key": CodeEntry(
+            "ConfigurationError",
+            "A type has the action `seal`, and no public key is set.",
+            "Make a pair with `fapilog seal new-key`, and set `redaction.seal_to` (FAPILOG_SEAL_TO).",
+        ),
+        "hash-without-key": CodeEntry(
+            "ConfigurationError",
+            "A plain hash was asked for. Values such as card numbers are so few that all can be tried.",
+            "Use the action `token`, which needs a key (docs/adr/0015-no-plain-hash.md).",
+        ),
+        "policy-forbidden": CodeEntry(
+            "ConfigurationError",
+            "Policies that the same records meet do together, or one of them does alone, what a standard"
+            " forbids; the message names the clause.",
+            "Change one of the actions that the message names.",
+        ),
         "durability-without-spool": CodeEntry(
             "ConfigurationError",
             "`durability` is `process` or `power`, and there is no spool.",

@@ -12,6 +12,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from fapilog import _native
 from fapilog.marked_fields import markers
 
 _BUILT_IN: dict[type, str] = {
@@ -109,3 +110,6 @@ def _field_names(kind: Any) -> Iterator[str]:
         kind.__attrs_attrs__ if hasattr(kind, "__attrs_attrs__") else dataclasses.fields(kind)
     )
     return (field.name for field in fields if field.repr)
+
+
+_native.connect_values(classify, to_plain)

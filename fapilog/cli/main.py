@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from fapilog.cli import bench, config, demo, gaps, plugins, spool
+from fapilog.cli import bench, config, demo, gaps, plugins, seal, spool
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
 from fapilog.plugins import COMMANDS, Plugins
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(config.app, name="config")
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(seal.app, name="seal")
 app.add_typer(spool.app, name="spool")
 app.command()(demo.demo)
 app.command()(bench.bench)

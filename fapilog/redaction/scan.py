@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fapilog import _native
-from fapilog.redaction.native import native_policy
 from fapilog.settings.redaction import RedactionSettings
 
 
@@ -56,4 +55,8 @@ def scan(
 
 @lru_cache(maxsize=8)
 def _scanner(settings: RedactionSettings) -> _native.Scanner:
-    return _native.Scanner(native_policy(settings))
+    # Whoever only looks needs no action but those of rules, and so no key.
+    values = settings.native()
+    if values is not None:
+        values |= {"actions": []}
+    return _native.Scanner({"values": values, **settings.native_rules()})

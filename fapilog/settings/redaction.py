@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from fapilog import _native
+from fapilog.settings.redaction_keys import RedactionKeySettings, missing_key
+from fapilog.settings.redaction_policy import refusal
 from fapilog.settings.redaction_rules import (
     ALLOWED_KEYS_FIELD,
     MINIMISE_FIELD,
@@ -15,20 +17,18 @@ from fapilog.settings.redaction_rules import (
     RedactionRules,
     native_rules,
 )
-from fapilog.settings.types import Flag, FrozenDict, Group, NamePairs, Names, refuse
+from fapilog.settings.types import Flag, FrozenDict, NamePairs, Names, refuse
 
 KINDS = {kind[0]: kind for kind in _native.scan_kinds()}
-# What a card's owner and its bank share must not be stored after the payment, in no form (PCI DSS 3.3.1).
-_ONLY_REMOVED = frozenset({"CARD_TRACK", "CVV", "PIN_BLOCK"})
 _COARSER = frozenset({"ADDRESS", "DATE_OF_BIRTH", "GEO", "IPV4", "IPV6"})
-_FORMS = "remove, keep, drop, mask:4, truncate:6:4 (PAN) or generalise"
+_FORMS = "remove, keep, drop, mask:4, truncate:6:4 (PAN), generalise, token or seal"
 
 
 class Action(NamedTuple):
     """What is done with values of one type.
 
     Attributes:
-        name: `remove`, `keep`, `drop`, `mask`, `truncate` or `generalise`.
+        name: `remove`, `keep`, `drop`, `mask`, `truncate`, `generalise`, `token` or `seal`.
         numbers: Characters that stay: `mask` the last, `truncate` the first and the last.
     """
 
@@ -53,12 +53,12 @@ def action(kind: str, written: str) -> Action:
     name, *rest = written.strip().lower().split(":")
     if kind not in KINDS:
         raise refuse(f"names a type that does not exist: {kind}", f"types among {', '.join(sorted(KINDS))}")
+    forbidden = refusal(kind, written)
+    if forbidden is not None:
+        raise refuse(forbidden.clause, forbidden.do, forbidden.code)
     if not all(part.isdecimal() for part in rest):
         raise refuse(f"has an action for {kind} that does not exist: {written}", f"{kind}={_FORMS}")
     found = Action(name, tuple(int(part) for part in rest))
-    if kind in _ONLY_REMOVED and name not in ("remove", "drop"):
-        clause = f"lets a part of {kind} through, which PCI DSS 3.3.1 forbids to store in any form"
-        raise refuse(clause, f"{kind}=remove, or leave {kind} out")
     if not _exists(found, kind):
         raise refuse(f"has an action for {kind} that does not exist: {written}", f"{kind}={_FORMS}")
     return found
@@ -66,12 +66,11 @@ def action(kind: str, written: str) -> Action:
 
 def _exists(action: Action, kind: str) -> bool:
     match action:
-        case Action("remove" | "keep" | "drop", ()):
+        case Action("remove" | "keep" | "drop" | "token" | "seal", ()):
             return True
         case Action("mask", (last,)):
             return 0 < last <= 8
         case Action("truncate", (first, last)):
-            # PCI DSS 3.5.1 with FAQ 1091: never more than the first six and the last four.
             return kind == "PAN" and first <= 6 and last <= 4
         case Action("generalise", ()):
             return kind in _COARSER
@@ -84,7 +83,7 @@ def _checked(actions: dict[str, str]) -> dict[str, str]:
     return actions
 
 
-class RedactionSettings(Group):
+class RedactionSettings(RedactionKeySettings):
     """Stage 3: what is hidden before a record is stored anywhere."""
 
     short_for: ClassVar[str] = "mode"
@@ -99,12 +98,21 @@ class RedactionSettings(Group):
         default_factory=FrozenDict,
         description="For `scan`, what stands in place of values of a type: `remove` (the default), `mask:4`"
         " (the last 4 characters stay), `truncate:6:4` (of PAN: first and last digits), `generalise` (IPV4,"
-        " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `keep` (the type is not looked for), `drop` (the whole record"
-        " goes).",
+        " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `token` (equal values can be joined), `seal` (removed, and kept"
+        " beside the record for who has the private key), `keep` (the type is not looked for), `drop` (the"
+        " whole record is dropped).",
     )
     rules: RedactionRules = RULES_FIELD
     minimise: Flag = MINIMISE_FIELD
     allowed_keys: AllowedKeys = ALLOWED_KEYS_FIELD
+
+    @model_validator(mode="after")
+    def _actions_have_their_keys(self) -> Self:
+        for kind, written in self.actions.items():
+            missing = missing_key(action(kind, written).name, self)
+            if missing is not None:
+                raise missing
+        return self
 
     def native(self) -> dict[str, object] | None:
         """Return what the native side takes for values; None: they are not scanned."""

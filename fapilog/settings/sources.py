@@ -30,13 +30,15 @@ from fapilog.settings import (
     problems,
 )
 from fapilog.settings.groups import nested
-from fapilog.settings.key_provider import KEY_VARIABLE
+from fapilog.settings.key_provider import KEY_VARIABLE, TOKEN_KEY_VARIABLE
 from fapilog.settings.nesting import leaves, nest
 from fapilog.settings.parse import Noted
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES, Row, Variable
 
 ARGUMENT = "argument"
 _PREFIX = "FAPILOG_"
+# Variables that hold keys, which are no settings.
+_KEYS = (KEY_VARIABLE, TOKEN_KEY_VARIABLE)
 # Unknown variables named in one line.
 _SHOWN_STRANGERS = 8
 # Besides the headers, which are added one by one.
@@ -161,7 +163,7 @@ class EnvironmentSource(_Source):
         """Say which variables look like ours and are not: each that was misspelt, the others in one line."""
         known, strangers = tuple(sorted(VARIABLE_NAMES)), []
         for name in sorted(self.load.environ):
-            if not name.startswith(_PREFIX) or name in VARIABLE_NAMES or name == KEY_VARIABLE:
+            if not name.startswith(_PREFIX) or name in VARIABLE_NAMES or name in _KEYS:
                 continue
             close = problems.closest(name, known)
             if close is None:

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod recency;
 pub mod settings;
 pub mod sync;
+pub mod wiped;
 pub mod wire;
 
 pub mod process;

@@ -8,7 +8,7 @@ use fapilog_native::redact::actions::Action;
 use fapilog_native::redact::rules::actions::RuleAction;
 use fapilog_native::redact::rules::{About, RuleSettings, Rules};
 use fapilog_native::redact::values::memory::Memory;
-use fapilog_native::redact::values::{Outcome, ValuePolicy};
+use fapilog_native::redact::values::{Outcome, Pass, ValuePolicy};
 use fapilog_native::scan::kind::Kind;
 use fapilog_native::scan::Settings;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -48,7 +48,7 @@ fn with(body: &str, attributes: Vec<KeyValue>) -> LogRecord {
 }
 
 fn outcome(policy: &ValuePolicy, record: &LogRecord) -> Outcome {
-    policy.outcome(&record.encode_to_vec(), &mut Memory::default())
+    policy.outcome(&record.encode_to_vec(), Pass::Record, &mut Memory::default())
 }
 
 fn hidden(policy: &ValuePolicy, record: &LogRecord) -> LogRecord {

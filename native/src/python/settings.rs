@@ -1,5 +1,6 @@
 //! The one value that crosses from Python at start: a dict of primitives, built by `fapilog/pipeline.py`.
 
+use super::action_keys::ActionKeys;
 use super::active::{CaptureSettings, Outputs};
 use super::enrich::Enrichers;
 use super::helpers::required;
@@ -278,7 +279,8 @@ fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
     })
 }
 
-fn policy(dict: &Bound<'_, PyDict>) -> PyResult<Policy> {
+/// What `native_policy` of `fapilog.redaction` returns, compiled.
+pub fn policy(dict: &Bound<'_, PyDict>) -> PyResult<Policy> {
     let list = |key| required::<Vec<String>>(dict, key);
     let policy = Policy::new(&list("anywhere")?, &list("last")?, &list("exact")?);
     let exempt = if dict.contains("exempt")? { list("exempt")? } else { Vec::new() };
@@ -300,22 +302,24 @@ pub fn value_policy_and_rules(dict: &Bound<'_, PyDict>) -> PyResult<Option<Value
     })
 }
 
-/// The policy of values: `kinds`, a list of ids, and `actions`, ids with `(name, numbers)`.
+/// The policy of values: `kinds`, a list of ids, `actions`, ids with `(name, numbers)`, and keys of actions.
 pub fn value_policy(dict: &Bound<'_, PyDict>) -> PyResult<ValuePolicy> {
     let known = |id: &String| Kind::from_id(id).ok_or_else(|| unknown("type", id));
     let kinds = required::<Vec<String>>(dict, "kinds")?.iter().map(known).collect::<PyResult<Kinds>>()?;
     let actions = required::<Vec<(String, String, Vec<u8>)>>(dict, "actions")?;
-    let actions = actions.iter().map(|(id, name, numbers)| Ok((known(id)?, action(name, numbers)?)));
+    let keys = ActionKeys::read(dict)?;
+    let actions = actions.iter().map(|(id, name, numbers)| Ok((known(id)?, action(name, numbers, &keys)?)));
     Ok(ValuePolicy::new(ScanSettings { kinds }, actions.collect::<PyResult<Vec<_>>>()?))
 }
 
-fn action(name: &str, numbers: &[u8]) -> PyResult<Action> {
+fn action(name: &str, numbers: &[u8], keys: &ActionKeys) -> PyResult<Action> {
     match (name, numbers) {
         ("remove", []) => Ok(Action::Remove),
         ("mask", &[keep_last]) => Ok(Action::Mask { keep_last }),
         ("truncate", &[first, last]) => Ok(Action::Truncate { first, last }),
         ("generalise", []) => Ok(Action::Generalise),
         ("drop", []) => Ok(Action::Drop),
+        (name, []) => keys.action(name).ok_or_else(|| unknown("action", name)),
         _ => Err(unknown("action", name)),
     }
 }

@@ -19,7 +19,7 @@ pub mod values;
 use crate::record::fields::{KeyField, SeverityField};
 use crate::record::{tag, Meta, RecordWriter, SEQUENCE_ATTRIBUTE_BYTES};
 use crate::redact::rewrite::rewrite;
-use crate::redact::values::ValuePolicy;
+use crate::redact::values::{Pass, ValuePolicy};
 use std::sync::Arc;
 
 /// Stands where a value was whose key names a secret. It carries the type, never the value.
@@ -269,7 +269,7 @@ pub fn clean(writer: &mut RecordWriter, policy: &Policy, settings: FrameSettings
         hide_url_credentials(writer);
     }
     if let Some(values) = policy.values() {
-        if values.hide(writer) {
+        if values.hide(writer, Pass::Record) {
             return true;
         }
     }
@@ -279,6 +279,17 @@ pub fn clean(writer: &mut RecordWriter, policy: &Policy, settings: FrameSettings
         }
     }
     false
+}
+
+/// Takes the secrets out of what stands in `writer` and is no record: it is neither dropped nor cut.
+pub fn clean_parts(writer: &mut RecordWriter, policy: &Policy, pass: Pass) {
+    if holds_url(behind_times(writer.record())) {
+        hide_url_credentials(writer);
+    }
+    if let Some(values) = policy.values() {
+        let dropped = values.hide(writer, pass);
+        debug_assert!(!dropped, "only records are dropped");
+    }
 }
 
 /// A record without the two times that it begins with: they hold no text, and a colon now and then.

@@ -2,12 +2,14 @@
 //!
 //! It reads and writes nothing, and ends at the first finding.
 
+use crate::redact::actions::seal::entry::Entry;
+use crate::redact::actions::seal::list::entries;
 use crate::redact::rules::paths::Reach;
 use crate::redact::rules::place::Place;
 use crate::redact::rules::spots::What;
-use crate::redact::rules::{PathFate, RuleId};
+use crate::redact::rules::{PathFate, RuleId, NO_RULE};
 use crate::redact::values::memory::{KnownKey, Memory};
-use crate::redact::values::{hiding, ValuePolicy, LONG_FLOAT, LONG_NUMBER, MAX_DEPTH};
+use crate::redact::values::{hiding, Pass, ValuePolicy, LONG_FLOAT, LONG_NUMBER, MAX_DEPTH};
 use crate::scan::keys::KeyPlan;
 use crate::wire::{Fields, Value};
 
@@ -23,14 +25,16 @@ pub enum Seen {
 }
 
 /// Looks at a record.
-pub fn finds(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Seen {
+pub fn finds(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memory) -> Seen {
     let fate = PathFate::FREE;
-    let drops = policy.drops();
-    let mut look = Look { policy, memory, place: Place::default(), fate, drops, dropped: None, found: false };
+    let drops = pass == Pass::Record && policy.drops();
+    let minimises = pass != Pass::Text;
+    let mut look =
+        Look { policy, memory, place: Place::default(), fate, drops, minimises, dropped: None, found: false };
     let mut fields = Fields::new(record);
     let ended = fields.by_ref().any(|field| match field {
         (5, Value::Bytes(body)) => look.body(body),
-        (6, Value::Bytes(attribute)) => look.attribute(attribute, 0),
+        (6, Value::Bytes(attribute)) => !look.is_sealed(attribute) && look.attribute(attribute, 0),
         (3 | 12, Value::Bytes(name)) => look.text(name, &KeyPlan::NONE),
         _ => false,
     });
@@ -49,12 +53,20 @@ struct Look<'a> {
     fate: PathFate,
     /// Whether something may cost the record: then the look does not end at the first finding.
     drops: bool,
+    /// Whether what nobody allowed is to be left out.
+    minimises: bool,
     dropped: Option<What>,
     found: bool,
 }
 
 // Each of these answers whether the look ends.
 impl Look<'_> {
+    /// True for the attribute with what was sealed before: nothing is found in ciphertext.
+    fn is_sealed(&mut self, attribute: &[u8]) -> bool {
+        let (key, value) = parts(attribute);
+        entries(key, value).is_some_and(|entries| are_clean(self.policy, &entries, self.memory))
+    }
+
     fn body(&mut self, body: &[u8]) -> bool {
         self.place.set_in_body(true);
         let fate = body_fate(self.policy, self.memory, &self.place);
@@ -74,7 +86,7 @@ impl Look<'_> {
 
     fn under(&mut self, known: &KnownKey, value: Option<&[u8]>, depth: usize) -> bool {
         let value = value.unwrap_or_default();
-        if hiding::is_left_out(&known.fate, value) {
+        if self.minimises && hiding::is_left_out(&known.fate, value) {
             return self.ends();
         }
         self.at(known.fate, value, |look| look.value(value, &known.plan, depth))
@@ -128,7 +140,7 @@ impl Look<'_> {
         self.place.enter_list();
         let fate = self.fate;
         let each = Fields::new(members).any(|field| match field {
-            (1, Value::Bytes(member)) if hiding::is_left_out(&fate, member) => self.ends(),
+            (1, Value::Bytes(member)) if self.minimises && hiding::is_left_out(&fate, member) => self.ends(),
             (1, Value::Bytes(member)) => self.value(member, plan, depth + 1),
             _ => false,
         });
@@ -145,6 +157,14 @@ impl Look<'_> {
         let spots = self.policy.spots(&text, plan, end, &mut self.memory.scratch);
         spots.iter().any(|spot| self.is_dropped(spot.what)) || (!spots.is_empty() && self.ends())
     }
+}
+
+/// Whether the paths of sealed values hold none themselves.
+pub(super) fn are_clean(policy: &ValuePolicy, entries: &[&str], memory: &mut Memory) -> bool {
+    entries
+        .iter()
+        .filter_map(|text| Entry::parse(text))
+        .all(|entry| !policy.holds(entry.path, &KeyPlan::NONE, NO_RULE, &mut memory.scratch))
 }
 
 /// What rules say about the whole body. It may always stay: of a map in it, what is allowed.

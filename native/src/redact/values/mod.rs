@@ -37,7 +37,7 @@ const LONG_NUMBER: u64 = 100_000_000_000;
 /// [`LONG_NUMBER`] among floating-point numbers.
 const LONG_FLOAT: f64 = 1e11;
 /// Stands where a fault of ours kept a text from being scanned.
-const UNSCANNED_MARKER: &str = "[REDACTED:unscanned]";
+pub const UNSCANNED_MARKER: &str = "[REDACTED:unscanned]";
 
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
@@ -161,9 +161,9 @@ impl ValuePolicy {
 
     /// Hides what is found in the record of `writer`. True: the record is not to leave at all.
     #[must_use]
-    pub fn hide(&self, writer: &mut RecordWriter) -> bool {
+    pub fn hide(&self, writer: &mut RecordWriter, pass: Pass) -> bool {
         let hidden = catch_unwind(AssertUnwindSafe(|| {
-            with_memory(self, |memory| self.outcome(writer.record(), memory))
+            with_memory(self, |memory| self.outcome(writer.record(), pass, memory))
         }));
         match hidden {
             Ok(Outcome::AsItIs) => {}
@@ -176,10 +176,10 @@ impl ValuePolicy {
 
     /// What becomes of a record. Of audit and security records all content goes where others are dropped.
     #[must_use]
-    pub fn outcome(&self, record: &[u8], memory: &mut Memory) -> Outcome {
-        match look::finds(self, record, memory) {
+    pub fn outcome(&self, record: &[u8], pass: Pass, memory: &mut Memory) -> Outcome {
+        match look::finds(self, record, pass, memory) {
             Seen::Nothing => Outcome::AsItIs,
-            Seen::Something => Outcome::Without(write::write(self, record, memory)),
+            Seen::Something => Outcome::Without(write::write(self, record, pass, memory)),
             Seen::Dropped(what) if whole::is_spared(record) => {
                 let word = self.word(what);
                 let marker = format!("[REDACTED:{word}]");
@@ -206,11 +206,22 @@ impl ValuePolicy {
     /// The record without them; `None` when there are none, or when nothing of it may leave.
     #[must_use]
     pub fn without_values(&self, record: &[u8], memory: &mut Memory) -> Option<Vec<u8>> {
-        match self.outcome(record, memory) {
+        match self.outcome(record, Pass::Record, memory) {
             Outcome::Without(record) => Some(record),
             Outcome::AsItIs | Outcome::Dropped => None,
         }
     }
+}
+
+/// What passes the stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// A record: it may be dropped as a whole.
+    Record,
+    /// Attributes of something that is no record, such as a span: what would cost a record goes by itself.
+    Attributes,
+    /// A single text or value, for its own sake: nothing is left out because nobody allowed its key.
+    Text,
 }
 
 /// What becomes of a record.

@@ -3,14 +3,17 @@
 //! What cannot be read is left out: fail closed.
 
 use crate::record::tag;
+use crate::redact::actions::seal::list::{entries, SealedList};
 use crate::redact::rewrite::nested;
 use crate::redact::rules::actions::RuleAction;
 use crate::redact::rules::place::Place;
 use crate::redact::rules::spots::{replace, unite, Spot, What};
 use crate::redact::rules::{PathFate, RuleId};
-use crate::redact::values::look::{body_fate, joined, number_for, parts};
+use crate::redact::values::look::{are_clean, body_fate, joined, number_for, parts};
 use crate::redact::values::memory::{KnownKey, Memory};
-use crate::redact::values::{hiding, ValuePolicy, DROPPED_KEYS_KEY, MAX_DEPTH, MAX_NOTES, REDACTED_KEY};
+use crate::redact::values::{
+    hiding, Pass, ValuePolicy, DROPPED_KEYS_KEY, MAX_DEPTH, MAX_NOTES, REDACTED_KEY,
+};
 use crate::scan::keys::KeyPlan;
 use crate::wire::{put_bytes, put_varint, Fields, Value, LENGTH};
 
@@ -19,12 +22,13 @@ const ROUNDS: usize = 6;
 
 /// The record without them, and with the attribute [`REDACTED_KEY`].
 #[must_use]
-pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8> {
-    let mut write = Write::new(policy, memory);
+pub fn write(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memory) -> Vec<u8> {
+    let mut write = Write { minimises: pass != Pass::Text, ..Write::new(policy, memory) };
     let mut out = Vec::with_capacity(record.len() + 128);
     let (mut noted, mut counted) = (false, false);
     each_field(record, &mut out, |field, out| match field {
         (5, Value::Bytes(body)) => nested(tag::BODY, out, |out| write.body(body, out)),
+        (6, Value::Bytes(attribute)) if write.keeps_sealed(attribute) => true,
         (6, Value::Bytes(attribute)) => {
             noted |= parts(attribute).0 == REDACTED_KEY.as_bytes();
             counted |= parts(attribute).0 == DROPPED_KEYS_KEY.as_bytes();
@@ -42,6 +46,7 @@ pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8
     if !counted && write.left_out > 0 {
         put_count(write.left_out, &mut out);
     }
+    write.sealed.put(&mut out);
     out
 }
 
@@ -115,12 +120,23 @@ struct Write<'a> {
     minimises: bool,
     left_out: u64,
     notes: Vec<String>,
+    sealed: SealedList,
 }
 
 impl<'a> Write<'a> {
     fn new(policy: &'a ValuePolicy, memory: &'a mut Memory) -> Self {
-        let (place, notes) = (Place::default(), Vec::new());
-        Self { policy, memory, place, fate: PathFate::FREE, minimises: true, left_out: 0, notes }
+        let (place, notes, sealed) = (Place::default(), Vec::new(), SealedList::default());
+        Self { policy, memory, place, fate: PathFate::FREE, minimises: true, left_out: 0, notes, sealed }
+    }
+
+    /// True for the attribute with what was sealed before, which is taken over.
+    fn keeps_sealed(&mut self, attribute: &[u8]) -> bool {
+        let (key, value) = parts(attribute);
+        let kept = entries(key, value).filter(|entries| are_clean(self.policy, entries, self.memory));
+        if let Some(entries) = &kept {
+            self.sealed.keep(entries);
+        }
+        kept.is_some()
     }
 
     fn body(&mut self, body: &[u8], out: &mut Vec<u8>) {
@@ -227,8 +243,9 @@ impl<'a> Write<'a> {
         }
         self.place.leave_list();
         // A value that was split over several members: where each alone is nothing, all of them go.
-        let split = joined(&out[start..]).and_then(|text| self.first(&text, plan));
-        if let Some(what) = split {
+        let split = joined(&out[start..]).and_then(|text| Some((self.first(&text, plan)?, text)));
+        if let Some((what, text)) = split {
+            self.seal(what, &text);
             out.truncate(start);
             self.notes.truncate(before);
             self.note(what);
@@ -298,11 +315,22 @@ impl<'a> Write<'a> {
         let mut copied = 0;
         for spot in spots {
             out.extend_from_slice(&text.as_bytes()[copied..spot.range.start]);
-            replace(self.policy, spot, &text[spot.range.clone()], out);
+            let value = &text[spot.range.clone()];
+            replace(self.policy, spot, value, out);
+            if !spot.mixed {
+                self.seal(spot.what, value);
+            }
             copied = spot.range.end;
             self.note(spot.what);
         }
         out.extend_from_slice(&text.as_bytes()[copied..]);
+    }
+
+    /// Keeps a value beside the record, where its type's action says so.
+    fn seal(&mut self, what: What, value: &str) {
+        if let What::Kind(kind, _) = what {
+            self.sealed.add(self.policy.action(kind), kind, &self.place.path, value);
+        }
     }
 
     /// Says where something of a kind, or of a rule, was.
