@@ -55,7 +55,11 @@ def scan(
 
 @lru_cache(maxsize=8)
 def _scanner(settings: RedactionSettings) -> _native.Scanner:
-    # Whoever only looks needs no action but those of rules, and so no key.
+    return scanner_of(settings)
+
+
+def scanner_of(settings: RedactionSettings) -> _native.Scanner:
+    """Return what finds all that a policy looks for. It needs no keys: whoever only looks needs no actions."""
     values = settings.native()
     if values is not None:
         values |= {"actions": []}

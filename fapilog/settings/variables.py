@@ -408,6 +408,12 @@ _REDACTION = (
     Row("redaction.rules", (), "list of rules", _FAPILOG),
     Row("redaction.minimise", (_ours("MINIMISE", parse.flag),), "true or false", _FAPILOG),
     Row("redaction.allowed_keys", (_ours("ALLOWED_KEYS", parse.names),), "list of names", _FAPILOG),
+    Row(
+        "redaction.destinations",
+        (_ours("REDACTION_DESTINATIONS", parse.pairs),),
+        "exporter=mode list",
+        _FAPILOG,
+    ),
 )
 
 _PROCESSORS = (

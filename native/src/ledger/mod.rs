@@ -63,6 +63,10 @@ pub enum DropReason {
     BestEffort,
     /// Its fallback got it instead.
     Diverted,
+    /// The exporter's own redaction policy leaves it out.
+    Withheld,
+    /// The exporter's own redaction policy could not be applied to it.
+    Unredacted,
 }
 
 impl DropReason {
@@ -79,6 +83,8 @@ impl DropReason {
         Self::Damaged,
         Self::BestEffort,
         Self::Diverted,
+        Self::Withheld,
+        Self::Unredacted,
     ];
 
     /// The reason called `name` in [`DROPS`].
@@ -100,7 +106,7 @@ pub const REFUSALS: [&str; 8] = [
     "redacted",
 ];
 /// The names of [`DropReason`], in order.
-pub const DROPS: [&str; 11] = [
+pub const DROPS: [&str; 13] = [
     "overflow_oldest",
     "overflow_newest",
     "wait_timeout",
@@ -112,6 +118,8 @@ pub const DROPS: [&str; 11] = [
     "damaged",
     "best_effort",
     "diverted",
+    "withheld",
+    "unredacted",
 ];
 
 /// Records lost by one exporter, by reason.
