@@ -59,7 +59,7 @@ def _scanner(settings: RedactionSettings) -> _native.Scanner:
 
 
 def scanner_of(settings: RedactionSettings) -> _native.Scanner:
-    """Return what finds all that a policy looks for. It needs no keys: whoever only looks needs no actions."""
+    """Return what finds all that a policy looks for. It needs no keys: who only looks needs no actions."""
     values = settings.native()
     if values is not None:
         values |= {"actions": []}

@@ -120,3 +120,29 @@ def test_scope_and_resource_follow_the_rules_too(configure: Configure, receiver:
     assert record.scope_name == "of [REDACTED:project]"
     assert record.resource["host.room"] == "[REDACTED:project] 7"
     assert record.resource["team.lead"] == "[REDACTED:team]"
+
+
+def test_drop_in_the_policy_of_a_destination_withholds_the_record_from_it(
+    configure: Configure, receiver: OtlpReceiver
+) -> None:
+    own = {"otlp": {"mode": "scan", "actions": {"PAN": "drop"}}}
+    telemetry = configure(redaction={"destinations": own})
+    log = fapilog.get_logger("shop")
+    log.info("card 4111 1111 1111 1111")
+    log.info("kept")
+    assert [record.body for record in told(telemetry, receiver)] == ["kept"]
+    ledger = telemetry.ledger()
+    assert ledger.balanced
+    assert (ledger.accepted, ledger.exporters["otlp"].dropped["withheld"]) == (2, 1)
+
+
+def test_spans_lose_the_value_that_would_cost_a_record_and_what_nobody_allowed() -> None:
+    from fapilog.redaction import Redactor
+    from fapilog.settings.redaction import RedactionSettings
+    from fapilog.settings.redaction_rules import RedactionRule
+
+    rules = (RedactionRule(name="probe", words=("probe",), action="drop"),)
+    redactor = Redactor(RedactionSettings(rules=rules, minimise=True, allowed_keys=("order.*",)))
+    attributes = {"order.id": "a probe", "user.name": "ann", "http.route": "/"}
+    assert redactor.attributes(attributes) == {"order.id": "a [REDACTED:probe]", "http.route": "/"}
+    assert redactor.text("a probe", "user.name") == "a [REDACTED:probe]"
