@@ -833,11 +833,10 @@ class Scanner:
     """Finds what stage 3 hides under `redaction="scan"`: `fapilog.redaction.scan`.
 
     Args:
-        settings: `kinds` (ids to look for) and `actions` (`(id, name, numbers)`), as `redaction` in the
-            settings of `Pipeline`.
+        settings: As `redaction` in the settings of `Pipeline`; see `fapilog.redaction.native`.
 
     Raises:
-        ValueError: A type or an action that does not exist.
+        ValueError: A type or an action that does not exist, or a rule that cannot be used.
     """
 
     def __new__(cls, settings: dict[str, Any]) -> Scanner: ...
@@ -845,6 +844,14 @@ class Scanner:
         self, text: str, attributes: dict[str, Any] | None = None
     ) -> list[tuple[str, int, int, str, str]]:
         """Return path, first code point, first one behind, type and rule of each finding."""
+
+def check_redaction_rules(settings: dict[str, Any]) -> tuple[str, str] | None:
+    """Compile rules and minimising of a policy. None: they can be used; else a rule's name and what is wrong.
+
+    Args:
+        settings: `rules` (`(name, kind, texts, action, numbers)`; kinds: `paths`, `pattern`, `words`, and
+            `WORDS` in the case that is given) and `minimise` (keys that stay, or None).
+    """
 
 @final
 class Redactor:

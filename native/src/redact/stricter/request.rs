@@ -114,6 +114,7 @@ impl Pass<'_> {
                 self.out.unreadable += 1;
                 return;
             }
+            Fate::Withheld => return,
         };
         put_bytes(out, tag::FRAME, record);
         self.out.records += 1;
