@@ -20,6 +20,7 @@ sys.path.insert(
 )  # the tree next to this script, not an installed one
 
 from fapilog import error_codes, errors
+from fapilog._native import scan_kinds
 from fapilog.cli.main import app
 from fapilog.diagnostics import NOTICES
 from fapilog.event import CONTEXT_NAMES
@@ -29,6 +30,7 @@ from fapilog.settings.explain import masked, text
 from fapilog.settings.groups import nested
 from fapilog.settings.presets import Preset
 from fapilog.settings.presets import load as load_presets
+from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.variables import ROWS, Row
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -178,9 +180,40 @@ def _preset(preset: Preset) -> tuple[str, ...]:
     )
 
 
+_NEEDS = {
+    "A": "its shape, prefix or checksum",
+    "B": "a checksum and a word",
+    "C": "a word, or the name of its key",
+}
+
+
+def redaction_types() -> str:
+    """One row for each type of sensitive values."""
+    head = ("type", "marker", "group", "what it needs", "default action")
+    looked_for: Any = (RedactionSettings(mode="scan").native() or {})["kinds"]
+    return table(
+        head,
+        [
+            (f"`{kind}`", f"`[REDACTED:{word}]`", group, _NEEDS[tier], "remove" if kind in looked_for else "keep")
+            for kind, word, group, tier in scan_kinds()
+        ],
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (settings, environment, tree, codes, notices, context, commands, plugin_groups, presets)
+    for part in (
+        settings,
+        environment,
+        tree,
+        codes,
+        notices,
+        context,
+        commands,
+        plugin_groups,
+        presets,
+        redaction_types,
+    )
 }
 
 
