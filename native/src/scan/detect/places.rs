@@ -40,7 +40,9 @@ fn street(text: &[u8], end: usize) -> Option<usize> {
         .iter()
         .rev()
         .take_while(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b',' | b'.' | b'-' | b'#' | b'\'') || **byte >= 0x80
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b' ' | b',' | b'.' | b'-' | b'#' | b'\'')
+                || **byte >= 0x80
         })
         .count();
     let line = &line[line.len() - length..];

@@ -1,7 +1,7 @@
 //! Stage 3 of 7, redact: finds values that only a keyword before them gives away. Thread: caller.
 
-use crate::scan::context::Context;
 use crate::scan::check::bank::is_bic;
+use crate::scan::context::Context;
 use crate::scan::detect::banking::{self, sort_code_end};
 use crate::scan::detect::credentials;
 use crate::scan::detect::dates::date_end;
@@ -79,7 +79,7 @@ impl Made {
         let (mut digits, mut letters, mut others) = (0, 0, 0);
         for byte in text {
             digits += usize::from(byte.is_ascii_digit());
-            letters += usize::from(byte.is_ascii_alphabetic() | (*byte >= 0x80));
+            letters += usize::from(byte.is_ascii_alphabetic() || *byte >= 0x80);
             others += usize::from(!matches!(byte, b'-' | b' ' | b'.' | b'/' | 0x80..));
         }
         let plain = text.is_ascii() && others == digits + letters;
@@ -140,7 +140,9 @@ fn is_whole(kind: Kind, text: &[u8], made: &Made) -> bool {
         Kind::PersonName => person::is_name(text),
         Kind::SwiftBic => is_bic(text),
         Kind::UkSortCode => sort_code_end(text, 0) == Some(text.len()),
-        Kind::Address => letters >= 3 && !text.contains(&b'@') && !text.starts_with(b"http") && is_place(text),
+        Kind::Address => {
+            letters >= 3 && !text.contains(&b'@') && !text.starts_with(b"http") && is_place(text)
+        }
         Kind::Geo => is_coordinate(text),
         Kind::LicensePlate => plain && text.len() <= 12 && digits > 0 && text.len() > 3,
         _ => false,

@@ -62,7 +62,9 @@ fn given(context: &Context<'_>, hit: &Hit, start: usize, findings: &mut Findings
             (6..=64).contains(&value.len())
                 && has(u8::is_ascii_digit)
                 && has(u8::is_ascii_alphabetic)
-                && value.iter().any(|byte| matches!(byte, b'!' | b'#'..=b'&' | b'*' | b'+' | b'?' | b'@' | b'^' | b'~'))
+                && value
+                    .iter()
+                    .any(|byte| matches!(byte, b'!' | b'#'..=b'&' | b'*' | b'+' | b'?' | b'@' | b'^' | b'~'))
         }
         _ => is_random(value),
     };

@@ -71,7 +71,11 @@ fn secret(text: &[u8], start: usize, carries: Carries, glued: bool, findings: &m
     let end = plain_end(text, start.min(text.len()));
     let Some(value) = text.get(start..end) else { return };
     let password = match carries {
-        Carries::Both => value.iter().position(|byte| *byte == b':').map(|colon| &value[colon + 1..]),
+        Carries::Both => {
+            let colon = value.iter().position(|byte| *byte == b':');
+            // The next thing may as well be the address.
+            colon.map(|colon| &value[colon + 1..]).filter(|password| !password.starts_with(b"//"))
+        }
         // `-p shop` of a database's command is the name of the database.
         Carries::Glued if !glued && !value.iter().any(u8::is_ascii_digit) => None,
         _ => Some(value).filter(|value| !value.starts_with(b"-")),
