@@ -22,6 +22,8 @@ sys.path.insert(
 from fapilog import error_codes, errors
 from fapilog._native import scan_kinds
 from fapilog.cli.main import app
+from fapilog.compliance import Profile
+from fapilog.compliance import read as read_profile
 from fapilog.diagnostics import NOTICES
 from fapilog.event import CONTEXT_NAMES
 from fapilog.plugins import GROUPS
@@ -34,6 +36,7 @@ from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.variables import ROWS, Row
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
+_PROFILES = REFERENCE.parents[1] / "plugins" / "compliance" / "fapilog_compliance" / "profiles"
 _PART = re.compile(r"(<!-- begin generated: (?P<name>\w+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
 
 
@@ -194,9 +197,45 @@ def redaction_types() -> str:
     return table(
         head,
         [
-            (f"`{kind}`", f"`[REDACTED:{word}]`", group, _NEEDS[tier], "remove" if kind in looked_for else "keep")
+            (
+                f"`{kind}`",
+                f"`[REDACTED:{word}]`",
+                group,
+                _NEEDS[tier],
+                "remove" if kind in looked_for else "keep",
+            )
             for kind, word, group, tier in scan_kinds()
         ],
+    )
+
+
+def profiles() -> str:
+    """For each profile what it does with which type, and its clauses."""
+    return "\n\n".join(_profile(read_profile(path)) for path in sorted(_PROFILES.glob("*.toml")))
+
+
+def _profile(profile: Profile) -> str:
+    actions = (
+        (f"`{each.target}`", f"`{each.do}`", f"`{each.weakest or each.do}`", each.clause)
+        for each in profile.measures
+    )
+    clauses = (
+        (
+            each.id,
+            each.asks,
+            each.mechanism,
+            " ".join(f"`{check}`" for check in each.checks) or "-",
+            each.cannot,
+        )
+        for each in profile.clauses
+    )
+    return "\n\n".join(
+        (
+            f"### `{profile.name}`: {profile.title}, {profile.standard}",
+            f"{profile.summary} Version {profile.version} of {profile.updated}.",
+            table(("type or group", "action", "at most", "clause"), actions),
+            table(("clause", "asks", "what fapilog does", "checked by", "stays with you"), clauses),
+        )
     )
 
 
@@ -213,6 +252,7 @@ PARTS: dict[str, Callable[[], str]] = {
         plugin_groups,
         presets,
         redaction_types,
+        profiles,
     )
 }
 

@@ -28,6 +28,7 @@ __all__ = [
     "PipelineHandle",
     "RecordBuilder",
     "RecordHandler",
+    "Redactor",
     "RoomBell",
     "Scanner",
     "Snapshot",
@@ -38,6 +39,10 @@ __all__ = [
     "connect_values",
     "decode_record",
     "decode_request",
+    "ed25519_is_signed",
+    "ed25519_new_key",
+    "ed25519_public_key",
+    "ed25519_sign",
     "encode_request",
     "encode_resource",
     "end_rings",
@@ -230,6 +235,8 @@ class Pipeline:
     Each may have a `role`: `required` (blocks wait for it; default), `best_effort` (they do not: what it is
     too slow for is dropped as `best_effort`) or `fallback` (it gets what is handed over to it), and a
     `fallback`: the name of such a one, with `fallback_after_millis`.
+    `fields` is a list of what compliance profiles ask of records: category, `required` or `forbidden`, names
+    of attributes (any of which counts), the profile and its clause.
     `dead_letters` is None or a dict: `path`, `max_bytes`, `keep_files`.
     `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
     `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`,
@@ -433,7 +440,10 @@ class Pipeline:
         """
 
     def ledger(self) -> dict[str, Any]:
-        """Return every term of the ledger, read at one moment."""
+        """Return every term of the ledger, read at one moment.
+
+        `violations` is there when records broke a demand of `fields`: by `audit required user.id|actor`.
+        """
 
     def exporter_stats(self) -> dict[str, Any]:
         """Return what the stages behind the caller did, for self-observability.
@@ -738,6 +748,30 @@ def scan_kinds() -> list[tuple[str, str, str, str]]:
     The tier says what a value must show: `A` its shape, `B` a checksum and a keyword, `C` a keyword or key.
     """
 
+def ed25519_new_key() -> bytes:
+    """Return a new private key of Ed25519, as PKCS #8.
+
+    Raises:
+        OSError: The system gives no random bytes.
+    """
+
+def ed25519_public_key(private: bytes) -> bytes:
+    """Return the public key, 32 bytes, of a private one.
+
+    Raises:
+        ValueError: It is no private key of Ed25519 in PKCS #8.
+    """
+
+def ed25519_sign(private: bytes, message: bytes) -> bytes:
+    """Return the signature, 64 bytes, of a message.
+
+    Raises:
+        ValueError: As `ed25519_public_key`.
+    """
+
+def ed25519_is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether a signature is one of the message; keys and signatures of a wrong size are none."""
+
 def watch_exports(on: bool) -> None:
     """Begin to keep copies of what leaves the process through any pipeline, or stop and forget them.
 
@@ -749,6 +783,49 @@ def watched_exports() -> tuple[list[tuple[str, bytes]], int]:
 
     Each piece has its way: `http`, `file`, `stream`, `python` and `spool` with an uncompressed
     `ExportLogsServiceRequest`, `console` with a line.
+    """
+
+@final
+class TokenKeys:
+    """The key that makes tokens, in all policies that were compiled with it (`token_key` among their values).
+
+    Args:
+        key_id: Stands in each token.
+        key: 32 random bytes.
+        namespace: Tokens of two namespaces do not join.
+    """
+
+    def __new__(cls, key_id: int, key: bytes, namespace: str) -> TokenKeys: ...
+    def replace(self, key_id: int, key: bytes) -> bool:
+        """Make new tokens with this key. False: that cannot be in this forked process."""
+
+    @property
+    def key_id(self) -> int:
+        """Id of the key that makes new tokens."""
+
+    def token(self, kind: str, value: str) -> str:
+        """Return the token of a value of a type, the same for all of its spellings.
+
+        Raises:
+            ValueError: A type that does not exist.
+        """
+
+def seal_new_key() -> tuple[bytes, bytes, str]:
+    """Return a new private key for sealed values, its public key, and the id of both.
+
+    Raises:
+        RuntimeError: The system gives no random bytes.
+    """
+
+def seal_open(private: bytes, entries: list[str]) -> list[tuple[str, str, str]]:
+    """Open what stands in `fapilog.sealed` of one record: path, type and value of each entry.
+
+    Args:
+        private: A private key of `seal_new_key`.
+        entries: All of them in their order: a data key stands in the first entry that uses it.
+
+    Raises:
+        ValueError: An entry was changed, cut or sealed to another key; it names the first such.
     """
 
 @final
@@ -768,6 +845,30 @@ class Scanner:
         self, text: str, attributes: dict[str, Any] | None = None
     ) -> list[tuple[str, int, int, str, str]]:
         """Return path, first code point, first one behind, type and rule of each finding."""
+
+@final
+class Redactor:
+    """Hides in single texts and mappings what stage 3 hides in records: behind `fapilog.redaction.Redactor`.
+
+    Args:
+        settings: What `fapilog.redaction.native.native_policy` returns.
+
+    Raises:
+        ValueError: A type or an action that does not exist.
+    """
+
+    def __new__(cls, settings: dict[str, Any]) -> Redactor: ...
+    def text(self, text: str, key: str = "") -> str:
+        """Return the text without what is hidden, the same object when that is nothing."""
+
+    def value(self, value: Any) -> Any:
+        """Return any value as it would stand in the body of a record."""
+
+    def attributes(self, attributes: Mapping[Any, Any], notes: bool = False) -> dict[str, Any] | None:
+        """Return what is left of a mapping; None: all of it, as it is.
+
+        With `notes`, the attribute `fapilog.redacted` says what was hidden by its value.
+        """
 
 def encode_resource(attributes: dict[str, Any], schema_url: str = "") -> bytes:
     """Encode a resource as the fields of `ResourceLogs` other than the scopes."""

@@ -36,6 +36,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " shown.",
         "setting-without-effect": "A setting of `spool` was given and `spool.directory` was not, or one of"
         " `ring` while `durability` is `memory`.",
+        "keys-beside-records": "The file with the keys of tokens lies in the same directory tree as records."
+        " Who gets the records must not get the keys with them (GDPR 4(5)).",
         "config-file-unread": "OTEL_CONFIG_FILE is set, and `configure_otel()` does not read it: that is for"
         " `opentelemetry-instrument` (docs/how-to/declarative_configuration.md).",
         "batches-share": "Batch processors of a configuration file name different numbers. One buffer serves"
@@ -65,6 +67,10 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "handler-lock": 'Under `overflow="wait"` a call waits for room inside of a handler of `logging` that'
         " is not ours and is locked meanwhile: all that log through it wait, event loops too.",
         "otel-record-lost": "A record of the OpenTelemetry logs API could not be read.",
+        "unscanned": "A span, a metric or a record of another provider could not be read for redaction. It is"
+        " exported without its content.",
+        "not-redacted": "A provider that somebody installed before, or a new release of OpenTelemetry, does"
+        " not let fapilog hide secrets in what it exports; the message says which, and what to wrap.",
         "enricher-failed": "An enricher raised, was too slow or returned no mapping. Records and resource go"
         " without its attributes, or with its last ones.",
         "batch-processor-failed": "A batch processor raised, was too slow or returned something else than"

@@ -79,6 +79,33 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             " in use.",
             "See the message: it says what is wrong, and shows no key.",
         ),
+        "token-keys-unusable": CodeEntry(
+            "ConfigurationError",
+            "The key provider gives no keys for tokens. Later, while fapilog runs, those from before stay in"
+            " use.",
+            "See the message: it says what is wrong, and shows no key.",
+        ),
+        "token-without-key": CodeEntry(
+            "ConfigurationError",
+            "A type has the action `token`, and no key provider is set.",
+            "Set `redaction.key_provider` (FAPILOG_REDACTION_KEY_PROVIDER), or choose another action.",
+        ),
+        "seal-without-key": CodeEntry(
+            "ConfigurationError",
+            "A type has the action `seal`, and no public key is set.",
+            "Make a pair with `fapilog seal new-key`, and set `redaction.seal_to` (FAPILOG_SEAL_TO).",
+        ),
+        "hash-without-key": CodeEntry(
+            "ConfigurationError",
+            "A plain hash was asked for. Values such as card numbers are so few that all can be tried.",
+            "Use the action `token`, which needs a key (docs/adr/0015-no-plain-hash.md).",
+        ),
+        "policy-forbidden": CodeEntry(
+            "ConfigurationError",
+            "Policies that the same records meet do together, or one of them does alone, what a standard"
+            " forbids; the message names the clause.",
+            "Change one of the actions that the message names.",
+        ),
         "durability-without-spool": CodeEntry(
             "ConfigurationError",
             "`durability` is `process` or `power`, and there is no spool.",
@@ -155,6 +182,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "An exporter is named that is neither built in nor installed.",
             "Correct the name, or install the package that provides it.",
         ),
+        "destination-keeps": CodeEntry(
+            "ConfigurationError",
+            "A policy in `redaction.destinations` asks for what the common policy has hidden before any"
+            " exporter sees it. A destination may only remove more.",
+            "Let the common policy keep what some destinations need, and the others remove it.",
+        ),
         "plugin-unknown": CodeEntry(
             "ConfigurationError",
             "A setting names a plugin that no installed package provides.",
@@ -185,6 +218,21 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "ConfigurationError",
             "A setting lets more through than a clause of a compliance profile allows.",
             "Choose what the message names or what is stricter, or leave the setting out.",
+        ),
+        "tls-required": CodeEntry(
+            "ConfigurationError",
+            "A compliance profile asks for TLS, and an endpoint on another machine is not `https`.",
+            "Use an `https` address, or send to a collector on the same machine.",
+        ),
+        "retention-too-short": CodeEntry(
+            "ConfigurationError",
+            "Files or the spool would delete records earlier than a clause of a compliance profile says.",
+            "Raise the limit that the message names, or leave it out: then the profile sets it.",
+        ),
+        "retention-too-long": CodeEntry(
+            "ConfigurationError",
+            "Files or the spool would keep records longer than a clause of a compliance profile says.",
+            "Lower the limit that the message names, or leave it out: then the profile sets it.",
         ),
         "not-in-this-version": CodeEntry(
             "UnsupportedSettingError",
@@ -260,6 +308,13 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "Records that a receiver refused cannot be written to the file for them"
             " (`delivery.dead_letters`). Delivery goes on, and the ledger counts them as rejected.",
             "Make room for the file, or give its directory to this user.",
+        ),
+        "unredacted": CodeEntry(
+            "FapilogError",
+            "Records could not be read to apply the redaction policy of an exporter"
+            " (`redaction.destinations`). That exporter does not get them; its ledger counts them as"
+            " `unredacted`.",
+            "Look for a batch processor that writes what is no OTLP, or for a damaged spool.",
         ),
         "fallback-in-use": CodeEntry(
             "FapilogError",

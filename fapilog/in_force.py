@@ -144,7 +144,10 @@ def configure_defaults() -> None:
         except Exception as error:
             until = "only the console is used until configure_otel() is called"
             say("configuration-failed", f"{_in_one_line(error)}; {until}")
-            fallback = Settings.load(environ={}, exporters=("console",))
+            # What was asked for is not known, so nothing of it may be left out.
+            asked = any(name in os.environ for name in ("FAPILOG_COMPLIANCE", "FAPILOG_REDACTION"))
+            mode = "scan" if asked else "keys"
+            fallback = Settings.load(environ={}, exporters=("console",), redaction=mode)
             configure(fallback, by="defaults", place=installation.place_logs_alone)
 
 

@@ -16,7 +16,9 @@ from fapilog.errors import ConfigurationError, FapilogError, Problem
 from fapilog.logger import default_handle
 from fapilog.otel import signals
 from fapilog.otel.provider import LoggerProvider
+from fapilog.otel.redacting_setup import redact_signals
 from fapilog.providers import Telemetry, take_back
+from fapilog.settings.redaction import RedactionSettings
 
 _Provider = TypeVar("_Provider")
 _Stock = tuple[trace.TracerProvider, metrics.MeterProvider]
@@ -38,6 +40,8 @@ def install(
     ours: list[Any] = []
     try:
         tracers, meters = place(provider, undo, ours)
+        if not settings.disabled:
+            undo += redact_signals(settings.redaction_in_force)
         if settings.self_observability and not settings.disabled:
             self_observability.observe(provider, meters)
         if settings.flight_recorder.enabled and not settings.disabled:
@@ -113,7 +117,7 @@ def take_over(logs: LoggerProvider, undo: list[Callable[[], object]], ours: list
 
 def _place_stock(
     signal: str,
-    make: Callable[[Resource, Sequence[str]], tuple[_Provider, bool]],
+    make: Callable[[Resource, Sequence[str], RedactionSettings], tuple[_Provider, bool]],
     logs: LoggerProvider,
     undo: list[Callable[[], object]],
     ours: list[Any],
@@ -123,7 +127,7 @@ def _place_stock(
     variable = signals.VARIABLES[signal]
     names = () if settings.disabled else signals.exporters(variable, otlp="otlp" in logs.exporters)
     try:
-        provider, made_here = make(logs.resource, names)
+        provider, made_here = make(logs.resource, names, settings.redaction_in_force)
     except FapilogError:
         raise
     except Exception as error:

@@ -130,7 +130,6 @@ def on_notice(code: str, message: str) -> None:
 
 
 context.connect()
-_native.connect_values(values.classify, values.to_plain)
 _native.connect_capture(
     describe_exception=exceptions.describe_exception,
     severity_number=_severity_number,

@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Collection
 from contextvars import ContextVar
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -301,3 +302,97 @@ def declared_resource(config: Any) -> Resource:
         given = {attribute.name: attribute.value for attribute in config.attributes or ()}
         resource = Resource.create({name: value for name, value in given.items() if value is not None})
     return resource
+
+
+# In the order of `fapilog.otel.redacting_spans.SpanParts`.
+_SPAN_PARTS = ("_name", "_attributes", "_events", "_links", "_status", "_resource", "_instrumentation_scope")
+_parts_of_span = attrgetter(*_SPAN_PARTS)
+
+
+def held_span_parts(span: Any) -> tuple[Any, ...] | None:
+    """Return name, attributes, events, links, status, resource and scope of a span, as the SDK holds them.
+
+    None: it keeps them elsewhere; then a copy can be made of what it shows.
+    """
+    try:
+        parts: tuple[Any, ...] = _parts_of_span(span)
+    except AttributeError:
+        return None
+    return parts
+
+
+def replace_span_parts(span: Any, parts: Collection[Any]) -> None:
+    """Put other parts in the places where `held_span_parts` found them, in a span that has ended."""
+    if getattr(span, "_instrumentation_info", None) is not None:
+        # The scope under the name that it had before OpenTelemetry 1.11.
+        span._instrumentation_info = None
+    for name, part in zip(_SPAN_PARTS, parts, strict=True):
+        setattr(span, name, part)
+
+
+def bounded_list(members: list[Any], dropped: int) -> Any:
+    """Return events or links as the SDK keeps them, with the number of those that it left out."""
+    from opentelemetry.sdk.util import BoundedList  # noqa: PLC0415 - loads the SDK
+
+    made = BoundedList.from_seq(None, members)
+    made.dropped = dropped
+    return made
+
+
+def tell_ending(processor: Any, span: Any) -> None:
+    """Tell a span processor that a span is ending; the hook is private so far, and newer than the others."""
+    hook = getattr(processor, "_on_ending", None)
+    if callable(hook):
+        hook(span)
+
+
+def preferences_of(exporter: Any) -> tuple[Any, Any]:
+    """Return temporality and aggregation that an exporter of metrics prefers; None: the SDK's defaults."""
+    names = ("_preferred_temporality", "_preferred_aggregation")
+    temporality, aggregation = (getattr(exporter, name, None) for name in names)
+    return temporality, aggregation
+
+
+def filter_collected(reader: Any, change: Callable[[Any], Any]) -> bool:
+    """Let a registered metric reader receive what `change` makes of its metrics. False: it cannot be done."""
+    collect = getattr(reader, "_collect", None)
+    if not callable(collect) or not callable(getattr(reader, "_set_collect_callback", None)):
+        return False
+
+    def changed(*arguments: Any, **named: Any) -> Any:
+        collected = collect(*arguments, **named)
+        return None if collected is None else change(collected)
+
+    reader._set_collect_callback(changed)
+    return True
+
+
+def readers_of(provider: Any) -> list[Any] | None:
+    """Return the metric readers of a provider of the SDK; None if they are not where we know them."""
+    storages = getattr(getattr(provider, "_measurement_consumer", None), "_reader_storages", None)
+    return list(storages) if isinstance(storages, dict) else None
+
+
+def put_log_processor_first(provider: Any, processor: Any) -> bool:
+    """Let `processor` see each record of a stock logger provider first. False: it cannot be done."""
+    chain = getattr(provider, "_multi_log_record_processor", None)
+    held, lock = getattr(chain, "_log_record_processors", None), getattr(chain, "_lock", None)
+    if not isinstance(held, tuple) or lock is None:
+        return False
+    with lock:
+        chain._log_record_processors = (processor, *chain._log_record_processors)  # type: ignore[union-attr]
+    return True
+
+
+def active_span_processor(provider: Any) -> Any:
+    """Return what a tracer provider of the SDK gives its spans to; None if it is not where we know it."""
+    return getattr(provider, "_active_span_processor", None)
+
+
+def is_noop(provider: Any) -> bool:
+    """Return whether a provider exports nothing: the API's own."""
+    return type(provider).__module__.split(".")[:2] in (
+        ["opentelemetry", "trace"],
+        ["opentelemetry", "metrics"],
+        ["opentelemetry", "_logs"],
+    )

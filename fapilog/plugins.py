@@ -34,8 +34,9 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         " without arguments that makes either.",
         AUTH: "A function (also `async`) without arguments that returns request headers, as the argument"
         " `auth` takes it, or a class without arguments that makes one. Named in `otlp.auth`.",
-        KEY_PROVIDERS: "An object with the method `spool_keys`, or a class without arguments that makes one,"
-        " or a function that returns keys by their ids. Named in `spool.key_provider`.",
+        KEY_PROVIDERS: "An object with the method `spool_keys` (for tokens `token_keys`), or a class without"
+        " arguments that makes one, or a function that returns keys by their ids. Named in"
+        " `spool.key_provider` or `redaction.key_provider`.",
         "fapilog.detectors": "A detector of sensitive values, or a class or function without arguments that"
         " makes one. Nothing asks for detectors before value redaction is here.",
         "fapilog.profiles": "A `fapilog.compliance.Profile`, or a function without arguments that makes one."

@@ -12,6 +12,8 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from fapilog import _native
+
 _BUILT_IN: dict[type, str] = {
     tuple: "iterable",
     set: "iterable",
@@ -101,3 +103,6 @@ def _field_names(kind: Any) -> Iterator[str]:
         kind.__attrs_attrs__ if hasattr(kind, "__attrs_attrs__") else dataclasses.fields(kind)
     )
     return (field.name for field in fields if field.repr)
+
+
+_native.connect_values(classify, to_plain)

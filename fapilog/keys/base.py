@@ -1,4 +1,4 @@
-"""Stage 6 of 7, export: keys of the spool, and what gives them. Threads: the configuring one, key watcher.
+"""Stage 6 of 7, export: keys, of the spool and of tokens, and what gives them. Threads: as `held`.
 
 A key never appears in a message, a `repr` or a setting: only its id does.
 """
@@ -95,13 +95,39 @@ KeyFunction = Callable[[], SpoolKeys | Mapping[int, bytes]]
 """A function as provider. Of a mapping the first key is the current one."""
 
 
-def ask(provider: KeyProvider | KeyFunction) -> SpoolKeys:
+@runtime_checkable
+class TokenKeyProvider(Protocol):
+    """Gives the keys of tokens (`redaction.key_provider`), as `KeyProvider` gives those of the spool.
+
+    New tokens are made with the current key; the others are for those who look old tokens up.
+
+    Example:
+        >>> import secrets
+        >>> class FromVault:
+        ...     def token_keys(self) -> SpoolKeys:
+        ...         return SpoolKeys({1: secrets.token_bytes(32)}, current=1)
+        >>> isinstance(FromVault(), TokenKeyProvider)
+        True
+    """
+
+    def token_keys(self) -> SpoolKeys | Mapping[int, bytes]:
+        """Return every key, and which makes new tokens."""
+
+
+AnyProvider = KeyProvider | TokenKeyProvider | KeyFunction
+
+
+def ask(provider: AnyProvider, method: str = "spool_keys") -> SpoolKeys:
     """Return what a provider gives, checked.
+
+    Args:
+        provider: A function, or an object with the method.
+        method: What an object is asked by.
 
     Raises:
         UnusableKeysError: What is wrong, as a clause without any key.
     """
-    function: Any = getattr(provider, "spool_keys", provider)
+    function: Any = getattr(provider, method, provider)
     failure = ""
     try:
         given = function()

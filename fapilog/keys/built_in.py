@@ -34,6 +34,10 @@ class EnvironmentKeys:
 
     def spool_keys(self) -> SpoolKeys:
         """Return the keys that the variable holds now."""
+        return self.token_keys()
+
+    def token_keys(self) -> SpoolKeys:
+        """Return the keys that the variable holds now."""
         raw = os.environ.get(self._name, "")
         if not raw.strip():
             raise UnusableKeysError(f"the variable {self._name} is not set")
@@ -51,6 +55,10 @@ class FileKeys:
         self._path = path
 
     def spool_keys(self) -> SpoolKeys:
+        """Return the keys that the file holds now."""
+        return self.token_keys()
+
+    def token_keys(self) -> SpoolKeys:
         """Return the keys that the file holds now."""
         try:
             content = self._read()

@@ -10,10 +10,10 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from fapilog.errors import MASK, ConfigurationError, OffendingSetting, Problem
-from fapilog.keys.base import KeyFunction, KeyProvider, UnusableKeysError, ask
+from fapilog.keys.base import AnyProvider, SpoolKeys, UnusableKeysError, ask
 from fapilog.keys.built_in import EnvironmentKeys, FileKeys
 from fapilog.plugins import KEY_PROVIDERS, Plugins
 from fapilog.settings import Settings
@@ -43,11 +43,12 @@ def held(settings: Settings, tell: Callable[[str, str, str], object]) -> HeldKey
     given = settings.spool.key_provider
     if given is None or settings.spool.directory is None:
         return None
-    provider = _provider(settings, given)
+    origin = settings.origin(SETTING)
     try:
+        provider = provider_of(given, SETTING, origin, settings.disabled_plugins)
         return HeldKeys(provider, settings.spool.key_refresh_seconds, tell)
     except UnusableKeysError as error:
-        raise _unusable(settings, given, str(error)) from None
+        raise unusable(CODE, SETTING, given, origin, str(error)) from None
 
 
 class HeldKeys:
@@ -62,9 +63,14 @@ class HeldKeys:
         UnusableKeysError: If it gives none that can be used.
     """
 
+    # What keys are for: the setting that names the provider, the code of failures, what it is asked by.
+    setting: ClassVar[str] = SETTING
+    code: ClassVar[str] = CODE
+    method: ClassVar[str] = "spool_keys"
+
     def __init__(
         self,
-        provider: KeyProvider | KeyFunction,
+        provider: AnyProvider,
         refresh_seconds: float,
         tell: Callable[[str, str, str], object],
     ) -> None:
@@ -76,7 +82,7 @@ class HeldKeys:
         self._failing = False
         self._configured_in = self._watched_in = os.getpid()
         self._stop: threading.Event | None = None
-        self.keys = ask(provider)
+        self.keys = self.ask()
 
     def watch(self, pipelines: Sequence[TakesKeys]) -> None:
         """Keep the keys of these pipelines fresh; in a forked child, anew and at once.
@@ -101,12 +107,25 @@ class HeldKeys:
     def refresh(self) -> None:
         """Ask the provider, and hand the keys to the pipelines if they are others."""
         try:
-            keys = ask(self._provider)
+            keys = self.ask()
         except UnusableKeysError as error:
             if not self._failing:
-                self._tell(CODE, f"{SETTING} gave no keys: {error}; those from before stay in use", SETTING)
+                said = f"{self.setting} gave no keys: {error}; those from before stay in use"
+                self._tell(self.code, said, self.setting)
             self._failing = True
             return
+        self.take(keys)
+
+    def ask(self) -> SpoolKeys:
+        """Return what the provider gives now.
+
+        Raises:
+            UnusableKeysError: If it gives none that can be used.
+        """
+        return ask(self._provider, self.method)
+
+    def take(self, keys: SpoolKeys) -> None:
+        """Hand these keys to the pipelines, if they are others."""
         with self._lock:
             self._failing = False
             if keys == self.keys:
@@ -135,26 +154,43 @@ def _watch(this: weakref.ref[HeldKeys], stop: threading.Event, first: float, sec
         wait = seconds
 
 
-def _provider(settings: Settings, given: str | GivenKeyProvider) -> KeyProvider | KeyFunction:
+def provider_of(
+    given: str | GivenKeyProvider, setting: str, origin: str, disabled: Sequence[str]
+) -> AnyProvider:
+    """Return what a setting names.
+
+    Args:
+        given: The value of the setting.
+        setting: Its name.
+        origin: Where the value comes from.
+        disabled: Plugins that are left alone.
+
+    Raises:
+        ConfigurationError: `plugin-unknown`.
+        UnusableKeysError: A plugin that cannot be used.
+    """
     if isinstance(given, GivenKeyProvider):
-        provider: KeyProvider | KeyFunction = given.provider
+        provider: AnyProvider = given.provider
         return provider
     kind, _, rest = given.partition(":")
     if kind == ENVIRONMENT:
         return EnvironmentKeys(rest)
     if kind == FILE:
         return FileKeys(Path(rest))
-    made = Plugins(settings.disabled_plugins).make(KEY_PROVIDERS, given, SETTING, settings.origin(SETTING))
+    made = Plugins(tuple(disabled)).make(KEY_PROVIDERS, given, setting, origin)
     if made is None:
-        # A spool without encryption is not what was asked for.
-        raise _unusable(settings, given, f"the plugin {given} cannot be used")
-    plugin: KeyProvider | KeyFunction = made
+        # A spool without encryption, or a value without its token, is not what was asked for.
+        raise UnusableKeysError(f"the plugin {given} cannot be used")
+    plugin: AnyProvider = made
     return plugin
 
 
-def _unusable(settings: Settings, given: str | GivenKeyProvider, clause: str) -> ConfigurationError:
+def unusable(
+    code: str, setting: str, given: str | GivenKeyProvider, origin: str, clause: str
+) -> ConfigurationError:
+    """Make the error about a provider without keys; behind a semicolon the clause says what to do."""
     what, _, do = clause.partition("; ")
     remedy = do or "see that the key provider can give keys to this process"
     shown = given if isinstance(given, str) else MASK
-    setting = OffendingSetting(SETTING, shown, settings.origin(SETTING), remedy)
-    return ConfigurationError([Problem(CODE, f"{SETTING} gives no keys: {what}", (setting,), remedy)])
+    offending = OffendingSetting(setting, shown, origin, remedy)
+    return ConfigurationError([Problem(code, f"{setting} gives no keys: {what}", (offending,), remedy)])

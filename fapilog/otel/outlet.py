@@ -22,7 +22,7 @@ from fapilog.diagnostics import is_delivering, say
 from fapilog.enrichers.enrichment import Enrichment
 from fapilog.exporters import registry
 from fapilog.exporters.auth import AnyAuth
-from fapilog.keys import held
+from fapilog.keys import held, tokens
 from fapilog.logger import on_notice
 from fapilog.otel import given
 from fapilog.settings import Settings
@@ -77,6 +77,7 @@ class Outlet:
         processors = given.batch_processors(batch_processors, settings)
         self._gated = bool(processors)
         self._keys = held.held(settings, _tell)
+        self._tokens = tokens.hold(settings, _tell)
         self._delivery = self._make_delivery(processors)
         self.pipelines: list[_native.Pipeline] = []
 
@@ -94,6 +95,13 @@ class Outlet:
     def keys(self) -> held.HeldKeys | None:
         """The keys of the spool; None: it is not encrypted."""
         return self._keys
+
+    def watch_keys(self) -> None:
+        """Keep keys fresh, in this process."""
+        if self._keys is not None:
+            self._keys.watch(self.pipelines)
+        if self._tokens is not None:
+            self._tokens.watch(())
 
     def open(self, resource: Resource, on_start: Callable[[], object] = lambda: None) -> _native.Pipeline:
         """Make a pipeline whose records carry `resource`. Starts nothing.
@@ -145,6 +153,8 @@ class Outlet:
             self._closed = True
         if self._keys is not None:
             self._keys.close()
+        if self._tokens is not None:
+            self._tokens.let_go()
         timeout_millis = bounded(timeout_millis)
         deadline = time.monotonic() + timeout_millis / 1_000
         if self._delivery is None:
@@ -224,8 +234,7 @@ def _start(outlet: weakref.ref[Outlet], index: int, on_start: Callable[[], objec
     living = outlet()
     if living is None:
         return
-    if living.keys is not None:
-        living.keys.watch(living.pipelines)
+    living.watch_keys()
     if living.delivery is not None:
         living.delivery.serve(living.pipelines[index])
 

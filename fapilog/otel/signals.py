@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics, trace
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     ConsoleMetricExporter,
     MetricExporter,
@@ -26,6 +25,8 @@ from fapilog import otel_private
 from fapilog.diagnostics import say
 from fapilog.errors import MissingDependencyError
 from fapilog.otel import installed_exporters
+from fapilog.otel.redacting_metrics import RedactingMeterProvider, RedactingMetricExporter
+from fapilog.settings.redaction import RedactionSettings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -59,39 +60,54 @@ def exporters(variable: str, *, otlp: bool) -> Sequence[str]:
     return [] if "none" in chosen else chosen
 
 
-def tracer_provider(resource: Resource, names: Sequence[str]) -> tuple[trace.TracerProvider, bool]:
+def tracer_provider(
+    resource: Resource, names: Sequence[str], redaction: RedactionSettings
+) -> tuple[trace.TracerProvider, bool]:
     """Return the process's tracer provider and whether we made it; one that somebody installed is reused.
 
     Args:
         resource: For a provider of ours.
         names: Exporters for a provider of ours, as `exporters()` returns them.
+        redaction: What a provider of ours hides.
     """
     installed = otel_private.installed_tracer_provider()
     if installed is not None:
-        say("provider-reused", "a tracer provider is installed already and is used as it is", "trace")
+        say("provider-reused", "a tracer provider is installed already and is used, with redaction", "trace")
         return installed, False
     # Not at the head of the file: it raises for some values of variables, and logs must survive that.
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    from fapilog.otel.redacting_spans import RedactingSpanProcessors  # noqa: PLC0415
+
+    provider = TracerProvider(
+        resource=resource,
+        shutdown_on_exit=False,
+        # Every processor, whenever it is added, stands behind this one.
+        active_span_processor=RedactingSpanProcessors(redaction),
+    )
     for name in names:
         provider.add_span_processor(BatchSpanProcessor(_span_exporter(name)))
     otel_private.install_tracer_provider(provider)
     return provider, True
 
 
-def meter_provider(resource: Resource, names: Sequence[str]) -> tuple[metrics.MeterProvider, bool]:
+def meter_provider(
+    resource: Resource, names: Sequence[str], redaction: RedactionSettings
+) -> tuple[metrics.MeterProvider, bool]:
     """Return the process's meter provider and whether we made it; as `tracer_provider`."""
     installed = otel_private.installed_meter_provider()
     if installed is not None:
-        say("provider-reused", "a meter provider is installed already and is used as it is", "metrics")
+        say("provider-reused", "a meter provider is installed already and is used, with redaction", "metrics")
         return installed, False
     made = [_metric_exporter(name) for name in names]
     readers = [
-        each if isinstance(each, MetricReader) else PeriodicExportingMetricReader(each) for each in made
+        each
+        if isinstance(each, MetricReader)
+        else PeriodicExportingMetricReader(RedactingMetricExporter(each, redaction))
+        for each in made
     ]
-    provider = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+    provider = RedactingMeterProvider(readers, resource=resource, settings=redaction)
     otel_private.install_meter_provider(provider)
     return provider, True
 

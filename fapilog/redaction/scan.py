@@ -55,4 +55,6 @@ def scan(
 
 @lru_cache(maxsize=8)
 def _scanner(settings: RedactionSettings) -> _native.Scanner:
-    return _native.Scanner(settings.native() or {"kinds": [], "actions": []})
+    # Whoever only looks needs no action, and so no key.
+    kinds = (settings.native() or {}).get("kinds", [])
+    return _native.Scanner({"kinds": kinds, "actions": []})

@@ -1,4 +1,4 @@
-"""The setting `spool.key_provider`: where keys come from, by name or as an object; not the keys.
+"""The settings `spool.key_provider` and `redaction.key_provider`: where keys come from; not the keys.
 
 An object is wrapped, so that nothing that shows settings shows what is in it.
 """
@@ -15,12 +15,13 @@ from fapilog.settings.types import refuse
 
 # What `env` alone means. It holds keys, so it is no setting.
 KEY_VARIABLE = "FAPILOG_SPOOL_KEY"
+TOKEN_KEY_VARIABLE = "FAPILOG_TOKEN_KEY"  # noqa: S105 - a name
 ENVIRONMENT, FILE = "env", "file"
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HINT = (
     f"{ENVIRONMENT}:NAME of a variable, {FILE}:/path of a file, the name of a plugin, a function that returns"
-    " keys, or an object with the method `spool_keys`"
+    " keys, or an object with the method `{}`"
 )
 
 
@@ -28,7 +29,7 @@ class GivenKeyProvider:
     """A provider that was given as an object.
 
     Args:
-        provider: A function, or an object with the method `spool_keys`.
+        provider: A function, or an object with the method `spool_keys` or `token_keys`.
     """
 
     __slots__ = ("provider",)
@@ -50,21 +51,27 @@ class GivenKeyProvider:
         return hash((GivenKeyProvider, id(self.provider)))
 
 
-def _checked(value: object) -> object:
-    if isinstance(value, GivenKeyProvider):
-        return value
-    if isinstance(value, str):
-        return _named(value.strip())
-    is_provider = callable(value) or callable(getattr(value, "spool_keys", None))
-    if not is_provider or isinstance(value, (type, Mapping)):
-        raise refuse("gives no keys", _HINT)
-    return GivenKeyProvider(value)
+def _check(method: str, variable: str) -> BeforeValidator:
+    """What a setting of providers takes: objects with this method; `env` alone means this variable."""
+    hint = _HINT.format(method)
+
+    def checked(value: object) -> object:
+        if isinstance(value, GivenKeyProvider):
+            return value
+        if isinstance(value, str):
+            return _named(value.strip(), variable, hint)
+        is_provider = callable(value) or callable(getattr(value, method, None))
+        if not is_provider or isinstance(value, (type, Mapping)):
+            raise refuse("gives no keys", hint)
+        return GivenKeyProvider(value)
+
+    return BeforeValidator(checked)
 
 
-def _named(name: str) -> str:
+def _named(name: str, variable: str, hint: str) -> str:
     kind, colon, rest = name.partition(":")
     if kind == ENVIRONMENT and not colon:
-        return f"{ENVIRONMENT}:{KEY_VARIABLE}"
+        return f"{ENVIRONMENT}:{variable}"
     if kind == ENVIRONMENT and _VARIABLE.fullmatch(rest):
         return name
     if kind == FILE and rest.startswith("/"):
@@ -72,7 +79,8 @@ def _named(name: str) -> str:
     # What is left is the name of a plugin, and must not be a key that was put into the wrong variable.
     if re.fullmatch(r"[a-z][a-z0-9_.-]{0,31}", name) and name != FILE:
         return name
-    raise refuse("names no key provider", _HINT)
+    raise refuse("names no key provider", hint)
 
 
-KeyProviderSetting = Annotated[Any, BeforeValidator(_checked)]
+KeyProviderSetting = Annotated[Any, _check("spool_keys", KEY_VARIABLE)]
+TokenKeyProviderSetting = Annotated[Any, _check("token_keys", TOKEN_KEY_VARIABLE)]

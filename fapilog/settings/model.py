@@ -50,6 +50,7 @@ from fapilog.settings.sources import (
     FileSource,
     Load,
     PresetSource,
+    ProfileSource,
     with_header_mapping,
 )
 from fapilog.settings.spool import SpoolSettings
@@ -179,7 +180,7 @@ class Settings(BaseSettings):
         if load.problems:
             raise configuration_error(load.problems)
         self._origins, self._preset_headers = load.origins, load.preset_headers
-        if refused := tuple(compliance_checks.refused(self, self.origin)):
+        if refused := tuple(compliance_checks.refused(self, self.origin, load.environ)):
             raise configuration_error(refused)
 
     @model_validator(mode="after")
@@ -260,7 +261,10 @@ class Settings(BaseSettings):
         """Name the sources in order of precedence (pydantic-settings)."""
         del env_settings, dotenv_settings, file_secret_settings  # names and parsing follow our table instead
         load = _current.get()
-        own = (source(settings_cls, load) for source in (EnvironmentSource, FileSource, PresetSource))
+        own = (
+            source(settings_cls, load)
+            for source in (EnvironmentSource, FileSource, PresetSource, ProfileSource)
+        )
         return init_settings, *own
 
     @cached_property
@@ -331,8 +335,8 @@ class Settings(BaseSettings):
         return changed
 
     def _is_given(self, name: str) -> bool:
-        """Whether somebody set it; what a preset filled in follows from the preset."""
-        return name in ROWS and not self._origins[name].startswith("preset ")
+        """Whether somebody set it; what a preset or a profile filled in follows from it."""
+        return name in ROWS and not self._origins[name].startswith(("preset ", "profile "))
 
     def _given(self, name: str) -> object:
         if name != "otlp.headers":

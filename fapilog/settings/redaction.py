@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from itertools import chain
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fapilog import _native
+from fapilog.settings import destinations as per_destination
+from fapilog.settings.redaction_keys import RedactionKeySettings, missing_key
+from fapilog.settings.redaction_policy import refusal
 from fapilog.settings.types import FrozenDict, Group, NamePairs, Names, refuse
 
 KINDS = {kind[0]: kind for kind in _native.scan_kinds()}
-# What a card's owner and its bank share must not be stored after the payment, in no form (PCI DSS 3.3.1).
-_ONLY_REMOVED = frozenset({"CARD_TRACK", "CVV", "PIN_BLOCK"})
 _COARSER = frozenset({"ADDRESS", "DATE_OF_BIRTH", "GEO", "IPV4", "IPV6"})
-_FORMS = "remove, keep, mask:4, truncate:6:4 (PAN) or generalise"
+_FORMS = "remove, keep, mask:4, truncate:6:4 (PAN), generalise, token or seal"
 
 
 class Action(NamedTuple):
     """What is done with values of one type.
 
     Attributes:
-        name: `remove`, `keep`, `mask`, `truncate` or `generalise`.
+        name: `remove`, `keep`, `mask`, `truncate`, `generalise`, `token` or `seal`.
         numbers: Characters that stay: `mask` the last, `truncate` the first and the last.
     """
 
@@ -45,12 +47,12 @@ def action(kind: str, written: str) -> Action:
     name, *rest = written.strip().lower().split(":")
     if kind not in KINDS:
         raise refuse(f"names a type that does not exist: {kind}", f"types among {', '.join(sorted(KINDS))}")
+    forbidden = refusal(kind, written)
+    if forbidden is not None:
+        raise refuse(forbidden.clause, forbidden.do, forbidden.code)
     if not all(part.isdecimal() for part in rest):
         raise refuse(f"has an action for {kind} that does not exist: {written}", f"{kind}={_FORMS}")
     found = Action(name, tuple(int(part) for part in rest))
-    if kind in _ONLY_REMOVED and name != "remove":
-        clause = f"lets a part of {kind} through, which PCI DSS 3.3.1 forbids to store in any form"
-        raise refuse(clause, f"{kind}=remove, or leave {kind} out")
     if not _exists(found, kind):
         raise refuse(f"has an action for {kind} that does not exist: {written}", f"{kind}={_FORMS}")
     return found
@@ -58,12 +60,11 @@ def action(kind: str, written: str) -> Action:
 
 def _exists(action: Action, kind: str) -> bool:
     match action:
-        case Action("remove" | "keep", ()):
+        case Action("remove" | "keep" | "token" | "seal", ()):
             return True
         case Action("mask", (last,)):
             return 0 < last <= 8
         case Action("truncate", (first, last)):
-            # PCI DSS 3.5.1 with FAQ 1091: never more than the first six and the last four.
             return kind == "PAN" and first <= 6 and last <= 4
         case Action("generalise", ()):
             return kind in _COARSER
@@ -76,7 +77,24 @@ def _checked(actions: dict[str, str]) -> dict[str, str]:
     return actions
 
 
-class RedactionSettings(Group):
+class DestinationPolicy(Group):
+    """Stage 3 for one exporter: what it must not get besides what the common policy hides."""
+
+    mode: Literal["keys", "scan"] | None = Field(
+        None, description="`scan`: sensitive values are hidden too. None: as the common policy has it."
+    )
+    secret_keys: Names = Field((), description="Key names that are secret besides the common ones.")
+    actions: Annotated[NamePairs, AfterValidator(_checked)] = Field(
+        default_factory=FrozenDict, description="Actions in place of the common ones, by type."
+    )
+
+
+Destinations = Annotated[
+    dict[str, DestinationPolicy], BeforeValidator(per_destination.by_mode), AfterValidator(FrozenDict)
+]
+
+
+class RedactionSettings(RedactionKeySettings):
     """Stage 3: what is hidden before a record is stored anywhere."""
 
     short_for: ClassVar[str] = "mode"
@@ -91,8 +109,28 @@ class RedactionSettings(Group):
         default_factory=FrozenDict,
         description="For `scan`, what stands in place of values of a type: `remove` (the default), `mask:4`"
         " (the last 4 characters stay), `truncate:6:4` (of PAN: first and last digits), `generalise` (IPV4,"
-        " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `keep` (the type is not looked for).",
+        " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `token` (equal values can be joined), `seal` (removed, and kept"
+        " beside the record for who has the private key), `keep` (the type is not looked for).",
     )
+    destinations: Destinations = Field(
+        default_factory=FrozenDict,
+        description="Stricter policies, by exporter: `mode`, `secret_keys` and `actions` of each, in place of"
+        " what is common. A destination may only remove more. In the variable: the mode alone, `otlp=scan`.",
+    )
+
+    @model_validator(mode="after")
+    def _destinations_only_remove_more(self) -> Self:
+        per_destination.check_only_more(self)
+        return self
+
+    @model_validator(mode="after")
+    def _actions_have_their_keys(self) -> Self:
+        own = (policy.actions for policy in self.destinations.values())
+        for kind, written in chain.from_iterable(each.items() for each in (self.actions, *own)):
+            missing = missing_key(action(kind, written).name, self)
+            if missing is not None:
+                raise missing
+        return self
 
     def native(self) -> dict[str, object] | None:
         """Return what the native side takes for values; None: they are not scanned."""

@@ -19,16 +19,26 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from fapilog import diagnostics
+from fapilog.compliance import load as load_profiles
 from fapilog.errors import OffendingSetting, Problem
-from fapilog.settings import otel_config_document, otel_config_translation, parse, presets, problems
+from fapilog.settings import (
+    compliance_retention,
+    otel_config_document,
+    otel_config_translation,
+    parse,
+    presets,
+    problems,
+)
 from fapilog.settings.groups import nested
-from fapilog.settings.key_provider import KEY_VARIABLE
+from fapilog.settings.key_provider import KEY_VARIABLE, TOKEN_KEY_VARIABLE
 from fapilog.settings.nesting import leaves, nest
 from fapilog.settings.parse import Noted
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES, Row, Variable
 
 ARGUMENT = "argument"
 _PREFIX = "FAPILOG_"
+# Variables that hold keys, which are no settings.
+_KEYS = (KEY_VARIABLE, TOKEN_KEY_VARIABLE)
 # Unknown variables named in one line.
 _SHOWN_STRANGERS = 8
 # Besides the headers, which are added one by one.
@@ -75,6 +85,15 @@ class _Source(PydanticBaseSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings], load: Load) -> None:
         super().__init__(settings_cls)
         self.load = load
+
+    def _value(self, name: str) -> Any:
+        """The value of a setting as its field takes it; None when it is not given, or wrong."""
+        if name not in self.load.values:
+            return None
+        try:
+            return _adapter(self.settings_cls, name).validate_python(self.load.values[name])
+        except ValidationError:
+            return None
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         raise NotImplementedError("this source answers for the whole model: call it")
@@ -144,7 +163,7 @@ class EnvironmentSource(_Source):
         """Say which variables look like ours and are not: each that was misspelt, the others in one line."""
         known, strangers = tuple(sorted(VARIABLE_NAMES)), []
         for name in sorted(self.load.environ):
-            if not name.startswith(_PREFIX) or name in VARIABLE_NAMES or name == KEY_VARIABLE:
+            if not name.startswith(_PREFIX) or name in VARIABLE_NAMES or name in _KEYS:
                 continue
             close = problems.closest(name, known)
             if close is None:
@@ -236,19 +255,25 @@ class PresetSource(_Source):
             self.load.origins.setdefault(f"otlp.{field_name}", f"preset {name}")
         return {"otlp": found}
 
-    def _value(self, name: str) -> Any:
-        """The value of a setting as its field takes it; None when it is not given, or wrong."""
-        if name not in self.load.values:
-            return None
-        try:
-            return _adapter(self.settings_cls, name).validate_python(self.load.values[name])
-        except ValidationError:
-            return None
-
     def _problem(self, preset: presets.Preset, gap: presets.Gap) -> Problem:
         origin = self.load.origins["otlp.preset"]
         setting = problems.setting("otlp.preset", preset.name, origin, gap.remedy)
         return Problem("preset-incomplete", f"the preset {preset.name} {gap.what}", (setting,), gap.remedy)
+
+
+class ProfileSource(_Source):
+    """What compliance profiles say about the settings that nobody set: how long stores keep records."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Fill in what the profiles ask for, if any is named."""
+        named = self._value("compliance")
+        if not named:
+            return {}  # the field itself refuses profiles that cannot be used
+        given = {name: self._value(name) for name in self.load.origins}
+        found = compliance_retention.defaults(load_profiles(named), given)
+        for name, (_, profile) in found.items():
+            self.load.origins[name] = f"profile {profile}"
+        return nest({name: value for name, (value, _) in found.items()})
 
 
 def _decoded(path: Path) -> object:

@@ -386,9 +386,31 @@ _LIMITS = (
 )
 
 _REDACTION = (
+    # Secret in errors: it may be a key that was put into the wrong variable.
+    Row(
+        "redaction.key_provider",
+        (_ours("REDACTION_KEY_PROVIDER", parse.text),),
+        "env:NAME, file:/path or a name",
+        _FAPILOG,
+        secret=True,
+    ),
+    Row(
+        "redaction.key_refresh_seconds",
+        (_ours("REDACTION_KEY_REFRESH_SECONDS", parse.whole_number),),
+        "seconds",
+        _FAPILOG,
+    ),
+    Row("redaction.token_namespace", (_ours("TOKEN_NAMESPACE", parse.text),), "text", _FAPILOG),
+    Row("redaction.seal_to", (_ours("SEAL_TO", parse.text),), "public key", _FAPILOG, secret=True),
     Row("redaction.mode", (_ours("REDACTION", parse.word),), "one word", _FAPILOG),
     Row("redaction.secret_keys", (_ours("SECRET_KEYS", parse.names),), "list of names", _FAPILOG),
     Row("redaction.actions", (_ours("REDACTION_ACTIONS", parse.pairs),), "type=action list", _FAPILOG),
+    Row(
+        "redaction.destinations",
+        (_ours("REDACTION_DESTINATIONS", parse.pairs),),
+        "exporter=mode list",
+        _FAPILOG,
+    ),
 )
 
 _PROCESSORS = (

@@ -16,7 +16,9 @@ pub mod block;
 pub mod clock;
 pub mod recency;
 pub mod settings;
+pub mod signing;
 pub mod sync;
+pub mod wiped;
 pub mod wire;
 
 pub mod process;

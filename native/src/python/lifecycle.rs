@@ -61,6 +61,7 @@ pub fn end_rings() {
 extern "C" fn after_fork_in_child() {
     forget_calls();
     leave_spools();
+    crate::redact::actions::seal::data_key::after_fork_in_child();
     FORKS.fetch_add(1, Ordering::AcqRel);
     GENERATION.fetch_add(1, Ordering::AcqRel);
 }

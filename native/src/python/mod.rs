@@ -1,5 +1,6 @@
 //! The door to Python: the only folder that knows an interpreter. In the stub's order (`fapilog/_native.pyi`).
 
+mod action_keys;
 mod active;
 mod api_emit;
 mod arguments;
@@ -40,10 +41,12 @@ mod processing;
 mod readable;
 mod reborn;
 mod record_parts;
+mod redactor;
 mod resolved;
 mod rings;
 mod scanning;
 mod settings;
+mod signing;
 mod snapshot;
 mod split;
 mod spools;
@@ -97,9 +100,17 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(rings::ring_files, module)?)?;
     module.add_function(wrap_pyfunction!(rings::survey_ring, module)?)?;
     module.add_function(wrap_pyfunction!(rings::purge_ring, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::ed25519_new_key, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::ed25519_public_key, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::ed25519_sign, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::ed25519_is_signed, module)?)?;
+    module.add_class::<action_keys::TokenKeys>()?;
+    module.add_function(wrap_pyfunction!(action_keys::seal_new_key, module)?)?;
+    module.add_function(wrap_pyfunction!(action_keys::seal_open, module)?)?;
     module.add_function(wrap_pyfunction!(watching::watch_exports, module)?)?;
     module.add_function(wrap_pyfunction!(watching::watched_exports, module)?)?;
     module.add_class::<scanning::Scanner>()?;
+    module.add_class::<redactor::Redactor>()?;
     module.add_function(wrap_pyfunction!(scanning::scan_kinds, module)?)?;
     module.add_class::<stdlib::RecordHandler>()?;
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;

@@ -33,7 +33,7 @@ impl ValueLimits {
 }
 
 /// A record that grows beyond this while nested values are read gets no more elements.
-const MAX_NESTED_BYTES: usize = 1 << 20;
+pub const MAX_NESTED_BYTES: usize = 1 << 20;
 const TYPE_SLOTS: usize = 128;
 
 /// How a type is encoded.

@@ -86,6 +86,12 @@ impl Scanner {
         Self { settings }
     }
 
+    /// Whether findings of this kind are asked for.
+    #[must_use]
+    pub const fn looks_for(&self, kind: Kind) -> bool {
+        self.settings.kinds.has(kind)
+    }
+
     /// What the name of a key says; keep it as long as the key lives.
     #[must_use]
     pub fn plan(&self, key: &str) -> KeyPlan {

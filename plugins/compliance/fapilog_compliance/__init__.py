@@ -6,12 +6,32 @@ from importlib.resources import as_file, files
 
 from fapilog.compliance import Profile, read
 
-__all__ = ["pci_dss"]
+__all__ = ["gdpr", "hipaa", "pci_dss", "soc2", "sox"]
 
 
 def pci_dss() -> Profile:
     """Return the profile that helps with PCI DSS: cardholder data in logs."""
     return _profile("pci-dss")
+
+
+def hipaa() -> Profile:
+    """Return the profile that helps with HIPAA: the 18 identifiers of Safe Harbor."""
+    return _profile("hipaa")
+
+
+def gdpr() -> Profile:
+    """Return the profile that helps with the GDPR: few personal data, for a limited time."""
+    return _profile("gdpr")
+
+
+def sox() -> Profile:
+    """Return the profile that helps with SOX: whole records of access and change, kept."""
+    return _profile("sox")
+
+
+def soc2() -> Profile:
+    """Return the profile that helps with SOC 2: confidentiality, transmission, monitoring."""
+    return _profile("soc2")
 
 
 def _profile(name: str) -> Profile:

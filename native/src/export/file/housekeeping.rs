@@ -1,5 +1,5 @@
 //! Stage 6 of 7, export: complete files are compressed, then deleted when there are too many. Thread: sender, after the
-//! block that began a new file; records wait in memory meanwhile.
+//! block that began a new file, and once an hour where files are kept for a time; records wait in memory meanwhile.
 //!
 //! Whatever fails here is a warning: the block is written. What an end of the process leaves undone is done after the
 //! next rotation. Two processes may be at it at once; each file is compressed under its lock.

@@ -57,11 +57,16 @@ pub struct FileSettings {
     pub fsync: Fsync,
 }
 
+/// How often files that are too old are looked for, where no new file starts meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_secs(3_600);
+
 /// Appends blocks to one path.
 pub struct FileTransport {
     settings: FileSettings,
     now: fn() -> SystemTime,
     appender: Mutex<Appender>,
+    /// When old files were looked for; `None`: not yet.
+    looked: Mutex<Option<SystemTime>>,
 }
 
 impl FileTransport {
@@ -73,7 +78,7 @@ impl FileTransport {
     /// As `new`, with another clock for ages and names.
     pub fn with_clock(settings: FileSettings, now: fn() -> SystemTime) -> Result<Self, TransportError> {
         let appender = Mutex::new(Appender::new(&settings).map_err(TransportError::new)?);
-        Ok(Self { settings, now, appender })
+        Ok(Self { settings, now, appender, looked: Mutex::new(None) })
     }
 
     /// Appends whole lines, all or nothing, outside of any block.
@@ -85,6 +90,20 @@ impl FileTransport {
             housekeeping::run(&self.settings, (self.now)());
         }
         Ok(())
+    }
+
+    /// True when it is time to look for files that are too old: with the first block, and then each hour.
+    fn looks_for_old_files(&self, now: SystemTime) -> bool {
+        if self.settings.keep_age.is_none() {
+            return false;
+        }
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back counts as an hour.
+        let due = looked.is_none_or(|at| now.duration_since(at).map_or(true, |since| since >= LOOK_AGAIN));
+        if due {
+            *looked = Some(now);
+        }
+        due
     }
 
     fn lines(&self, block: &Block) -> std::io::Result<String> {
@@ -105,7 +124,9 @@ impl FileTransport {
         match appender.append(text.as_bytes(), &self.settings, self.now) {
             Ok(rotated) => {
                 drop(appender);
-                let warning = rotated.then(|| housekeeping::run(&self.settings, (self.now)())).flatten();
+                let now = (self.now)();
+                let due = self.looks_for_old_files(now) || rotated;
+                let warning = due.then(|| housekeeping::run(&self.settings, now)).flatten();
                 Answer::Delivered { rejected_records: 0, warning }
             }
             Err(error) => {

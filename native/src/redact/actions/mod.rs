@@ -6,9 +6,11 @@
 //! There is no plain hash: the numbers are few, so that trying them all takes seconds (ADR 0015).
 
 pub mod generalise;
+pub mod seal;
 pub mod token;
 
-use crate::redact::actions::token::TokenKey;
+use crate::redact::actions::seal::Sealer;
+use crate::redact::actions::token::TokenKeys;
 use crate::scan::kind::Kind;
 use std::sync::Arc;
 
@@ -33,7 +35,9 @@ pub enum Action {
         last: u8,
     },
     /// A keyed code of the value: equal values can be joined, nobody without the key can try them.
-    Token(Arc<TokenKey>),
+    Token(Arc<TokenKeys>),
+    /// The type; beside the record, encrypted, the value for who has the private key.
+    Seal(Arc<Sealer>),
     /// A coarser value: network, year, area, first digits of a ZIP code.
     Generalise,
 }
@@ -53,12 +57,13 @@ impl Action {
     /// What the action lets through.
     fn rest(&self, kind: Kind, found: &str) -> Option<String> {
         match self {
-            Self::Remove => None,
+            Self::Remove | Self::Seal(_) => None,
             Self::Mask { keep_last } => Some(last_characters(found, usize::from(*keep_last))),
             Self::Truncate { first, last } => {
                 truncated(found, usize::from(*first).min(6), usize::from(*last).min(4))
             }
-            Self::Token(key) => Some(key.token(kind, found)),
+            // Nothing stands for a value that is named alone: all such would join.
+            Self::Token(keys) => (!found.is_empty()).then(|| keys.current().token(kind, found)),
             Self::Generalise => generalise::generalise(kind, found),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! It reads and writes nothing, and ends at the first finding.
 
+use crate::redact::actions::seal::entry::Entry;
+use crate::redact::actions::seal::list::entries;
 use crate::redact::values::memory::Memory;
 use crate::redact::values::{ValuePolicy, LONG_FLOAT, LONG_NUMBER, MAX_DEPTH};
 use crate::scan::keys::KeyPlan;
@@ -13,7 +15,7 @@ pub fn finds(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> bool {
     let mut fields = Fields::new(record);
     let found = fields.by_ref().any(|field| match field {
         (5, Value::Bytes(body)) => look.value(body, &KeyPlan::NONE, 0),
-        (6, Value::Bytes(attribute)) => look.attribute(attribute, 0),
+        (6, Value::Bytes(attribute)) => !look.is_sealed(attribute) && look.attribute(attribute, 0),
         (3 | 12, Value::Bytes(name)) => look.text(name, &KeyPlan::NONE),
         _ => false,
     });
@@ -28,6 +30,12 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
+    /// True for the attribute with what was sealed before: nothing is found in ciphertext.
+    fn is_sealed(&mut self, attribute: &[u8]) -> bool {
+        let (key, value) = parts(attribute);
+        entries(key, value).is_some_and(|entries| are_clean(self.policy, &entries, self.memory))
+    }
+
     fn attribute(&mut self, attribute: &[u8], depth: usize) -> bool {
         let (key, value) = parts(attribute);
         let before = self.path.len();
@@ -68,6 +76,14 @@ impl Look<'_> {
         let text = String::from_utf8_lossy(text);
         !self.policy.scanner().scan(&text, plan, &mut self.memory.scratch).is_empty()
     }
+}
+
+/// Whether the paths of sealed values hold none themselves.
+pub(super) fn are_clean(policy: &ValuePolicy, entries: &[&str], memory: &mut Memory) -> bool {
+    entries
+        .iter()
+        .filter_map(|text| Entry::parse(text))
+        .all(|entry| policy.scanner().scan(entry.path, &KeyPlan::NONE, &mut memory.scratch).is_empty())
 }
 
 /// Key and value of an attribute.

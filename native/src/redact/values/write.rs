@@ -3,8 +3,9 @@
 //! What cannot be read is left out: fail closed.
 
 use crate::record::tag;
+use crate::redact::actions::seal::list::{entries, SealedList};
 use crate::redact::rewrite::nested;
-use crate::redact::values::look::{joined, number_text, parts};
+use crate::redact::values::look::{are_clean, joined, number_text, parts};
 use crate::redact::values::memory::Memory;
 use crate::redact::values::{ValuePolicy, MAX_DEPTH, MAX_NOTES, REDACTED_KEY};
 use crate::scan::keys::KeyPlan;
@@ -14,11 +15,12 @@ use crate::wire::{put_bytes, Fields, Value, LENGTH};
 /// The record without them, and with the attribute [`REDACTED_KEY`].
 #[must_use]
 pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8> {
-    let mut write = Write { policy, memory, path: Vec::new(), notes: Vec::new() };
+    let mut write = Write::new(policy, memory);
     let mut out = Vec::with_capacity(record.len() + 128);
     let mut noted = false;
     each_field(record, &mut out, |field, out| match field {
         (5, Value::Bytes(body)) => nested(tag::BODY, out, |out| write.value(body, &KeyPlan::NONE, 0, out)),
+        (6, Value::Bytes(attribute)) if write.keeps_sealed(attribute) => true,
         (6, Value::Bytes(attribute)) => {
             noted |= parts(attribute).0 == REDACTED_KEY.as_bytes();
             nested(tag::ATTRIBUTE, out, |out| write.attribute(attribute, 0, out))
@@ -32,6 +34,7 @@ pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8
     if !noted && !write.notes.is_empty() {
         put_notes(&write.notes, &mut out);
     }
+    write.sealed.put(&mut out);
     out
 }
 
@@ -39,14 +42,14 @@ pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8
 #[must_use]
 pub fn text(policy: &ValuePolicy, text: &[u8], memory: &mut Memory) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
-    Write { policy, memory, path: Vec::new(), notes: Vec::new() }.text(text, &KeyPlan::NONE, &mut out);
+    Write::new(policy, memory).text(text, &KeyPlan::NONE, &mut out);
     out
 }
 
 /// The attributes in the fields `number` without them; other fields stay.
 #[must_use]
 pub fn attributes(policy: &ValuePolicy, message: &[u8], number: u32, memory: &mut Memory) -> Vec<u8> {
-    let mut write = Write { policy, memory, path: Vec::new(), notes: Vec::new() };
+    let mut write = Write::new(policy, memory);
     let mut out = Vec::with_capacity(message.len());
     let tag = (number << 3 | u32::from(LENGTH)) as u8;
     each_field(message, &mut out, |field, out| match field {
@@ -93,9 +96,24 @@ struct Write<'a> {
     /// The names of the attributes around, joined by dots.
     path: Vec<u8>,
     notes: Vec<String>,
+    sealed: SealedList,
 }
 
-impl Write<'_> {
+impl<'a> Write<'a> {
+    fn new(policy: &'a ValuePolicy, memory: &'a mut Memory) -> Self {
+        Self { policy, memory, path: Vec::new(), notes: Vec::new(), sealed: SealedList::default() }
+    }
+
+    /// True for the attribute with what was sealed before, which is taken over.
+    fn keeps_sealed(&mut self, attribute: &[u8]) -> bool {
+        let (key, value) = parts(attribute);
+        let kept = entries(key, value).filter(|entries| are_clean(self.policy, entries, self.memory));
+        if let Some(entries) = &kept {
+            self.sealed.keep(entries);
+        }
+        kept.is_some()
+    }
+
     fn attribute(&mut self, attribute: &[u8], depth: usize, out: &mut Vec<u8>) {
         let (key, value) = parts(attribute);
         let before = self.path.len();
@@ -149,8 +167,9 @@ impl Write<'_> {
             }
         }
         // A value that was split over several members: where each alone is nothing, all of them go.
-        let split = joined(&out[start..]).and_then(|text| self.first(&text, plan));
-        if let Some(kind) = split {
+        let split = joined(&out[start..]).and_then(|text| Some((self.first(&text, plan)?, text)));
+        if let Some((kind, text)) = split {
+            self.sealed.add(self.policy.action(kind), kind, &self.path, &text);
             out.truncate(start);
             self.notes.truncate(before);
             self.note(kind);
@@ -193,7 +212,9 @@ impl Write<'_> {
         for finding in findings {
             let range = finding.range();
             out.extend_from_slice(&text.as_bytes()[copied..range.start]);
-            self.policy.action(finding.kind).replace(finding.kind, &text[range.clone()], out);
+            let (action, value) = (self.policy.action(finding.kind), &text[range.clone()]);
+            action.replace(finding.kind, value, out);
+            self.sealed.add(action, finding.kind, &self.path, value);
             copied = range.end;
             note(&mut self.notes, &self.path, finding.kind);
         }

@@ -13,7 +13,7 @@ pub fn is_dialled(first: u8, second: u8, digits: usize) -> bool {
     let within = |codes: &[u8]| codes.chunks(3).any(|code| code.starts_with(&[first, second]));
     match first {
         b'1' | b'7' => digits == 11,
-        _ if within(TWO) => (9..=14).contains(&digits),
-        _ => within(THREE) && (9..=15).contains(&digits),
+        _ if within(TWO) => (9..=15).contains(&digits),
+        _ => within(THREE) && (8..=15).contains(&digits),
     }
 }

@@ -34,6 +34,8 @@ pub(super) fn patient(context: &Context<'_>, hit: &Hit, findings: &mut Findings<
     }
     let rest = &context.text[end + 1..context.text.len().min(end + 1 + SEGMENT_BYTES)];
     let length = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n' | b'"')).unwrap_or(rest.len());
+    // No byte is read for two segments.
+    let length = memchr::memmem::find(&rest[..length], b"PID|").unwrap_or(length);
     let mut from = end + 1;
     for (place, field) in rest[..length].split(|byte| *byte == b'|').enumerate() {
         // `\r` between the segments may be written as an escape.
