@@ -1,4 +1,4 @@
-"""URLs in records and in spans lose credentials, secrets of their query, and under `scan` personal data in their path."""
+"""URLs lose credentials; under `scan` secrets of their query, and personal data in their path, too."""
 
 from typing import Any
 
