@@ -1,4 +1,4 @@
-"""URLs lose credentials; under `scan` secrets of their query, and personal data in their path, too."""
+"""URLs in records and spans lose credentials and secrets of their query; under `scan`, personal data too."""
 
 from typing import Any
 

@@ -408,6 +408,13 @@ def test_a_compliance_profile_in_the_environment_is_not_overridden_by_a_default(
         fapilog.configure_otel(exporters=["none"])
 
 
+def test_profiles_that_cannot_be_used_leave_a_console_that_hides_values():
+    script = "import fapilog\nfapilog.get_logger('shop').info('paid with 4111 1111 1111 1111')\n"
+    said, logged = lines(run(script, FAPILOG_COMPLIANCE="nowhere"))
+    assert "the profile nowhere is not installed" in said
+    assert logged == 'INFO  shop  paid with [REDACTED:pan]  fapilog.redacted=["body:pan"]'
+
+
 NO_NUMBER = (
     "OpenTelemetry's SDK cannot be set up for trace: ValueError: OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT must be"
 )

@@ -1,5 +1,6 @@
 //! Stage 3 of 7, redact: finds secrets in addresses: user and password, signatures, whole addresses of hooks. Thread: caller.
 
+use crate::scan::classes::flag;
 use crate::scan::context::Context;
 use crate::scan::detect::credentials::assigned::is_secret_value;
 use crate::scan::detect::credentials::placeholders::is_placeholder;
@@ -40,6 +41,9 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
         }
         userinfo(context, start, findings);
         done = hook(context, start, findings).unwrap_or(done);
+    }
+    if !context.anchors.has(flag::QUERY) {
+        return;
     }
     let mut done = 0;
     for &sign in &context.anchors.assigns {
