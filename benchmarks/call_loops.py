@@ -55,7 +55,7 @@ def keyword_loop(function: Callable[..., Any], scenario: Scenario) -> Loop:
 
     def five(n: int) -> None:
         f = function
-        user_id, path, status, duration_ms, region = _five
+        user_id, path, status, duration_ms, region = scenario.attributes.values()
         for _ in repeat(None, n):
             f(
                 "order placed",

@@ -5,6 +5,8 @@ The redaction is fapilog's default (secret key names, `SecretStr`, credentials i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.libraries import NotInstalledError
@@ -49,9 +51,17 @@ def prove(name: str, found: dict[str, Any]) -> None:
         )
 
 
-def send(name: str, endpoint: str, *, n: int, threads: int = 1, rate: int | None = None) -> dict[str, Any]:
+def send(
+    name: str,
+    endpoint: str,
+    *,
+    n: int,
+    threads: int = 1,
+    rate: int | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Run one library in a process of its own and prove that nothing was lost."""
-    with Worker(name) as worker:
+    with Worker(name, **environment) as worker:
         worker.ask("prepare", endpoint=endpoint)
         found: dict[str, Any] = worker.ask("throughput", n=n, threads=threads, rate=rate)
     prove(name, found)

@@ -26,12 +26,14 @@ TOLERANCE = 0.03
 TIMEOUT_SECONDS = 240.0
 # Start-up, a billion instructions, differs by some hundred thousand from run to run: so many calls that
 # this is lost in them. Twice the calls must fit into the buffer.
-CALLS = {"five": 20_000, "disabled": 100_000}
+CALLS = {"five": 20_000, "disabled": 100_000, "card": 20_000}
 SCENARIOS = tuple(CALLS)
 EMPTY = "empty function"
 # What durability adds to a call is gated too: `memory` nothing, `process` a copy into the ring.
 DURABLE = "fapilog, durability process"
-OURS = {"five": ("fapilog", DURABLE), "disabled": ("fapilog",)}
+# What scanning values adds: to a record that holds none, and to one that does.
+SCANNING = "fapilog, redaction scan"
+OURS = {"five": ("fapilog", DURABLE, SCANNING), "disabled": ("fapilog",), "card": (SCANNING,)}
 
 SCRIPT = """\
 import sys
@@ -69,6 +71,8 @@ def counted(name: str, scenario: str, calls: int) -> int:
     # One arena and a fixed hash seed: the same program makes the same steps.
     environment = {**os.environ, "PYTHONHASHSEED": "0", "FAPILOG_OVERFLOW": "drop_oldest"}
     with tempfile.TemporaryDirectory() as folder:
+        if name == SCANNING:
+            environment["FAPILOG_REDACTION"] = "scan"
         if name == DURABLE:
             environment["FAPILOG_DURABILITY"] = "process"
             environment |= dict.fromkeys(("FAPILOG_SPOOL_DIRECTORY", "FAPILOG_RING_DIRECTORY"), folder)

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "memory": "Memory of queued records",
     "scaling": "Threads and processes",
     "flight_recorder": "Records that are kept for failures",
+    "redaction": "Sensitive values",
     "footprint": "Import, set-up, size, exit",
     "instructions": "Instructions per call",
 }

@@ -54,7 +54,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("disabled", "disabled level", FIVE, level="debug"),
     Scenario("exception", "exception", FIVE, level="exception"),
 )
-BY_NAME: dict[str, Scenario] = {scenario.name: scenario for scenario in SCENARIOS}
+# Where values are scanned: one of them is found.
+CARD = Scenario("card", "5 attributes, one a card number", {**FIVE, "region": "card 5105 1051 0510 5100"})
+BY_NAME: dict[str, Scenario] = {scenario.name: scenario for scenario in (*SCENARIOS, CARD)}
 
 ROW_COUNT = 1024
 Values = tuple[int, str, int, float, str]

@@ -17,6 +17,7 @@ from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters import console, otlp
 from fapilog.redaction.native import native_policy
 from fapilog.settings import Settings
+from fapilog.settings.compliance import native_fields
 from fapilog.settings.destinations import policy_for
 from fapilog.severity import Severity
 
@@ -63,6 +64,7 @@ def build(  # noqa: PLR0913 - what each stage needs besides the settings, one na
         # 4 append and 5 seal
         "buffer": _buffer(settings),
         "sequenced": settings.sequence,
+        "fields": native_fields(settings.profiles),
         "flight_recorder": settings.flight_recorder.native(),
         # 6 export and 7 settle
         "exporters": _exporters(settings, exporters),

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ValidationError
 
 from fapilog.compliance import Combined, Profile, ProfileError, combine, strictness
 from fapilog.compliance.loader import find
@@ -91,6 +91,29 @@ def redaction_in_force(redaction: RedactionSettings, profiles: Combined) -> Reda
     return common.model_copy(update={"destinations": redaction.destinations})
 
 
+def native_fields(profiles: Combined) -> list[tuple[str, str, list[str], str, str]]:
+    """Return demands on fields as the native side takes them: category, demand, names, profiles, clauses.
+
+    What several profiles ask is there once, with the names of all of them.
+    """
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for profile, fields in profiles.categories:
+        for demand in ("required", "forbidden"):
+            for name in getattr(fields, demand):
+                by = found.setdefault((fields.category, demand, name), [])
+                by.append((profile, fields.clause))
+    return [
+        (
+            category,
+            demand,
+            name.split("|"),
+            ", ".join(profile for profile, _ in by),
+            ", ".join(clause for _, clause in by),
+        )
+        for (category, demand, name), by in found.items()
+    ]
+
+
 def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what the profiles refuse in settings.
 
@@ -101,11 +124,25 @@ def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> I
     """
     profiles = settings.profiles
     if profiles:
-        yield from _weakened(settings.redaction.actions, profiles, origin("redaction.actions"))
-        yield from per_destination.refused(settings.redaction_in_force, origin("redaction.destinations"))
+        weakened = tuple(_weakened(settings.redaction.actions, profiles, origin("redaction.actions")))
+        problems = weakened or tuple(_unusable(settings))
+        yield from problems
+        if not problems:
+            yield from per_destination.refused(settings.redaction_in_force, origin("redaction.destinations"))
         if profiles.tls is not None:
             yield from compliance_transport.refused(settings, profiles.tls, origin, environ)
         yield from compliance_retention.refused(settings, origin)
+
+
+def _unusable(settings: Settings) -> Iterator[Problem]:
+    """Yield why the policy that profiles make of the settings cannot be used: an action needs a key, say."""
+    try:
+        _ = settings.redaction_in_force
+    except ValidationError as error:
+        names = ", ".join(profile.name for profile in settings.profiles.profiles)
+        found = "; ".join(problems.problem_from(item, {}, ()).what for item in error.errors())
+        remedy = "correct the profile, or set what it needs"
+        yield Problem("profile-invalid", f"with the profiles {names}, redaction: {found}", (), remedy)
 
 
 def _weakened(actions: Mapping[str, str], profiles: Combined, origin: str) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ use crate::process::ProcessSettings;
 use crate::redact::scope_secrets::resource_without_secrets;
 use crate::redact::stricter::Stricter;
 use crate::redact::Policy;
+use crate::seal::fields::FieldRule;
 use crate::spool::crypt::Keys;
 use crate::spool::SpoolSettings;
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub spool: Option<SpoolingSettings>,
     /// Stage 4: the crash ring; `None`: durability `memory`. It needs a spool.
     pub ring: Option<RingSettings>,
+    /// Stage 5: fields that compliance profiles ask for; empty: records are not looked at.
+    pub fields: Vec<FieldRule>,
     /// Stage 7: the file for refused requests; `None`: they are only counted.
     pub dead_letters: Option<FileSettings>,
 }

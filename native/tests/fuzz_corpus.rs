@@ -121,6 +121,16 @@ fn any_damage_to_a_ring_gives_whole_records_only() {
 }
 
 #[test]
+fn any_text_gives_findings_in_order_that_stay_hidden() {
+    run("scan_text");
+}
+
+#[test]
+fn any_record_is_redacted_to_one_that_stays_as_it_is() {
+    run("redact_record");
+}
+
+#[test]
 fn every_target_has_a_binary_and_a_corpus() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     for target in &TARGETS {

@@ -1,6 +1,7 @@
 """One isolated provider for the property tests, and every record that it accepts."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -15,8 +16,9 @@ NOW = 1_700_000_000_000_000_000
 class Bench:
     """A provider with a fixed clock, a logger of ours, and the encoded records that passed it."""
 
-    def __init__(self) -> None:
-        settings = Settings.load(environ={}, level="trace", sequence=False, capture_location="never")
+    def __init__(self, **overrides: Any) -> None:
+        fixed = {"level": "trace", "sequence": False, "capture_location": "never"}
+        settings = Settings.load(environ={}, **fixed, **overrides)
         self.provider = fapilog.LoggerProvider(settings=settings, exporters=["none"])
         self.provider.pipeline.fix_clock(NOW)
         self.log = _native.Logger(self.provider.handle, "bench")

@@ -8,6 +8,7 @@
 pub mod disks;
 
 pub mod changes;
+pub mod redaction;
 pub mod ring;
 pub mod spool;
 pub mod wire;
@@ -21,7 +22,7 @@ pub struct Target {
     pub cost: usize,
 }
 
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     Target { cost: 1, name: "answer", run: wire::answer, seeds: wire::answers },
     Target { cost: 1, name: "request", run: wire::request, seeds: wire::requests },
     Target { cost: 1, name: "unpack", run: wire::unpack, seeds: wire::packed },
@@ -31,6 +32,8 @@ pub const TARGETS: [Target; 9] = [
     Target { cost: 1, name: "ring_salvage", run: ring::salvage_chunk, seeds: ring::chunks },
     Target { cost: 1, name: "ring_side", run: ring::read_side, seeds: ring::sides },
     Target { cost: 20, name: "ring_recover", run: ring::recover_file, seeds: ring::edits },
+    Target { cost: 2, name: "scan_text", run: redaction::scan_text, seeds: redaction::texts },
+    Target { cost: 2, name: "redact_record", run: redaction::redact_record, seeds: redaction::records },
 ];
 
 /// Runs the target `name`; used by the binaries.

@@ -21,6 +21,7 @@ use crate::redact::Policy;
 use crate::rules::{Levels, Rule, Rules};
 use crate::scan::kind::{Kind, Kinds};
 use crate::scan::Settings as ScanSettings;
+use crate::seal::fields::{Demand, FieldRule};
 use crate::settings::{
     BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,
     RingSettings, Settings, SpoolingSettings,
@@ -58,6 +59,7 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
             .as_ref()
             .map(recorder)
             .transpose()?,
+        fields: field_rules(required(settings, "fields")?)?,
         dead_letters: dead_letters(settings)?,
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
         ring: required::<Option<Bound<'_, PyDict>>>(settings, "ring")?.as_ref().map(ring).transpose()?,
@@ -169,6 +171,19 @@ fn dead_letters(settings: &Bound<'_, PyDict>) -> PyResult<Option<FileSettings>> 
         })
     })
     .transpose()
+}
+
+/// Rules as Python gives them: category, demand, names, profile, clause.
+fn field_rules(rows: Vec<(String, String, Vec<String>, String, String)>) -> PyResult<Vec<FieldRule>> {
+    let rule = |(category, demand, names, profile, clause): (String, String, _, _, _)| {
+        let demand = match demand.as_str() {
+            "required" => Demand::Required,
+            "forbidden" => Demand::Forbidden,
+            other => return Err(unknown("demand", other)),
+        };
+        Ok(FieldRule { category, demand, names, profile, clause })
+    };
+    rows.into_iter().map(rule).collect()
 }
 
 fn spool(dict: &Bound<'_, PyDict>) -> PyResult<SpoolingSettings> {

@@ -251,9 +251,9 @@ pub static VOCABULARY: &[(Word, &str)] = &[
     (Word::InAadhaar, "aadhaar*, aadhar*, adhaar*, uidai, uid"),
     (Word::InPan, "pan, pan card*, permanent account*, pan no, pan number*"),
     (Word::ItCf, "codice fiscale*, =cf, cf, cod fiscale, codfiscale, fiscal code*"),
-    (Word::LtAk, "asmens kod*, asmenskodas"),
+    (Word::LtAk, "asmens kodas, asmens kodo, asmens kodą, asmenskodas"),
     (Word::LuId, "matricule*, numéro d identification*"),
-    (Word::LvPk, "personas kod*, personaskods"),
+    (Word::LvPk, "personas kods, personas koda, personas kodu, personaskods"),
     (
         Word::NlBsn,
         "bsn*, burgerservicenummer*, burger service nummer*, sofinummer*, sofi nummer*, sofi nr, =sofi",

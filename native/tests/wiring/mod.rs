@@ -116,6 +116,7 @@ fn settings_of(buffer: BufferSettings, exporters: Vec<ExporterSettings>) -> Sett
         process: ProcessSettings::default(),
         spool: None,
         ring: None,
+        fields: Vec::new(),
         dead_letters: None,
         recorder: None,
     }

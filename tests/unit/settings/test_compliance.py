@@ -56,6 +56,15 @@ def test_what_lets_more_through_than_a_profile_allows_is_an_error_that_names_the
     ]
 
 
+def test_an_action_of_a_profile_that_redaction_does_not_have_is_an_error(load):
+    wrong = profile("house", actions={"EMAIL": {"do": "generalise", "clause": "1"}})
+    with pytest.raises(ConfigurationError) as caught:
+        load(compliance=[wrong])
+    assert caught.value.code == "profile-invalid"
+    assert caught.value.what.startswith("with the profiles house, redaction: actions ")
+    assert "generalise" in caught.value.what
+
+
 def test_a_profile_that_is_not_installed_is_an_error_that_says_how_to_install_it(load, monkeypatch):
     monkeypatch.setattr(loader, "installed", lambda: ("house",))
     with pytest.raises(ConfigurationError) as caught:

@@ -11,7 +11,7 @@ use crate::scan::kind::Kind;
 use crate::scan::words::{Word, Words};
 
 /// Groups of card numbers as they are printed.
-const CARD_SHAPES: [u64; 8] = [0x4444, 0x4_4443, 0x465, 0x464, 0x4441, 0x4_4441, 0x4_4442, 0x445];
+const CARD_SHAPES: [u64; 9] = [0x4444, 0x4_4443, 0x465, 0x464, 0x4441, 0x4_4441, 0x4_4442, 0x445, 0x4333];
 
 /// Appends what it finds.
 pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
@@ -40,7 +40,9 @@ fn identify(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
 
 fn card(window: &Window, words: Words) -> Option<(Kind, &'static str)> {
     let digits = window.digits();
-    if !(12..=19).contains(&digits.len()) || (window.separator != 0 && !CARD_SHAPES.contains(&window.shape)) {
+    // With a word, groups may be any.
+    let grouped = window.separator == 0 || CARD_SHAPES.contains(&window.shape) || words.has(Word::Card);
+    if !(12..=19).contains(&digits.len()) || !grouped {
         return None;
     }
     // Maestro's ranges are wide and its lengths any: they need a word.
