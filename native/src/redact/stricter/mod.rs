@@ -4,7 +4,7 @@
 //! its way there, from the bytes that are stored, which stay as they are for the others.
 //!
 //! In this room: [`again`] reads and writes encoded attributes (secret keys, markers), [`bare`] takes from a marker what
-//! another action let through, `notes` keeps what the first pass noted, [`request`] rewrites a whole request.
+//! another action let through, `sealed` does that with sealed values, `notes` keeps what the first pass noted, [`request`] rewrites a whole request.
 //!
 //! Fail closed: what cannot be read is left out, and counted.
 
@@ -12,6 +12,7 @@ pub mod again;
 pub mod bare;
 mod notes;
 pub mod request;
+mod sealed;
 
 use crate::record::fields::SeverityField;
 use crate::record::RecordWriter;

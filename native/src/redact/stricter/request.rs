@@ -152,7 +152,7 @@ fn read_scope(around: &[(u32, &[u8])]) -> Option<Scope> {
                         (2, Value::Bytes(version)) => scope.version = text(version),
                         (3, Value::Bytes(entry)) => {
                             nested(SCOPE_ATTRIBUTE, &mut scope.attributes, |out| {
-                                out.extend_from_slice(entry)
+                                out.extend_from_slice(entry);
                             });
                         }
                         _ => {}
