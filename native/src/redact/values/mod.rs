@@ -13,6 +13,7 @@ pub mod write;
 use crate::record::tag;
 use crate::record::RecordWriter;
 use crate::redact::actions::Action;
+use crate::redact::inventory::Inventory;
 use crate::redact::rewrite::nested;
 use crate::redact::values::memory::{with_memory, Memory};
 use crate::scan::kind::Kind;
@@ -44,6 +45,7 @@ pub struct ValuePolicy {
     actions: Vec<Action>,
     /// Plans of keys that a thread remembers belong to one policy.
     generation: u64,
+    found: Inventory,
 }
 
 impl ValuePolicy {
@@ -55,7 +57,13 @@ impl ValuePolicy {
             table[kind as usize] = action;
         }
         let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
-        Self { scanner: Scanner::new(settings), actions: table, generation }
+        Self { scanner: Scanner::new(settings), actions: table, generation, found: Inventory::default() }
+    }
+
+    /// Where it hid what, counted; clones share it.
+    #[must_use]
+    pub fn found(&self) -> &Inventory {
+        &self.found
     }
 
     /// What scans.

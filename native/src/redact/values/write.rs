@@ -216,12 +216,14 @@ impl<'a> Write<'a> {
             action.replace(finding.kind, value, out);
             self.sealed.add(action, finding.kind, &self.path, value);
             copied = range.end;
+            self.policy.found().add(&self.path, finding.kind.id());
             note(&mut self.notes, &self.path, finding.kind);
         }
         out.extend_from_slice(&text.as_bytes()[copied..]);
     }
 
     fn note(&mut self, kind: Kind) {
+        self.policy.found().add(&self.path, kind.id());
         note(&mut self.notes, &self.path, kind);
     }
 }
