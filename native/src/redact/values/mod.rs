@@ -14,6 +14,7 @@ pub mod write;
 
 use crate::record::RecordWriter;
 use crate::redact::actions::Action;
+use crate::redact::inventory::Inventory;
 use crate::redact::rules::spots::{self, Spot, What, NEVER_KEPT};
 use crate::redact::rules::{RuleId, Rules, NO_RULE};
 use crate::redact::values::look::Seen;
@@ -53,6 +54,7 @@ pub struct ValuePolicy {
     actions: Vec<Action>,
     /// Plans of keys that a thread remembers belong to one policy.
     generation: u64,
+    found: Inventory,
 }
 
 impl ValuePolicy {
@@ -67,7 +69,8 @@ impl ValuePolicy {
         let never = NEVER_KEPT.into_iter().filter(|kind| settings.kinds.has(*kind)).collect::<Kinds>();
         let strict = Scanner::new(Settings { kinds: never });
         let scanner = Scanner::new(settings);
-        Self { scanner, strict, scans: true, rules: None, actions: table, generation }
+        let found = Inventory::default();
+        Self { scanner, strict, scans: true, rules: None, actions: table, generation, found }
     }
 
     /// A policy that scans nothing, and hides what `rules` say.
@@ -145,6 +148,12 @@ impl ValuePolicy {
             None => !self.scanner.scan(text, plan, scratch).is_empty(),
             Some(_) => !self.spots(text, plan, end, scratch).is_empty(),
         }
+    }
+
+    /// Where it hid what, counted; clones share it.
+    #[must_use]
+    pub fn found(&self) -> &Inventory {
+        &self.found
     }
 
     /// What scans.

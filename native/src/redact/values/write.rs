@@ -335,6 +335,11 @@ impl<'a> Write<'a> {
 
     /// Says where something of a kind, or of a rule, was.
     fn note(&mut self, what: What) {
+        let id = match what {
+            What::Kind(kind, _) => kind.id(),
+            What::Rule(_) => self.policy.word(what),
+        };
+        self.policy.found().add(&self.place.path, id);
         if self.notes.len() >= MAX_NOTES {
             return;
         }
