@@ -21,6 +21,8 @@ sys.path.insert(
 
 from fapilog import error_codes, errors
 from fapilog.cli.main import app
+from fapilog.compliance import Profile
+from fapilog.compliance import read as read_profile
 from fapilog.diagnostics import NOTICES
 from fapilog.event import CONTEXT_NAMES
 from fapilog.plugins import GROUPS
@@ -32,6 +34,7 @@ from fapilog.settings.presets import load as load_presets
 from fapilog.settings.variables import ROWS, Row
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
+_PROFILES = REFERENCE.parents[1] / "plugins" / "compliance" / "fapilog_compliance" / "profiles"
 _PART = re.compile(r"(<!-- begin generated: (?P<name>\w+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
 
 
@@ -178,9 +181,50 @@ def _preset(preset: Preset) -> tuple[str, ...]:
     )
 
 
+def profiles() -> str:
+    """For each profile what it does with which type, and its clauses."""
+    return "\n\n".join(_profile(read_profile(path)) for path in sorted(_PROFILES.glob("*.toml")))
+
+
+def _profile(profile: Profile) -> str:
+    actions = (
+        (f"`{each.target}`", f"`{each.do}`", f"`{each.weakest or each.do}`", each.clause)
+        for each in profile.measures
+    )
+    clauses = (
+        (
+            each.id,
+            each.asks,
+            each.mechanism,
+            " ".join(f"`{check}`" for check in each.checks) or "-",
+            each.cannot,
+        )
+        for each in profile.clauses
+    )
+    return "\n\n".join(
+        (
+            f"### `{profile.name}`: {profile.title}, {profile.standard}",
+            f"{profile.summary} Version {profile.version} of {profile.updated}.",
+            table(("type or group", "action", "at most", "clause"), actions),
+            table(("clause", "asks", "what fapilog does", "checked by", "stays with you"), clauses),
+        )
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (settings, environment, tree, codes, notices, context, commands, plugin_groups, presets)
+    for part in (
+        settings,
+        environment,
+        tree,
+        codes,
+        notices,
+        context,
+        commands,
+        plugin_groups,
+        presets,
+        profiles,
+    )
 }
 
 

@@ -39,6 +39,10 @@ __all__ = [
     "connect_values",
     "decode_record",
     "decode_request",
+    "ed25519_is_signed",
+    "ed25519_new_key",
+    "ed25519_public_key",
+    "ed25519_sign",
     "encode_request",
     "encode_resource",
     "end_rings",
@@ -231,6 +235,8 @@ class Pipeline:
     Each may have a `role`: `required` (blocks wait for it; default), `best_effort` (they do not: what it is
     too slow for is dropped as `best_effort`) or `fallback` (it gets what is handed over to it), and a
     `fallback`: the name of such a one, with `fallback_after_millis`.
+    `fields` is a list of what compliance profiles ask of records: category, `required` or `forbidden`, names
+    of attributes (any of which counts), the profile and its clause.
     `dead_letters` is None or a dict: `path`, `max_bytes`, `keep_files`.
     `spool` is None or a dict: `directory`, `service`, `limit_bytes`, `min_free_bytes`, `max_age_seconds`,
     `segment_bytes`, `fsync` (`never`, `interval`, `always`), `fsync_interval_millis`, `adopt`,
@@ -434,7 +440,10 @@ class Pipeline:
         """
 
     def ledger(self) -> dict[str, Any]:
-        """Return every term of the ledger, read at one moment."""
+        """Return every term of the ledger, read at one moment.
+
+        `violations` is there when records broke a demand of `fields`: by `audit required user.id|actor`.
+        """
 
     def exporter_stats(self) -> dict[str, Any]:
         """Return what the stages behind the caller did, for self-observability.
@@ -738,6 +747,30 @@ def scan_kinds() -> list[tuple[str, str, str, str]]:
 
     The tier says what a value must show: `A` its shape, `B` a checksum and a keyword, `C` a keyword or key.
     """
+
+def ed25519_new_key() -> bytes:
+    """Return a new private key of Ed25519, as PKCS #8.
+
+    Raises:
+        OSError: The system gives no random bytes.
+    """
+
+def ed25519_public_key(private: bytes) -> bytes:
+    """Return the public key, 32 bytes, of a private one.
+
+    Raises:
+        ValueError: It is no private key of Ed25519 in PKCS #8.
+    """
+
+def ed25519_sign(private: bytes, message: bytes) -> bytes:
+    """Return the signature, 64 bytes, of a message.
+
+    Raises:
+        ValueError: As `ed25519_public_key`.
+    """
+
+def ed25519_is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether a signature is one of the message; keys and signatures of a wrong size are none."""
 
 def watch_exports(on: bool) -> None:
     """Begin to keep copies of what leaves the process through any pipeline, or stop and forget them.

@@ -182,6 +182,12 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "An exporter is named that is neither built in nor installed.",
             "Correct the name, or install the package that provides it.",
         ),
+        "destination-keeps": CodeEntry(
+            "ConfigurationError",
+            "A policy in `redaction.destinations` asks for what the common policy has hidden before any"
+            " exporter sees it. A destination may only remove more.",
+            "Let the common policy keep what some destinations need, and the others remove it.",
+        ),
         "plugin-unknown": CodeEntry(
             "ConfigurationError",
             "A setting names a plugin that no installed package provides.",
@@ -302,6 +308,13 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "Records that a receiver refused cannot be written to the file for them"
             " (`delivery.dead_letters`). Delivery goes on, and the ledger counts them as rejected.",
             "Make room for the file, or give its directory to this user.",
+        ),
+        "unredacted": CodeEntry(
+            "FapilogError",
+            "Records could not be read to apply the redaction policy of an exporter"
+            " (`redaction.destinations`). That exporter does not get them; its ledger counts them as"
+            " `unredacted`.",
+            "Look for a batch processor that writes what is no OTLP, or for a damaged spool.",
         ),
         "fallback-in-use": CodeEntry(
             "FapilogError",

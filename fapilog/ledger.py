@@ -9,7 +9,7 @@ Two equations hold at every moment, and `Ledger.balanced` checks them:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -28,7 +28,8 @@ class ExporterLedger:
         dropped: Lost, by reason: `overflow_oldest`, `overflow_newest`, `wait_timeout`, `not_awaited`,
             `expired`, `shutdown`, `processed` (left out by a batch processor), `encode_failed`, `damaged`
             (its bytes on disk), `best_effort` (the exporter is best-effort and was behind),
-            `diverted` (not lost: its fallback accepted them).
+            `diverted` (not lost: its fallback accepted them), `withheld` (the exporter's own redaction policy
+            leaves them out), `unredacted` (that policy could not be applied, so they were not sent).
         pending: Held in memory or on disk, not decided yet. Counted where the records lie, not computed.
         adopted: Taken over from ended processes, for this exporter.
         spooled: Of the pending ones, those in the spool: they survive this process.
@@ -73,6 +74,8 @@ class Ledger:
         exporters: By name.
         recorded: Of the filtered ones, those that the flight recorder keeps now: once exported, they count as
             accepted.
+        violations: Records that lack a field that a compliance profile asks for, or have one that it forbids,
+            by category, demand and field: `audit required user.id|actor`. They are delivered all the same.
 
     Example:
         >>> print(Ledger(3, 1, MappingProxyType({}), 2, 0, MappingProxyType({})))
@@ -86,6 +89,7 @@ class Ledger:
     adopted: int
     exporters: Mapping[str, ExporterLedger]
     recorded: int = 0
+    violations: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def balanced(self) -> bool:
@@ -140,6 +144,7 @@ def from_native(counts: Mapping[str, Any], *, console: bool) -> Ledger:
         counts["adopted"],
         MappingProxyType(exporters),
         counts["recorded"],
+        MappingProxyType(counts.get("violations", {})),
     )
 
 
@@ -158,6 +163,7 @@ def total(ledgers: Iterable[Ledger]) -> Ledger:
         sum(each.adopted for each in found),
         MappingProxyType({name: _total_side(all_of_it) for name, all_of_it in sides.items()}),
         sum(each.recorded for each in found),
+        _added(each.violations for each in found),
     )
 
 

@@ -113,6 +113,12 @@ METRICS = (
         "{log_record}",
         "Refused records in the file for them, and with `error.type` those that it did not take.",
     ),
+    Metric(
+        "fapilog.records.violations",
+        "counter",
+        "{log_record}",
+        "Records that broke demands on fields.",
+    ),
     Metric("fapilog.records.pending", "updowncounter", "{log_record}", "Records not decided, by exporter."),
     Metric(
         "fapilog.exporter.requests.limit",
@@ -306,6 +312,11 @@ def _dead_letters(now: Snapshot) -> Readings:
         yield found["lost"], {"error.type": "not_written"}
 
 
+def _violations(now: Snapshot) -> Readings:
+    for demand, records in now.ledger.violations.items() or [("none", 0)]:
+        yield records, {"fapilog.compliance.demand": demand}
+
+
 def _pending(now: Snapshot) -> Readings:
     for name, side in now.ledger.exporters.items():
         yield side.pending, {"fapilog.exporter": name}
@@ -415,6 +426,7 @@ READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
     "fapilog.records.refused": _refused,
     "fapilog.records.dropped": _dropped,
     "fapilog.records.dead_letters": _dead_letters,
+    "fapilog.records.violations": _violations,
     "fapilog.records.pending": _pending,
     "fapilog.exporter.requests.limit": _requests_limit,
     "fapilog.exporter.requests.gap": _requests_gap,

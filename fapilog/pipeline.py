@@ -17,6 +17,8 @@ from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters import console, otlp
 from fapilog.redaction.native import native_policy
 from fapilog.settings import Settings
+from fapilog.settings.compliance import native_fields
+from fapilog.settings.destinations import policy_for
 from fapilog.severity import Severity
 
 _NEVER = 25
@@ -62,6 +64,7 @@ def build(  # noqa: PLR0913 - what each stage needs besides the settings, one na
         # 4 append and 5 seal
         "buffer": _buffer(settings),
         "sequenced": settings.sequence,
+        "fields": native_fields(settings.profiles),
         "flight_recorder": settings.flight_recorder.native(),
         # 6 export and 7 settle
         "exporters": _exporters(settings, exporters),
@@ -130,11 +133,18 @@ def _exporters(
 ) -> list[dict[str, object]]:
     """One cursor of the backlog each, in order; the console has none, it writes on the caller."""
     known = {"otlp": lambda: {"name": "otlp", "kind": "otlp_http", **otlp.native_settings(settings.otlp)}}
-    return [
+    made = [
         known[exporter]() if isinstance(exporter, str) else dict(exporter)
         for exporter in exporters
         if exporter != "console"
     ]
+    return [{**each, "redaction": _destination(settings, str(each["name"]))} for each in made]
+
+
+def _destination(settings: Settings, exporter: str) -> dict[str, object] | None:
+    """The policy of a destination; None: it gets what is stored."""
+    policy = policy_for(settings.redaction_in_force, exporter)
+    return None if policy is None else native_policy(policy)
 
 
 def _console(settings: Settings) -> dict[str, object]:
@@ -142,4 +152,5 @@ def _console(settings: Settings) -> dict[str, object]:
         "style": settings.console.style,
         "colour": console.wants_colour(settings.console),
         "write": console.writer(settings.console.stream),
+        "redaction": _destination(settings, "console"),
     }

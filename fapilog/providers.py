@@ -34,6 +34,8 @@ class Health:
         shedding_below: Severity below which records are shed now; 0: none.
         pending: Records not decided yet, of the exporter that has most.
         lost: Records dropped so far, or refused for want of room or by a fault.
+        violations: Broken demands of compliance profiles on fields so far; `ledger().violations` has them one
+            by one.
     """
 
     status: str
@@ -42,6 +44,7 @@ class Health:
     shedding_below: int
     pending: int
     lost: int
+    violations: int = 0
 
 
 class Telemetry:
@@ -154,6 +157,7 @@ class Telemetry:
             shedding_below=floor,
             pending=max((side.pending for side in ledger.exporters.values()), default=0),
             lost=lost,
+            violations=sum(ledger.violations.values()),
         )
 
     def set_level(

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from fapilog.cli import bench, config, demo, gaps, plugins, seal, spool
+from fapilog.cli import bench, config, controls, demo, gaps, inventory, plugins, redact, seal, spool
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
 from fapilog.plugins import COMMANDS, Plugins
@@ -29,12 +29,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(config.app, name="config")
+app.add_typer(controls.app, name="controls")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(seal.app, name="seal")
 app.add_typer(spool.app, name="spool")
 app.command()(demo.demo)
 app.command()(bench.bench)
 app.command()(gaps.gaps)
+app.command()(redact.redact)
+app.command()(inventory.inventory)
 
 
 def _print_version(wanted: bool) -> None:

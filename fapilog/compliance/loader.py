@@ -65,7 +65,11 @@ def _extended(content: dict[str, Any]) -> dict[str, Any]:
         return content
     if not isinstance(base, str):
         raise ProfileError("profile-invalid", "extends is not the name of a profile", "correct the file")
-    return _merged(find(base).model_dump(by_alias=True, exclude_none=True), _plain_tables(content))
+    try:
+        extended = find(base)
+    except RecursionError:
+        raise ProfileError("profile-invalid", f"{base} extends itself", "correct the file") from None
+    return _merged(extended.model_dump(by_alias=True, exclude_none=True), _plain_tables(content))
 
 
 def _plain_tables(content: dict[str, Any]) -> dict[str, Any]:

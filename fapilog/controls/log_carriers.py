@@ -162,4 +162,4 @@ CARRIERS: Mapping[str, Send] = MappingProxyType(
     }
 )
 RESOURCE = "resource.attribute"
-"""The resource is one for the whole provider: `run` makes a provider for it."""
+"""The resource is one for the whole provider: `running` makes a provider for it."""

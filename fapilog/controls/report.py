@@ -62,7 +62,8 @@ class Report:
     @classmethod
     def of(cls, settings: Settings, types: Iterable[str]) -> Report:
         """Begin a report about the policy in force."""
-        return cls(policy_hash(settings), sorted(set(types)))
+        profiles = [{"name": each.name, "version": each.version} for each in settings.profiles.profiles]
+        return cls(policy_hash(settings), sorted(set(types)), profiles)
 
     def add(self, outcome: Outcome) -> None:
         """Note what became of a vector."""

@@ -12,12 +12,18 @@ from fapilog.errors import OffendingSetting, Problem, configuration_error
 from fapilog.settings import Settings
 
 _BEST_EFFORT, _FALLBACK = "delivery.best_effort", "delivery.fallback"
+_DESTINATIONS = "redaction.destinations"
 
 
 def assigned(
-    exporters: Sequence[Mapping[str, object]], settings: Settings
+    exporters: Sequence[Mapping[str, object]], settings: Settings, console: Sequence[str] = ()
 ) -> tuple[Mapping[str, object], ...]:
     """Add to exporters, as the native side takes them, what they are to the records.
+
+    Args:
+        exporters: Those with a queue.
+        settings: Which name them.
+        console: The name of the console, if there is one.
 
     Raises:
         ConfigurationError: `exporter-unknown`, if a setting names an exporter that is not among them;
@@ -28,6 +34,7 @@ def assigned(
     problems = [
         *_unknown(_BEST_EFFORT, delivery.best_effort, names, settings),
         *_unknown(_FALLBACK, (*delivery.fallback, *delivery.fallback.values()), names, settings),
+        *_unknown(_DESTINATIONS, settings.redaction_in_force.destinations, (*names, *console), settings),
         *_conflicts(settings),
     ]
     if problems:

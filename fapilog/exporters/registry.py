@@ -85,8 +85,8 @@ def choose(
 
     Raises:
         ConfigurationError: `setting-invalid`, if there is none; `auth-invalid`, `exporter-unknown` (also when
-            a setting of `delivery` names one that is not among them), `exporter-invalid`, or what is wrong
-            with an exporter's own settings; all problems at once.
+            a setting of `delivery` or `redaction` names one that is not among them), `exporter-invalid`, or
+            what is wrong with an exporter's own settings; all problems at once.
     """
     given, functions = list(exporters), checked_functions(auth)
     standing_by = [name for name in settings.delivery.fallback.values() if name in _MAKERS]
@@ -115,7 +115,8 @@ def choose(
     if problems:
         raise configuration_error(problems)
     arranged = _arranged(found, console=CONSOLE in given)
-    return replace(arranged, native=duties.assigned(arranged.native, settings))
+    console = (CONSOLE,) if arranged.console else ()
+    return replace(arranged, native=duties.assigned(arranged.native, settings, console))
 
 
 def _arranged(found: Sequence[Exporter | NativeExporter], *, console: bool) -> Chosen:

@@ -45,11 +45,14 @@ class MetricRedactor:
             return MetricsData(resource_metrics=[])
 
     def _resource(self, given: Any) -> Any:
-        resource = self._parts.resource(given.resource)
-        return _changed(_with_each(given, "scope_metrics", self._scope), resource=resource)
+        scopes = _with_each(given, "scope_metrics", self._scope)
+        url = given.schema_url and self._parts.text(given.schema_url)
+        return _changed(scopes, resource=self._parts.resource(given.resource), schema_url=url)
 
     def _scope(self, given: Any) -> Any:
-        return _changed(_with_each(given, "metrics", self._metric), scope=self._parts.scope(given.scope))
+        metrics = _with_each(given, "metrics", self._metric)
+        url = given.schema_url and self._parts.text(given.schema_url)
+        return _changed(metrics, scope=self._parts.scope(given.scope), schema_url=url)
 
     def _metric(self, given: Any) -> Any:
         text = self._parts.text

@@ -34,7 +34,10 @@ class PartRedactor:
         if not attributes:
             return attributes
         left = self.redactor.changed(otel_private.held_attributes(attributes))
-        return attributes if left is None else _bounded(left, getattr(attributes, "dropped", 0))
+        if left is None:
+            return attributes
+        # Points of metrics have plain ones.
+        return left if isinstance(attributes, dict) else _bounded(left, getattr(attributes, "dropped", 0))
 
     def resource(self, resource: Resource) -> Resource:
         """Return a resource."""

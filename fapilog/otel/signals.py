@@ -72,7 +72,7 @@ def tracer_provider(
     """
     installed = otel_private.installed_tracer_provider()
     if installed is not None:
-        say("provider-reused", "a tracer provider is installed already and is used as it is", "trace")
+        say("provider-reused", "a tracer provider is installed already and is used, with redaction", "trace")
         return installed, False
     # Not at the head of the file: it raises for some values of variables, and logs must survive that.
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -98,7 +98,7 @@ def meter_provider(
     """Return the process's meter provider and whether we made it; as `tracer_provider`."""
     installed = otel_private.installed_meter_provider()
     if installed is not None:
-        say("provider-reused", "a meter provider is installed already and is used as it is", "metrics")
+        say("provider-reused", "a meter provider is installed already and is used, with redaction", "metrics")
         return installed, False
     made = [_metric_exporter(name) for name in names]
     readers = [

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ValidationError
 
 from fapilog.compliance import Combined, Profile, ProfileError, combine, strictness
 from fapilog.compliance.loader import find
 from fapilog.errors import OffendingSetting, Problem
 from fapilog.settings import compliance_retention, compliance_transport, parse, problems
+from fapilog.settings import destinations as per_destination
 from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.types import refuse
 
@@ -84,8 +85,52 @@ def redaction_in_force(redaction: RedactionSettings, profiles: Combined) -> Reda
     }
     if profiles.minimise and "minimise" in RedactionSettings.model_fields:
         changes |= {} if "minimise" in redaction.model_fields_set else {"minimise": True}
-    given = {name: getattr(redaction, name) for name in redaction.model_fields_set}
-    return RedactionSettings.model_validate(given | changes)
+    given = {name: getattr(redaction, name) for name in redaction.model_fields_set - {"destinations"}}
+    common = RedactionSettings.model_validate(given | changes)
+    # `refused` compares them with what is asked now.
+    return common.model_copy(update={"destinations": redaction.destinations})
+
+
+def native_fields(profiles: Combined) -> list[tuple[str, str, list[str], str, str]]:
+    """Return demands on fields as the native side takes them: category, demand, names, profiles, clauses.
+
+    What several profiles ask is there once, with the names of all of them.
+    """
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for profile, fields in profiles.categories:
+        for demand in ("required", "forbidden"):
+            for name in getattr(fields, demand):
+                by = found.setdefault((fields.category, demand, name), [])
+                by.append((profile, fields.clause))
+    return [
+        (
+            category,
+            demand,
+            name.split("|"),
+            ", ".join(profile for profile, _ in by),
+            ", ".join(clause for _, clause in by),
+        )
+        for (category, demand, name), by in found.items()
+    ]
+
+
+def exempted(settings: Settings) -> str:
+    """Return which rules of the user let values through although profiles are in force; empty: none.
+
+    A rule for what only looks like a card is needed at times, so it is said and not refused.
+
+    Args:
+        settings: Validated settings.
+    """
+    rules: tuple[Any, ...] = getattr(settings.redaction, "rules", ())
+    names = ", ".join(str(rule.name) for rule in rules if rule.action == "keep")
+    if not names or not settings.profiles:
+        return ""
+    profiles = ", ".join(profile.name for profile in settings.profiles.profiles)
+    return (
+        f"redaction.rules {names} let values through whatever type they have, although the profiles"
+        f" {profiles} are in force: see that they fit nothing else"
+    )
 
 
 def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -98,10 +143,25 @@ def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> I
     """
     profiles = settings.profiles
     if profiles:
-        yield from _weakened(settings.redaction.actions, profiles, origin("redaction.actions"))
+        weakened = tuple(_weakened(settings.redaction.actions, profiles, origin("redaction.actions")))
+        problems = weakened or tuple(_unusable(settings))
+        yield from problems
+        if not problems:
+            yield from per_destination.refused(settings.redaction_in_force, origin("redaction.destinations"))
         if profiles.tls is not None:
             yield from compliance_transport.refused(settings, profiles.tls, origin, environ)
         yield from compliance_retention.refused(settings, origin)
+
+
+def _unusable(settings: Settings) -> Iterator[Problem]:
+    """Yield why the policy that profiles make of the settings cannot be used: an action needs a key, say."""
+    try:
+        _ = settings.redaction_in_force
+    except ValidationError as error:
+        names = ", ".join(profile.name for profile in settings.profiles.profiles)
+        found = "; ".join(problems.problem_from(item, {}, ()).what for item in error.errors())
+        remedy = "correct the profile, or set what it needs"
+        yield Problem("profile-invalid", f"with the profiles {names}, redaction: {found}", (), remedy)
 
 
 def _weakened(actions: Mapping[str, str], profiles: Combined, origin: str) -> Iterator[Problem]:

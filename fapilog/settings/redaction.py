@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fapilog import _native
+from fapilog.settings import destinations as per_destination
 from fapilog.settings.redaction_keys import RedactionKeySettings, missing_key
 from fapilog.settings.redaction_policy import refusal
-from fapilog.settings.types import FrozenDict, NamePairs, Names, refuse
+from fapilog.settings.types import FrozenDict, Group, NamePairs, Names, refuse
 
 KINDS = {kind[0]: kind for kind in _native.scan_kinds()}
 _COARSER = frozenset({"ADDRESS", "DATE_OF_BIRTH", "GEO", "IPV4", "IPV6"})
@@ -75,6 +77,23 @@ def _checked(actions: dict[str, str]) -> dict[str, str]:
     return actions
 
 
+class DestinationPolicy(Group):
+    """Stage 3 for one exporter: what it must not get besides what the common policy hides."""
+
+    mode: Literal["keys", "scan"] | None = Field(
+        None, description="`scan`: sensitive values are hidden too. None: as the common policy has it."
+    )
+    secret_keys: Names = Field((), description="Key names that are secret besides the common ones.")
+    actions: Annotated[NamePairs, AfterValidator(_checked)] = Field(
+        default_factory=FrozenDict, description="Actions in place of the common ones, by type."
+    )
+
+
+Destinations = Annotated[
+    dict[str, DestinationPolicy], BeforeValidator(per_destination.by_mode), AfterValidator(FrozenDict)
+]
+
+
 class RedactionSettings(RedactionKeySettings):
     """Stage 3: what is hidden before a record is stored anywhere."""
 
@@ -93,10 +112,21 @@ class RedactionSettings(RedactionKeySettings):
         " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `token` (equal values can be joined), `seal` (removed, and kept"
         " beside the record for who has the private key), `keep` (the type is not looked for).",
     )
+    destinations: Destinations = Field(
+        default_factory=FrozenDict,
+        description="Stricter policies, by exporter: `mode`, `secret_keys` and `actions` of each, in place of"
+        " what is common. A destination may only remove more. In the variable: the mode alone, `otlp=scan`.",
+    )
+
+    @model_validator(mode="after")
+    def _destinations_only_remove_more(self) -> Self:
+        per_destination.check_only_more(self)
+        return self
 
     @model_validator(mode="after")
     def _actions_have_their_keys(self) -> Self:
-        for kind, written in self.actions.items():
+        own = (policy.actions for policy in self.destinations.values())
+        for kind, written in chain.from_iterable(each.items() for each in (self.actions, *own)):
             missing = missing_key(action(kind, written).name, self)
             if missing is not None:
                 raise missing

@@ -16,6 +16,7 @@ pub mod block;
 pub mod clock;
 pub mod recency;
 pub mod settings;
+pub mod signing;
 pub mod sync;
 pub mod wiped;
 pub mod wire;

@@ -18,21 +18,17 @@ use crate::export::http::TransportError;
 use crate::export::sender::Sender;
 use crate::export::wake::Wake;
 use crate::flight::FlightRecorder;
-use crate::ledger::emit_counts::EmitCounts;
 use crate::ledger::losses::{Losses, Lost};
-use crate::ledger::meters::SealMeter;
-use crate::ledger::notices::Notices;
+use crate::ledger::{emit_counts::EmitCounts, meters::SealMeter, notices::Notices};
 use crate::ledger::{DropReason, Refusal, Snapshot};
 use crate::process::summaries::Summaries;
 use crate::process::Processors;
 use crate::record::{Meta, RecordWriter};
 use crate::redact::{redact, FrameSettings, Redacted};
 use crate::scopes::Scopes;
-use crate::seal::Sealer;
+use crate::seal::{fields::Fields, Sealer};
 use crate::settings::Settings;
-use crate::spooling::end::Then;
-use crate::spooling::open_spool;
-use crate::spooling::spooler::Spooler;
+use crate::spooling::{end::Then, open_spool, spooler::Spooler};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{Builder, JoinHandle};
@@ -59,6 +55,7 @@ pub struct Pipeline {
     notices: Notices,
     losses: Losses,
     sealing: SealMeter,
+    pub(crate) fields: Fields,
     processors: Option<Processors>,
     summaries: Summaries,
     pub(crate) recorder: Option<FlightRecorder>,
@@ -102,6 +99,7 @@ impl Pipeline {
             notices: Notices::default(),
             losses: Losses::default(),
             sealing: SealMeter::default(),
+            fields: Fields::new(&settings.fields),
             processors: Processors::of(&settings),
             summaries: Summaries::default(),
             recorder: settings.recorder.as_ref().map(FlightRecorder::new),
@@ -174,6 +172,7 @@ impl Pipeline {
     fn run_sealer(&self) {
         let mut sealer = Sealer::new(if self.is_gated() { Codec::Identity } else { self.codec() });
         while let Some(chunk) = self.buffer.next_chunk(&|| self.end_windows()) {
+            self.fields.look(&chunk);
             let resource = self.resource();
             let block =
                 self.sealing.time(chunk.records, || sealer.seal(&chunk, &self.scopes.prefixes(&resource)));

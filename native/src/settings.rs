@@ -9,7 +9,9 @@ use crate::export::stream::Output;
 use crate::flight::FlightSettings;
 use crate::process::ProcessSettings;
 use crate::redact::scope_secrets::resource_without_secrets;
+use crate::redact::stricter::Stricter;
 use crate::redact::Policy;
+use crate::seal::fields::FieldRule;
 use crate::spool::crypt::Keys;
 use crate::spool::SpoolSettings;
 use std::path::PathBuf;
@@ -39,6 +41,8 @@ pub struct Settings {
     pub spool: Option<SpoolingSettings>,
     /// Stage 4: the crash ring; `None`: durability `memory`. It needs a spool.
     pub ring: Option<RingSettings>,
+    /// Stage 5: fields that compliance profiles ask for; empty: records are not looked at.
+    pub fields: Vec<FieldRule>,
     /// Stage 7: the file for refused requests; `None`: they are only counted.
     pub dead_letters: Option<FileSettings>,
 }
@@ -88,6 +92,8 @@ pub struct ExporterSettings {
     pub role: Role,
     /// Name of the exporter that gets what this one does not take, and how long it may take nothing before that.
     pub fallback: Option<(String, Duration)>,
+    /// A stricter policy than [`Settings::policy`] for what goes to it; `None`: it gets what is stored.
+    pub stricter: Option<Stricter>,
 }
 
 /// Stage 6: who delivers blocks.

@@ -4,6 +4,7 @@
 #[path = "records/mod.rs"]
 mod records;
 
+use fapilog_native::redact::actions::seal::entry::{base64url, from_base64url, Entry};
 use fapilog_native::redact::actions::seal::open::{KeyPair, Opened};
 use fapilog_native::redact::actions::seal::{Sealer, SEALED_KEY};
 use fapilog_native::redact::actions::token::{TokenKey, TokenKeys};
@@ -15,6 +16,7 @@ use fapilog_native::scan::Settings;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use proptest::prelude::*;
 use prost::Message;
 use records::{array, int, map, pair, string};
 use std::sync::Arc;
@@ -135,4 +137,33 @@ fn a_token_is_never_one_for_a_value_that_was_not_looked_at_as_one() {
     let tokens = redacted(&policy, &record(string(CARD), vec![])).unwrap();
     assert!(format!("{:?}", tokens.body).contains("[REDACTED:pan:tok_1_"), "{tokens:?}");
     assert_eq!(redacted(&policy, &tokens), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_value_opens_as_it_was(kind in "[A-Z_]{1,12}", path in ".{0,24}", value in any::<Vec<u8>>()) {
+        let sealer = Sealer::new(pair_of_keys().public()).unwrap();
+        let entry = sealer.seal(&kind, &path, &value, &mut String::new()).unwrap();
+        let opened = pair_of_keys().open(&[entry]);
+        prop_assert_eq!(opened, Ok(vec![Opened { path, kind, value }]));
+    }
+
+    #[test]
+    fn whatever_is_read_as_an_entry_is_written_as_it_was(text in "1\\.[0-9a-f]{8}\\.[A-Z ]{1,4}\\.(A{107})?\\.[A-Za-z0-9_-]{30,44}\\..{0,9}") {
+        let written = Entry::parse(&text).map(|entry| entry.to_text());
+        prop_assert!(written.is_none_or(|written| written == text));
+    }
+
+    #[test]
+    fn bytes_and_text_say_the_same(bytes in any::<Vec<u8>>(), text in "[A-Za-z0-9_-]{0,24}") {
+        prop_assert_eq!(from_base64url(&base64url(&bytes)), Some(bytes));
+        prop_assert!(from_base64url(&text).is_none_or(|bytes| base64url(&bytes) == text));
+    }
+
+    #[test]
+    fn no_text_makes_the_opener_fail_otherwise_than_by_saying_so(entries in prop::collection::vec(".{0,60}", 0..3)) {
+        prop_assert_eq!(pair_of_keys().open(&entries).is_ok(), entries.is_empty());
+    }
 }

@@ -20,6 +20,7 @@ from fapilog.settings.variables import ROWS, VARIABLE_NAMES
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 SEND_TO_VENDORS = "../how-to/send_to_vendors.md"
+PROFILES = "../how-to/compliance_profiles.md"
 GENERATED = [
     "cli.md",
     "environment.md",
@@ -28,6 +29,7 @@ GENERATED = [
     "plugins.md",
     "settings.md",
     SEND_TO_VENDORS,
+    PROFILES,
 ]
 
 

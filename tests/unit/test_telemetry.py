@@ -162,8 +162,8 @@ def test_providers_that_somebody_installed_are_reused_said_once_and_left_running
         otel_private.mark_ended("metrics", meters)
         otel_private.mark_ended("logs", loggers)
     assert capsys.readouterr().err == (
-        "fapilog: a tracer provider is installed already and is used as it is [provider-reused]\n"
-        "fapilog: a meter provider is installed already and is used as it is [provider-reused]\n"
+        "fapilog: a tracer provider is installed already and is used, with redaction [provider-reused]\n"
+        "fapilog: a meter provider is installed already and is used, with redaction [provider-reused]\n"
         "fapilog: another logger provider is installed; the OpenTelemetry logs API stays with it"
         " [provider-reused]\n"
     )
@@ -406,6 +406,13 @@ def test_a_compliance_profile_in_the_environment_is_not_overridden_by_a_default(
     monkeypatch.setenv("FAPILOG_COMPLIANCE", "nowhere")
     with pytest.raises(ConfigurationError, match="nowhere"):
         fapilog.configure_otel(exporters=["none"])
+
+
+def test_profiles_that_cannot_be_used_leave_a_console_that_hides_values():
+    script = "import fapilog\nfapilog.get_logger('shop').info('paid with 4111 1111 1111 1111')\n"
+    said, logged = lines(run(script, FAPILOG_COMPLIANCE="nowhere"))
+    assert "the profile nowhere is not installed" in said
+    assert logged == 'INFO  shop  paid with [REDACTED:pan]  fapilog.redacted=["body:pan"]'
 
 
 NO_NUMBER = (

@@ -64,6 +64,7 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
         "on_start": None,
         "console": None,
         "dead_letters": None,
+        "fields": [],
         "flight_recorder": None,
         "ring": None,
     }

@@ -197,6 +197,13 @@ impl Cursors {
         true
     }
 
+    /// Records of a claimed block that `cursor` has not decided.
+    #[must_use]
+    pub fn undecided(&self, cursor: usize, sequence: u64) -> u64 {
+        let side = self.entries.get(&sequence).and_then(|entry| entry.sides.get(cursor));
+        side.filter(|side| side.mark == Mark::InFlight).map_or(0, |side| side.left)
+    }
+
     /// Records what became of a claimed block, wholly or in parts. Ignored when it was not claimed.
     pub fn settle(&mut self, cursor: usize, sequence: u64, settlement: Settlement) {
         let Some(left) = self.in_flight(cursor, sequence).map(|side| side.left) else { return };

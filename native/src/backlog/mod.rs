@@ -195,6 +195,12 @@ impl Backlog {
         }
     }
 
+    /// Records of a claimed block that `cursor` has not decided.
+    #[must_use]
+    pub fn undecided(&self, cursor: usize, sequence: u64) -> u64 {
+        self.lock().cursors.undecided(cursor, sequence)
+    }
+
     /// Records what became of a claimed block, wholly or in parts; frees it when every cursor is done with it.
     pub fn settle(&self, cursor: usize, sequence: u64, settlement: Settlement) {
         let (waits, is_last) = self.change(|cursors| {

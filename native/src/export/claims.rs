@@ -3,6 +3,7 @@
 //! Native senders come through [`NativeSource`] and wait; the delivery loop calls the pipeline's methods, which never do.
 
 use crate::block::Block;
+use crate::clock::monotonic_nanos;
 use crate::export::dead_letters::Refused;
 use crate::export::exporters::{is_protected, NativeExporter};
 use crate::export::http::TransportError;
@@ -29,11 +30,11 @@ pub struct NativeSource<'a> {
 
 impl BlockSource for NativeSource<'_> {
     fn claim(&self) -> Option<Arc<Block>> {
-        self.pipeline.backlog().claim(self.cursor)
+        self.pipeline.claim(self.cursor)
     }
 
     fn claim_besides(&self) -> Option<Arc<Block>> {
-        self.pipeline.backlog().try_claim(self.cursor)
+        self.pipeline.try_claim(self.cursor)
     }
 
     fn settle(&self, sequence: u64, outcome: Outcome) {
@@ -111,9 +112,11 @@ impl Pipeline {
         }
     }
 
-    /// Logs what was lost since this was said last, if anything was.
+    /// Logs what was lost since this was said last, if anything was, and which fields records lack.
     pub(crate) fn report_losses(&self) {
         self.losses().report(&self.lost(), |scope, write| self.log(scope, write));
+        let scope = Scope { name: losses::SCOPE.to_owned(), ..Scope::default() };
+        self.fields.report(Duration::from_nanos(monotonic_nanos()), |write| self.log(&scope, write));
     }
 
     /// Takes back what the batch processors made of the block `sequence`: the uncompressed request that stands in its

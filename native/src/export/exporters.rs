@@ -7,6 +7,7 @@ use crate::block::Codec;
 use crate::decode::RecordView;
 use crate::encode::Form;
 use crate::export::dead_letters::DeadLetters;
+use crate::export::destination::Destination;
 use crate::export::diversions::Diversion;
 use crate::export::file::{FileSettings, FileTransport};
 use crate::export::flow::{Bounds, Flow};
@@ -33,6 +34,8 @@ pub struct Exporter {
     pub diversion: Option<Diversion>,
     /// Where requests are kept that the receiver refuses; `None`: nowhere.
     pub dead_letters: Option<Arc<DeadLetters>>,
+    /// Its own policy; `None`: it gets what is stored.
+    pub destination: Option<Destination>,
 }
 
 /// The exporters of one pipeline, in order. Connects to nothing. Fails when a file or a URL is wrong.
@@ -70,7 +73,8 @@ impl Exporter {
             ExporterKind::Python { .. } => None,
         };
         let diversion = settings.fallback.as_ref().map(|(name, after)| Diversion::new(name, *after));
-        Ok(Self { name: settings.name.clone(), native, diversion, dead_letters: None })
+        let destination = settings.stricter.clone().map(Destination::new);
+        Ok(Self { name: settings.name.clone(), native, diversion, dead_letters: None, destination })
     }
 }
 

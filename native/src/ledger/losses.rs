@@ -10,7 +10,7 @@ use crate::scopes::Scope;
 use std::sync::Mutex;
 
 /// Scope of the record.
-const SCOPE: &str = "fapilog";
+pub const SCOPE: &str = "fapilog";
 /// Its event name.
 pub const EVENT_NAME: &str = "fapilog.records_lost";
 const BODY: &str = "records were lost while the buffer was full";

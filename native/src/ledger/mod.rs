@@ -61,6 +61,10 @@ pub enum DropReason {
     BestEffort,
     /// Its fallback got it instead.
     Diverted,
+    /// The exporter's own redaction policy leaves it out.
+    Withheld,
+    /// The exporter's own redaction policy could not be applied to it.
+    Unredacted,
 }
 
 impl DropReason {
@@ -77,6 +81,8 @@ impl DropReason {
         Self::Damaged,
         Self::BestEffort,
         Self::Diverted,
+        Self::Withheld,
+        Self::Unredacted,
     ];
 
     /// The reason called `name` in [`DROPS`].
@@ -90,7 +96,7 @@ impl DropReason {
 pub const REFUSALS: [&str; 7] =
     ["shed", "shut_down", "capture_failed", "sampled", "rate_limited", "deduplicated", "repeated"];
 /// The names of [`DropReason`], in order.
-pub const DROPS: [&str; 11] = [
+pub const DROPS: [&str; 13] = [
     "overflow_oldest",
     "overflow_newest",
     "wait_timeout",
@@ -102,6 +108,8 @@ pub const DROPS: [&str; 11] = [
     "damaged",
     "best_effort",
     "diverted",
+    "withheld",
+    "unredacted",
 ];
 
 /// Records lost by one exporter, by reason.

@@ -97,6 +97,7 @@ pub fn seal_new_key(py: Python<'_>) -> PyResult<(Bound<'_, PyBytes>, Bound<'_, P
 
 /// Opens the entries of one record with a private key: path, type and value of each.
 #[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // What Python gives is extracted into a value.
 pub fn seal_open(private: &[u8], entries: Vec<String>) -> PyResult<Vec<(String, String, String)>> {
     let pair =
         KeyPair::from_private(private).ok_or_else(|| PyValueError::new_err("a private key has 32 bytes"))?;

@@ -12,6 +12,7 @@ use crate::console::ConsoleSettings;
 use crate::pipeline::Pipeline;
 use crate::record::uid::Uids;
 use crate::record::RecordWriter;
+use crate::redact::stricter::Stricter;
 use crate::rules::Rules;
 use crate::settings::Settings;
 use pyo3::prelude::*;
@@ -47,10 +48,26 @@ pub struct CaptureSettings {
     pub uids: bool,
 }
 
+/// The console.
+pub struct Console {
+    pub settings: ConsoleSettings,
+    /// `write(text)`.
+    pub write: Py<PyAny>,
+    /// A policy of its own.
+    pub stricter: Option<Stricter>,
+}
+
+impl Console {
+    /// The same console once more.
+    pub fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self { settings: self.settings, write: self.write.clone_ref(py), stricter: self.stricter.clone() }
+    }
+}
+
 /// Exporters that run on the caller, after append.
 pub struct Outputs {
-    /// Rendering settings and `write(text)`.
-    pub console: Option<(ConsoleSettings, Py<PyAny>)>,
+    /// Lines for people.
+    pub console: Option<Console>,
     /// `tap(record: bytes, scope: str)`, for capture in tests.
     pub taps: Vec<Py<PyAny>>,
     /// What runs before append, on the record without secrets.

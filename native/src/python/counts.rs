@@ -40,6 +40,9 @@ pub fn ledger<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bound<'py, 
     ledger.set_item("recorded", recorded(pipeline).records)?;
     ledger.set_item("adopted", snapshot.adopted)?;
     ledger.set_item("exporters", exporters)?;
+    if let Some(violations) = violations(py, pipeline)? {
+        ledger.set_item("violations", violations)?;
+    }
     ledger.set_item("console", pipeline.emit_counts().console_counts())?;
     Ok(ledger)
 }
@@ -109,6 +112,20 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
         stats.set_item("spool", spool)?;
     }
     Ok(stats)
+}
+
+/// By demand, as `audit required user.id|actor`: records that did not meet it.
+fn violations<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let broken: Vec<_> = pipeline.fields.counts().filter(|(_, count)| *count > 0).collect();
+    if broken.is_empty() {
+        return Ok(None);
+    }
+    let violations = PyDict::new(py);
+    for (rule, count) in broken {
+        let name = format!("{} {} {}", rule.category, rule.demand.word(), rule.names.join("|"));
+        violations.set_item(name, count)?;
+    }
+    Ok(Some(violations))
 }
 
 /// What the flight recorder did; nothing where there is none.

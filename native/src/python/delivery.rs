@@ -14,7 +14,7 @@ use std::time::Duration;
 /// The oldest block that `exporter` has to deliver. One on disk is read without the interpreter lock.
 pub fn claim(py: Python<'_>, pipeline: &Pipeline, exporter: &str) -> PyResult<Option<Batch>> {
     let cursor = python_cursor(pipeline, exporter)?;
-    let block = py.detach(|| pipeline.backlog().try_claim(cursor));
+    let block = py.detach(|| pipeline.try_claim(cursor));
     Ok(block.inspect(|block| watch::block("python", block)).map(Batch::of))
 }
 

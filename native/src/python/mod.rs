@@ -46,6 +46,7 @@ mod resolved;
 mod rings;
 mod scanning;
 mod settings;
+mod signing;
 mod snapshot;
 mod split;
 mod spools;
@@ -99,6 +100,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(rings::ring_files, module)?)?;
     module.add_function(wrap_pyfunction!(rings::survey_ring, module)?)?;
     module.add_function(wrap_pyfunction!(rings::purge_ring, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::ed25519_new_key, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::ed25519_public_key, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::ed25519_sign, module)?)?;
+    module.add_function(wrap_pyfunction!(signing::ed25519_is_signed, module)?)?;
     module.add_class::<action_keys::TokenKeys>()?;
     module.add_function(wrap_pyfunction!(action_keys::seal_new_key, module)?)?;
     module.add_function(wrap_pyfunction!(action_keys::seal_open, module)?)?;

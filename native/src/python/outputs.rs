@@ -1,6 +1,6 @@
 //! Stages 4 and 6 of 7, on the caller after append: waiting for room, the console line, the taps. Thread: caller.
 
-use super::active::Active;
+use super::active::{Active, Console};
 use super::ending::may_call_python;
 use super::{backpressure, helpers};
 use crate::buffer::Appended;
@@ -56,14 +56,8 @@ fn tell(py: Python<'_>, active: &Active, record: &[u8], scope: u32) -> Option<Py
     let outputs = unsafe { active.outputs() };
     let scope = active.pipeline.scopes().name(scope);
     let mut interrupt = None;
-    if let Some((settings, write)) = &outputs.console {
-        let mut line = String::with_capacity(256);
-        console::render(record, &scope, settings, &mut line);
-        watch::text("console", &line);
-        let line = PyString::new(py, &line);
-        let written = write.call1(py, (&line,));
-        active.pipeline.emit_counts().console(written.is_ok());
-        interrupt = helpers::interrupt_of(py, written);
+    if let Some(console) = &outputs.console {
+        interrupt = write_line(py, active, console, record, &scope);
     }
     for tap in &outputs.taps {
         let record = PyBytes::new(py, record);
@@ -71,4 +65,30 @@ fn tell(py: Python<'_>, active: &Active, record: &[u8], scope: u32) -> Option<Py
         interrupt = interrupt.or(helpers::interrupt_of(py, called));
     }
     interrupt
+}
+
+/// The console line. What its own policy cannot be applied to is not shown.
+fn write_line(
+    py: Python<'_>,
+    active: &Active,
+    console: &Console,
+    record: &[u8],
+    scope: &str,
+) -> Option<PyErr> {
+    let mut line = String::with_capacity(256);
+    match &console.stricter {
+        None => console::render(record, scope, &console.settings, &mut line),
+        Some(stricter) => match stricter.shown(record, scope) {
+            Some((record, scope)) => console::render(&record, &scope, &console.settings, &mut line),
+            None => {
+                active.pipeline.emit_counts().console(false);
+                return None;
+            }
+        },
+    }
+    watch::text("console", &line);
+    let line = PyString::new(py, &line);
+    let written = console.write.call1(py, (&line,));
+    active.pipeline.emit_counts().console(written.is_ok());
+    helpers::interrupt_of(py, written)
 }

@@ -373,7 +373,7 @@ impl Pipeline {
         unsafe {
             let now = active.outputs();
             let mut outputs = Outputs {
-                console: now.console.as_ref().map(|(settings, write)| (*settings, write.clone_ref(py))),
+                console: now.console.as_ref().map(|console| console.clone_ref(py)),
                 taps: now.taps.iter().map(|tap| tap.clone_ref(py)).collect(),
                 processors: now.processors.as_ref().map(|processors| processors.clone_ref(py)),
                 enrichers: now.enrichers.clone_ref(py),

@@ -1,7 +1,7 @@
 //! The one value that crosses from Python at start: a dict of primitives, built by `fapilog/pipeline.py`.
 
 use super::action_keys::ActionKeys;
-use super::active::{CaptureSettings, Outputs};
+use super::active::{CaptureSettings, Console, Outputs};
 use super::enrich::Enrichers;
 use super::helpers::required;
 use super::process_settings;
@@ -15,11 +15,13 @@ use crate::export::stream::Output;
 use crate::flight::store::Limits;
 use crate::flight::FlightSettings;
 use crate::redact::actions::Action;
+use crate::redact::stricter::Stricter;
 use crate::redact::values::ValuePolicy;
 use crate::redact::Policy;
 use crate::rules::{Levels, Rule, Rules};
 use crate::scan::kind::{Kind, Kinds};
 use crate::scan::Settings as ScanSettings;
+use crate::seal::fields::{Demand, FieldRule};
 use crate::settings::{
     BufferSettings, ExporterKind, ExporterSettings, HttpProtocol, OtlpSettings, Overflow, RetrySettings,
     RingSettings, Settings, SpoolingSettings,
@@ -57,6 +59,7 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
             .as_ref()
             .map(recorder)
             .transpose()?,
+        fields: field_rules(required(settings, "fields")?)?,
         dead_letters: dead_letters(settings)?,
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
         ring: required::<Option<Bound<'_, PyDict>>>(settings, "ring")?.as_ref().map(ring).transpose()?,
@@ -120,7 +123,14 @@ fn exporter(dict: &Bound<'_, PyDict>) -> PyResult<ExporterSettings> {
         Some(name) => Some((name, after()?)),
         None => None,
     };
-    Ok(ExporterSettings { name: required(dict, "name")?, kind, role, fallback })
+    let stricter = stricter(dict, "redaction")?;
+    Ok(ExporterSettings { name: required(dict, "name")?, kind, role, fallback, stricter })
+}
+
+/// A destination's own policy, in the form of the pipeline's.
+fn stricter(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<Option<Stricter>> {
+    let given = if dict.contains(key)? { required::<Option<Bound<'_, PyDict>>>(dict, key)? } else { None };
+    Ok(given.as_ref().map(policy).transpose()?.map(Stricter::new))
 }
 
 /// What most exporters do not say.
@@ -161,6 +171,19 @@ fn dead_letters(settings: &Bound<'_, PyDict>) -> PyResult<Option<FileSettings>> 
         })
     })
     .transpose()
+}
+
+/// Rules as Python gives them: category, demand, names, profile, clause.
+fn field_rules(rows: Vec<(String, String, Vec<String>, String, String)>) -> PyResult<Vec<FieldRule>> {
+    let rule = |(category, demand, names, profile, clause): (String, String, _, _, _)| {
+        let demand = match demand.as_str() {
+            "required" => Demand::Required,
+            "forbidden" => Demand::Forbidden,
+            other => return Err(unknown("demand", other)),
+        };
+        Ok(FieldRule { category, demand, names, profile, clause })
+    };
+    rows.into_iter().map(rule).collect()
 }
 
 fn spool(dict: &Bound<'_, PyDict>) -> PyResult<SpoolingSettings> {
@@ -344,11 +367,11 @@ pub fn rules(rows: Vec<(String, bool, Option<u8>, bool)>) -> Vec<Rule> {
     rows.into_iter().map(rule).collect()
 }
 
-fn console_settings(dict: &Bound<'_, PyDict>) -> PyResult<(ConsoleSettings, Py<PyAny>)> {
+fn console_settings(dict: &Bound<'_, PyDict>) -> PyResult<Console> {
     let name: String = required(dict, "style")?;
     let style = Style::from_name(&name).ok_or_else(|| unknown("console style", &name))?;
     let settings = ConsoleSettings { style, colour: required(dict, "colour")?, show_scope: true };
-    Ok((settings, required(dict, "write")?))
+    Ok(Console { settings, write: required(dict, "write")?, stricter: stricter(dict, "redaction")? })
 }
 
 pub fn millis(value: u64) -> Duration {

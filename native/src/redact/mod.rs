@@ -7,11 +7,13 @@
 //! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one. With
 //! [`Policy::with_values`], sensitive values too, wherever they stand.
 //!
-//! In this room: [`values`] hides what the scanner finds, by [`actions`]; [`mod@rewrite`] copies a record while editing its texts, [`truncate`] fits it into its cap, [`scope_secrets`] does a logger's scope.
+//! In this room: [`values`] hides what the scanner finds, by [`actions`]; [`mod@rewrite`] copies a record while editing its texts, [`truncate`] fits it into its cap, [`scope_secrets`] does a logger's scope;
+//! [`stricter`] removes more for one destination, on the way there.
 
 pub mod actions;
 pub mod rewrite;
 pub mod scope_secrets;
+pub mod stricter;
 pub mod truncate;
 pub mod values;
 

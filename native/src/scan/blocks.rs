@@ -14,7 +14,7 @@ pub mod class {
     pub const RUN: usize = 3;
     /// `-`
     pub const DASH: usize = 4;
-    /// `@ : ; < = % \ ^`
+    /// `: ; < = > ? @ % & \ ^`
     pub const MARK: usize = 5;
     /// Spaces, tabs, ends of lines.
     pub const SPACE: usize = 6;
@@ -209,7 +209,7 @@ fn lane_maps(bytes: i8x16) -> [u16; COUNT] {
     let letter = within(bytes | i8x16::splat(0x20), b'a', b'z');
     let upper = within(bytes, b'A', b'Z');
     let digit = within(bytes, b'0', b'9');
-    let mark = is(b'@') | within(bytes, b':', b'=') | is(b'%') | is(b'\\') | is(b'^');
+    let mark = within(bytes, b':', b'@') | within(bytes, b'%', b'&') | is(b'\\') | is(b'^');
     let dash = is(b'-');
     let mut maps = [0; COUNT];
     maps[LETTER] = (letter | bytes).move_mask() as u16;

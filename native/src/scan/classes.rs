@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use crate::scan::blocks::{bits_of, class as map, Blocks};
+use crate::scan::quiet;
 
 /// Bits of a byte's class, and of a run's mask.
 pub mod class {
@@ -44,6 +45,8 @@ pub mod flag {
     pub const COLONS: u16 = 256;
     /// A space, tab or end of line.
     pub const SPACE: u16 = 128;
+    /// `?` or `&`
+    pub const QUERY: u16 = 1024;
     /// Small letters and spaces, as long as twelve short words.
     pub const MANY_WORDS: u16 = 512;
 }
@@ -69,10 +72,11 @@ impl Run {
         if before == 0 || behind == 0 {
             return Self::across(blocks, block * 64 + place);
         }
-        // Mostly all of it is in the block.
+        // Mostly all of it is in the block, and is digits alone.
         let start = place + 1 - before.leading_zeros() as usize;
         let end = place + behind.trailing_zeros() as usize;
-        let mask = mask_of(maps, u64::MAX << start & u64::MAX >> (64 - end));
+        let bits = u64::MAX << start & u64::MAX >> (64 - end);
+        let mask = if bits & !maps[map::DIGIT] == 0 { DIGIT } else { mask_of(maps, bits) };
         Self { start: (block * 64 + start) as u32, end: (block * 64 + end) as u32, mask }
     }
 
@@ -195,7 +199,7 @@ impl Anchors {
             if let Some(end) = moment_end(text, run.start as usize) {
                 self.moment = run.start as usize..end;
                 behind = end;
-            } else {
+            } else if !is_nothing(text, &run) {
                 self.runs.push(run);
             }
             if behind >= first + 64 {
@@ -225,6 +229,7 @@ impl Anchors {
             }
             b'\\' if matches!(next, b'u' | b'x' | b'/') => self.flags |= flag::ESCAPE,
             b'<' if next == b'<' => self.flags |= flag::CHEVRONS,
+            b'?' | b'&' => self.flags |= flag::QUERY,
             b'^' => self.flags |= flag::CARET,
             b';' if next.is_ascii_digit() => self.flags |= flag::SEMICOLON_DIGIT,
             _ => {}
@@ -232,10 +237,19 @@ impl Anchors {
     }
 }
 
+/// True of a run that no detector takes: short, with a letter; or an identifier of machines.
+#[inline]
+fn is_nothing(text: &[u8], run: &Run) -> bool {
+    (run.len() < SHORTEST_LETTERED && run.mask != DIGIT) || quiet::is_id(text, run)
+}
+
+/// Shortest run with letters that is a part of something.
+const SHORTEST_LETTERED: usize = 4;
+
 /// The end of the moment that starts at `start`: `2026-11-29T14:05:06.123Z`, `2026-11-29 14:05:06,123`. Most messages
 /// begin with one, and its numbers are nobody's. A date alone stays.
 #[inline]
-fn moment_end(text: &[u8], start: usize) -> Option<usize> {
+pub fn moment_end(text: &[u8], start: usize) -> Option<usize> {
     let century = matches!(text[start..], [b'1', b'9', ..] | [b'2', b'0', ..]);
     if century {
         whole_moment_end(text, start)

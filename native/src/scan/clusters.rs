@@ -61,9 +61,7 @@ impl Window {
     #[inline]
     fn add_group(&mut self, group: &[u8]) -> bool {
         let Some(place) = self.digits.get_mut(self.count..self.count + group.len()) else { return false };
-        for (to, from) in place.iter_mut().zip(group) {
-            *to = *from;
-        }
+        place.copy_from_slice(group);
         self.count += group.len();
         self.shape = self.shape << 4 | group.len().min(15) as u64;
         self.shape >> (4 * MOST_GROUPS) == 0
@@ -88,17 +86,25 @@ pub fn windows(context: &Context<'_>, mut each: impl FnMut(&Window)) {
             while runs.get(behind).is_some_and(|next| follows(context, &runs[behind - 1], next)) {
                 behind += 1;
             }
-            cluster(context, &runs[first..behind], &mut each);
+            // Most numbers are short and stand alone.
+            if behind - first > 1 || runs[first].len() >= FEWEST_DIGITS {
+                cluster(context, &runs[first..behind], &mut each);
+            }
         }
         first = behind;
     }
 }
 
+#[inline]
 fn follows(context: &Context<'_>, run: &Run, next: &Run) -> bool {
-    is_digits(context, next) && gap(context, run, next).is_some()
+    next.start - run.end <= WIDEST_GAP && gap(context, run, next).is_some() && is_digits(context, next)
 }
 
+/// Bytes of the widest space.
+const WIDEST_GAP: u32 = 3;
+
 /// Digits and dashes, with a digit at both ends.
+#[inline]
 fn is_digits(context: &Context<'_>, run: &Run) -> bool {
     let ends = || [run.start, run.end - 1].iter().all(|end| context.byte(*end as usize).is_ascii_digit());
     run.mask == class::DIGIT || (!run.holds(class::LETTER | class::UNDERSCORE) && ends())
@@ -119,6 +125,14 @@ fn gap(context: &Context<'_>, run: &Run, next: &Run) -> Option<u8> {
 fn cluster(context: &Context<'_>, runs: &[Run], each: &mut impl FnMut(&Window)) {
     let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return };
     if ((last.end - first.start) as usize) < FEWEST_DIGITS {
+        return;
+    }
+    if let ([run], false) = (runs, first.holds(class::DASH)) {
+        let mut window = Window::starting_at(run.start as usize);
+        if window.extend(context.text, run) {
+            window.alone = true;
+            each(&window);
+        }
         return;
     }
     let gap_before = |at: usize| gap(context, &runs[at - 1], &runs[at]).unwrap_or(0);

@@ -32,6 +32,14 @@ pub fn load(text: &[u8], at: usize) -> u64 {
     rest.first_chunk().map_or_else(|| load_short(rest), |eight| u64::from_le_bytes(*eight))
 }
 
+/// The same of four bytes.
+#[inline]
+#[must_use]
+pub fn load_four(text: &[u8], at: usize) -> u32 {
+    let rest = text.get(at..).unwrap_or_default();
+    rest.first_chunk().map_or_else(|| load_short(rest) as u32, |four| u32::from_le_bytes(*four))
+}
+
 /// The same of less than eight bytes.
 #[inline]
 fn load_short(text: &[u8]) -> u64 {

@@ -1,11 +1,11 @@
 //! Stage 3 of 7, redact: the phrases of the vocabulary, ready to be found. Thread: caller; built once.
 //!
-//! Words have numbers, phrases are paths over words. Most words of a text begin like none of the first: a sieve says so
+//! Words have numbers, phrases are paths over words. Most words of a text begin like none of the first, or are of another length: a sieve says so
 //! without a look at the table.
 
 use std::collections::HashMap;
 
-use crate::scan::hashes::{load, mix, word_hash, Sieve, Table, LOWER};
+use crate::scan::hashes::{load, load_four, mix, word_hash, Table, LOWER};
 use crate::scan::words::Word;
 
 /// One spelling of a keyword.
@@ -32,8 +32,8 @@ const QUADS: usize = 1024;
 /// All phrases.
 #[derive(Debug)]
 pub struct Lexicon {
-    /// How the first words of phrases begin.
-    beginnings: Sieve<512>,
+    /// By the first four letters: how long the words are that may begin a phrase.
+    beginnings: Vec<u32>,
     words: Table,
     /// Of each word, the place behind it at the start of a phrase.
     firsts: Vec<Node>,
@@ -69,7 +69,7 @@ impl Lexicon {
     #[must_use]
     pub fn new(entries: impl IntoIterator<Item = (Word, &'static str)>) -> Self {
         let mut built = Self {
-            beginnings: Sieve::default(),
+            beginnings: vec![0; BEGINNINGS],
             words: Table::default(),
             firsts: Vec::new(),
             steps: Table::default(),
@@ -94,6 +94,7 @@ impl Lexicon {
         let (open_behind, entry) = entry.strip_suffix('*').map_or((false, entry), |rest| (true, rest));
         for phrase in variants(entry, open_behind) {
             let node = phrase.split(' ').fold(0, |node, part| self.add_word(node, part.as_bytes(), draft));
+            self.begin(&phrase, open_behind);
             let last = phrase.split(' ').next_back().unwrap_or_default().as_bytes();
             let open_behind = open_behind && last.len() >= SHORTEST_OPEN;
             let open_before = open_before && last.len() >= SHORTEST_OPEN;
@@ -107,11 +108,17 @@ impl Lexicon {
         }
     }
 
+    /// Lets words through that may begin the phrase: of one word that is open behind, longer ones too.
+    fn begin(&mut self, phrase: &str, open_behind: bool) {
+        let first = phrase.split(' ').next().unwrap_or_default().as_bytes();
+        let longest = if open_behind && first.len() == phrase.len() { LONGEST } else { first.len() };
+        for length in first.len()..=longest.max(first.len()) {
+            self.beginnings[beginning(first, 0, length)] |= 1 << length.min(LONGEST);
+        }
+    }
+
     /// Where a word leads from `node`, which it may be the first to do.
     fn add_word(&mut self, node: Node, word: &[u8], draft: &mut Draft) -> Node {
-        if node == 0 {
-            self.beginnings.add(beginning_hash(load(word, 0) | LOWER, word.len()));
-        }
         let next = draft.words.len() as u16 + 1;
         let number = *draft.words.entry(word_hash(word, 0, word.len())).or_insert(next);
         *draft.steps.entry((node, number)).or_insert_with(|| {
@@ -143,7 +150,9 @@ impl Lexicon {
     #[inline]
     #[must_use]
     pub fn may_begin(&self, text: &[u8], start: usize, end: usize) -> bool {
-        self.beginnings.may_hold(beginning_hash(load(text, start) | LOWER, end - start))
+        let length = end - start;
+        let lengths = self.beginnings.get(beginning(text, start, length)).copied().unwrap_or(0);
+        lengths >> length.min(LONGEST) & 1 != 0
     }
 
     /// The number of a word; 0 of one that is in no phrase.
@@ -238,16 +247,23 @@ const fn step_hash(node: Node, word: u16) -> u64 {
     mix(0x51, (node as u64) << 16 | word as u64)
 }
 
-/// Hash of the first four letters of a word, or of all if they are fewer.
+/// A place for the first four letters of a word, or for all if they are fewer.
 #[inline]
-const fn beginning_hash(letters: u64, length: usize) -> u64 {
-    mix(4, letters & BEGINNINGS[if length < 4 { length } else { 4 }])
+fn beginning(text: &[u8], start: usize, length: usize) -> usize {
+    let kept = KEPT[if length < 4 { length } else { 4 }];
+    let letters = (load_four(text, start) | LOWER as u32) & kept;
+    (letters.wrapping_mul(0x9e37_79b1) >> (u32::BITS - BEGINNINGS.ilog2())) as usize
 }
 
-const BEGINNINGS: [u64; 5] = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff];
+/// Places for beginnings.
+const BEGINNINGS: usize = 4096;
+/// The first letters of so many.
+const KEPT: [u32; 5] = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff];
+/// Words that are longer count as if they were as long.
+const LONGEST: usize = 31;
 
 /// A place for four letters.
 #[inline]
 const fn quad(letters: u64) -> usize {
-    beginning_hash(letters, 4) as usize % QUADS
+    mix(4, letters & 0xffff_ffff) as usize % QUADS
 }

@@ -7,7 +7,8 @@
 //! 3. [`mod@detect`] goes from anchors and words to findings, with the arithmetic of [`mod@check`]. 4. [`mod@resolve`] unites them.
 //!
 //! [`kind`] lists what is known, [`words`] what keywords mean, [`vocabulary`] which they are; [`keys`] reads names of
-//! keys; [`blocks`] and [`lexicon`] ([`hashes`]) are the searches behind 1 and 2; [`context`] is what a detector sees.
+//! keys; [`blocks`] and [`lexicon`] ([`hashes`]) are the searches behind 1 and 2; [`quiet`] tells what needs no look;
+//! [`context`] is what a detector sees.
 
 pub mod blocks;
 pub mod check;
@@ -21,6 +22,7 @@ pub mod keys;
 pub mod keywords;
 pub mod kind;
 pub mod lexicon;
+pub mod quiet;
 pub mod resolve;
 pub mod sets;
 pub mod views;
@@ -83,6 +85,12 @@ impl Scanner {
         Self { settings }
     }
 
+    /// Whether findings of this kind are asked for.
+    #[must_use]
+    pub const fn looks_for(&self, kind: Kind) -> bool {
+        self.settings.kinds.has(kind)
+    }
+
     /// What the name of a key says; keep it as long as the key lives.
     #[must_use]
     pub fn plan(&self, key: &str) -> KeyPlan {
@@ -93,7 +101,7 @@ impl Scanner {
     pub fn scan<'s>(&self, text: &str, key: &KeyPlan, scratch: &'s mut Scratch) -> &'s [Finding] {
         let Scratch { reading, view, findings } = scratch;
         findings.clear();
-        if key.keyed && !key.whole && self.is_plain(text.as_bytes()) {
+        if key.keyed && self.is_silent(text.as_bytes(), key) {
             return findings;
         }
         self.look(text.as_bytes(), key, reading, findings);
@@ -106,6 +114,12 @@ impl Scanner {
         }
         resolve::resolve(text, findings);
         findings
+    }
+
+    /// True of a value that nothing is found in, told without reading it whole.
+    #[inline]
+    fn is_silent(&self, value: &[u8], key: &KeyPlan) -> bool {
+        (!key.whole && self.is_plain(value)) || (!key.speaks() && quiet::is_quiet(value))
     }
 
     /// True of a value that is too short for anything, or one short word: `200`, `GET`, `orders`.

@@ -3,9 +3,11 @@
 //! Before: `buffer`. After: `backlog`. Records are grouped by scope; their bytes are fed to the compressor as
 //! slices of the chunk, never copied or encoded again.
 //!
-//! In this room: [`compress`], and [`reseal`] for what batch processors leave of a block.
+//! In this room: [`compress`], [`reseal`] for what batch processors leave of a block, and [`fields`], which looks at records
+//! on their way out.
 
 pub mod compress;
+pub mod fields;
 pub mod reseal;
 
 use crate::block::{Block, Codec};

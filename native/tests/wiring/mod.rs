@@ -94,7 +94,7 @@ pub fn pipeline_with(buffer: BufferSettings, otlp: Option<OtlpSettings>) -> Arc<
 }
 
 pub fn exporter(name: &str, kind: ExporterKind) -> ExporterSettings {
-    ExporterSettings { name: name.to_owned(), kind, role: Role::Required, fallback: None }
+    ExporterSettings { name: name.to_owned(), kind, role: Role::Required, fallback: None, stricter: None }
 }
 
 pub fn pipeline_of(
@@ -116,6 +116,7 @@ fn settings_of(buffer: BufferSettings, exporters: Vec<ExporterSettings>) -> Sett
         process: ProcessSettings::default(),
         spool: None,
         ring: None,
+        fields: Vec::new(),
         dead_letters: None,
         recorder: None,
     }

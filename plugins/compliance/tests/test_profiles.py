@@ -13,6 +13,7 @@ HERE = Path(__file__).parents[1]
 FILES = sorted((HERE / "fapilog_compliance" / "profiles").glob("*.toml"))
 NAMES = [path.stem for path in FILES]
 WORDS = [*FILES, HERE / "README.md", HERE / "pyproject.toml", HERE / "fapilog_compliance" / "__init__.py"]
+WORDS.append(HERE.parents[1] / "docs" / "how-to" / "compliance_profiles.md")
 
 
 def test_every_file_is_a_profile_that_is_found_by_its_name():

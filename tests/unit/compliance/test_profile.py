@@ -91,6 +91,13 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path, text, what):
     assert (caught.value.code, what in caught.value.what) == ("profile-invalid", True)
 
 
+def test_a_file_that_extends_itself_is_an_error(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(f"extends = {str(own)!r}\n")
+    with pytest.raises(ProfileError, match="extends itself"):
+        read(own)
+
+
 def test_a_file_takes_what_it_does_not_say_from_the_profile_that_it_extends(tmp_path):
     base = written(
         tmp_path,

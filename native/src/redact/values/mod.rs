@@ -27,7 +27,7 @@ pub const REDACTED_KEY: &str = "fapilog.redacted";
 /// The attribute names so many places at most.
 const MAX_NOTES: usize = 16;
 /// Nesting that is followed; capture stops at 30.
-const MAX_DEPTH: usize = 80;
+pub(crate) const MAX_DEPTH: usize = 80;
 /// Integers below this are no identifier without a word that says so: the shortest card number has 12 digits.
 const LONG_NUMBER: u64 = 100_000_000_000;
 /// [`LONG_NUMBER`] among floating-point numbers.

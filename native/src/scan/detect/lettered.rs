@@ -34,7 +34,8 @@ pub fn run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     let [a, b, c, d] = [0, 1, 2, 3].map(|at| context.byte(range.start + at));
     let account =
         a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && c.is_ascii_digit() && d.is_ascii_digit();
-    if length < 8 || (length > 17 && !account) {
+    let other = matches!(length, 8..=12 | 16 | 17) || (length == 13 && run.holds(class::DASH));
+    if !account && !other {
         return;
     }
     let Some(capitals) = Capitals::of(&context.text[range.clone()]) else { return };

@@ -71,7 +71,9 @@ fn letters(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     }
     lettered::run(context, run, findings);
     vendors::run(context, run, findings);
-    payment::joined(context, run, findings);
+    if run.holds(class::UNDERSCORE) {
+        payment::joined(context, run, findings);
+    }
 }
 
 /// Most numbers are short: only addresses and telephones are made of such.

@@ -3,7 +3,7 @@
 //! PCI DSS 3.3.1 forbids to keep tracks, verification values and PIN blocks after authorisation, even encrypted.
 
 use crate::scan::check;
-use crate::scan::classes::{class, flag, Run};
+use crate::scan::classes::{flag, Run};
 use crate::scan::context::Context;
 use crate::scan::finding::Findings;
 use crate::scan::kind::Kind;
@@ -49,7 +49,7 @@ fn tracks(context: &Context<'_>, findings: &mut Findings<'_>, before: &[u8], beh
 
 /// A card number that an underscore joins to a word: `order_4111111111111111`.
 pub fn joined(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
-    if run.len() < 14 || !run.holds(class::UNDERSCORE) {
+    if run.len() < 14 {
         return;
     }
     let mut start = run.start as usize;

@@ -48,10 +48,33 @@ pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
     }
     let from = text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     let to = text.len() - text.iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let Some(text) = text.get(from..to).filter(|text| !text.is_empty()) else { return };
+    let made = Made::of(text);
     for (word, kind) in WHOLE {
-        if context.key.words.has(*word) && from < to && is_whole(*kind, &text[from..to]) {
+        if context.key.words.has(*word) && is_whole(*kind, text, &made) {
             findings.push(from, to, *kind, "key");
         }
+    }
+}
+
+/// What a value is made of.
+struct Made {
+    digits: usize,
+    letters: usize,
+    /// Letters, digits, dashes, spaces, dots and slashes of ASCII alone.
+    plain: bool,
+}
+
+impl Made {
+    fn of(text: &[u8]) -> Self {
+        let (mut digits, mut letters, mut others) = (0, 0, 0);
+        for byte in text {
+            digits += usize::from(byte.is_ascii_digit());
+            letters += usize::from(byte.is_ascii_alphabetic() | (*byte >= 0x80));
+            others += usize::from(!matches!(byte, b'-' | b' ' | b'.' | b'/' | 0x80..));
+        }
+        let plain = text.is_ascii() && others == digits + letters;
+        Self { digits, letters, plain }
     }
 }
 
@@ -86,11 +109,8 @@ const WHOLE: &[(Word, Kind)] = &[
     (Word::Plate, Kind::LicensePlate),
 ];
 
-fn is_whole(kind: Kind, text: &[u8]) -> bool {
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
-    let plain =
-        text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b' ' | b'.' | b'/'));
+fn is_whole(kind: Kind, text: &[u8], made: &Made) -> bool {
+    let Made { digits, letters, plain } = *made;
     match kind {
         Kind::Cvv => matches!(text.len(), 3 | 4) && digits == text.len(),
         Kind::PinBlock => text.len() >= 16 && text.iter().all(u8::is_ascii_hexdigit),

@@ -45,6 +45,7 @@ fn process() -> (u32, u64) {
 
 impl DataKey {
     /// A random key, encrypted to `public`. `None`: the system gives no random bytes, or `public` is no key.
+    #[must_use]
     pub fn new(public: &PublicKey, key_id: &str) -> Option<Self> {
         let mut random = System { failed: false };
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
@@ -70,12 +71,14 @@ impl DataKey {
     }
 
     /// Whether it may encrypt: in the process that made it, for its time, and not for ever.
+    #[must_use]
     pub fn is_fresh(&self) -> bool {
         let few = self.next.load(Ordering::Relaxed) < MAX_VALUES;
         few && self.owner == process() && Instant::now() < self.until
     }
 
     /// Nonce, ciphertext and tag, in base64url.
+    #[must_use]
     pub fn encrypt(&self, authenticated: &[u8], value: &[u8]) -> Option<String> {
         let mut nonce = [0; NONCE_LEN];
         let count = self.next.fetch_add(1, Ordering::Relaxed);

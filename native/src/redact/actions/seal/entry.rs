@@ -64,7 +64,9 @@ pub fn info(key_id: &str) -> Vec<u8> {
 /// The id of a public key: the first four bytes of its SHA-256.
 #[must_use]
 pub fn key_id(public: &[u8]) -> String {
-    digest(&SHA256, public).as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    let digest = digest(&SHA256, public);
+    let [a, b, c, d, ..] = digest.as_ref() else { return String::new() };
+    format!("{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
 /// RFC 4648 base64url, without padding.

@@ -143,12 +143,33 @@ fn quoted_end(text: &[u8], start: usize, quote: u8) -> Option<usize> {
         .map(|end| start + end - usize::from(escaped && end > 0 && rest[end - 1] == b'\\'))
 }
 
+/// A table of the bytes in `signs`, and of letters and digits if asked.
+const fn table_of(signs: &[u8], alphanumeric: bool) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < signs.len() {
+        table[signs[at] as usize] = true;
+        at += 1;
+    }
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] |= alphanumeric && byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+}
+
+/// Bytes that may end a value without quotes.
+const MAY_END: [bool; 256] = table_of(b" \t\n\r\"'`<>\\,;&)]}|", false);
+/// Bytes that tokens are made of.
+const IN_TOKEN: [bool; 256] = table_of(b"!#$%*+,-./:=@^_|~", true);
+
 /// The end of a value without quotes. Signs of lists end it only where something else begins behind.
 #[must_use]
 pub fn plain_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(&byte) = text.get(at) {
-        if byte.is_ascii_alphanumeric() {
+        if !MAY_END[usize::from(byte)] {
             at += 1;
             continue;
         }
@@ -206,8 +227,7 @@ fn is_mixed(given: &[u8]) -> bool {
 
 /// Made of what tokens are made of.
 fn is_token(given: &[u8]) -> bool {
-    let is_sign = |byte: u8| matches!(byte, b'!' | b'#'..=b'%' | b'*'..=b'/' | b':' | b'=' | b'@' | b'^' | b'_' | b'|' | b'~');
-    given.iter().all(|byte| byte.is_ascii_alphanumeric() || is_sign(*byte))
+    given.iter().all(|byte| IN_TOKEN[usize::from(*byte)])
 }
 
 /// Capitals, small letters and digits, at least twenty: no word, no path, no number.

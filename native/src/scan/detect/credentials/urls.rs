@@ -1,5 +1,6 @@
 //! Stage 3 of 7, redact: finds secrets in addresses: user and password, signatures, whole addresses of hooks. Thread: caller.
 
+use crate::scan::classes::flag;
 use crate::scan::context::Context;
 use crate::scan::detect::credentials::assigned::is_secret_value;
 use crate::scan::detect::credentials::placeholders::is_placeholder;
@@ -40,6 +41,9 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
         }
         userinfo(context, start, findings);
         done = hook(context, start, findings).unwrap_or(done);
+    }
+    if !context.anchors.has(flag::QUERY) {
+        return;
     }
     let mut done = 0;
     for &sign in &context.anchors.assigns {
@@ -105,7 +109,10 @@ fn hook(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) -> Opt
 fn parameter(context: &Context<'_>, sign: usize, findings: &mut Findings<'_>) -> Option<usize> {
     let text = context.text;
     let name = text[..sign].iter().rev().take(32).take_while(|byte| is_name(**byte)).count();
-    if !matches!(context.before(sign - name), b'?' | b'&') || !PARAMETERS.has(&text[sign - name..sign]) {
+    if !PARAMETERS.has(&text[sign - name..sign]) {
+        return None;
+    }
+    if !matches!(context.before(sign - name), b'?' | b'&') && !(sign == name && is_query(context)) {
         return None;
     }
     let start = sign + 1;
@@ -116,6 +123,13 @@ fn parameter(context: &Context<'_>, sign: usize, findings: &mut Findings<'_>) ->
         findings.push(start, end, Kind::UrlQuerySecret, "url.parameter");
     }
     Some(end)
+}
+
+/// True of an attribute that is a query alone, as `url.query` is.
+fn is_query(context: &Context<'_>) -> bool {
+    context.key.keyed
+        && context.text.contains(&b'&')
+        && !context.text.iter().any(|byte| byte.is_ascii_whitespace())
 }
 
 const fn is_name(byte: u8) -> bool {

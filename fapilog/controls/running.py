@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from opentelemetry.sdk.resources import Resource
 
-from fapilog.controls.log_carriers import CARRIERS, RESOURCE, Bench, Send
+from fapilog.controls import clauses
+from fapilog.controls.log_carriers import CARRIERS, RESOURCE, Bench
 from fapilog.controls.places import SPOOL, Places, places, spool_place
 from fapilog.controls.report import Outcome, Report
+from fapilog.controls.signal_carriers import Send, Signal, signals
 from fapilog.controls.vectors import Vector, vectors
 from fapilog.otel.resource import build_resource
 from fapilog.settings import Settings
@@ -39,15 +41,16 @@ def run(
 
     Args:
         settings: As the service has them. Addresses, files and directories are replaced by ones of this test.
-        only: Types that are tested. Default: those that the policy looks for.
+        only: Types that are tested. Default: those that the policy looks for, and those that the
+            clauses of the profiles are about.
         progress: Called with each carrier before it is tested.
 
     Raises:
         ConfigurationError: The settings have no exporter, or cannot be used.
     """
-    policy = _looked_for(settings)
-    wanted = policy if only is None else frozenset(only)
-    chosen = [vector for vector in vectors() if vector.type in wanted]
+    policy, asked = _looked_for(settings), clauses.asked(settings.profiles)
+    wanted = policy | asked if only is None else frozenset(only)
+    chosen = [vector for vector in vectors() if vector.type in wanted] + clauses.key_vectors(wanted)
     report = Report.of(settings, [vector.type for vector in chosen])
     resource = build_resource(settings)
     with places(settings, resource) as made:
@@ -60,9 +63,15 @@ def run(
         _negative(report, made, bench, chosen)
     progress(RESOURCE)
     _in_resource(report, settings, resource, chosen)
+    for signal in signals(settings, resource):
+        for carrier, send in signal.carriers.items():
+            progress(carrier)
+            _in_signal(report, signal, _Sent(carrier, *_taken(signal, send, chosen)))
+        report.add_exporters([signal.name])
     if settings.spool.directory is not None:
         progress(SPOOL)
         _in_spool(report, settings, resource, chosen)
+    report.clauses += clauses.rows(settings.profiles, report)
     report.not_tested += _not_tested(policy, wanted)
     return report
 
@@ -78,7 +87,9 @@ def _looked_for(settings: Settings) -> frozenset[str]:
     return frozenset(str(kind) for kind in kinds) if isinstance(kinds, (list, tuple)) else frozenset()
 
 
-def _send_all(bench: Bench, carrier: str, send: Send, chosen: Sequence[Vector]) -> _Sent:
+def _send_all(
+    bench: Bench, carrier: str, send: Callable[[Bench, Vector], bool], chosen: Sequence[Vector]
+) -> _Sent:
     taken = [vector for vector in chosen if send(bench, vector)]
     return _Sent(carrier, taken, len(taken))
 
@@ -122,6 +133,20 @@ def _in_resource(report: Report, settings: Settings, resource: Resource, chosen:
         _positive(report, made, sent)
 
 
+def _taken(signal: Signal, send: Send, chosen: Sequence[Vector]) -> tuple[list[Vector], int]:
+    taken = [vector for vector in chosen if send(signal, vector)]
+    return taken, len(taken)
+
+
+def _in_signal(report: Report, signal: Signal, sent: _Sent) -> None:
+    reading, arrived = signal.take()
+    for vector in sent.taken:
+        form = _known(vector.value).form_in(reading)
+        report.add(Outcome(signal.name, sent.carrier, vector.type, "leaked" if form else "passed", form))
+    if arrived < sent.records:
+        report.add_missing(signal.name, sent.carrier, sent.records - arrived)
+
+
 def _in_spool(report: Report, settings: Settings, resource: Resource, chosen: Sequence[Vector]) -> None:
     with spool_place(settings, resource) as made:
         bench = Bench(made.provider)
@@ -137,7 +162,7 @@ def _not_tested(policy: frozenset[str], wanted: frozenset[str]) -> list[str]:
     known = {vector.type for vector in vectors()}
     kept = sorted(known - policy - wanted)
     notes = [
-        "spans, baggage and metrics",
+        "the way of spans and metrics behind their exporters: they are stock ones of the SDK",
         "processors, sampling and levels that keep records back: they were switched off for the test",
         "what other libraries of the process write or send without fapilog",
         "values of your own rules and key names: the bundled values are of the built-in types",

@@ -1,0 +1,102 @@
+"""The controls: what is hidden passes, and what gets out anywhere is found there."""
+
+import pytest
+
+from fapilog.controls import run
+from fapilog.controls.log_carriers import CARRIERS, RESOURCE
+from fapilog.errors import ConfigurationError
+from fapilog.exporters.base import ExportOutcome
+from fapilog.settings import Settings
+
+SIGNALS = ("spans", "metrics", "baggage")
+SIGNAL_CARRIERS = {
+    "span.name",
+    "span.attribute",
+    "span.attribute.list",
+    "span.event.name",
+    "span.event.attribute",
+    "span.event.exception",
+    "span.link",
+    "span.status",
+    "metric.attribute",
+    "metric.exemplar",
+    "baggage.value",
+    "baggage.text",
+}
+SOME = ("PAN", "EMAIL", "CVV", "PERSON_NAME")
+
+
+def settings(tmp_path, **changes):
+    given = {
+        "redaction": "scan",
+        "exporters": ("otlp", "console", "file", "memory"),
+        "file": {"path": str(tmp_path / "never")},
+        "otlp": {"endpoint": "https://collector.example:4318"},
+    }
+    return Settings.load(environ={}, **given | changes)
+
+
+def test_nothing_leaks_and_everything_arrives_everywhere(tmp_path, capsys):
+    report = run(settings(tmp_path), only=SOME)
+    plain = report.plain()
+    assert (plain["result"], plain["failures"], plain["missing"]) == ("passed", [], [])
+    assert set(plain["exporters"]) == {"otlp", "console", "file", "memory", *SIGNALS}
+    assert set(plain["carriers"]) == {*CARRIERS, "negative", RESOURCE, *SIGNAL_CARRIERS}
+    assert set(plain["types"]) == set(SOME)
+    assert all(counts["vectors"] >= 4 * 10 for counts in plain["types"].values())
+    # The service's own file and streams saw nothing of it.
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_scanning_the_same_values_are_found_in_every_carrier(tmp_path):
+    report = run(settings(tmp_path, redaction="keys"), only=["PAN", "EMAIL"])
+    assert not report.passed
+    leaks = {(each.exporter, each.carrier) for each in report.leaks}
+    everywhere = {*CARRIERS, RESOURCE}
+    assert {carrier for exporter, carrier in leaks if exporter == "otlp"} == everywhere
+    assert {carrier for exporter, carrier in leaks if exporter == "file"} == everywhere
+    assert {carrier for exporter, carrier in leaks if exporter == "memory"} == everywhere
+    assert {carrier for exporter, carrier in leaks if exporter in SIGNALS} == SIGNAL_CARRIERS
+    # What the console does not show, it does not leak.
+    unseen = {carrier for carrier in everywhere if ("console", carrier) not in leaks}
+    assert unseen <= {"event.name", "scope.name", "scope.attribute", RESOURCE}
+
+
+def test_a_type_that_the_policy_keeps_is_found_when_it_is_asked_for(tmp_path):
+    kept = settings(tmp_path, redaction={"mode": "scan", "actions": {"EMAIL": "keep"}}, exporters=("memory",))
+    assert {each.type for each in run(kept, only=["EMAIL", "PAN"]).leaks} == {"EMAIL"}
+    report = run(kept)
+    assert report.passed
+    assert any("EMAIL" in note for note in report.not_tested)
+
+
+def test_what_the_spool_holds_is_looked_at(tmp_path):
+    spooled = settings(tmp_path, exporters=("memory",), spool={"directory": str(tmp_path / "spool")})
+    report = run(spooled, only=["PAN"])
+    assert report.passed
+    assert "spool" in report.exporters
+    leaky = spooled.with_changes(redaction="keys")
+    assert "spool" in {each.exporter for each in run(leaky, only=["PAN"]).leaks}
+
+
+def test_texts_that_are_none_of_the_type_arrive_as_they_are(tmp_path):
+    report = run(settings(tmp_path, exporters=("console", "memory")), only=["PAN", "IPV4"])
+    negative = [each for each in report.outcomes if each.carrier == "negative"]
+    assert {each.result for each in negative} == {"passed"}
+    assert {each.type for each in negative} == {"PAN", "IPV4"}
+
+
+def test_records_that_did_not_arrive_are_no_success(tmp_path, monkeypatch):
+    async def refuse(self, batch):
+        return ExportOutcome(rejected=len(batch))
+
+    monkeypatch.setattr("fapilog.controls.places._Recorder.export_batch", refuse)
+    report = run(settings(tmp_path, exporters=("memory",)), only=["PAN"])
+    assert (report.leaks, report.passed) == ([], False)
+    assert {name for name, _, _ in report.missing} == {"memory"}
+
+
+def test_settings_without_an_exporter_are_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="have no exporter"):
+        run(settings(tmp_path, exporters=("none",)), only=["PAN"])
