@@ -30,7 +30,7 @@ COST = "What a call costs"
 END_TO_END = "Log call to acknowledgement, null receiver, 1 thread"
 FIVE = SCENARIOS[0]
 EMPTY = "empty function, **attributes"
-# How fapilog is set up, and its environment for that. The goals are about the profiles, whose package is in the
+# How fapilog is set up: its environment. The goals are about the profiles, whose package is in the
 # tree (plugins/compliance).
 PROFILES = "fapilog, pci-dss + hipaa"
 POLICIES = {
