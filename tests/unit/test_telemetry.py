@@ -412,7 +412,7 @@ def test_profiles_that_cannot_be_used_leave_a_console_that_hides_values():
     script = "import fapilog\nfapilog.get_logger('shop').info('paid with 4111 1111 1111 1111')\n"
     said, logged = lines(run(script, FAPILOG_COMPLIANCE="nowhere"))
     assert "the profile nowhere is not installed" in said
-    assert logged == "INFO  shop  paid with [REDACTED:pan]"
+    assert logged == 'INFO  shop  paid with [REDACTED:pan]  fapilog.redacted=["body:pan"]'
 
 
 NO_NUMBER = (
