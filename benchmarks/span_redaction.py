@@ -1,4 +1,4 @@
-"""What redaction adds to the end of a span: `python -m benchmarks.span_redaction`. In nanoseconds of CPU per span.
+"""What redaction adds to the end of a span, in nanoseconds of CPU: `python -m benchmarks.span_redaction`.
 
 One process, one thread; the provider has one processor that does nothing. Each figure is the best of several
 rounds, which visit the providers in turn.
