@@ -38,6 +38,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " `ring` while `durability` is `memory`.",
         "keys-beside-records": "The file with the keys of tokens lies in the same directory tree as records."
         " Who gets the records must not get the keys with them (GDPR 4(5)).",
+        "profile-exempted": "A rule of your own with the action `keep` lets values through, whatever type"
+        " they have, although a compliance profile is in force. An assessor may ask for its reason.",
         "config-file-unread": "OTEL_CONFIG_FILE is set, and `configure_otel()` does not read it: that is for"
         " `opentelemetry-instrument` (docs/how-to/declarative_configuration.md).",
         "batches-share": "Batch processors of a configuration file name different numbers. One buffer serves"

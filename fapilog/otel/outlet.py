@@ -27,6 +27,7 @@ from fapilog.logger import on_notice
 from fapilog.otel import given
 from fapilog.redaction.inventory import Inventory, of_pipelines
 from fapilog.settings import Settings
+from fapilog.settings.compliance import exempted
 from fapilog.settings.without_effect import without_effect
 from fapilog.timings import Timings
 
@@ -70,6 +71,8 @@ class Outlet:
         self._settings = settings
         for name, said in without_effect(settings):
             say("setting-without-effect", said, name)
+        if said := exempted(settings):
+            say("profile-exempted", said, said)
         self._timings = timings if timings is not None else Timings()
         self._chosen = registry.choose(given.as_tuple("exporters", exporters), settings, auth)
         self._lock = threading.Lock()

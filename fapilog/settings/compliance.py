@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, ValidationError
 
@@ -112,6 +112,25 @@ def native_fields(profiles: Combined) -> list[tuple[str, str, list[str], str, st
         )
         for (category, demand, name), by in found.items()
     ]
+
+
+def exempted(settings: Settings) -> str:
+    """Return which rules of the user let values through although profiles are in force; empty: none.
+
+    A rule for what only looks like a card is needed at times, so it is said and not refused.
+
+    Args:
+        settings: Validated settings.
+    """
+    rules: tuple[Any, ...] = getattr(settings.redaction, "rules", ())
+    names = ", ".join(str(rule.name) for rule in rules if rule.action == "keep")
+    if not names or not settings.profiles:
+        return ""
+    profiles = ", ".join(profile.name for profile in settings.profiles.profiles)
+    return (
+        f"redaction.rules {names} let values through whatever type they have, although the profiles"
+        f" {profiles} are in force: see that they fit nothing else"
+    )
 
 
 def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> Iterator[Problem]:

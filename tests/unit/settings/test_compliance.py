@@ -1,12 +1,14 @@
 """The setting `compliance`: what profiles make of the settings, and what they refuse."""
 
 import pickle
+from types import SimpleNamespace
 
 import pytest
 
 from fapilog.compliance import loader
 from fapilog.errors import ConfigurationError
 from fapilog.settings import Settings
+from fapilog.settings.compliance import exempted
 from tests.unit.compliance.profiles import profile, written
 
 PAN = {"PAN": {"do": "truncate:0:4", "weakest": "token", "clause": "1"}}
@@ -91,6 +93,19 @@ def test_what_is_no_profile_is_an_error_or_nothing(load, value):
         return
     with pytest.raises(ConfigurationError, match="setting-invalid"):
         load(compliance=value)
+
+
+def test_rules_that_keep_values_are_said_where_a_profile_is_in_force(load, house):
+    rules = (SimpleNamespace(name="ticket", action="keep"), SimpleNamespace(name="badge", action="remove"))
+    ruled = SimpleNamespace(
+        redaction=SimpleNamespace(rules=rules), profiles=load(compliance=[house]).profiles
+    )
+    assert exempted(ruled) == (
+        "redaction.rules ticket let values through whatever type they have, although the profiles house are"
+        " in force: see that they fit nothing else"
+    )
+    assert exempted(SimpleNamespace(redaction=ruled.redaction, profiles=load().profiles)) == ""
+    assert exempted(load(compliance=[house])) == ""
 
 
 def test_the_table_of_settings_shows_profiles_as_origin(load, house):
