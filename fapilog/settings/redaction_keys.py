@@ -18,6 +18,7 @@ PUBLIC_BYTES = 32
 # DER of an X25519 public key up to its 32 bytes (RFC 8410).
 _PUBLIC_DER = bytes.fromhex("302a300506032b656e032100")
 _PEM = re.compile(r"-----BEGIN PUBLIC KEY-----(.*?)-----END PUBLIC KEY-----", re.DOTALL)
+_BARE = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
 _MOST_BYTES = 4_096
 _HINT = "a public key of `fapilog seal new-key`: PEM, 32 bytes in base64, or the path of a file with it"
 _NAMESPACE = re.compile(r"[^\x00-\x1f\x7f]{0,64}")
@@ -27,9 +28,11 @@ def _sealing_key(value: object) -> object:
     """The public key in one form: 32 bytes in base64, so that every spelling is one value."""
     if not isinstance(value, (str, Path)):
         return value
-    text = str(value).strip().removeprefix("file:")
-    if text.startswith("/"):
-        text = _content(Path(text))
+    text = str(value).strip()
+    path = text.removeprefix("file:")
+    # Base64 may begin with a slash too.
+    if path != text or (path.startswith("/") and (Path(path).is_file() or not _BARE.fullmatch(path))):
+        text = _content(Path(path))
     if "PRIVATE" in text:
         clause = "is a private key: whoever writes records must not be able to open them"
         raise refuse(clause, _HINT)

@@ -91,6 +91,12 @@ def test_what_is_no_public_key_is_refused_and_not_shown(given, said, load):
     assert caught.value.problems[0].settings[0].value == "***"
 
 
+def test_base64_that_begins_as_a_path_does_is_a_key(load):
+    given = base64.b64encode(b"\xff" * 32).decode()
+    assert given.startswith("/")
+    assert load(redaction={"seal_to": given}).redaction.seal_key() == b"\xff" * 32
+
+
 @pytest.mark.parametrize("given", ["a\nb", "x" * 65, "a\0b"])
 def test_a_namespace_is_a_short_name(given, load):
     with pytest.raises(ConfigurationError, match="is not a short name"):
