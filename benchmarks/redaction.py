@@ -30,10 +30,13 @@ COST = "What a call costs"
 END_TO_END = "Log call to acknowledgement, null receiver, 1 thread"
 FIVE = SCENARIOS[0]
 EMPTY = "empty function, **attributes"
-# How fapilog is set up, and what its environment is for that.
+# How fapilog is set up: its environment. The goals are about the profiles, whose package is in the
+# tree (plugins/compliance).
+PROFILES = "fapilog, pci-dss + hipaa"
 POLICIES = {
     "fapilog, keys (the default)": {"FAPILOG_REDACTION": "keys"},
-    "fapilog": {"FAPILOG_REDACTION": "scan"},
+    "fapilog, scan": {"FAPILOG_REDACTION": "scan"},
+    PROFILES: {"FAPILOG_COMPLIANCE": "pci-dss,hipaa"},
 }
 CALL_GOAL = Goal(at_most=6.0, of="ratio")
 NATIVE_GOAL = Goal(at_most=700.0)
@@ -111,7 +114,15 @@ def call_cost(options: Options) -> list[Row]:
     for name, found in samples.items():
         ours = best(one["ns"] for one in found)
         rows.append(
-            Row(name, title, ours, "ns", ours / empty, goal=CALL_GOAL if name == OURS else None, group=COST)
+            Row(
+                name,
+                title,
+                ours,
+                "ns",
+                ours / empty,
+                goal=CALL_GOAL if name == PROFILES else None,
+                group=COST,
+            )
         )
     return rows
 
@@ -138,8 +149,8 @@ def delivered(options: Options) -> list[Row]:
             max(found),
             "/s",
             max(found) / default,
-            goal=SPEED_GOAL if name == OURS else None,
-            note=f"in brackets: {TIMES} the default policy" if name == OURS else "",
+            goal=SPEED_GOAL if name == PROFILES else None,
+            note=f"in brackets: {TIMES} the default policy" if name == PROFILES else "",
             better="higher",
             group=END_TO_END,
         )

@@ -20,6 +20,7 @@ sys.path.insert(
 )  # the tree next to this script, not an installed one
 
 from fapilog import error_codes, errors
+from fapilog._native import scan_kinds
 from fapilog.cli.main import app
 from fapilog.compliance import Profile
 from fapilog.compliance import read as read_profile
@@ -31,6 +32,7 @@ from fapilog.settings.explain import masked, text
 from fapilog.settings.groups import nested
 from fapilog.settings.presets import Preset
 from fapilog.settings.presets import load as load_presets
+from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.variables import ROWS, Row
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -181,6 +183,32 @@ def _preset(preset: Preset) -> tuple[str, ...]:
     )
 
 
+_NEEDS = {
+    "A": "its shape, prefix or checksum",
+    "B": "a checksum and a word",
+    "C": "a word, or the name of its key",
+}
+
+
+def redaction_types() -> str:
+    """One row for each type of sensitive values."""
+    head = ("type", "marker", "group", "what it needs", "default action")
+    looked_for: Any = (RedactionSettings(mode="scan").native() or {})["kinds"]
+    return table(
+        head,
+        [
+            (
+                f"`{kind}`",
+                f"`[REDACTED:{word}]`",
+                group,
+                _NEEDS[tier],
+                "remove" if kind in looked_for else "keep",
+            )
+            for kind, word, group, tier in scan_kinds()
+        ],
+    )
+
+
 def profiles() -> str:
     """For each profile what it does with which type, and its clauses."""
     return "\n\n".join(_profile(read_profile(path)) for path in sorted(_PROFILES.glob("*.toml")))
@@ -223,6 +251,7 @@ PARTS: dict[str, Callable[[], str]] = {
         commands,
         plugin_groups,
         presets,
+        redaction_types,
         profiles,
     )
 }

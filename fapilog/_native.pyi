@@ -448,6 +448,9 @@ class Pipeline:
         `violations` is there when records broke a demand of `fields`: by `audit required user.id|actor`.
         """
 
+    def inventory(self) -> tuple[list[tuple[str, str, int]], int]:
+        """Return where stage 3 hid values: path, type and count of each place, and findings elsewhere."""
+
     def exporter_stats(self) -> dict[str, Any]:
         """Return what the stages behind the caller did, for self-observability.
 
@@ -456,7 +459,8 @@ class Pipeline:
         `error.type` or "", records), `operations_left_out` (at most 1 024 wait) and `rejected_by` (records by
         `error.type`); of native ones `requests_at_once` and `gap_seconds`, as the receiver allows now.
         `seal`: `nanos`, `records`. `memory`: `chunk_bytes`, `block_bytes`, `scope_bytes`,
-        `flight_recorder_bytes`. `flight_recorder`, if it is on: `records` and `traces` kept now, `recorded`
+        `flight_recorder_bytes`. `findings`, if values are looked at: how many were hidden, by type.
+        `flight_recorder`, if it is on: `records` and `traces` kept now, `recorded`
         so far, and what became of them: `promoted`, `discarded`, `evicted`; `below`: calls below the level.
         Totals are since the start. Python exporters measure themselves.
         """
@@ -836,11 +840,10 @@ class Scanner:
     """Finds what stage 3 hides under `redaction="scan"`: `fapilog.redaction.scan`.
 
     Args:
-        settings: `kinds` (ids to look for) and `actions` (`(id, name, numbers)`), as `redaction` in the
-            settings of `Pipeline`.
+        settings: As `redaction` in the settings of `Pipeline`; see `fapilog.redaction.native`.
 
     Raises:
-        ValueError: A type or an action that does not exist.
+        ValueError: A type or an action that does not exist, or a rule that cannot be used.
     """
 
     def __new__(cls, settings: dict[str, Any]) -> Scanner: ...
@@ -848,6 +851,14 @@ class Scanner:
         self, text: str, attributes: dict[str, Any] | None = None
     ) -> list[tuple[str, int, int, str, str]]:
         """Return path, first code point, first one behind, type and rule of each finding."""
+
+def check_redaction_rules(settings: dict[str, Any]) -> tuple[str, str] | None:
+    """Compile rules and minimising of a policy. None: they can be used; else a rule's name and what is wrong.
+
+    Args:
+        settings: `rules` (`(name, kind, texts, action, numbers)`; kinds: `paths`, `pattern`, `words`, and
+            `WORDS` in the case that is given) and `minimise` (keys that stay, or None).
+    """
 
 @final
 class Redactor:

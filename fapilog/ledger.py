@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-# Refusals that somebody asked for: by a processor, or by logging after the end. Nothing is lost by them.
-WANTED_REFUSALS = frozenset({"sampled", "rate_limited", "deduplicated", "repeated", "shut_down"})
+# Refusals that somebody asked for: by a processor, by a rule of redaction, or by logging after the end.
+# Nothing is lost by them.
+WANTED_REFUSALS = frozenset({"sampled", "rate_limited", "deduplicated", "repeated", "redacted", "shut_down"})
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class Ledger:
         offered: Calls that reached a logger.
         filtered: Below the logger's level; those that the flight recorder keeps, too.
         refused: Not accepted, by reason: `shed` (buffer under pressure), `shut_down`, `capture_failed`; and
-            what processors were told to leave out: `sampled`, `rate_limited`, `deduplicated`, `repeated`.
+            what processors were told to leave out: `sampled`, `rate_limited`, `deduplicated`, `repeated`; and
+            `redacted` (a rule or an action of redaction drops such records).
         accepted: Past redaction.
         adopted: Taken over from ended processes, whichever exporters they were for (`spool.adopt`).
         exporters: By name.

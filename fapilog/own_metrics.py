@@ -3,6 +3,8 @@
 Names, units and attributes are those of OpenTelemetry's semantic conventions for SDK metrics (`otel.sdk.*`,
 Development), with `error.type` on every record that was not delivered; what they do not name is `fapilog.*`.
 Nothing is counted here: the ledger counts natively, and this reads it when somebody collects.
+
+reason: a row and a reader for each metric, one beside the other.
 """
 
 from __future__ import annotations
@@ -162,6 +164,12 @@ METRICS = (
         "counter",
         "{directory}",
         "Directories of ended processes in which something was damaged.",
+    ),
+    Metric(
+        "fapilog.redaction.findings",
+        "counter",
+        "{finding}",
+        "Sensitive values that were hidden in records, by `fapilog.redaction.type`.",
     ),
     Metric("fapilog.stage.time", "counter", "s", "Time spent behind the caller, by `fapilog.stage`."),
     Metric("fapilog.plugin.time", "counter", "s", "Time spent in plugins, by kind and name."),
@@ -415,6 +423,11 @@ def _spool_adopted(now: Snapshot) -> Readings:
         yield now.ledger.adopted, {}
 
 
+def _findings(now: Snapshot) -> Readings:
+    for kind, count in now.native.get("findings", {}).items():
+        yield count, {"fapilog.redaction.type": kind}
+
+
 READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
     "otel.sdk.log.created": _created,
     "otel.sdk.processor.log.queue.size": _queue_size,
@@ -444,6 +457,7 @@ READERS: Mapping[str, Callable[[Snapshot], Readings]] = {
     "fapilog.spool.disk_errors": _spool("disk_errors"),
     "fapilog.spool.adopted": _spool_adopted,
     "fapilog.spool.damaged": _spool("damaged_directories"),
+    "fapilog.redaction.findings": _findings,
     "fapilog.stage.time": _stage_time,
     "fapilog.plugin.time": _plugin_time,
     "fapilog.plugin.calls": _plugin_calls,

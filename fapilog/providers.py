@@ -19,6 +19,7 @@ from fapilog.diagnostics import OnError, say
 from fapilog.ledger import WANTED_REFUSALS, Ledger
 from fapilog.otel.provider import LoggerProvider
 from fapilog.otel.rules import Rules
+from fapilog.redaction.inventory import Inventory
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 
@@ -141,6 +142,15 @@ class Telemetry:
     def ledger(self) -> Ledger:
         """Return what became of every log record so far; both its equations hold at any moment."""
         return self.logger_provider.ledger()
+
+    def inventory(self) -> Inventory:
+        """Return which keys held values of which types, and how often; never a value.
+
+        Counted is what stage 3 hid by type or by a rule, at the place where it stood (`body`, or the path of
+        the key), in at most 1,000 places. With `redaction="keys"` nothing is looked for, and nothing counted.
+        The metric `fapilog.redaction.findings` has the counts by type.
+        """
+        return self.logger_provider.inventory()
 
     def health(self) -> Health:
         """Return how the log pipeline is doing; cheap enough for a health endpoint."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fapilog import _native
+from fapilog.marked_fields import markers
 
 _BUILT_IN: dict[type, str] = {
     tuple: "iterable",
@@ -77,8 +78,9 @@ def valid_text(value: Any) -> str:
 def to_plain(value: Any) -> dict[Any, Any]:
     """Read a mapping, dataclass, attrs or pydantic object into a dict of its fields.
 
-    Fields that their class keeps out of `repr` stay out of the log too. Values are not converted: the native
-    side encodes each, so a `SecretStr` in a model stays hidden.
+    Fields that their class keeps out of `repr` stay out of the log too, and those that
+    `fapilog.redaction.Sensitive` marks have their marker. Values are not converted: the native side encodes
+    each, so a `SecretStr` in a model stays hidden.
 
     Raises:
         Exception: Whatever the object raises; the native side writes `<unprintable T>` then.
@@ -89,7 +91,12 @@ def to_plain(value: Any) -> dict[Any, Any]:
     """
     if isinstance(value, Mapping):
         return dict(value.items())
-    return {name: getattr(value, name) for name in _field_names(type(value)) if hasattr(value, name)}
+    hidden = markers(type(value))
+    return {
+        name: hidden[name] if name in hidden else getattr(value, name)
+        for name in _field_names(type(value))
+        if name in hidden or hasattr(value, name)
+    }
 
 
 def _has_fields(kind: type) -> bool:

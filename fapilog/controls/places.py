@@ -201,6 +201,8 @@ def spool_place(settings: Settings, resource: Resource) -> Iterator[Places]:
             "otlp": _local(settings, _NOBODY) | {"protocol": "http/protobuf"},
             "delivery": {},
             "durability": "memory",
+            # The spool holds what the common policy leaves.
+            "redaction": settings.redaction.model_dump() | {"destinations": {}},
         }
         ways = stack.enter_context(record_ways())
         made = Places(settings.with_changes(**_NOTHING_LEFT_OUT, **changes), ["otlp"], resource)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fapilog.errors import OffendingSetting, Problem, configuration_error
 from fapilog.settings import Settings
+from fapilog.settings.destinations import check_together
 
 _BEST_EFFORT, _FALLBACK = "delivery.best_effort", "delivery.fallback"
 _DESTINATIONS = "redaction.destinations"
@@ -27,7 +28,8 @@ def assigned(
 
     Raises:
         ConfigurationError: `exporter-unknown`, if a setting names an exporter that is not among them;
-            `exporters-conflict`, if one cannot be all that is said of it.
+            `exporters-conflict`, if one cannot be all that is said of it; `policy-forbidden`, if policies of
+            several exporters together tell too much.
     """
     names = [str(exporter["name"]) for exporter in exporters]
     delivery = settings.delivery
@@ -39,6 +41,8 @@ def assigned(
     ]
     if problems:
         raise configuration_error(problems)
+    if settings.redaction_in_force.destinations:
+        check_together(settings.redaction_in_force)
     duties: dict[str, dict[str, object]] = {name: {} for name in names}
     for name in delivery.best_effort:
         duties[name]["role"] = "best_effort"

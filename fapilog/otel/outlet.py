@@ -25,6 +25,7 @@ from fapilog.exporters.auth import AnyAuth
 from fapilog.keys import held, tokens
 from fapilog.logger import on_notice
 from fapilog.otel import given
+from fapilog.redaction.inventory import Inventory, of_pipelines
 from fapilog.settings import Settings
 from fapilog.settings.compliance import exempted
 from fapilog.settings.without_effect import without_effect
@@ -202,6 +203,10 @@ class Outlet:
     def stats(self) -> dict[str, Any]:
         """Return what the stages behind the caller did, summed over the pipelines (`_native.Pipeline`)."""
         return reduce(_sum, [each.exporter_stats() for each in self.pipelines], dict[str, Any]())
+
+    def inventory(self) -> Inventory:
+        """Return where values of which types were hidden, summed over the pipelines."""
+        return of_pipelines(each.inventory() for each in self.pipelines)
 
     def buffer_bytes(self) -> int:
         """Return the memory of queued records, in bytes."""

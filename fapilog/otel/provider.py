@@ -30,6 +30,7 @@ from fapilog.otel.loggers import Configurator, Loggers
 from fapilog.otel.outlet import Outlet
 from fapilog.otel.processors import ProcessorChain
 from fapilog.otel.resource import build_resource, described_in_children
+from fapilog.redaction.inventory import Inventory
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 from fapilog.timings import Timings
@@ -308,6 +309,10 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
     def ledger(self) -> ledger.Ledger:
         """Return what became of every record so far."""
         return self._outlet.ledger()
+
+    def inventory(self) -> Inventory:
+        """Return where stage 3 hid values of which types so far; see `Telemetry.inventory`."""
+        return self._outlet.inventory()
 
     def configure_loggers(self, configurator: Configurator) -> None:
         """Let a `LoggerConfigurator` of the SDK decide about each logger, beside the rules."""

@@ -13,6 +13,7 @@ from fapilog.keys.tokens import all_tokens
 from fapilog.redaction.policy import Policy, default_policy
 from fapilog.redaction.redactor import Redactor
 from fapilog.redaction.scan import Finding, scan
+from fapilog.redaction.sensitive import Sensitive
 
 if TYPE_CHECKING:
     from fapilog.otel.redacting_baggage import RedactingBaggagePropagator
@@ -30,6 +31,7 @@ __all__ = [
     "RedactingSpanExporter",
     "RedactingSpanProcessor",
     "Redactor",
+    "Sensitive",
     "all_tokens",
     "default_policy",
     "scan",

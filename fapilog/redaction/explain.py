@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fapilog import _native
 from fapilog.redaction.redactor import Redactor
+from fapilog.redaction.scan import scanner_of
 from fapilog.settings.redaction import KINDS, RedactionSettings
 
 _TIERS = {
@@ -65,7 +65,7 @@ class Explainer:
         self._reasons = reasons
         self._settings = settings
         self._redactor = Redactor(settings)
-        self._scanner = _native.Scanner(settings.native() or {"kinds": [], "actions": []})
+        self._scanner = scanner_of(settings)
         self._secret: dict[str, bool] = {}
 
     def text(self, text: str, path: str = "text") -> Iterator[Explained]:

@@ -43,7 +43,7 @@ class Inventory:
 
     Attributes:
         entries: Most frequent first.
-        elsewhere: Findings at more places than are kept, by type.
+        elsewhere: Findings at more places than are kept, by type; "": of types that are not known any more.
         records: Lines or records that were looked at; None: not counted.
     """
 
@@ -105,10 +105,25 @@ class Counting:
         else:
             self._elsewhere[kind] += count
 
+    def add_elsewhere(self, kind: str, count: int) -> None:
+        """Count something whose place is not kept."""
+        self._elsewhere[kind] += count
+
     def inventory(self, records: int | None = None) -> Inventory:
         """Return what was counted so far."""
         entries = tuple(Entry(*place, count) for place, count in self._counts.most_common())
         return Inventory(entries, dict(self._elsewhere.most_common()), records)
+
+
+def of_pipelines(counts: Iterable[tuple[Iterable[tuple[str, str, int]], int]]) -> Inventory:
+    """Add up what native pipelines counted: path, type and count of each place, and findings elsewhere."""
+    counting = Counting()
+    for places, elsewhere in counts:
+        for path, kind, count in places:
+            counting.add(path, kind, count)
+        if elsewhere:
+            counting.add_elsewhere(NOTHING, elsewhere)
+    return counting.inventory()
 
 
 def of_lines(lines: Iterable[str], settings: RedactionSettings) -> Inventory:

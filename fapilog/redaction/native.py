@@ -26,4 +26,5 @@ def native_policy(redaction: RedactionSettings) -> dict[str, object]:
         "last": list(words.last),
         "exact": list(words.exact),
         "values": values,
+        **redaction.native_rules(),
     }

@@ -17,8 +17,8 @@ class Finding(NamedTuple):
         path: `text`, or `attributes.` with the path of the key.
         start: First code point of the value.
         end: First code point behind it.
-        type: Its type, such as `PAN`.
-        rule: The rule that found it.
+        type: Its type, such as `PAN`, or the name of a rule of yours.
+        rule: What found it: a rule of the scanner, or yours.
     """
 
     path: str
@@ -55,6 +55,12 @@ def scan(
 
 @lru_cache(maxsize=8)
 def _scanner(settings: RedactionSettings) -> _native.Scanner:
-    # Whoever only looks needs no action, and so no key.
-    kinds = (settings.native() or {}).get("kinds", [])
-    return _native.Scanner({"kinds": kinds, "actions": []})
+    return scanner_of(settings)
+
+
+def scanner_of(settings: RedactionSettings) -> _native.Scanner:
+    """Return what finds all that a policy looks for. It needs no keys: who only looks needs no actions."""
+    values = settings.native()
+    if values is not None:
+        values |= {"actions": []}
+    return _native.Scanner({"values": values, **settings.native_rules()})

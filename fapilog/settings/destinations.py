@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fapilog.errors import OffendingSetting, Problem
+from fapilog.settings.redaction_policy import check_policy
 from fapilog.settings.types import FrozenDict, conflict
 
 if TYPE_CHECKING:
@@ -50,6 +51,22 @@ def _merged(common: RedactionSettings, own: DestinationPolicy) -> RedactionSetti
         "destinations": FrozenDict(),
     }
     return common.model_copy(update=changes)
+
+
+def check_together(common: RedactionSettings) -> None:
+    """Refuse what several policies must not do to the same records: whoever has both outputs learns more.
+
+    Args:
+        common: The policy in force.
+
+    Raises:
+        ConfigurationError: `policy-forbidden`.
+    """
+    policies = {"redaction": common}
+    for name, own in common.destinations.items():
+        policies[f"exporter {name}"] = _merged(common, own)
+    scanning = {place: policy.actions for place, policy in policies.items() if policy.mode == "scan"}
+    check_policy(scanning)
 
 
 def check_only_more(common: RedactionSettings) -> None:

@@ -11,18 +11,26 @@ from fapilog import _native
 from fapilog.settings import destinations as per_destination
 from fapilog.settings.redaction_keys import RedactionKeySettings, missing_key
 from fapilog.settings.redaction_policy import refusal
-from fapilog.settings.types import FrozenDict, Group, NamePairs, Names, refuse
+from fapilog.settings.redaction_rules import (
+    ALLOWED_KEYS_FIELD,
+    MINIMISE_FIELD,
+    RULES_FIELD,
+    AllowedKeys,
+    RedactionRules,
+    native_rules,
+)
+from fapilog.settings.types import Flag, FrozenDict, Group, NamePairs, Names, refuse
 
 KINDS = {kind[0]: kind for kind in _native.scan_kinds()}
 _COARSER = frozenset({"ADDRESS", "DATE_OF_BIRTH", "GEO", "IPV4", "IPV6"})
-_FORMS = "remove, keep, mask:4, truncate:6:4 (PAN), generalise, token or seal"
+_FORMS = "remove, keep, drop, mask:4, truncate:6:4 (PAN), generalise, token or seal"
 
 
 class Action(NamedTuple):
     """What is done with values of one type.
 
     Attributes:
-        name: `remove`, `keep`, `mask`, `truncate`, `generalise`, `token` or `seal`.
+        name: `remove`, `keep`, `drop`, `mask`, `truncate`, `generalise`, `token` or `seal`.
         numbers: Characters that stay: `mask` the last, `truncate` the first and the last.
     """
 
@@ -60,7 +68,7 @@ def action(kind: str, written: str) -> Action:
 
 def _exists(action: Action, kind: str) -> bool:
     match action:
-        case Action("remove" | "keep" | "token" | "seal", ()):
+        case Action("remove" | "keep" | "drop" | "token" | "seal", ()):
             return True
         case Action("mask", (last,)):
             return 0 < last <= 8
@@ -110,8 +118,12 @@ class RedactionSettings(RedactionKeySettings):
         description="For `scan`, what stands in place of values of a type: `remove` (the default), `mask:4`"
         " (the last 4 characters stay), `truncate:6:4` (of PAN: first and last digits), `generalise` (IPV4,"
         " IPV6, DATE_OF_BIRTH, GEO, ADDRESS), `token` (equal values can be joined), `seal` (removed, and kept"
-        " beside the record for who has the private key), `keep` (the type is not looked for).",
+        " beside the record for who has the private key), `keep` (the type is not looked for), `drop` (the"
+        " whole record is dropped).",
     )
+    rules: RedactionRules = RULES_FIELD
+    minimise: Flag = MINIMISE_FIELD
+    allowed_keys: AllowedKeys = ALLOWED_KEYS_FIELD
     destinations: Destinations = Field(
         default_factory=FrozenDict,
         description="Stricter policies, by exporter: `mode`, `secret_keys` and `actions` of each, in place of"
@@ -145,3 +157,7 @@ class RedactionSettings(RedactionKeySettings):
             ],
             "actions": [(kind, *done) for kind, done in actions.items() if kind not in kept],
         }
+
+    def native_rules(self) -> dict[str, object]:
+        """Return what the native side takes for rules and minimising."""
+        return native_rules(self.rules, self.minimise, self.allowed_keys)

@@ -405,6 +405,9 @@ _REDACTION = (
     Row("redaction.mode", (_ours("REDACTION", parse.word),), "one word", _FAPILOG),
     Row("redaction.secret_keys", (_ours("SECRET_KEYS", parse.names),), "list of names", _FAPILOG),
     Row("redaction.actions", (_ours("REDACTION_ACTIONS", parse.pairs),), "type=action list", _FAPILOG),
+    Row("redaction.rules", (), "list of rules", _FAPILOG),
+    Row("redaction.minimise", (_ours("MINIMISE", parse.flag),), "true or false", _FAPILOG),
+    Row("redaction.allowed_keys", (_ours("ALLOWED_KEYS", parse.names),), "list of names", _FAPILOG),
     Row(
         "redaction.destinations",
         (_ours("REDACTION_DESTINATIONS", parse.pairs),),

@@ -116,9 +116,9 @@ impl Pipeline {
         redact(writer, meta, &self.settings.policy, self.frame)
     }
 
-    /// Stage 3 without the frame, for processors: the record in `writer` loses its secrets.
-    pub fn clean(&self, writer: &mut RecordWriter) {
-        crate::redact::clean(writer, &self.settings.policy, self.frame);
+    /// Stage 3 without the frame, for processors: the record in `writer` loses its secrets. True: it goes no further.
+    pub fn clean(&self, writer: &mut RecordWriter) -> bool {
+        crate::redact::clean(writer, &self.settings.policy, self.frame)
     }
 
     /// Stage 4: the frame into the buffer.

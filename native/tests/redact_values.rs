@@ -8,7 +8,7 @@ use fapilog_native::record::fields::SeverityField;
 use fapilog_native::record::RecordWriter;
 use fapilog_native::redact::actions::Action;
 use fapilog_native::redact::values::memory::Memory;
-use fapilog_native::redact::values::ValuePolicy;
+use fapilog_native::redact::values::{Pass, ValuePolicy};
 use fapilog_native::scan::kind::Kind;
 use fapilog_native::scan::Settings;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -129,7 +129,7 @@ fn hide_replaces_the_record_of_a_writer() {
     let mut writer = RecordWriter::new();
     writer.begin(1, 2, &SeverityField::new(9, "INFO"), None);
     writer.body_str(format!("card {CARD}").as_bytes());
-    policy().hide(&mut writer);
+    assert!(!policy().hide(&mut writer, Pass::Record));
     let record = LogRecord::decode(writer.record()).unwrap();
     assert_eq!(
         (record.time_unix_nano, record.severity_number, record.body),

@@ -27,6 +27,7 @@ GENERATED = [
     "errors.md",
     "events.md",
     "plugins.md",
+    "redaction_types.md",
     "settings.md",
     SEND_TO_VENDORS,
     PROFILES,

@@ -42,11 +42,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         otlp = {"endpoint": receiver.logs_endpoint}
         bounded, recorder = {"max_queue_records": 100}, {"enabled": True}
         groups = {"flight_recorder": recorder, "spool": {"directory": tmp_path_factory.mktemp("spool")}}
-        settings = fapilog.Settings.load(environ={}, otlp=otlp, buffer=bounded, **groups)
+        settings = fapilog.Settings.load(environ={}, otlp=otlp, buffer=bounded, redaction="scan", **groups)
         with fapilog.LoggerProvider(settings=settings) as provider:
             observe(provider, meters)
             provider.timings.add("exporter", "x", 0.1, failed=True)
-            provider.get_logger("shop").emit(body="taken")
+            provider.get_logger("shop").emit(body="taken by ann@example.org")
             assert provider.force_flush(10_000)
             generate_latest(REGISTRY)
             text = generate_latest(REGISTRY).decode()

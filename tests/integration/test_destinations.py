@@ -1,5 +1,6 @@
 """Stricter policies per destination: one gets less than the others, whatever way its records take."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.sdk.resources import Resource
 
@@ -140,6 +142,30 @@ def test_what_the_common_policy_left_of_a_value_goes_where_the_destination_remov
     assert provider.force_flush(30_000)
     assert some.bodies == ["paid with [REDACTED:pan:1111] by [REDACTED:email]"]
     assert less.bodies == ["paid with [REDACTED:pan] by [REDACTED:email]"]
+
+
+def test_tokens_and_sealed_values_go_where_the_destination_removes_the_type(make: Make) -> None:
+    some, less = Keeping("some"), Keeping("less")
+    public = base64.b64encode(X25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+    provider = make(
+        some,
+        less,
+        redaction={
+            **SCAN,
+            "actions": {"PAN": "seal", "EMAIL": "token"},
+            "key_provider": lambda: {1: bytes(range(32))},
+            "seal_to": public,
+            "destinations": {"less": {"actions": {"PAN": "remove", "EMAIL": "remove"}}},
+        },
+    )
+    log(provider)
+    assert provider.force_flush(30_000)
+    [with_codes], [without] = some.records, less.records
+    assert "[REDACTED:email:tok_1_" in str(with_codes.body)
+    assert len(with_codes.attributes["fapilog.sealed"]) == 2
+    assert without.body == "paid with [REDACTED:pan] by [REDACTED:email]"
+    assert not without.attributes["fapilog.sealed"]
+    assert "tok_1_" not in repr(without)
 
 
 def test_files_and_python_exporters_have_policies_of_their_own(make: Make, tmp_path: Path) -> None:

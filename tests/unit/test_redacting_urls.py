@@ -66,7 +66,9 @@ def test_under_scan_a_record_and_a_span_lose_the_same(key: str, url: str, expect
     shown = (ended.attributes or {})[key]
     assert alike(shown, expected), shown
     assert Redactor(SCAN).text(url, key) == shown
-    assert alike(Redactor(SCAN).text(f"called {url} twice"), f"called {expected} twice")
+    if key != "url.query":
+        # In a message a query alone is no query by its form.
+        assert alike(Redactor(SCAN).text(f"called {url} twice"), f"called {expected} twice")
 
 
 @pytest.mark.parametrize(("key", "url", "expected"), URLS)

@@ -214,6 +214,10 @@ impl Pipeline {
         writer.begin(now, now, &losses::SEVERITY, None);
         write(&mut writer);
         let mut record = self.redact(&mut writer, losses::META);
+        if record.is_dropped() {
+            self.refuse(crate::ledger::Refusal::Redacted);
+            return false;
+        }
         matches!(self.append(&mut record, self.scopes().id(scope)), crate::buffer::Appended::Stored(_))
     }
 }

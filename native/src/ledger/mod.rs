@@ -33,6 +33,8 @@ pub enum Refusal {
     Deduplicated,
     /// Its template was logged before.
     Repeated,
+    /// A rule of redaction wants such records to go no further.
+    Redacted,
 }
 
 /// Why an accepted record was lost.
@@ -93,8 +95,16 @@ impl DropReason {
 }
 
 /// The names of [`Refusal`], in order.
-pub const REFUSALS: [&str; 7] =
-    ["shed", "shut_down", "capture_failed", "sampled", "rate_limited", "deduplicated", "repeated"];
+pub const REFUSALS: [&str; 8] = [
+    "shed",
+    "shut_down",
+    "capture_failed",
+    "sampled",
+    "rate_limited",
+    "deduplicated",
+    "repeated",
+    "redacted",
+];
 /// The names of [`DropReason`], in order.
 pub const DROPS: [&str; 13] = [
     "overflow_oldest",

@@ -100,6 +100,13 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
     stats.set_item("exporters", exporters)?;
     stats.set_item("seal", seal)?;
     stats.set_item("memory", memory)?;
+    if let Some(values) = pipeline.settings().policy.values() {
+        let findings = PyDict::new(py);
+        for (kind, count) in values.found().counts().types {
+            findings.set_item(kind.as_ref(), count)?;
+        }
+        stats.set_item("findings", findings)?;
+    }
     if let Some(spooler) = pipeline.spooler() {
         let holding = spooler.holding(pipeline.clock().now_nanos());
         let spool = PyDict::new(py);
@@ -126,6 +133,15 @@ fn violations<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Option<Boun
         violations.set_item(name, count)?;
     }
     Ok(Some(violations))
+}
+
+/// Where values were hidden: path, type and count of each place, and findings elsewhere.
+pub fn inventory(pipeline: &Pipeline) -> (Vec<(String, String, u64)>, u64) {
+    let counts =
+        pipeline.settings().policy.values().map(|values| values.found().counts()).unwrap_or_default();
+    let places = counts.places.into_iter();
+    let places = places.map(|((path, kind), count)| (path.into(), kind.into(), count)).collect();
+    (places, counts.elsewhere)
 }
 
 /// What the flight recorder did; nothing where there is none.

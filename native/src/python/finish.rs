@@ -10,6 +10,7 @@ use super::outputs::{after_append, show};
 use super::processing::process;
 use crate::buffer::Appended;
 use crate::flight::Fate;
+use crate::ledger::Refusal;
 use crate::record::RecordWriter;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -65,6 +66,11 @@ impl<'py> Emission<'_, 'py> {
     unsafe fn conclude(&mut self, extras: Extras, scope: u32) -> *mut ffi::PyObject {
         let active = self.active;
         let mut redacted = active.pipeline.redact(&mut self.writer, self.meta);
+        if redacted.is_dropped() {
+            active.pipeline.refuse(Refusal::Redacted);
+            // SAFETY: attached.
+            return unsafe { self.end((helpers::done(), None)) };
+        }
         let kept = self.passage.goes_on(active, &redacted, scope);
         let appended = if kept { active.pipeline.append(&mut redacted, scope) } else { Appended::Refused };
         // SAFETY: attached.

@@ -14,6 +14,7 @@ use crate::buffer::Appended;
 use crate::clock::monotonic_nanos;
 use crate::flight::store::Kept;
 use crate::flight::{Fate, FlightRecorder, Trigger, BEFORE_KEY, ERROR, EVICTED_KEY, NEVER, REASON_KEY};
+use crate::ledger::Refusal;
 use crate::record::fields::{KeyField, SeverityField, TraceFields};
 use crate::rules::Verdict;
 use pyo3::ffi;
@@ -133,7 +134,12 @@ unsafe fn go_on(
         {
             emission.give_uid();
             let mut redacted = active.pipeline.redact(&mut emission.writer, emission.meta);
-            let appended = buffer.append(&mut redacted, kept.scope);
+            let appended = if redacted.is_dropped() {
+                active.pipeline.refuse(Refusal::Redacted);
+                Appended::Refused
+            } else {
+                buffer.append(&mut redacted, kept.scope)
+            };
             if appended == Appended::Full || extras.after_append() {
                 let (done, interrupt) = after_append(py, active, &redacted, kept.scope, appended);
                 // Nobody awaits it: without room it waits as such records do.
@@ -206,7 +212,7 @@ impl Emission<'_, '_> {
     unsafe fn keep(&mut self, recorder: &FlightRecorder, trace: u128, scope: u32) -> bool {
         let active = self.active;
         let redacted = active.pipeline.redact(&mut self.writer, self.meta);
-        if active.pipeline.record(trace, &redacted, scope) {
+        if !redacted.is_dropped() && active.pipeline.record(trace, &redacted, scope) {
             // The trace failed while the call was captured.
             self.let_out(recorder.trigger(trace).unwrap_or(Trigger::Error), trace);
         }

@@ -195,7 +195,10 @@ unsafe fn write<'py>(
     let record_bytes = active.pipeline.settings().buffer.record_bytes;
     let settings = FrameSettings { record_bytes, sequenced: false };
     let policy = &active.pipeline.settings().policy;
-    frames.extend_from_slice(redact(&mut writer, emission.meta, policy, settings).frame());
+    let redacted = redact(&mut writer, emission.meta, policy, settings);
+    if !redacted.is_dropped() {
+        frames.extend_from_slice(redacted.frame());
+    }
     // SAFETY: as the caller's.
     unsafe { active.put_writer(writer) };
     Ok(emission.interrupt)

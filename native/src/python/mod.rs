@@ -41,6 +41,7 @@ mod processing;
 mod readable;
 mod reborn;
 mod record_parts;
+mod redaction_rules;
 mod redactor;
 mod resolved;
 mod rings;
@@ -112,6 +113,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<scanning::Scanner>()?;
     module.add_class::<redactor::Redactor>()?;
     module.add_function(wrap_pyfunction!(scanning::scan_kinds, module)?)?;
+    module.add_function(wrap_pyfunction!(redaction_rules::check_redaction_rules, module)?)?;
     module.add_class::<stdlib::RecordHandler>()?;
     module.add_function(wrap_pyfunction!(stdlib_hook::hook_handlers, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_hook::call_handlers, module)?)?;

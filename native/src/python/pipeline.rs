@@ -111,6 +111,10 @@ impl Pipeline {
     }
 
     /// What each stage did since the start; the operations of each exporter since the last call.
+    fn inventory(&self) -> (Vec<(String, String, u64)>, u64) {
+        counts::inventory(&self.active().pipeline)
+    }
+
     fn exporter_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         counts::exporter_stats(py, &self.active().pipeline)
     }

@@ -75,11 +75,17 @@ pub unsafe fn process<'a, 'py>(
 /// Attached.
 unsafe fn follow<'a, 'py>(
     mut emission: Emission<'a, 'py>,
-    mut asked: PyResult<Bound<'py, PyAny>>,
+    mut asked: PyResult<Option<Bound<'py, PyAny>>>,
     processors: &Processors,
 ) -> Option<Emission<'a, 'py>> {
     loop {
-        let answer = match asked {
+        let asked_again = match asked {
+            // SAFETY: as the caller's.
+            Ok(None) => return unsafe { dropped(emission) },
+            Ok(Some(answer)) => Ok(answer),
+            Err(error) => Err(error),
+        };
+        let answer = match asked_again {
             Ok(answer) if answer.is_none() => return Some(emission),
             Ok(answer) => answer.extract::<Answer<'py>>(),
             Err(error) => Err(error),
@@ -99,8 +105,21 @@ unsafe fn follow<'a, 'py>(
             emission.interrupt = Some(PyErr::from_value(interrupt));
         }
         let Some(resume) = resume else { return Some(emission) };
-        asked = clean_record(&mut emission, processors).and_then(|record| resume.call1((record,)));
+        asked = clean_record(&mut emission, processors)
+            .and_then(|record| record.map(|record| resume.call1((record,))).transpose());
     }
+}
+
+/// A rule of redaction wants the record to go no further: no processor sees it.
+///
+/// # Safety
+/// Attached.
+unsafe fn dropped<'a, 'py>(mut emission: Emission<'a, 'py>) -> Option<Emission<'a, 'py>> {
+    let active = emission.active;
+    active.pipeline.refuse(Refusal::Redacted);
+    // SAFETY: as the caller's.
+    unsafe { active.put_writer(std::mem::take(&mut emission.writer)) };
+    None
 }
 
 /// Calls Python with the record.
@@ -112,21 +131,23 @@ unsafe fn ask<'py>(
     processors: &Processors,
     scope: u32,
     context: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = emission.py;
-    let record = clean_record(emission, processors)?;
+    let Some(record) = clean_record(emission, processors)? else { return Ok(None) };
     // SAFETY: attached.
     let scope = unsafe { scope_of(py, emission.active, processors, scope) }?;
-    processors.process.bind(py).call1((record, scope, context))
+    processors.process.bind(py).call1((record, scope, context)).map(Some)
 }
 
-/// The record as processors see it: limited, and without secrets.
+/// The record as processors see it: limited, and without secrets. `None`: it goes no further.
 fn clean_record<'py>(
     emission: &mut Emission<'_, 'py>,
     processors: &Processors,
-) -> PyResult<Bound<'py, PyAny>> {
-    emission.active.pipeline.clean(&mut emission.writer);
-    processors.records.get().single(emission.py, emission.writer.record())
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if emission.active.pipeline.clean(&mut emission.writer) {
+        return Ok(None);
+    }
+    processors.records.get().single(emission.py, emission.writer.record()).map(Some)
 }
 
 /// The scope as Python has it, made once.

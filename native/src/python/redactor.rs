@@ -15,16 +15,14 @@ use super::values::{unprintable_name, ValueLimits, ValueReader, MAX_NESTED_BYTES
 use crate::decode::{AnyView, RecordView};
 use crate::record::fields::{KeyField, SeverityField};
 use crate::record::RecordWriter;
-use crate::redact::values::{REDACTED_KEY, UNSCANNED_MARKER};
-use crate::redact::{clean, FrameSettings, KeyDecision, Policy, SECRET_MARKER};
+use crate::redact::values::{Pass, DROPPED_KEYS_KEY, REDACTED_KEY, UNSCANNED_MARKER};
+use crate::redact::{clean_parts, KeyDecision, Policy, SECRET_MARKER};
 use crate::wire::{Fields, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use std::collections::HashMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-/// Nothing is cut and nothing is counted: what is hidden here goes back to where it came from.
-const WHOLE: FrameSettings = FrameSettings { record_bytes: usize::MAX, sequenced: false };
 /// Working memory that is kept; more threads at once make their own.
 const KEPT_WORK: usize = 8;
 
@@ -83,7 +81,7 @@ impl Redactor {
             reader.body(value);
             interrupt = reader.interrupt.take();
             let whole = is_plain(value) && work.writer.len() <= MAX_NESTED_BYTES;
-            self.clean(work);
+            self.clean(work, Pass::Text);
             if whole && work.writer.record() == work.before {
                 return Some(value.clone());
             }
@@ -146,7 +144,7 @@ impl Redactor {
         } else {
             writer.attribute_str(&KeyField::new(key.as_bytes()), text.as_bytes());
         }
-        clean(writer, &self.policy, WHOLE);
+        clean_parts(writer, &self.policy, Pass::Text);
         let view = RecordView::parse(writer.record());
         let left =
             if key.is_empty() { view.body } else { view.attributes.iter().next().map(|(_, value)| value) };
@@ -177,15 +175,15 @@ impl Redactor {
             // Members beyond this were left out.
             work.keeps.push(is_plain(value) && work.writer.len() <= MAX_NESTED_BYTES);
         }
-        self.clean(work);
+        self.clean(work, Pass::Attributes);
         interrupt
     }
 
     /// Lets the record pass the stage, and keeps it as it was.
-    fn clean(&self, work: &mut Work) {
+    fn clean(&self, work: &mut Work, pass: Pass) {
         work.before.clear();
         work.before.extend_from_slice(work.writer.record());
-        clean(&mut work.writer, &self.policy, WHOLE);
+        clean_parts(&mut work.writer, &self.policy, pass);
     }
 
     fn is_secret(&self, key: &Bound<'_, PyAny>, name: &str) -> bool {
@@ -215,7 +213,7 @@ fn read<'py>(work: &Work, items: &[Item<'py>], notes: bool) -> PyResult<Option<B
     for (raw, (key, value)) in raw_attributes(after).zip(RecordView::parse(after).attributes) {
         let same = given.same(raw);
         let known = same.or_else(|| given.named(key));
-        if key == REDACTED_KEY && !notes && known.is_none() {
+        if [REDACTED_KEY, DROPPED_KEYS_KEY].contains(&key) && !notes && known.is_none() {
             continue;
         }
         if dict.contains(key)? {

@@ -1,18 +1,22 @@
 //! The scanner for Python: what stage 3 would hide in a text, for explanations and scores. Thread: any.
 
-use super::settings::value_policy;
-use crate::redact::values::look::number_text;
+use super::settings::value_policy_and_rules;
+use crate::redact::rules::place::Place;
+use crate::redact::rules::spots::What;
+use crate::redact::rules::RuleId;
+use crate::redact::values::look::number_for;
+use crate::redact::values::memory::{KnownKey, Memory};
 use crate::redact::values::ValuePolicy;
 use crate::scan::keys::KeyPlan;
-use crate::scan::kind::{Group, Kind, Tier};
-use crate::scan::Scratch;
+use crate::scan::kind::{Group, Kind, Kinds, Tier};
+use crate::scan::Settings;
 use crate::wire::Value;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyString};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Path, first code point, first one behind, type, rule.
-type Found = (String, usize, usize, &'static str, &'static str);
+type Found = (String, usize, usize, String, String);
 /// Nesting that is followed.
 const MAX_DEPTH: usize = 80;
 
@@ -53,82 +57,132 @@ const fn tier_name(tier: Tier) -> char {
 #[pyclass(frozen, module = "fapilog._native")]
 pub struct Scanner {
     policy: ValuePolicy,
-    scratch: Mutex<Scratch>,
+    memory: Mutex<Memory>,
 }
 
 #[pymethods]
 impl Scanner {
     #[new]
     fn new(settings: &Bound<'_, PyDict>) -> PyResult<Self> {
-        Ok(Self { policy: value_policy(settings)?, scratch: Mutex::default() })
+        let nothing = || ValuePolicy::new(Settings { kinds: Kinds::NONE }, []);
+        Ok(Self {
+            policy: value_policy_and_rules(settings)?.unwrap_or_else(nothing),
+            memory: Mutex::default(),
+        })
     }
 
     /// Findings in `text` and in the values of `attributes`, in order.
     #[pyo3(signature = (text, attributes=None))]
     fn scan(&self, text: &str, attributes: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Found>> {
         let mut found = Vec::new();
-        self.text(text, "text", &KeyPlan::NONE, &mut found);
+        let mut walk =
+            Walk { policy: &self.policy, memory: &self.memory, place: Place::default(), found: &mut found };
+        walk.place.set_in_body(true);
+        let known = KnownKey { plan: KeyPlan::NONE, ..walk.known() };
+        match known.fate.hides() {
+            Some(rule) => walk.whole("text", rule, text),
+            None => walk.text(text, "text", &known),
+        }
+        walk.place.set_in_body(false);
         if let Some(attributes) = attributes {
-            self.mapping(attributes, "attributes", "", 0, &mut found)?;
+            walk.mapping(attributes, "attributes", 0)?;
         }
         Ok(found)
     }
 }
 
-impl Scanner {
-    fn mapping(
-        &self,
-        all: &Bound<'_, PyDict>,
-        path: &str,
-        name: &str,
-        depth: usize,
-        found: &mut Vec<Found>,
-    ) -> PyResult<()> {
+/// A walk through values. The memory is locked for one question at a time: reading a value may run Python code.
+struct Walk<'a> {
+    policy: &'a ValuePolicy,
+    memory: &'a Mutex<Memory>,
+    place: Place,
+    found: &'a mut Vec<Found>,
+}
+
+impl Walk<'_> {
+    fn known(&self) -> KnownKey {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.key(self.policy, &self.place)
+    }
+
+    fn mapping(&mut self, all: &Bound<'_, PyDict>, path: &str, depth: usize) -> PyResult<()> {
         for (key, value) in all.copy()? {
             let key = key.str()?.to_string_lossy().into_owned();
-            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-            let plan = self.policy.scanner().plan(&name);
-            self.value(&value, &format!("{path}.{key}"), &name, &plan, depth, found)?;
+            let before = self.place.enter(key.as_bytes());
+            let known = self.known();
+            let path = format!("{path}.{key}");
+            let done = match known.fate.hides() {
+                Some(rule) => self.hidden(&value, &path, rule),
+                None => self.value(&value, &path, &known, depth),
+            };
+            self.place.leave(before);
+            done?;
         }
         Ok(())
     }
 
     fn value(
-        &self,
+        &mut self,
         value: &Bound<'_, PyAny>,
         path: &str,
-        name: &str,
-        plan: &KeyPlan,
+        known: &KnownKey,
         depth: usize,
-        found: &mut Vec<Found>,
     ) -> PyResult<()> {
         if depth > MAX_DEPTH {
             return Ok(());
         }
         if let Ok(text) = value.cast::<PyString>() {
-            self.text(&text.to_string_lossy(), path, plan, found);
+            self.text(&text.to_string_lossy(), path, known);
         } else if let Ok(all) = value.cast::<PyDict>() {
-            self.mapping(all, path, name, depth + 1, found)?;
+            self.mapping(all, path, depth + 1)?;
         } else if let Ok(members) = value.cast::<PyList>() {
+            self.place.enter_list();
             for (index, member) in members.iter().enumerate() {
-                self.value(&member, &format!("{path}.{index}"), name, plan, depth + 1, found)?;
+                self.value(&member, &format!("{path}.{index}"), known, depth + 1)?;
             }
-        } else if let Some(text) = number(value).and_then(|number| number_text(number, plan)) {
-            self.text(&text, path, plan, found);
+            self.place.leave_list();
+        } else if let Some(text) =
+            number(value).and_then(|number| number_for(self.policy, number, &known.plan))
+        {
+            self.text(&text, path, known);
         }
         Ok(())
     }
 
-    fn text(&self, text: &str, path: &str, plan: &KeyPlan, found: &mut Vec<Found>) {
-        let mut scratch = self.scratch.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    /// A value that a rule about its path hides: as much of it as is a text.
+    fn hidden(&mut self, value: &Bound<'_, PyAny>, path: &str, rule: RuleId) -> PyResult<()> {
+        if !value.is_none() {
+            let text = match value.cast::<PyString>() {
+                Ok(text) => text.to_string_lossy().into_owned(),
+                Err(_) if number(value).is_some() => value.str()?.to_string_lossy().into_owned(),
+                Err(_) => String::new(),
+            };
+            self.whole(path, rule, &text);
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, path: &str, rule: RuleId, text: &str) {
+        let name = self.policy.word(What::Rule(rule)).to_owned();
+        self.found.push((path.to_owned(), 0, text.chars().count(), name.clone(), name));
+    }
+
+    fn text(&mut self, text: &str, path: &str, known: &KnownKey) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut bytes, mut points) = (0, 0);
-        for finding in self.policy.scanner().scan(text, plan, &mut scratch) {
-            let range = finding.range();
+        for spot in self.policy.spots(text, &known.plan, known.fate.end(), &mut memory.scratch) {
+            let range = spot.range;
             points += text[bytes..range.start].chars().count();
             let start = points;
             points += text[range.clone()].chars().count();
             bytes = range.end;
-            found.push((path.to_owned(), start, points, finding.kind.id(), finding.rule));
+            let (kind, rule) = match spot.what {
+                What::Kind(kind, rule) => (kind.id().to_owned(), rule.to_owned()),
+                what @ What::Rule(_) => {
+                    (self.policy.word(what).to_owned(), self.policy.word(what).to_owned())
+                }
+            };
+            self.found.push((path.to_owned(), start, points, kind, rule));
         }
     }
 }

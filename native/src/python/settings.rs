@@ -5,6 +5,7 @@ use super::active::{CaptureSettings, Console, Outputs};
 use super::enrich::Enrichers;
 use super::helpers::required;
 use super::process_settings;
+use super::redaction_rules;
 use super::values::ValueLimits;
 use crate::backlog::roles::Role;
 use crate::block::Codec;
@@ -305,11 +306,22 @@ fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
 pub fn policy(dict: &Bound<'_, PyDict>) -> PyResult<Policy> {
     let list = |key| required::<Vec<String>>(dict, key);
     let policy = Policy::new(&list("anywhere")?, &list("last")?, &list("exact")?);
-    let values =
-        required::<Option<Bound<'_, PyDict>>>(dict, "values")?.as_ref().map(value_policy).transpose()?;
-    Ok(match values {
+    let exempt = if dict.contains("exempt")? { list("exempt")? } else { Vec::new() };
+    let policy = policy.with_exempt(&exempt);
+    Ok(match value_policy_and_rules(dict)? {
         Some(values) => policy.with_values(values),
         None => policy,
+    })
+}
+
+/// What hides values: their types, rules of the user, or both. `None`: neither.
+pub fn value_policy_and_rules(dict: &Bound<'_, PyDict>) -> PyResult<Option<ValuePolicy>> {
+    let values =
+        required::<Option<Bound<'_, PyDict>>>(dict, "values")?.as_ref().map(value_policy).transpose()?;
+    Ok(match (values, redaction_rules::read(dict)?) {
+        (Some(values), Some(rules)) => Some(values.with_rules(rules)),
+        (None, Some(rules)) => Some(ValuePolicy::of_rules(rules)),
+        (values, None) => values,
     })
 }
 
@@ -329,6 +341,7 @@ fn action(name: &str, numbers: &[u8], keys: &ActionKeys) -> PyResult<Action> {
         ("mask", &[keep_last]) => Ok(Action::Mask { keep_last }),
         ("truncate", &[first, last]) => Ok(Action::Truncate { first, last }),
         ("generalise", []) => Ok(Action::Generalise),
+        ("drop", []) => Ok(Action::Drop),
         (name, []) => keys.action(name).ok_or_else(|| unknown("action", name)),
         _ => Err(unknown("action", name)),
     }

@@ -7,11 +7,13 @@
 //! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one. With
 //! [`Policy::with_values`], sensitive values too, wherever they stand.
 //!
-//! In this room: [`values`] hides what the scanner finds, by [`actions`]; [`mod@rewrite`] copies a record while editing its texts, [`truncate`] fits it into its cap, [`scope_secrets`] does a logger's scope;
+//! In this room: [`values`] hides what the scanner finds, by [`actions`], and what users describe by [`rules`]; [`inventory`] counts it; [`mod@rewrite`] copies a record while editing its texts, [`truncate`] fits it into its cap, [`scope_secrets`] does a logger's scope;
 //! [`stricter`] removes more for one destination, on the way there.
 
 pub mod actions;
+pub mod inventory;
 pub mod rewrite;
+pub mod rules;
 pub mod scope_secrets;
 pub mod stricter;
 pub mod truncate;
@@ -20,7 +22,7 @@ pub mod values;
 use crate::record::fields::{KeyField, SeverityField};
 use crate::record::{tag, Meta, RecordWriter, SEQUENCE_ATTRIBUTE_BYTES};
 use crate::redact::rewrite::rewrite;
-use crate::redact::values::ValuePolicy;
+use crate::redact::values::{Pass, ValuePolicy};
 use std::sync::Arc;
 
 /// Stands where a value was whose key names a secret. It carries the type, never the value.
@@ -43,6 +45,7 @@ pub struct Policy {
     anywhere: Vec<String>,
     last: Vec<String>,
     exact: Vec<String>,
+    exempt: Vec<String>,
     values: Option<Arc<ValuePolicy>>,
 }
 
@@ -58,8 +61,15 @@ impl Policy {
             anywhere: anywhere.to_vec(),
             last: last.to_vec(),
             exact: exact.iter().map(|name| words(name).concat()).collect(),
+            exempt: Vec::new(),
             values: None,
         }
+    }
+
+    /// The same policy, which takes no name among `exempt` for that of a secret; compared as [`Self::new`] says of `exact`.
+    #[must_use]
+    pub fn with_exempt(self, exempt: &[String]) -> Self {
+        Self { exempt: exempt.iter().map(|name| words(name).concat()).collect(), ..self }
     }
 
     /// The same policy, which also hides sensitive values under any key.
@@ -88,7 +98,7 @@ impl Policy {
         let secret = words.iter().cloned().chain(pairs).any(|word| names(&self.anywhere, &word))
             || tails.into_iter().any(|tail| names(&self.last, &tail))
             || self.exact.contains(&words.concat());
-        if secret {
+        if secret && !self.exempt.contains(&words.concat()) {
             KeyDecision::Hide
         } else {
             KeyDecision::Keep
@@ -130,9 +140,17 @@ pub struct Redacted<'a> {
     frame: &'a mut [u8],
     meta: Meta,
     sequenced: bool,
+    dropped: bool,
 }
 
 impl Redacted<'_> {
+    /// The policy wants the record to go no further; its frame is not clean then.
+    #[inline]
+    #[must_use]
+    pub fn is_dropped(&self) -> bool {
+        self.dropped
+    }
+
     /// The bytes, tag and length included.
     #[must_use]
     pub fn frame(&self) -> &[u8] {
@@ -195,7 +213,7 @@ pub struct Parked {
 impl Parked {
     /// The frame, for another attempt.
     pub fn redacted(&mut self) -> Redacted<'_> {
-        Redacted { frame: &mut self.frame, meta: self.meta, sequenced: self.sequenced }
+        Redacted { frame: &mut self.frame, meta: self.meta, sequenced: self.sequenced, dropped: false }
     }
 
     /// Waits with another frame from now on, in the same memory.
@@ -241,23 +259,39 @@ pub fn redact<'a>(
     policy: &Policy,
     settings: FrameSettings,
 ) -> Redacted<'a> {
-    clean(writer, policy, settings);
-    Redacted { frame: writer.frame(settings.sequenced), meta, sequenced: settings.sequenced }
+    let dropped = clean(writer, policy, settings);
+    Redacted { frame: writer.frame(settings.sequenced), meta, sequenced: settings.sequenced, dropped }
 }
 
-/// Takes the secrets out of the record in `writer` and fits it into its cap: what processors may see.
+/// Takes the secrets out of the record in `writer` and fits it into its cap: what processors may see. True: the policy
+/// wants it to go no further; then it is as it was.
 #[inline]
-pub fn clean(writer: &mut RecordWriter, policy: &Policy, settings: FrameSettings) {
+#[must_use]
+pub fn clean(writer: &mut RecordWriter, policy: &Policy, settings: FrameSettings) -> bool {
     if holds_url(behind_times(writer.record())) {
         hide_url_credentials(writer);
     }
     if let Some(values) = policy.values() {
-        values.hide(writer);
+        if values.hide(writer, Pass::Record) {
+            return true;
+        }
     }
     if writer.len() + 128 > settings.record_bytes {
         if let Some(shorter) = truncate::fit(writer.record(), settings.record_bytes) {
             writer.replace(&shorter);
         }
+    }
+    false
+}
+
+/// Takes the secrets out of what stands in `writer` and is no record: it is neither dropped nor cut.
+pub fn clean_parts(writer: &mut RecordWriter, policy: &Policy, pass: Pass) {
+    if holds_url(behind_times(writer.record())) {
+        hide_url_credentials(writer);
+    }
+    if let Some(values) = policy.values() {
+        let dropped = values.hide(writer, pass);
+        debug_assert!(!dropped, "only records are dropped");
     }
 }
 

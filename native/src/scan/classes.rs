@@ -249,6 +249,7 @@ const SHORTEST_LETTERED: usize = 4;
 /// The end of the moment that starts at `start`: `2026-11-29T14:05:06.123Z`, `2026-11-29 14:05:06,123`. Most messages
 /// begin with one, and its numbers are nobody's. A date alone stays.
 #[inline]
+#[must_use]
 pub fn moment_end(text: &[u8], start: usize) -> Option<usize> {
     let century = matches!(text[start..], [b'1', b'9', ..] | [b'2', b'0', ..]);
     if century {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use crate::scan::blocks::{class, Blocks};
 use crate::scan::lexicon::{Lexicon, Node, Spelling};
 use crate::scan::vocabulary::VOCABULARY;
+use crate::scan::vocabulary_further::FURTHER;
 use crate::scan::vocabulary_secrets::SECRETS;
 use crate::scan::words::{Word, Words};
 
@@ -26,7 +27,7 @@ const AFTER_BYTES: usize = 16;
 
 fn lexicon() -> &'static Lexicon {
     static LEXICON: OnceLock<Lexicon> = OnceLock::new();
-    LEXICON.get_or_init(|| Lexicon::new(VOCABULARY.iter().chain(SECRETS).copied()))
+    LEXICON.get_or_init(|| Lexicon::new(VOCABULARY.iter().chain(SECRETS).chain(FURTHER).copied()))
 }
 
 /// Appends the keywords in `text` to `hits`, ordered by their ends. Answers what they say.
@@ -50,7 +51,10 @@ pub fn in_key(name: &str) -> Words {
     blocks.read(name);
     let mut words = Words::NONE;
     let found = |hit: Hit, spelling: &Spelling| {
-        if !spelling.key_only || ends_name(&name[hit.end as usize..]) {
+        // `customer` is a person, `customer.tier` is none; a `name` alone may be one's, a `queue.name` is not.
+        let last = !spelling.key_only && !matches!(hit.word, Word::Person | Word::BareName);
+        let bare = hit.word == Word::BareName && hit.start > 0 && hit.end - hit.start == 4;
+        if (last || ends_name(&name[hit.end as usize..])) && !bare {
             words = words.with(hit.word);
         }
     };
@@ -248,7 +252,7 @@ pub fn near(text: &[u8], hits: &[Hit], start: usize, end: usize) -> Words {
         for hit in ending_in(hits, name.start + 1, name.end) {
             words = words.with(hit.word);
         }
-        if name.strict {
+        if name.strict && !(words.is_empty() && says_nothing(&text[name.start..name.end])) {
             return words;
         }
         if !words.is_empty() {
@@ -265,6 +269,13 @@ pub fn near(text: &[u8], hits: &[Hit], start: usize, end: usize) -> Words {
         }
     }
     words
+}
+
+/// True of a name that any value may have: `"type": "ssn", "value": "…"`.
+fn says_nothing(name: &[u8]) -> bool {
+    [&b"value"[..], b"val", b"number", b"content", b"data", b"text", b"extension"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Where the words begin that belong to the name before `at`: `CPF do cliente: 1` but not `ssn: 1, order: 2`.

@@ -117,6 +117,8 @@ kinds! {
     Iban "IBAN" "iban" Bank Shape,
     UsRouting "US_ROUTING" "routing-number" Bank Checked,
     BankAccount "BANK_ACCOUNT" "bank-account" Bank Context,
+    SwiftBic "SWIFT_BIC" "bic" Bank Checked,
+    UkSortCode "UK_SORT_CODE" "sort-code" Bank Context,
     Btc "BTC_ADDRESS" "btc-address" Crypto Shape,
     Eth "ETH_ADDRESS" "eth-address" Crypto Checked,
     Mrn "MRN" "mrn" Health Context,

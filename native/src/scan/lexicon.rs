@@ -64,6 +64,18 @@ struct Draft {
     ends: Vec<Vec<Spelling>>,
 }
 
+impl Draft {
+    /// Where a word leads from `node`, which it may be the first to do.
+    fn add_word(&mut self, node: Node, word: &[u8]) -> Node {
+        let next = self.words.len() as u16 + 1;
+        let number = *self.words.entry(word_hash(word, 0, word.len())).or_insert(next);
+        *self.steps.entry((node, number)).or_insert_with(|| {
+            self.ends.push(Vec::new());
+            self.ends.len() as Node - 1
+        })
+    }
+}
+
 impl Lexicon {
     /// Builds it from entries as in `vocabulary`.
     #[must_use]
@@ -93,7 +105,7 @@ impl Lexicon {
         let (open_before, entry) = entry.strip_prefix('*').map_or((false, entry), |rest| (true, rest));
         let (open_behind, entry) = entry.strip_suffix('*').map_or((false, entry), |rest| (true, rest));
         for phrase in variants(entry, open_behind) {
-            let node = phrase.split(' ').fold(0, |node, part| self.add_word(node, part.as_bytes(), draft));
+            let node = phrase.split(' ').fold(0, |node, part| draft.add_word(node, part.as_bytes()));
             self.begin(&phrase, open_behind);
             let last = phrase.split(' ').next_back().unwrap_or_default().as_bytes();
             let open_behind = open_behind && last.len() >= SHORTEST_OPEN;
@@ -115,16 +127,6 @@ impl Lexicon {
         for length in first.len()..=longest.max(first.len()) {
             self.beginnings[beginning(first, 0, length)] |= 1 << length.min(LONGEST);
         }
-    }
-
-    /// Where a word leads from `node`, which it may be the first to do.
-    fn add_word(&mut self, node: Node, word: &[u8], draft: &mut Draft) -> Node {
-        let next = draft.words.len() as u16 + 1;
-        let number = *draft.words.entry(word_hash(word, 0, word.len())).or_insert(next);
-        *draft.steps.entry((node, number)).or_insert_with(|| {
-            draft.ends.push(Vec::new());
-            draft.ends.len() as Node - 1
-        })
     }
 
     /// Puts what was read where it is found fast.

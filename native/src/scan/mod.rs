@@ -27,6 +27,7 @@ pub mod resolve;
 pub mod sets;
 pub mod views;
 pub mod vocabulary;
+pub mod vocabulary_further;
 pub mod vocabulary_secrets;
 pub mod words;
 

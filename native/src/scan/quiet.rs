@@ -40,7 +40,7 @@ fn is_hex(text: &[u8]) -> bool {
         others |= !(letter | (byte.wrapping_sub(b'0') < 10));
         letters |= letter;
     }
-    letters & !others
+    letters && !others
 }
 
 /// `8-4-4-4-12` hexadecimal digits.

@@ -99,6 +99,12 @@ word_classes! {
     Aws "Amazon",
     Azure "Azure",
     Version "a version, release or build: dotted numbers are no addresses",
+    Bic "a bank's code for transfers",
+    SortCode "a branch of a bank in the United Kingdom",
+    Command "a command that takes a password as an option",
+    Code "a code for one use",
+    Hl7 "a segment of a message about a patient",
+    BareName "a name, of a person or of a thing",
     Serial "a number of a thing: order, part, batch, offset",
 }
 

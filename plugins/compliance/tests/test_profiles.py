@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fapilog.compliance import Profile, combine, load
+from fapilog.compliance import Profile, ProfileError, combine, load
 from fapilog.compliance.loader import find
 
 HERE = Path(__file__).parents[1]
@@ -54,3 +54,17 @@ def test_the_report_of_a_profile_names_its_clauses():
     assert "PAN = truncate:0:4   from pci-dss 3.5.1" in map(str, report)
     assert "tls = required   from pci-dss 4.2.1" in map(str, report)
     assert combine([]).report() == ()
+
+
+def test_two_profiles_that_contradict_each_other_are_reconciled_by_a_file_that_extends_one(tmp_path: Path):
+    with pytest.raises(ProfileError, match="sox 802 keeps records for 2557 days at least, gdpr") as caught:
+        load(["sox", "gdpr"])
+    assert caught.value.code == "profiles-conflict"
+    own = tmp_path / "house.toml"
+    own.write_text("extends = 'gdpr'\nname = 'house'\nversion = '1'\n[retention]\nmax_days = 2600\n")
+    both = load(["sox", own])
+    assert (str(both.min_days), str(both.max_days)) == (
+        "retention.min_days = 2557   from sox 802",
+        "retention.max_days = 2600   from house 5(1)(e)",
+    )
+    assert both.actions == load(["gdpr"]).actions | load(["sox"]).actions

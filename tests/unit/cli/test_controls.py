@@ -45,7 +45,7 @@ def files_of_a_service(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "house.toml").write_text(HOUSE)
     # The other types are kept, so that the test is short.
-    monkeypatch.setattr("fapilog.controls.running._looked_for", lambda _settings: frozenset({"PAN", "CVV"}))
+    monkeypatch.setattr("fapilog.controls.running._looked_for", lambda _policy: frozenset({"PAN", "CVV"}))
     return tmp_path
 
 

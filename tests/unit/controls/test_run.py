@@ -71,6 +71,18 @@ def test_a_type_that_the_policy_keeps_is_found_when_it_is_asked_for(tmp_path):
     assert any("EMAIL" in note for note in report.not_tested)
 
 
+def test_a_type_that_one_destination_must_not_get_is_looked_for_there_alone(tmp_path):
+    redaction = {
+        "mode": "scan",
+        "actions": {"EMAIL": "keep"},
+        "destinations": {"file": {"actions": {"EMAIL": "remove"}}},
+    }
+    report = run(settings(tmp_path, redaction=redaction, exporters=("memory", "file")))
+    assert report.passed
+    sent = [each for each in report.outcomes if each.carrier != "negative"]
+    assert {each.exporter for each in sent if each.type == "EMAIL"} == {"file"}
+
+
 def test_what_the_spool_holds_is_looked_at(tmp_path):
     spooled = settings(tmp_path, exporters=("memory",), spool={"directory": str(tmp_path / "spool")})
     report = run(spooled, only=["PAN"])

@@ -7,7 +7,7 @@ import pytest
 
 from fapilog.errors import ConfigurationError, Problem
 from fapilog.settings import RedactionSettings, Settings
-from fapilog.settings.destinations import policy_for
+from fapilog.settings.destinations import check_together, policy_for
 from tests.unit.compliance.profiles import profile
 
 
@@ -109,3 +109,25 @@ def test_under_a_profile_that_scans_no_destination_may_do_less() -> None:
     policy = policy_for(in_force, "siem")
     assert policy is not None
     assert (policy.mode, policy.actions["PAN"]) == ("scan", "truncate:0:4")
+
+
+def test_policies_that_tell_more_together_than_each_are_refused() -> None:
+    common = load(
+        redaction={
+            "key_provider": "env:SOME_KEY",
+            "destinations": {
+                "joins": {"mode": "scan", "actions": {"PAN": "token"}},
+                "shows": {"mode": "scan", "actions": {"PAN": "truncate:0:4"}},
+            },
+        }
+    ).redaction
+    with pytest.raises(ConfigurationError, match="exporter joins and shortened in exporter shows") as raised:
+        check_together(common)
+    assert raised.value.problems[0].code == "policy-forbidden"
+
+
+def test_an_action_of_a_destination_needs_its_key() -> None:
+    [problem] = problems(
+        redaction={"destinations": {"siem": {"mode": "scan", "actions": {"EMAIL": "token"}}}}
+    )
+    assert problem.code == "token-without-key"

@@ -40,6 +40,8 @@ pub enum Action {
     Seal(Arc<Sealer>),
     /// A coarser value: network, year, area, first digits of a ZIP code.
     Generalise,
+    /// The whole record goes; where that cannot be, the value as by [`Self::Remove`].
+    Drop,
 }
 
 impl Action {
@@ -57,7 +59,7 @@ impl Action {
     /// What the action lets through.
     fn rest(&self, kind: Kind, found: &str) -> Option<String> {
         match self {
-            Self::Remove | Self::Seal(_) => None,
+            Self::Remove | Self::Drop | Self::Seal(_) => None,
             Self::Mask { keep_last } => Some(last_characters(found, usize::from(*keep_last))),
             Self::Truncate { first, last } => {
                 truncated(found, usize::from(*first).min(6), usize::from(*last).min(4))
@@ -70,7 +72,7 @@ impl Action {
 }
 
 /// The last letters and digits of a text, at most a third of all of them; separators are left out.
-fn last_characters(found: &str, keep: usize) -> String {
+pub(crate) fn last_characters(found: &str, keep: usize) -> String {
     let plain: Vec<char> = found.chars().filter(|character| character.is_alphanumeric()).collect();
     let kept = keep.min(plain.len() / 3);
     plain[plain.len() - kept..].iter().collect()

@@ -4,6 +4,7 @@
 //! records are as they may be.
 
 use super::bare::Bare;
+use super::sealed;
 use crate::record::tag;
 use crate::redact::rewrite::nested;
 use crate::redact::values::MAX_DEPTH;
@@ -50,7 +51,7 @@ impl<'a> Again<'a> {
         let Some(value) = value else { return Some(self.bare.finds(key)) };
         let inside = self.finds_in_value(value, depth)?;
         let secret = self.hides(key) && !is_hidden(value);
-        Some(inside || secret || self.bare.finds(key))
+        Some(inside || secret || self.bare.finds(key) || sealed::finds(self.bare, key, value))
     }
 
     fn finds_in_value(&mut self, value: &[u8], depth: usize) -> Option<bool> {
@@ -115,6 +116,9 @@ impl<'a> Again<'a> {
 
     fn attribute(&mut self, attribute: &[u8], depth: usize, out: &mut Vec<u8>) {
         let Some((key, value)) = parts(attribute) else { return };
+        if value.is_some_and(|value| sealed::finds(self.bare, key, value)) {
+            return sealed::write(self.bare, key, value.unwrap_or_default(), out);
+        }
         nested(tag::KEY, out, |out| self.text(key, out));
         let Some(value) = value else { return };
         if self.hides(key) {

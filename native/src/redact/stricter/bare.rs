@@ -13,6 +13,7 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Default)]
 pub struct Bare {
     words: Vec<&'static str>,
+    ids: Vec<&'static str>,
 }
 
 impl Bare {
@@ -22,10 +23,17 @@ impl Bare {
         let removed = |kind: &&Kind| {
             values.scanner().looks_for(**kind) && matches!(values.action(**kind), Action::Remove)
         };
-        let mut words: Vec<_> = Kind::ALL.into_iter().filter(removed).map(|kind| kind.word()).collect();
+        let kinds: Vec<Kind> = Kind::ALL.iter().filter(removed).copied().collect();
+        let mut words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
         words.sort_unstable();
         words.dedup();
-        Self { words }
+        Self { words, ids: kinds.iter().map(|kind| kind.id()).collect() }
+    }
+
+    /// Whether values of a type are removed.
+    #[must_use]
+    pub fn removes(&self, id: &str) -> bool {
+        self.ids.contains(&id)
     }
 
     /// Whether a marker in `bytes` would lose something.

@@ -4,7 +4,7 @@
 //! its way there, from the bytes that are stored, which stay as they are for the others.
 //!
 //! In this room: [`again`] reads and writes encoded attributes (secret keys, markers), [`bare`] takes from a marker what
-//! another action let through, `notes` keeps what the first pass noted, [`request`] rewrites a whole request.
+//! another action let through, `sealed` does that with sealed values, `notes` keeps what the first pass noted, [`request`] rewrites a whole request.
 //!
 //! Fail closed: what cannot be read is left out, and counted.
 
@@ -12,6 +12,7 @@ pub mod again;
 pub mod bare;
 mod notes;
 pub mod request;
+mod sealed;
 
 use crate::record::fields::SeverityField;
 use crate::record::RecordWriter;
@@ -44,6 +45,8 @@ pub enum Fate {
     Rewritten,
     /// It is no record.
     Unreadable,
+    /// The policy wants the destination not to have it.
+    Withheld,
 }
 
 impl Stricter {
@@ -66,7 +69,7 @@ impl Stricter {
         match fate {
             Fate::Same => Some((record.to_vec(), scope.name)),
             Fate::Rewritten => Some((writer.record().to_vec(), scope.name)),
-            Fate::Unreadable => None,
+            Fate::Unreadable | Fate::Withheld => None,
         }
     }
 
@@ -82,13 +85,15 @@ impl Stricter {
         let mut again = Again::new(&self.policy, &self.bare, keys);
         let Some(found) = again.finds_in_record(record) else { return Fate::Unreadable };
         let given = if found { Cow::Owned(again.record(record)) } else { Cow::Borrowed(record) };
-        self.clean(&given, writer);
+        if self.clean(&given, writer) {
+            return Fate::Withheld;
+        }
         if *writer.record() != *given {
             let before = notes::of(writer.record());
             if let Some((without, before)) = before.and_then(|before| Some((notes::without(&given)?, before)))
             {
                 // As if the first pass had found nothing: what both passes found stands in one list.
-                self.clean(&without, writer);
+                let _ = self.clean(&without, writer);
                 writer.replace(&notes::joined(writer.record(), &before));
             }
         }
@@ -99,10 +104,11 @@ impl Stricter {
         }
     }
 
-    fn clean(&self, record: &[u8], writer: &mut RecordWriter) {
+    /// True: nothing of it may leave.
+    fn clean(&self, record: &[u8], writer: &mut RecordWriter) -> bool {
         writer.begin(0, 0, &SeverityField::NONE, None);
         writer.replace(record);
-        clean(writer, &self.policy, FRAME);
+        clean(writer, &self.policy, FRAME)
     }
 
     fn scope(&self, scope: &Scope, keys: &mut KnownKeys) -> Scope {

@@ -114,6 +114,7 @@ impl Pass<'_> {
                 self.out.unreadable += 1;
                 return;
             }
+            Fate::Withheld => return,
         };
         put_bytes(out, tag::FRAME, record);
         self.out.records += 1;
@@ -151,7 +152,7 @@ fn read_scope(around: &[(u32, &[u8])]) -> Option<Scope> {
                         (2, Value::Bytes(version)) => scope.version = text(version),
                         (3, Value::Bytes(entry)) => {
                             nested(SCOPE_ATTRIBUTE, &mut scope.attributes, |out| {
-                                out.extend_from_slice(entry)
+                                out.extend_from_slice(entry);
                             });
                         }
                         _ => {}

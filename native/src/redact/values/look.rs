@@ -4,31 +4,62 @@
 
 use crate::redact::actions::seal::entry::Entry;
 use crate::redact::actions::seal::list::entries;
-use crate::redact::values::memory::Memory;
-use crate::redact::values::{ValuePolicy, LONG_FLOAT, LONG_NUMBER, MAX_DEPTH};
+use crate::redact::rules::paths::Reach;
+use crate::redact::rules::place::Place;
+use crate::redact::rules::spots::What;
+use crate::redact::rules::{PathFate, RuleId, NO_RULE};
+use crate::redact::values::memory::{KnownKey, Memory};
+use crate::redact::values::{hiding, Pass, ValuePolicy, LONG_FLOAT, LONG_NUMBER, MAX_DEPTH};
 use crate::scan::keys::KeyPlan;
 use crate::wire::{Fields, Value};
 
-/// True when `record` holds one, or cannot be read.
-pub fn finds(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> bool {
-    let mut look = Look { policy, memory, path: Vec::new() };
+/// What a look at a record tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// There is nothing to hide.
+    Nothing,
+    /// There is, or it cannot be read.
+    Something,
+    /// There is what costs the whole record.
+    Dropped(What),
+}
+
+/// Looks at a record.
+pub fn finds(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memory) -> Seen {
+    let fate = PathFate::FREE;
+    let drops = pass == Pass::Record && policy.drops();
+    let minimises = pass != Pass::Text;
+    let mut look =
+        Look { policy, memory, place: Place::default(), fate, drops, minimises, dropped: None, found: false };
     let mut fields = Fields::new(record);
-    let found = fields.by_ref().any(|field| match field {
-        (5, Value::Bytes(body)) => look.value(body, &KeyPlan::NONE, 0),
+    let ended = fields.by_ref().any(|field| match field {
+        (5, Value::Bytes(body)) => look.body(body),
         (6, Value::Bytes(attribute)) => !look.is_sealed(attribute) && look.attribute(attribute, 0),
         (3 | 12, Value::Bytes(name)) => look.text(name, &KeyPlan::NONE),
         _ => false,
     });
-    found || fields.malformed()
+    match look.dropped {
+        Some(what) => Seen::Dropped(what),
+        None if ended || look.found || fields.malformed() => Seen::Something,
+        None => Seen::Nothing,
+    }
 }
 
 struct Look<'a> {
     policy: &'a ValuePolicy,
     memory: &'a mut Memory,
-    /// The names of the attributes around, joined by dots.
-    path: Vec<u8>,
+    place: Place,
+    /// What rules say about the value around.
+    fate: PathFate,
+    /// Whether something may cost the record: then the look does not end at the first finding.
+    drops: bool,
+    /// Whether what nobody allowed is to be left out.
+    minimises: bool,
+    dropped: Option<What>,
+    found: bool,
 }
 
+// Each of these answers whether the look ends.
 impl Look<'_> {
     /// True for the attribute with what was sealed before: nothing is found in ciphertext.
     fn is_sealed(&mut self, attribute: &[u8]) -> bool {
@@ -36,45 +67,95 @@ impl Look<'_> {
         entries(key, value).is_some_and(|entries| are_clean(self.policy, &entries, self.memory))
     }
 
+    fn body(&mut self, body: &[u8]) -> bool {
+        self.place.set_in_body(true);
+        let fate = body_fate(self.policy, self.memory, &self.place);
+        let ended = self.at(fate, body, |look| look.value(body, &KeyPlan::NONE, 0));
+        self.place.set_in_body(false);
+        ended
+    }
+
     fn attribute(&mut self, attribute: &[u8], depth: usize) -> bool {
         let (key, value) = parts(attribute);
-        let before = self.path.len();
-        if before > 0 {
-            self.path.push(b'.');
+        let before = self.place.enter(key);
+        let known = self.memory.key(self.policy, &self.place);
+        let ended = (known.tells && self.ends()) || self.under(&known, value, depth);
+        self.place.leave(before);
+        ended
+    }
+
+    fn under(&mut self, known: &KnownKey, value: Option<&[u8]>, depth: usize) -> bool {
+        let value = value.unwrap_or_default();
+        if self.minimises && hiding::is_left_out(&known.fate, value) {
+            return self.ends();
         }
-        self.path.extend_from_slice(key);
-        let known = self.memory.key(self.policy, &self.path);
-        let found = known.tells || value.is_some_and(|value| self.value(value, &known.plan, depth));
-        self.path.truncate(before);
-        found
+        self.at(known.fate, value, |look| look.value(value, &known.plan, depth))
+    }
+
+    /// Looks at a value about whose place rules say `fate`.
+    fn at(&mut self, fate: PathFate, value: &[u8], look: impl FnOnce(&mut Self) -> bool) -> bool {
+        if let (Some(rule), Some(rules)) = (fate.hides(), self.policy.rules()) {
+            return self.is_dropped(What::Rule(rule))
+                || (!hiding::is_hidden(rules, rule, value) && self.ends());
+        }
+        let around = std::mem::replace(&mut self.fate, fate);
+        let ended = look(self);
+        self.fate = around;
+        ended
+    }
+
+    fn is_dropped(&mut self, what: What) -> bool {
+        if self.drops && self.dropped.is_none() && self.policy.is_dropped(what) {
+            self.dropped = Some(what);
+        }
+        self.dropped.is_some()
+    }
+
+    /// Something is to be hidden.
+    fn ends(&mut self) -> bool {
+        self.found = true;
+        !self.drops
     }
 
     fn value(&mut self, value: &[u8], plan: &KeyPlan, depth: usize) -> bool {
         if depth > MAX_DEPTH {
-            return true;
+            return self.ends();
         }
         let mut fields = Fields::new(value);
-        let found = fields.by_ref().any(|field| match field {
+        let ended = fields.by_ref().any(|field| match field {
             (1, Value::Bytes(text)) => self.text(text, plan),
             (7, Value::Bytes(bytes)) => self.text(bytes, plan),
-            (3 | 4, number) => number_text(number, plan).is_some_and(|text| self.text(text.as_bytes(), plan)),
+            (3 | 4, number) => {
+                number_for(self.policy, number, plan).is_some_and(|text| self.text(text.as_bytes(), plan))
+            }
             (5, Value::Bytes(members)) => self.members(members, plan, depth),
             (6, Value::Bytes(entries)) => Fields::new(entries)
                 .any(|field| matches!(field, (1, Value::Bytes(entry)) if self.attribute(entry, depth + 1))),
             _ => false,
         });
-        found || fields.malformed()
+        ended || (fields.malformed() && self.ends())
     }
 
     fn members(&mut self, members: &[u8], plan: &KeyPlan, depth: usize) -> bool {
-        let each = Fields::new(members)
-            .any(|field| matches!(field, (1, Value::Bytes(member)) if self.value(member, plan, depth + 1)));
+        self.place.enter_list();
+        let fate = self.fate;
+        let each = Fields::new(members).any(|field| match field {
+            (1, Value::Bytes(member)) if self.minimises && hiding::is_left_out(&fate, member) => self.ends(),
+            (1, Value::Bytes(member)) => self.value(member, plan, depth + 1),
+            _ => false,
+        });
+        self.place.leave_list();
         each || joined(members).is_some_and(|text| self.text(text.as_bytes(), plan))
     }
 
     fn text(&mut self, text: &[u8], plan: &KeyPlan) -> bool {
         let text = String::from_utf8_lossy(text);
-        !self.policy.scanner().scan(&text, plan, &mut self.memory.scratch).is_empty()
+        let end: RuleId = self.fate.end();
+        if !self.drops {
+            return self.policy.holds(&text, plan, end, &mut self.memory.scratch) && self.ends();
+        }
+        let spots = self.policy.spots(&text, plan, end, &mut self.memory.scratch);
+        spots.iter().any(|spot| self.is_dropped(spot.what)) || (!spots.is_empty() && self.ends())
     }
 }
 
@@ -83,7 +164,15 @@ pub(super) fn are_clean(policy: &ValuePolicy, entries: &[&str], memory: &mut Mem
     entries
         .iter()
         .filter_map(|text| Entry::parse(text))
-        .all(|entry| policy.scanner().scan(entry.path, &KeyPlan::NONE, &mut memory.scratch).is_empty())
+        .all(|entry| !policy.holds(entry.path, &KeyPlan::NONE, NO_RULE, &mut memory.scratch))
+}
+
+/// What rules say about the whole body. It may always stay: of a map in it, what is allowed.
+pub(super) fn body_fate(policy: &ValuePolicy, memory: &mut Memory, place: &Place) -> PathFate {
+    match policy.rules() {
+        None => PathFate::FREE,
+        Some(_) => PathFate { allowed: Reach::Here, ..memory.key(policy, place).fate },
+    }
 }
 
 /// Key and value of an attribute.
@@ -112,6 +201,21 @@ pub fn number_text(number: Value<'_>, plan: &KeyPlan) -> Option<String> {
             let long = number.abs() >= LONG_FLOAT && number.fract() == 0.0;
             ((plan.speaks() || long) && number.is_finite()).then(|| number.to_string())
         }
+        _ => None,
+    }
+}
+
+/// A number as a text, when it is to be looked at: rules of the user know numbers as they are written.
+#[must_use]
+pub(crate) fn number_for(policy: &ValuePolicy, number: Value<'_>, plan: &KeyPlan) -> Option<String> {
+    let for_rules = || policy.rules().filter(|rules| rules.reads_texts()).and_then(|_| any_number(number));
+    number_text(number, plan).or_else(for_rules)
+}
+
+fn any_number(number: Value<'_>) -> Option<String> {
+    match number {
+        Value::Varint(bits) => Some((bits as i64).to_string()),
+        Value::Fixed64(bits) => Some(f64::from_bits(bits).to_string()),
         _ => None,
     }
 }

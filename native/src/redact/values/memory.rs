@@ -1,5 +1,7 @@
 //! Stage 3 of 7, redact: what a thread keeps from one record to the next. Thread: caller.
 
+use crate::redact::rules::place::Place;
+use crate::redact::rules::{PathFate, NO_RULE};
 use crate::redact::values::ValuePolicy;
 use crate::scan::keys::KeyPlan;
 use crate::scan::Scratch;
@@ -20,6 +22,8 @@ pub struct KnownKey {
     pub plan: KeyPlan,
     /// Its name itself holds a sensitive value.
     pub tells: bool,
+    /// What rules of the user say about its place.
+    pub fate: PathFate,
 }
 
 /// A thread's memory.
@@ -32,17 +36,23 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What is known of the key at the end of `path`.
-    pub fn key(&mut self, policy: &ValuePolicy, path: &[u8]) -> KnownKey {
-        if let Some(known) = self.keys.get(path) {
+    /// What is known of the key at the end of the path of `place`.
+    pub fn key(&mut self, policy: &ValuePolicy, place: &Place) -> KnownKey {
+        let path = match policy.rules() {
+            None => std::borrow::Cow::Borrowed(place.path.as_slice()),
+            Some(_) => place.for_rules(),
+        };
+        if let Some(known) = self.keys.get(path.as_ref()) {
             return *known;
         }
         if self.keys.len() >= MAX_KEYS {
             self.keys.clear();
         }
-        let name = String::from_utf8_lossy(path);
-        let tells = !policy.scanner().scan(&name, &KeyPlan::NONE, &mut self.scratch).is_empty();
-        let known = KnownKey { plan: policy.scanner().plan(&name), tells };
+        let name = String::from_utf8_lossy(&place.path);
+        let tells = policy.holds(&name, &KeyPlan::NONE, NO_RULE, &mut self.scratch);
+        let fate =
+            policy.rules().map_or(PathFate::FREE, |rules| rules.of_path(&String::from_utf8_lossy(&path)));
+        let known = KnownKey { plan: policy.plan(&name), tells, fate };
         self.keys.insert(path.into(), known);
         known
     }

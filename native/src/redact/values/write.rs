@@ -5,25 +5,34 @@
 use crate::record::tag;
 use crate::redact::actions::seal::list::{entries, SealedList};
 use crate::redact::rewrite::nested;
-use crate::redact::values::look::{are_clean, joined, number_text, parts};
-use crate::redact::values::memory::Memory;
-use crate::redact::values::{ValuePolicy, MAX_DEPTH, MAX_NOTES, REDACTED_KEY};
+use crate::redact::rules::actions::RuleAction;
+use crate::redact::rules::place::Place;
+use crate::redact::rules::spots::{replace, unite, Spot, What};
+use crate::redact::rules::{PathFate, RuleId};
+use crate::redact::values::look::{are_clean, body_fate, joined, number_for, parts};
+use crate::redact::values::memory::{KnownKey, Memory};
+use crate::redact::values::{
+    hiding, Pass, ValuePolicy, DROPPED_KEYS_KEY, MAX_DEPTH, MAX_NOTES, REDACTED_KEY,
+};
 use crate::scan::keys::KeyPlan;
-use crate::scan::kind::Kind;
-use crate::wire::{put_bytes, Fields, Value, LENGTH};
+use crate::wire::{put_bytes, put_varint, Fields, Value, LENGTH};
+
+/// Times that a text is looked at again, because a mark in it may make a rule match with what stands around.
+const ROUNDS: usize = 6;
 
 /// The record without them, and with the attribute [`REDACTED_KEY`].
 #[must_use]
-pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8> {
-    let mut write = Write::new(policy, memory);
+pub fn write(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memory) -> Vec<u8> {
+    let mut write = Write { minimises: pass != Pass::Text, ..Write::new(policy, memory) };
     let mut out = Vec::with_capacity(record.len() + 128);
-    let mut noted = false;
+    let (mut noted, mut counted) = (false, false);
     each_field(record, &mut out, |field, out| match field {
-        (5, Value::Bytes(body)) => nested(tag::BODY, out, |out| write.value(body, &KeyPlan::NONE, 0, out)),
+        (5, Value::Bytes(body)) => nested(tag::BODY, out, |out| write.body(body, out)),
         (6, Value::Bytes(attribute)) if write.keeps_sealed(attribute) => true,
         (6, Value::Bytes(attribute)) => {
             noted |= parts(attribute).0 == REDACTED_KEY.as_bytes();
-            nested(tag::ATTRIBUTE, out, |out| write.attribute(attribute, 0, out))
+            counted |= parts(attribute).0 == DROPPED_KEYS_KEY.as_bytes();
+            write.attribute(tag::ATTRIBUTE, attribute, 0, out)
         }
         (3, Value::Bytes(name)) => {
             nested(tag::SEVERITY_TEXT, out, |out| write.text(name, &KeyPlan::NONE, out))
@@ -33,6 +42,9 @@ pub fn write(policy: &ValuePolicy, record: &[u8], memory: &mut Memory) -> Vec<u8
     });
     if !noted && !write.notes.is_empty() {
         put_notes(&write.notes, &mut out);
+    }
+    if !counted && write.left_out > 0 {
+        put_count(write.left_out, &mut out);
     }
     write.sealed.put(&mut out);
     out
@@ -49,13 +61,11 @@ pub fn text(policy: &ValuePolicy, text: &[u8], memory: &mut Memory) -> Vec<u8> {
 /// The attributes in the fields `number` without them; other fields stay.
 #[must_use]
 pub fn attributes(policy: &ValuePolicy, message: &[u8], number: u32, memory: &mut Memory) -> Vec<u8> {
-    let mut write = Write::new(policy, memory);
+    let mut write = Write { minimises: false, ..Write::new(policy, memory) };
     let mut out = Vec::with_capacity(message.len());
     let tag = (number << 3 | u32::from(LENGTH)) as u8;
     each_field(message, &mut out, |field, out| match field {
-        (found, Value::Bytes(attribute)) if found == number => {
-            nested(tag, out, |out| write.attribute(attribute, 0, out))
-        }
+        (found, Value::Bytes(attribute)) if found == number => write.attribute(tag, attribute, 0, out),
         _ => false,
     });
     out
@@ -77,7 +87,7 @@ fn each_field(
     }
 }
 
-fn put_notes(notes: &[String], out: &mut Vec<u8>) {
+pub(super) fn put_notes(notes: &[String], out: &mut Vec<u8>) {
     nested(tag::ATTRIBUTE, out, |out| {
         put_bytes(out, tag::KEY, REDACTED_KEY.as_bytes());
         nested(tag::VALUE, out, |out| {
@@ -90,18 +100,33 @@ fn put_notes(notes: &[String], out: &mut Vec<u8>) {
     });
 }
 
+fn put_count(count: u64, out: &mut Vec<u8>) {
+    nested(tag::ATTRIBUTE, out, |out| {
+        put_bytes(out, tag::KEY, DROPPED_KEYS_KEY.as_bytes());
+        nested(tag::VALUE, out, |out| {
+            out.push(tag::INT);
+            put_varint(out, count);
+        });
+    });
+}
+
 struct Write<'a> {
     policy: &'a ValuePolicy,
     memory: &'a mut Memory,
-    /// The names of the attributes around, joined by dots.
-    path: Vec<u8>,
+    place: Place,
+    /// What rules say about the value around.
+    fate: PathFate,
+    /// Whether what nobody allowed is left out.
+    minimises: bool,
+    left_out: u64,
     notes: Vec<String>,
     sealed: SealedList,
 }
 
 impl<'a> Write<'a> {
     fn new(policy: &'a ValuePolicy, memory: &'a mut Memory) -> Self {
-        Self { policy, memory, path: Vec::new(), notes: Vec::new(), sealed: SealedList::default() }
+        let (place, notes, sealed) = (Place::default(), Vec::new(), SealedList::default());
+        Self { policy, memory, place, fate: PathFate::FREE, minimises: true, left_out: 0, notes, sealed }
     }
 
     /// True for the attribute with what was sealed before, which is taken over.
@@ -114,26 +139,70 @@ impl<'a> Write<'a> {
         kept.is_some()
     }
 
-    fn attribute(&mut self, attribute: &[u8], depth: usize, out: &mut Vec<u8>) {
+    fn body(&mut self, body: &[u8], out: &mut Vec<u8>) {
+        self.place.set_in_body(true);
+        let fate = body_fate(self.policy, self.memory, &self.place);
+        self.at(fate, body, out, |write, out| write.value(body, &KeyPlan::NONE, 0, out));
+        self.place.set_in_body(false);
+    }
+
+    /// Writes an attribute as a field; nothing where it is left out. Always true, as [`nested`].
+    fn attribute(&mut self, field: u8, attribute: &[u8], depth: usize, out: &mut Vec<u8>) -> bool {
         let (key, value) = parts(attribute);
-        let before = self.path.len();
-        if before > 0 {
-            self.path.push(b'.');
+        let before = self.place.enter(key);
+        let known = self.memory.key(self.policy, &self.place);
+        if self.minimises && hiding::is_left_out(&known.fate, value.unwrap_or_default()) {
+            self.left_out += 1;
+        } else {
+            nested(field, out, |out| self.entry(before, &known, (key, value), depth, out));
         }
-        self.path.extend_from_slice(key);
-        let known = self.memory.key(self.policy, &self.path);
+        self.place.leave(before);
+        true
+    }
+
+    fn entry(
+        &mut self,
+        before: usize,
+        known: &KnownKey,
+        (key, value): (&[u8], Option<&[u8]>),
+        depth: usize,
+        out: &mut Vec<u8>,
+    ) {
         if known.tells {
             // A note must not repeat the name.
-            self.path.truncate(before);
-            self.path.extend_from_slice(b"*");
+            self.place.leave(before);
+            self.place.path.extend_from_slice(b"*");
             nested(tag::KEY, out, |out| self.text(key, &KeyPlan::NONE, out));
         } else {
             put_bytes(out, tag::KEY, key);
         }
         if let Some(value) = value {
-            nested(tag::VALUE, out, |out| self.value(value, &known.plan, depth, out));
+            nested(tag::VALUE, out, |out| {
+                self.at(known.fate, value, out, |write, out| write.value(value, &known.plan, depth, out));
+            });
         }
-        self.path.truncate(before);
+    }
+
+    /// Writes a value about whose place rules say `fate`.
+    fn at(
+        &mut self,
+        fate: PathFate,
+        value: &[u8],
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Self, &mut Vec<u8>),
+    ) {
+        if let (Some(rule), Some(rules)) = (fate.hides(), self.policy.rules()) {
+            if hiding::is_hidden(rules, rule, value) {
+                out.extend_from_slice(value);
+            } else {
+                hiding::hide(rules, rule, value, out);
+                self.note(What::Rule(rule));
+            }
+            return;
+        }
+        let around = std::mem::replace(&mut self.fate, fate);
+        write(self, out);
+        self.fate = around;
     }
 
     fn value(&mut self, value: &[u8], plan: &KeyPlan, depth: usize, out: &mut Vec<u8>) {
@@ -150,7 +219,7 @@ impl<'a> Write<'a> {
             (6, Value::Bytes(entries)) => nested(tag::KVLIST, out, |out| {
                 for field in Fields::new(entries) {
                     if let (1, Value::Bytes(entry)) = field {
-                        nested(tag::KEY, out, |out| self.attribute(entry, depth + 1, out));
+                        self.attribute(tag::KEY, entry, depth + 1, out);
                     }
                 }
             }),
@@ -161,32 +230,43 @@ impl<'a> Write<'a> {
     fn members(&mut self, members: &[u8], plan: &KeyPlan, depth: usize, out: &mut Vec<u8>) {
         let start = out.len();
         let before = self.notes.len();
+        self.place.enter_list();
+        let fate = self.fate;
         for field in Fields::new(members) {
-            if let (1, Value::Bytes(member)) = field {
-                nested(tag::KEY, out, |out| self.value(member, plan, depth + 1, out));
+            match field {
+                (1, Value::Bytes(member)) if self.minimises && hiding::is_left_out(&fate, member) => {}
+                (1, Value::Bytes(member)) => {
+                    nested(tag::KEY, out, |out| self.value(member, plan, depth + 1, out));
+                }
+                _ => {}
             }
         }
+        self.place.leave_list();
         // A value that was split over several members: where each alone is nothing, all of them go.
         let split = joined(&out[start..]).and_then(|text| Some((self.first(&text, plan)?, text)));
-        if let Some((kind, text)) = split {
-            self.sealed.add(self.policy.action(kind), kind, &self.path, &text);
+        if let Some((what, text)) = split {
+            self.seal(what, &text);
             out.truncate(start);
             self.notes.truncate(before);
-            self.note(kind);
-            nested(tag::KEY, out, |out| {
-                nested(tag::STRING, out, |out| self.policy.action(kind).replace(kind, "", out));
-            });
+            self.note(what);
+            nested(tag::KEY, out, |out| _ = nested(tag::STRING, out, |out| self.whole(what, out)));
         }
     }
 
     /// What the text holds first, if anything.
-    fn first(&mut self, text: &str, plan: &KeyPlan) -> Option<Kind> {
-        self.policy.scanner().scan(text, plan, &mut self.memory.scratch).first().map(|finding| finding.kind)
+    fn first(&mut self, text: &str, plan: &KeyPlan) -> Option<What> {
+        let end: RuleId = self.fate.end();
+        self.policy.spots(text, plan, end, &mut self.memory.scratch).first().map(|spot| spot.what)
+    }
+
+    /// What stands in place of all of a value.
+    fn whole(&self, what: What, out: &mut Vec<u8>) {
+        replace(self.policy, &Spot { range: 0..0, what, mixed: true }, "", out);
     }
 
     /// A number that tells becomes a text. False: it is to be copied.
     fn number(&mut self, number: Value<'_>, plan: &KeyPlan, out: &mut Vec<u8>) -> bool {
-        let Some(text) = number_text(number, plan) else { return false };
+        let Some(text) = number_for(self.policy, number, plan) else { return false };
         self.first(&text, plan).is_some()
             && nested(tag::STRING, out, |out| self.text(text.as_bytes(), plan, out))
     }
@@ -197,9 +277,9 @@ impl<'a> Write<'a> {
             return self.text(bytes, plan, out);
         }
         match self.first(&String::from_utf8_lossy(bytes), plan) {
-            Some(kind) => {
-                self.note(kind);
-                self.policy.action(kind).replace(kind, "", out);
+            Some(what) => {
+                self.note(what);
+                self.whole(what, out);
             }
             None => out.extend_from_slice(bytes),
         }
@@ -207,32 +287,67 @@ impl<'a> Write<'a> {
 
     fn text(&mut self, text: &[u8], plan: &KeyPlan, out: &mut Vec<u8>) {
         let text = String::from_utf8_lossy(text);
-        let findings = self.policy.scanner().scan(&text, plan, &mut self.memory.scratch);
+        let end: RuleId = self.fate.end();
+        let mut spots = self.policy.spots(&text, plan, end, &mut self.memory.scratch);
+        if self.policy.rules().is_none() || spots.is_empty() {
+            return self.replaced(&text, &spots, out);
+        }
+        let mut now = text.into_owned();
+        for _ in 0..ROUNDS {
+            let mut next = Vec::with_capacity(now.len());
+            self.replaced(&now, &spots, &mut next);
+            now = String::from_utf8_lossy(&next).into_owned();
+            spots = unite(self.policy, &now, end, &[]);
+            if spots.is_empty() {
+                return out.extend_from_slice(now.as_bytes());
+            }
+        }
+        // A rule that finds something in what was hidden, time and again: nothing of the text stays.
+        if let (Some(What::Rule(rule)), Some(rules)) =
+            (spots.first().map(|spot| spot.what), self.policy.rules())
+        {
+            RuleAction::Remove.replace(rules.name(rule), "", out);
+        }
+    }
+
+    /// Copies a text with what stands in place of each spot.
+    fn replaced(&mut self, text: &str, spots: &[Spot], out: &mut Vec<u8>) {
         let mut copied = 0;
-        for finding in findings {
-            let range = finding.range();
-            out.extend_from_slice(&text.as_bytes()[copied..range.start]);
-            let (action, value) = (self.policy.action(finding.kind), &text[range.clone()]);
-            action.replace(finding.kind, value, out);
-            self.sealed.add(action, finding.kind, &self.path, value);
-            copied = range.end;
-            note(&mut self.notes, &self.path, finding.kind);
+        for spot in spots {
+            out.extend_from_slice(&text.as_bytes()[copied..spot.range.start]);
+            let value = &text[spot.range.clone()];
+            replace(self.policy, spot, value, out);
+            if !spot.mixed {
+                self.seal(spot.what, value);
+            }
+            copied = spot.range.end;
+            self.note(spot.what);
         }
         out.extend_from_slice(&text.as_bytes()[copied..]);
     }
 
-    fn note(&mut self, kind: Kind) {
-        note(&mut self.notes, &self.path, kind);
+    /// Keeps a value beside the record, where its type's action says so.
+    fn seal(&mut self, what: What, value: &str) {
+        if let What::Kind(kind, _) = what {
+            self.sealed.add(self.policy.action(kind), kind, &self.place.path, value);
+        }
     }
-}
 
-/// Says where something of `kind` was.
-fn note(notes: &mut Vec<String>, path: &[u8], kind: Kind) {
-    if notes.len() < MAX_NOTES {
+    /// Says where something of a kind, or of a rule, was.
+    fn note(&mut self, what: What) {
+        let id = match what {
+            What::Kind(kind, _) => kind.id(),
+            What::Rule(_) => self.policy.word(what),
+        };
+        self.policy.found().add(&self.place.path, id);
+        if self.notes.len() >= MAX_NOTES {
+            return;
+        }
+        let path = &self.place.path;
         let place = if path.is_empty() { "body".into() } else { String::from_utf8_lossy(path) };
-        let note = format!("{place}:{}", kind.word());
-        if !notes.contains(&note) {
-            notes.push(note);
+        let note = format!("{place}:{}", self.policy.word(what));
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
         }
     }
 }

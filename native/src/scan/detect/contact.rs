@@ -2,6 +2,7 @@
 
 use crate::scan::classes::Run;
 use crate::scan::context::Context;
+use crate::scan::detect::calling_codes::is_dialled;
 use crate::scan::detect::follow::value_after;
 use crate::scan::finding::Findings;
 use crate::scan::kind::Kind;
@@ -124,9 +125,16 @@ pub fn international(context: &Context<'_>, run: &Run, findings: &mut Findings<'
         return;
     }
     let (end, digits) = digits_from(context.text, start, 15);
-    if (8..=15).contains(&digits) {
+    let codes = text_digits(context.text, start);
+    if (8..=15).contains(&digits) && is_dialled(codes[0], codes[1], digits) {
         findings.push(start - 1, end, Kind::Phone, "phone.e164");
     }
+}
+
+/// The first two digits from `start` on.
+fn text_digits(text: &[u8], start: usize) -> [u8; 2] {
+    let mut digits = text[start..].iter().copied().filter(u8::is_ascii_digit);
+    [digits.next().unwrap_or(0), digits.next().unwrap_or(0)]
 }
 
 /// `555-123-4567`, `(555) 123-4567`, `1.555.123.4567`: area and exchange neither start with 0 or 1 nor are service codes.
@@ -229,5 +237,5 @@ fn stops_at(text: &[u8], at: usize, digits: usize) -> bool {
     let date =
         group == 4 && matches!(next.get(4), Some(b'-' | b'/')) && next.get(5).is_some_and(u8::is_ascii_digit);
     let spaced = text.get(at.wrapping_sub(1)) == Some(&b' ');
-    spaced && digits >= 7 && (date || digits + group > 13 || next.get(group) == Some(&b':'))
+    spaced && digits >= 7 && (date || digits + group > 14 || next.get(group) == Some(&b':'))
 }

@@ -3,7 +3,7 @@
 /// Months by their first letters, in the languages of the vocabulary.
 const MONTHS: &str =
     "jan feb mar apr may jun jul aug sep oct nov dec mä mai okt dez fé fev avr jui aoû aou dé ene \
-    abr ago dic gen mag giu lug set ott out sty mrt";
+    abr ago dic gen mag giu lug set ott out sty mrt mei maa maj lut kwi cze lip sie wrz paź lis gru";
 
 /// The end of the date that starts at `at`, if one does: `1990-02-03`, `3.2.1990`, `02/03/90`, `19900203`, `3 February 1990`,
 /// `Feb 3, 1990`. Its year is between 1900 and 2099.

@@ -5,9 +5,12 @@
 //!
 //! [`numbers`] goes over digits ([`national`] has the numbers of states), [`lettered`] over runs with letters and digits,
 //! [`worded`] over keywords that a value follows ([`follow`] finds it; [`person`] does names and addresses, [`dates`] dates of birth),
-//! [`network`] and [`contact`] over `@`, `+`, dots and colons, [`payment`] over what else stands on a card, [`seed`] over the words of wallets,
+//! [`network`] and [`contact`] ([`calling_codes`]) over `@`, `+`, dots and colons, [`payment`] over what else stands on a card, [`banking`] over codes of banks, [`segments`] over messages
+//! about patients, [`places`] over postal addresses, [`seed`] over the words of wallets,
 //! [`credentials`] and [`vendors`] over secrets.
 
+pub mod banking;
+pub mod calling_codes;
 pub mod contact;
 pub mod credentials;
 pub mod dates;
@@ -18,7 +21,9 @@ pub mod network;
 pub mod numbers;
 pub mod payment;
 pub mod person;
+pub mod places;
 pub mod seed;
+pub mod segments;
 pub mod vendor_prefixes;
 pub mod vendors;
 pub mod worded;
@@ -56,6 +61,9 @@ fn one_run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     if run.holds(class::LETTER | class::UNDERSCORE) {
         letters(context, run, findings);
     } else if run.holds(class::DASH) {
+        if run.len() == 10 {
+            places::code(context, run.start as usize, run.end as usize, findings);
+        }
         network::dashed(context, run, findings);
         contact::dashed(context, run, findings);
     } else {
@@ -89,6 +97,7 @@ fn digits(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
             lettered::spaced(context, run, findings);
         }
         4 => network::dotted(context, run, findings),
+        5 => places::code(context, run.start as usize, run.end as usize, findings),
         6 => lettered::spaced(context, run, findings),
         8..=10 => vendors::number(context, run, findings),
         _ => {}

@@ -27,7 +27,8 @@ static NO_NAMES: WordSet = WordSet::new(
      april june july august september october november december identifier experience center care health \
      insurance engagement management context cache store stream gateway application connection timeout \
      certificate loyalty tier gold silver relations registration verification validation notification message \
-     subscription consent hub dashboard report segment feedback survey",
+     subscription consent hub dashboard report segment feedback survey directory sync import export dataset corp \
+     inc ltd llc gmbh ag plc srl holdings company bank university hospital clinic school foundation institute",
 );
 
 /// True of a text that may be a name: words of letters, the whole of it.
@@ -52,7 +53,70 @@ pub(super) fn named(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_
     let assigned = context.text[hit.end as usize..start.min(context.text.len())]
         .iter()
         .any(|byte| matches!(byte, b':' | b'=' | b'>'));
-    name(context, start, if assigned { 1 } else { 2 }, findings);
+    let end = name(context, start, if assigned { 1 } else { 2 }, findings);
+    if let Some(end) = end.filter(|_| context.before(start) == b'"') {
+        return names_of_list(context, end, findings);
+    }
+    if assigned && end.is_none() {
+        in_capitals(context, start, findings);
+    }
+}
+
+/// The further names of a list: `"given": ["Anna", "Maria"]`.
+fn names_of_list(context: &Context<'_>, mut end: usize, findings: &mut Findings<'_>) {
+    for _ in 0..NAME_WORDS {
+        let next = match context.text.get(end..).unwrap_or_default() {
+            [b'"', b',', b'"', ..] => end + 3,
+            [b'"', b',', b' ', b'"', ..] => end + 4,
+            _ => return,
+        };
+        // Before a colon it is the next name of a value.
+        let word = capitalised(context.text, next);
+        if word == 0 || context.text.get(next + word..next + word + 2).is_none_or(|behind| behind == b"\":") {
+            return;
+        }
+        end = next + word;
+        findings.push(next, end, Kind::PersonName, "name.keyword");
+    }
+}
+
+/// Two to four words in capitals behind a name: `cardholder: ANNA MEYER`.
+fn in_capitals(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) {
+    let (mut end, mut words, mut at) = (start, 0, start);
+    while words < NAME_WORDS {
+        let length = context.text[at.min(context.text.len())..]
+            .iter()
+            .take(24)
+            .take_while(|byte| byte.is_ascii_uppercase() || matches!(byte, b'\'' | b'-'))
+            .count();
+        if length < 2 || NO_NAMES.has(&context.text[at..at + length]) {
+            break;
+        }
+        (end, words, at) = (at + length, words + 1, at + length + 1);
+        if context.byte(end) != b' ' {
+            break;
+        }
+    }
+    let behind = context.byte(end);
+    if words >= 2 && !behind.is_ascii_alphanumeric() && !matches!(behind, b'_' | b'=' | b'/') {
+        findings.push(start, end, Kind::PersonName, "name.keyword");
+    }
+}
+
+/// A name behind `name=`, which things have too: two words at least, and nothing glued before.
+pub(super) fn bare(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) {
+    let glued = matches!(context.before(hit.start as usize), b'.' | b'_' | b'-');
+    if !glued {
+        name(context, value_after(context.text, hit.end as usize), 2, findings);
+    }
+}
+
+/// True of two to four words that are written like names, none of which is known to be something else.
+#[must_use]
+pub fn is_full_name(text: &[u8]) -> bool {
+    let words = || text.split(|byte| *byte == b' ');
+    (2..=NAME_WORDS).contains(&words().count())
+        && words().all(|word| capitalised(word, 0) == word.len() && !word.is_empty() && !NO_NAMES.has(word))
 }
 
 /// A name behind a form of address or a role: `Mrs Meyer`, `patient Anna Meyer`.
@@ -75,8 +139,8 @@ static TITLES: WordSet = WordSet::new(
     "mr mrs ms dr miss prof herr herrn frau monsieur madame mme mlle sr sra signor signora dhr mevr pani",
 );
 
-/// Notes the capitalised words at `start`, if there are at least so many.
-fn name(context: &Context<'_>, start: usize, least: usize, findings: &mut Findings<'_>) {
+/// Notes the capitalised words at `start`, if there are at least so many. Answers where they end.
+fn name(context: &Context<'_>, start: usize, least: usize, findings: &mut Findings<'_>) -> Option<usize> {
     let mut end = start;
     let mut words = 0;
     let mut at = start;
@@ -96,7 +160,9 @@ fn name(context: &Context<'_>, start: usize, least: usize, findings: &mut Findin
         || (context.byte(end) == b'.' && context.byte(end + 1).is_ascii_alphanumeric());
     if words >= least && !goes_on {
         findings.push(start, end, Kind::PersonName, "name.keyword");
+        return Some(end);
     }
+    None
 }
 
 /// The length of the word at `at`, if it is written like a name: `Anna`, `O'Neill`, `Meyer-Schulz`, `Łukasz`, `J.`.

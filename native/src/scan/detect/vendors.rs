@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::scan::classes::{class, Run};
 use crate::scan::context::Context;
-use crate::scan::detect::credentials::tokens;
+use crate::scan::detect::credentials::{is_random, tokens};
 use crate::scan::detect::vendor_prefixes::{Body, Prefix, PREFIXES};
 use crate::scan::finding::Findings;
 use crate::scan::hashes::{mix, Sieve};
@@ -120,7 +120,26 @@ fn token(context: &Context<'_>, start: usize, prefix: &Prefix, findings: &mut Fi
     let placeholder = given.iter().all(|byte| matches!(byte, b'x' | b'X' | b'*' | b'-' | b'_'));
     if (prefix.least..=prefix.most).contains(&given.len()) && !behind.is_ascii_alphanumeric() && !placeholder
     {
-        findings.push(start, start + prefix.text.len() + given.len(), prefix.kind, "vendor.prefix");
+        let end = start + prefix.text.len() + given.len();
+        findings.push(start, end, prefix.kind, "vendor.prefix");
+        if prefix.kind == Kind::AwsAccessKeyId {
+            secret_beside(context, end, findings);
+        }
+    }
+}
+
+/// The other half of a pair: forty symbols of base64, a sign or two behind the identifier.
+fn secret_beside(context: &Context<'_>, end: usize, findings: &mut Findings<'_>) {
+    let rest = context.text.get(end..).unwrap_or_default();
+    let signs = rest.iter().take(4).take_while(|byte| b"/:,;| \"'".contains(byte)).count();
+    let secret = &rest[signs..];
+    let length = secret
+        .iter()
+        .take(41)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+'))
+        .count();
+    if signs > 0 && length == 40 && is_random(&secret[..length]) {
+        findings.push(end + signs, end + signs + length, Kind::AwsSecretKey, "aws.pair");
     }
 }
 

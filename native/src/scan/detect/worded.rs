@@ -1,10 +1,12 @@
 //! Stage 3 of 7, redact: finds values that only a keyword before them gives away. Thread: caller.
 
+use crate::scan::check::bank::is_bic;
 use crate::scan::context::Context;
+use crate::scan::detect::banking::{self, sort_code_end};
 use crate::scan::detect::credentials;
 use crate::scan::detect::dates::date_end;
 use crate::scan::detect::follow::{token_end, value_after};
-use crate::scan::detect::person;
+use crate::scan::detect::{person, segments};
 use crate::scan::finding::Findings;
 use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
@@ -29,6 +31,10 @@ pub const WORDS: Words = Words::of(&[
     Word::Name,
     Word::Person,
     Word::Address,
+    Word::BareName,
+    Word::Bic,
+    Word::SortCode,
+    Word::Hl7,
 ]);
 
 /// Finds the value under a key that names its kind.
@@ -50,6 +56,9 @@ pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
     let to = text.len() - text.iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
     let Some(text) = text.get(from..to).filter(|text| !text.is_empty()) else { return };
     let made = Made::of(text);
+    if context.key.words.any(PERSON_WORDS) && person::is_full_name(text) {
+        findings.push(from, to, Kind::PersonName, "key");
+    }
     for (word, kind) in WHOLE {
         if context.key.words.has(*word) && is_whole(*kind, text, &made) {
             findings.push(from, to, *kind, "key");
@@ -70,7 +79,7 @@ impl Made {
         let (mut digits, mut letters, mut others) = (0, 0, 0);
         for byte in text {
             digits += usize::from(byte.is_ascii_digit());
-            letters += usize::from(byte.is_ascii_alphabetic() | (*byte >= 0x80));
+            letters += usize::from(byte.is_ascii_alphabetic() || *byte >= 0x80);
             others += usize::from(!matches!(byte, b'-' | b' ' | b'.' | b'/' | 0x80..));
         }
         let plain = text.is_ascii() && others == digits + letters;
@@ -78,9 +87,12 @@ impl Made {
     }
 }
 
+/// Words that may be the name of a key whose value is a person.
+const PERSON_WORDS: Words = Words::of(&[Word::Person, Word::BareName]);
+
 /// Words in the name of a key that speak for its whole value.
 pub const WHOLE_WORDS: Words = {
-    let mut words = Words::NONE;
+    let mut words = PERSON_WORDS;
     let mut at = 0;
     while at < WHOLE.len() {
         words = words.with(WHOLE[at].0);
@@ -107,6 +119,8 @@ const WHOLE: &[(Word, Kind)] = &[
     (Word::Latitude, Kind::Geo),
     (Word::Longitude, Kind::Geo),
     (Word::Plate, Kind::LicensePlate),
+    (Word::Bic, Kind::SwiftBic),
+    (Word::SortCode, Kind::UkSortCode),
 ];
 
 fn is_whole(kind: Kind, text: &[u8], made: &Made) -> bool {
@@ -124,11 +138,21 @@ fn is_whole(kind: Kind, text: &[u8], made: &Made) -> bool {
             date_end(text, 0).is_some_and(|end| end == text.len() || text[end..].starts_with(b"T"))
         }
         Kind::PersonName => person::is_name(text),
-        Kind::Address => letters >= 3 && !text.contains(&b'@') && !text.starts_with(b"http"),
+        Kind::SwiftBic => is_bic(text),
+        Kind::UkSortCode => sort_code_end(text, 0) == Some(text.len()),
+        Kind::Address => {
+            letters >= 3 && !text.contains(&b'@') && !text.starts_with(b"http") && is_place(text)
+        }
         Kind::Geo => is_coordinate(text),
         Kind::LicensePlate => plain && text.len() <= 12 && digits > 0 && text.len() > 3,
         _ => false,
     }
+}
+
+/// Words, no name of a machine: `db-1.example.com`.
+fn is_place(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b' ' | b',') || *byte >= 0x80)
+        || !text.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'/' | b'_'))
 }
 
 fn is_coordinate(text: &[u8]) -> bool {
@@ -154,6 +178,10 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
             Word::Birth => birth(context, hit, findings),
             Word::Latitude | Word::Longitude | Word::Position => coordinates(context, hit, findings),
             Word::Plate => plate(context, hit, findings),
+            Word::Bic => banking::bic(context, hit, findings),
+            Word::SortCode => banking::sort_code(context, hit, findings),
+            Word::Hl7 => segments::patient(context, hit, findings),
+            Word::BareName => person::bare(context, hit, findings),
             Word::Name => person::named(context, hit, findings),
             Word::Person => person::addressed(context, hit, findings),
             Word::Address => person::address(context, hit, findings),

@@ -1,10 +1,12 @@
 //! Stage 3 of 7, redact: finds passwords, cookies, headers and whatever else opens a door. Thread: caller.
 //!
-//! [`assigned`] hides what a name of secrets is given, [`headers`] knows `Authorization` and `Cookie`, [`urls`] what
+//! [`assigned`] hides what a name of secrets is given, [`announced`] what a sentence announces, [`commands`] the options of commands, [`headers`] knows `Authorization` and `Cookie`, [`urls`] what
 //! stands in addresses, [`tokens`] what shows itself: JSON web tokens and private keys. [`placeholders`] and [`properties`]
 //! are no secrets.
 
+pub mod announced;
 pub mod assigned;
+pub mod commands;
 pub mod headers;
 pub mod placeholders;
 pub mod properties;
@@ -33,6 +35,8 @@ const WORDS: Words = Words::of(&[
     Word::ApiKey,
     Word::Aws,
     Word::Azure,
+    Word::Command,
+    Word::Code,
 ]);
 
 /// Appends what it finds.
@@ -54,9 +58,11 @@ pub fn detect(context: &Context<'_>, findings: &mut Findings<'_>) {
             }
             Word::Secret => tokens::private_key(context, hit, findings)
                 .or_else(|| assigned::value_of(context, hit, findings)),
-            Word::Password | Word::Token | Word::ApiKey | Word::Aws | Word::Azure => {
-                assigned::value_of(context, hit, findings)
-            }
+            Word::Password | Word::Token | Word::ApiKey => assigned::value_of(context, hit, findings)
+                .or_else(|| announced::secret(context, hit, findings)),
+            Word::Aws | Word::Azure => assigned::value_of(context, hit, findings),
+            Word::Command => commands::options(context, hit, findings),
+            Word::Code => announced::code(context, hit, findings),
             _ => None,
         };
         // Each byte is looked at a bounded number of times, however many words stand in a long value.

@@ -109,10 +109,8 @@ fn hook(context: &Context<'_>, start: usize, findings: &mut Findings<'_>) -> Opt
 fn parameter(context: &Context<'_>, sign: usize, findings: &mut Findings<'_>) -> Option<usize> {
     let text = context.text;
     let name = text[..sign].iter().rev().take(32).take_while(|byte| is_name(**byte)).count();
-    if !PARAMETERS.has(&text[sign - name..sign]) {
-        return None;
-    }
-    if !matches!(context.before(sign - name), b'?' | b'&') && !(sign == name && is_query(context)) {
+    let led = matches!(context.before(sign - name), b'?' | b'&') || (sign == name && is_query(context));
+    if !led || !PARAMETERS.has(&text[sign - name..sign]) {
         return None;
     }
     let start = sign + 1;
