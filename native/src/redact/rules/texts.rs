@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_text_with_too_many_matches_is_one() {
         let text = "a ".repeat(MAX_MATCHES + 1);
-        assert_eq!(found(Finder::pattern("a"), &text), [text.clone()]);
+        assert_eq!(found(Finder::pattern("a"), &text), std::slice::from_ref(&text));
         assert_eq!(words(&["a"], &text), [text]);
     }
 }
