@@ -167,7 +167,8 @@ proptest! {
         prop_assume!(!raw.contains(&b'@'));
         let out = rewritten(Policy::new(&[], &[], &[]), &raw).unwrap();
         prop_assert_eq!((out.records, out.unreadable), (bodies.len() as u64, 0));
-        prop_assert_eq!(out.raw, raw);
+        // As bytes of one encoder, which puts the schema URL behind the scopes: a NaN is not equal to itself.
+        prop_assert_eq!(ExportLogsServiceRequest::decode(out.raw.as_slice()).unwrap().encode_to_vec(), raw);
     }
 
     #[test]
