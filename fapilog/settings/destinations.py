@@ -48,6 +48,10 @@ def _merged(common: RedactionSettings, own: DestinationPolicy) -> RedactionSetti
         "mode": own.mode or common.mode,
         "secret_keys": tuple(dict.fromkeys((*common.secret_keys, *own.secret_keys))),
         "actions": FrozenDict({**common.actions, **own.actions}),
+        # The first rule that fits decides; what a common one hides is hidden already.
+        "rules": (*own.rules, *common.rules),
+        "minimise": own.minimise or common.minimise,
+        "allowed_keys": own.allowed_keys or common.allowed_keys,
         "destinations": FrozenDict(),
     }
     return common.model_copy(update=changes)

@@ -95,6 +95,9 @@ class DestinationPolicy(Group):
     actions: Annotated[NamePairs, AfterValidator(_checked)] = Field(
         default_factory=FrozenDict, description="Actions in place of the common ones, by type."
     )
+    rules: RedactionRules = RULES_FIELD
+    minimise: Flag = MINIMISE_FIELD
+    allowed_keys: AllowedKeys = ALLOWED_KEYS_FIELD
 
 
 Destinations = Annotated[
@@ -126,8 +129,9 @@ class RedactionSettings(RedactionKeySettings):
     allowed_keys: AllowedKeys = ALLOWED_KEYS_FIELD
     destinations: Destinations = Field(
         default_factory=FrozenDict,
-        description="Stricter policies, by exporter: `mode`, `secret_keys` and `actions` of each, in place of"
-        " what is common. A destination may only remove more. In the variable: the mode alone, `otlp=scan`.",
+        description="Stricter policies, by exporter: `mode`, `secret_keys`, `actions`, `rules`, `minimise`,"
+        " `allowed_keys` of each, besides what is common. A destination may only remove more. In the"
+        " variable: the mode alone, `otlp=scan`.",
     )
 
     @model_validator(mode="after")

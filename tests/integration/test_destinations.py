@@ -168,6 +168,26 @@ def test_tokens_and_sealed_values_go_where_the_destination_removes_the_type(make
     assert "tok_1_" not in repr(without)
 
 
+def test_rules_of_a_destination_hide_leave_out_and_drop_for_it_alone(make: Make) -> None:
+    some, less = Keeping("some"), Keeping("less")
+    rules = [
+        {"name": "ticket", "pattern": "TCK-[0-9]+", "action": "remove"},
+        {"name": "internal", "paths": ["internal"], "action": "drop"},
+    ]
+    own = {"rules": rules, "minimise": True, "allowed_keys": ["order", "internal"]}
+    provider = make(some, less, redaction={"destinations": {"less": own}})
+    logger = provider.get_logger("shop")
+    logger.emit(body="see TCK-123", attributes={"order": 1, "other": 2})
+    logger.emit(body="not for others", attributes={"internal": 1})
+    assert provider.force_flush(30_000)
+    assert some.bodies == ["see TCK-123", "not for others"]
+    assert less.bodies == ["see [REDACTED:ticket]"]
+    assert less.records[0].attributes["order"] == 1
+    assert "other" not in less.records[0].attributes
+    side = provider.ledger().exporters["less"]
+    assert (side.accepted, side.delivered, side.dropped["withheld"], side.pending) == (2, 1, 1, 0)
+
+
 def test_files_and_python_exporters_have_policies_of_their_own(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     strict, open_one = Keeping("strict"), Keeping("open")

@@ -131,3 +131,26 @@ def test_an_action_of_a_destination_needs_its_key() -> None:
         redaction={"destinations": {"siem": {"mode": "scan", "actions": {"EMAIL": "token"}}}}
     )
     assert problem.code == "token-without-key"
+
+
+def test_rules_and_minimising_of_a_destination_come_before_the_common_ones() -> None:
+    rule = {"paths": ["a"], "action": "remove"}
+    common = load(
+        redaction={
+            "rules": [{"name": "common", **rule}],
+            "allowed_keys": ["a", "b"],
+            "destinations": {
+                "siem": {"rules": [{"name": "own", **rule}], "minimise": True, "allowed_keys": ["a"]},
+                "file": {},
+            },
+        }
+    ).redaction
+    siem, file = policy_for(common, "siem"), policy_for(common, "file")
+    assert siem is not None
+    assert file is not None
+    assert ([rule.name for rule in siem.rules], siem.minimise, siem.allowed_keys) == (
+        ["own", "common"],
+        True,
+        ("a",),
+    )
+    assert (file.rules, file.minimise, file.allowed_keys) == (common.rules, False, ("a", "b"))
