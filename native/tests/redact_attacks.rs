@@ -38,7 +38,7 @@ fn cleaned(policy: &Policy, body: &str, record_bytes: usize) -> RecordWriter {
     let mut writer = RecordWriter::new();
     writer.begin(1, 2, &SeverityField::new(9, "INFO"), None);
     writer.body_str(body.as_bytes());
-    clean(&mut writer, policy, FrameSettings { record_bytes, sequenced: false });
+    let _ = clean(&mut writer, policy, FrameSettings { record_bytes, sequenced: false });
     writer
 }
 

@@ -1,10 +1,11 @@
 //! No output of the redactor holds a card number: never more of one than its first six and last four digits.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
+#![allow(clippy::cast_precision_loss)] // Numbers of up to 15 digits.
 
 #[path = "records/mod.rs"]
 mod records;
 
-use fapilog_native::redact::actions::token::TokenKey;
+use fapilog_native::redact::actions::token::{TokenKey, TokenKeys};
 use fapilog_native::redact::actions::Action;
 use fapilog_native::redact::values::memory::Memory;
 use fapilog_native::redact::values::ValuePolicy;
@@ -115,7 +116,7 @@ fn policy(action: u8) -> ValuePolicy {
         1 => Action::Mask { keep_last: 4 },
         2 => Action::Mask { keep_last: 8 },
         3 => Action::Truncate { first: 6, last: 4 },
-        4 => Action::Token(Arc::new(TokenKey::new("k1", &[7; 32]))),
+        4 => Action::Token(Arc::new(TokenKeys::new(TokenKey::new(1, &[7; 32], "test")))),
         _ => Action::Generalise,
     };
     ValuePolicy::new(Settings::default(), [(Kind::Pan, action)])

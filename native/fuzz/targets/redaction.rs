@@ -1,6 +1,6 @@
 //! Stage 3: a text for the scanner, and a record for the redactor.
 
-use fapilog_native::redact::actions::token::TokenKey;
+use fapilog_native::redact::actions::token::{TokenKey, TokenKeys};
 use fapilog_native::redact::actions::Action;
 use fapilog_native::redact::values::memory::Memory;
 use fapilog_native::redact::values::ValuePolicy;
@@ -76,7 +76,7 @@ pub fn texts() -> Vec<Vec<u8>> {
 }
 
 fn policy(first: u8) -> ValuePolicy {
-    let token = || Action::Token(Arc::new(TokenKey::new("k1", &[7; 32])));
+    let token = || Action::Token(Arc::new(TokenKeys::new(TokenKey::new(1, &[7; 32], "test"))));
     let actions = match first % 4 {
         0 => vec![],
         1 => vec![(Kind::Pan, Action::Truncate { first: 6, last: 4 }), (Kind::Email, token())],

@@ -64,6 +64,8 @@ impl Finder {
             // The search folds ASCII; of other letters it knows the spellings that are given.
             let other = words.iter().filter(|word| !word.is_ascii());
             all.extend(other.flat_map(|word| [word.to_lowercase(), word.to_uppercase()]));
+            all.sort_unstable();
+            all.dedup();
         }
         let compiled = AhoCorasick::builder().ascii_case_insensitive(!case_sensitive).build(&all);
         compiled.map(Self::Words).map_err(|error| format!("has words that cannot be compiled: {error}"))
@@ -118,7 +120,7 @@ fn find_words(words: &AhoCorasick, text: &str, found: &mut Vec<Range<usize>>) ->
             found.push(hit.range());
         }
     }
-    true
+    whole <= MAX_MATCHES
 }
 
 /// True when neither a letter nor a digit continues it.
