@@ -28,12 +28,10 @@ class Sensitive:
 
     Example:
         >>> from typing import Annotated
-        >>> from dataclasses import dataclass
-        >>> @dataclass
-        ... class Patient:
-        ...     ward: str
-        ...     number: Annotated[str, Sensitive("mrn")]
+        >>> from dataclasses import make_dataclass
         >>> from fapilog.values import to_plain
+        >>> fields = [("ward", str), ("number", Annotated[str, Sensitive("mrn")])]
+        >>> Patient = make_dataclass("Patient", fields)
         >>> to_plain(Patient("7b", "12-34"))
         {'ward': '7b', 'number': '[REDACTED:mrn]'}
     """

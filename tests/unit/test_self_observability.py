@@ -325,10 +325,11 @@ def test_a_processor_leaves_what_the_stock_provider_counts_to_it(monkeypatch, re
 def test_instruments_are_created_with_the_units_that_the_table_lists(reader, meters, tmp_path):
     groups = {"buffer": {"max_queue_records": 100}, "flight_recorder": {"enabled": True}}
     groups["spool"] = {"directory": tmp_path}
+    groups["redaction"] = {"mode": "scan"}
     with OtlpReceiver() as receiver, provider_to(receiver, **groups) as provider:
         observe(provider, meters)
         provider.timings.add("exporter", "x", 0.1)
-        provider.get_logger("shop").emit(body="taken")
+        provider.get_logger("shop").emit(body="taken by ann@example.org")
         assert provider.force_flush(10_000)
         reader.collect()
         seen = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics

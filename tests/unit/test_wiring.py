@@ -44,6 +44,9 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
             "last": list(default_policy().last),
             "exact": [],
             "values": None,
+            "rules": [],
+            "minimise": None,
+            "exempt": [],
         },
         "buffer": {
             "limit_bytes": 64 * 1024 * 1024,
@@ -78,7 +81,10 @@ def test_the_location_setting_becomes_a_severity(monkeypatch, setting, severity)
 def test_the_console_gets_style_colour_and_a_function_that_writes(monkeypatch, capsys):
     native = told(monkeypatch, ("console",), console={"style": "json", "colour": "always"})["console"]
     native.pop("write")("text\n")
-    assert (native, capsys.readouterr().err) == ({"style": "json", "colour": True}, "text\n")
+    assert (native, capsys.readouterr().err) == (
+        {"style": "json", "colour": True, "redaction": None},
+        "text\n",
+    )
 
 
 def test_the_otlp_exporter_gets_plain_values_and_its_user_agent(monkeypatch, tmp_path):
@@ -109,6 +115,7 @@ def test_the_otlp_exporter_gets_plain_values_and_its_user_agent(monkeypatch, tmp
             "max_retry_after_millis": 300_000,
             "max_elapsed_millis": None,
             "refreshes_headers": False,
+            "redaction": None,
         }
     ]
 

@@ -78,13 +78,13 @@ fn write_line(
     let mut line = String::with_capacity(256);
     match &console.stricter {
         None => console::render(record, scope, &console.settings, &mut line),
-        Some(stricter) => match stricter.shown(record, scope) {
-            Some((record, scope)) => console::render(&record, &scope, &console.settings, &mut line),
-            None => {
+        Some(stricter) => {
+            let Some((record, scope)) = stricter.shown(record, scope) else {
                 active.pipeline.emit_counts().console(false);
                 return None;
-            }
-        },
+            };
+            console::render(&record, &scope, &console.settings, &mut line);
+        }
     }
     watch::text("console", &line);
     let line = PyString::new(py, &line);

@@ -32,7 +32,7 @@ pub fn is_id(text: &[u8], run: &Run) -> bool {
     form && text.get(run.range()).is_some_and(|run| if length == 36 { is_uuid(run) } else { is_hex(run) })
 }
 
-/// Small hexadecimal digits, with a letter among them. No branch on a byte: compilers turn this into wide instructions.
+/// Small hexadecimal digits, with a letter among them, but no account of Belgium (`be` and 14 digits). No branch on a byte: compilers turn this into wide instructions.
 fn is_hex(text: &[u8]) -> bool {
     let (mut others, mut letters) = (false, false);
     for byte in text {
@@ -40,7 +40,7 @@ fn is_hex(text: &[u8]) -> bool {
         others |= !(letter | (byte.wrapping_sub(b'0') < 10));
         letters |= letter;
     }
-    letters && !others
+    letters && !others && !(text.len() == 16 && text.starts_with(b"be"))
 }
 
 /// `8-4-4-4-12` hexadecimal digits.

@@ -9,6 +9,7 @@ from fapilog.errors import ConfigurationError
 from fapilog.settings import Settings
 from fapilog.settings.explain import masked
 from fapilog.settings.groups import nested
+from fapilog.settings.redaction import DestinationPolicy
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES
 from fapilog.severity import Severity
 
@@ -113,6 +114,9 @@ EXAMPLES = {
     "FAPILOG_REDACTION_KEY_PROVIDER": ("env", "env:FAPILOG_TOKEN_KEY"),
     "FAPILOG_REDACTION_KEY_REFRESH_SECONDS": ("5", 5),
     "FAPILOG_TOKEN_NAMESPACE": ("acme", "acme"),
+    "FAPILOG_MINIMISE": ("true", True),
+    "FAPILOG_ALLOWED_KEYS": ("order.*", ("order.*",)),
+    "FAPILOG_REDACTION_DESTINATIONS": ("otlp=scan", {"otlp": DestinationPolicy(mode="scan")}),
     "FAPILOG_SEAL_TO": ("A" * 42 + "E", "A" * 42 + "E="),
     "FAPILOG_RING_DIRECTORY": ("ring", "ring"),
     "FAPILOG_RING_BYTES": ("1048576", 1_048_576),

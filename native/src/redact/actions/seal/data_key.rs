@@ -127,7 +127,7 @@ mod tests {
 
     fn data_key() -> Option<DataKey> {
         let pair = KeyPair::generate()?;
-        DataKey::new(&PublicKey::from_bytes(&pair.public()).ok()?, "0a1b2c3d")
+        DataKey::new(&PublicKey::from_bytes(pair.public()).ok()?, "0a1b2c3d")
     }
 
     #[test]

@@ -125,9 +125,7 @@ fn parameter(context: &Context<'_>, sign: usize, findings: &mut Findings<'_>) ->
 
 /// True of an attribute that is a query alone, as `url.query` is.
 fn is_query(context: &Context<'_>) -> bool {
-    context.key.keyed
-        && context.text.contains(&b'&')
-        && !context.text.iter().any(|byte| byte.is_ascii_whitespace())
+    context.key.keyed && context.text.contains(&b'&') && !context.text.iter().any(u8::is_ascii_whitespace)
 }
 
 const fn is_name(byte: u8) -> bool {
