@@ -35,6 +35,7 @@ __all__ = [
     "TokenKeys",
     "begin_exit",
     "call_handlers",
+    "check_redaction_rules",
     "connect_capture",
     "connect_context",
     "connect_values",

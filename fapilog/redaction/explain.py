@@ -16,7 +16,7 @@ _TIERS = {
     "B": "a checksum, and a word or key that speaks for it",
     "C": "a word or key that speaks for it",
 }
-_SECRET = "[REDACTED:secret]"  # noqa: S105 - what stands there, not a secret
+_SECRET = "[REDACTED:secret]"  # noqa: S105  # nosec B105 - what stands there, not a secret
 _MARKER = re.compile(r"REDACTED:REDACTED|\[REDACTED:[^\]]*\]")
 _WORD = re.compile(r"[^\W\d_][\w-]*")
 # How far a word speaks, in characters; the native side looks 32 bytes back and 16 ahead.

@@ -15,7 +15,7 @@ from fapilog.settings.types import refuse
 
 # What `env` alone means. It holds keys, so it is no setting.
 KEY_VARIABLE = "FAPILOG_SPOOL_KEY"
-TOKEN_KEY_VARIABLE = "FAPILOG_TOKEN_KEY"  # noqa: S105 - a name
+TOKEN_KEY_VARIABLE = "FAPILOG_TOKEN_KEY"  # noqa: S105  # nosec B105 - a name
 ENVIRONMENT, FILE = "env", "file"
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
