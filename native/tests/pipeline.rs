@@ -290,7 +290,7 @@ fn without_an_exporter_records_are_only_counted() {
     assert_eq!((snapshot.offered, snapshot.filtered, snapshot.accepted), (1_002, 1, 1_000));
     assert_eq!(
         (snapshot.refused, snapshot.exporters.len(), pipeline.buffer().used()),
-        ([0, 0, 1, 0, 0, 0, 0], 0, 0)
+        ([0, 0, 1, 0, 0, 0, 0, 0], 0, 0)
     );
     assert!(pipeline.force_flush(Duration::ZERO) && pipeline.shutdown(Duration::ZERO));
 }

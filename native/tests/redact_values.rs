@@ -80,6 +80,20 @@ fn it_is_found_in_texts_numbers_bytes_lists_and_maps() {
 }
 
 #[test]
+fn what_an_action_let_through_is_left_alone_by_a_second_pass() {
+    let policy = ValuePolicy::new(Settings::default(), [(Kind::Ipv4, Action::Generalise)]);
+    let once = policy.without_values_in("from 203.0.113.77");
+    assert_eq!(once, "from [REDACTED:ip:203.0.113.0/24]");
+    assert_eq!(policy.without_values_in(&once), once);
+}
+
+#[test]
+fn a_number_is_found_over_members_that_are_no_text() {
+    let members = array(vec![string("4111"), AnyValue::default(), string("1111"), int(1111), string("1111")]);
+    assert_eq!(becomes("x", members), (array(vec![string(HIDDEN)]), vec![string("x:pan")]));
+}
+
+#[test]
 fn bytes_that_are_no_text_go_as_a_whole() {
     let mixed = [&[0xff, 0xfe, b' '], CARD.as_bytes()].concat();
     let expected = (value(Value::BytesValue(HIDDEN.into())), vec![string("x:pan")]);
@@ -141,7 +155,8 @@ proptest! {
     #[test]
     fn any_record_stays_readable_and_a_second_pass_finds_nothing(record in records::any_record()) {
         if let Some(once) = hidden(&record) {
-            prop_assert_eq!(hidden(&once), None);
+            // Two names that only together look like something are looked at again, and stay.
+            prop_assert_eq!(hidden(&once).unwrap_or_else(|| once.clone()), once.clone());
             prop_assert_eq!(once.time_unix_nano, record.time_unix_nano);
         }
     }

@@ -140,3 +140,37 @@ fn random_names_of_things_stay() {
         finds(text, &[]);
     }
 }
+
+#[test]
+fn a_secret_that_begins_like_a_mark_is_a_secret() {
+    finds("password=REDACTEDhunter2", &["PASSWORD=REDACTEDhunter2"]);
+    finds("password=[REDACTED:pan]hunter2", &["PASSWORD=REDACTED:pan]hunter2"]);
+    for marked in
+        ["[REDACTED]", "[REDACTED:secret]", "REDACTED:pan", "[FILTERED]", "[REDACTED:ip:203.0.113.0/24]"]
+    {
+        finds(&format!("password={marked}"), &[]);
+    }
+}
+
+#[test]
+fn a_name_in_a_list_gives_its_neighbour_away() {
+    finds("started ['mysql', '--password', 'hunter2x']", &["PASSWORD=hunter2x"]);
+    finds("items [('password', 'hunter2x')]", &["PASSWORD=hunter2x"]);
+    finds("missing ['password', 'email_address1']", &[]);
+}
+
+#[test]
+fn an_element_may_have_attributes() {
+    finds(r#"<w:Password Type="text">hunter2x</w:Password>"#, &["PASSWORD=hunter2x"]);
+}
+
+#[test]
+fn colours_and_escapes_of_lines_glue_to_nothing() {
+    finds("\x1b[31m4111111111111111\x1b[0m", &["PAN=4111111111111111"]);
+    finds("\\u001b[1;31m536-22-1034", &["US_SSN=536-22-1034"]);
+    finds(r#"{"note":"line\n4111111111111111"}"#, &["PAN=4111111111111111"]);
+    finds(r"KeyError: 'x\n536-22-1034'", &["US_SSN=536-22-1034"]);
+    finds("card=4111+1111+1111+1111", &["PAN=4111+1111+1111+1111"]);
+    finds("+14155552671 200", &["PHONE=+14155552671"]);
+    assert_eq!(found_in("<u><ssn>536221034</ssn><password>hunter2x</password></u>", "xml").len(), 2);
+}

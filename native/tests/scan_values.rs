@@ -114,6 +114,21 @@ fn addresses_of_machines() {
 }
 
 #[test]
+fn a_card_is_found_whatever_sign_stands_beside_it() {
+    let card = "4111111111111111";
+    for text in
+        ["4111111111111111.00", "-4111111111111111", "order-4111111111111111-x", "4111111111111111/12/26"]
+    {
+        finds(text, &[&format!("PAN={card}")]);
+    }
+    for card in ["4111\t1111\t1111\t1111", "4111_1111_1111_1111", "4111  1111  1111  1111"] {
+        finds(&format!("n {card} x"), &[&format!("PAN={card}")]);
+    }
+    finds("4111 1111 1111 1111/123/1227", &["PAN=4111 1111 1111 1111"]);
+    finds("to be04911847273268, today", &["IBAN=be04911847273268"]);
+}
+
+#[test]
 fn names_in_paths_are_found_if_asked_for() {
     let scanner = Scanner::new(Settings { kinds: Kinds::ALL });
     // Put together, so that no path of a machine stands here.

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 
 /// Places that are counted each; what is found elsewhere is counted by type.
 pub const MOST_PLACES: usize = 1_000;
+/// Longest path that is counted by itself.
+const MAX_PATH_BYTES: usize = 256;
 /// Types that are counted: those of the scanner, and rules of the user.
 const MOST_TYPES: usize = 512;
 
@@ -43,8 +45,9 @@ impl Inventory {
             *counts.types.entry(kind.into()).or_default() += 1;
         }
         let path = if path.is_empty() { "body".into() } else { String::from_utf8_lossy(path) };
-        let place = (Box::from(path.as_ref()), Box::from(kind));
-        if counts.places.contains_key(&place) || counts.places.len() < MOST_PLACES {
+        let place: (Box<str>, Box<str>) = (path.as_ref().into(), kind.into());
+        let has_room = counts.places.len() < MOST_PLACES && place.0.len() <= MAX_PATH_BYTES;
+        if counts.places.contains_key(&place) || has_room {
             *counts.places.entry(place).or_default() += 1;
         } else {
             counts.elsewhere += 1;

@@ -227,7 +227,7 @@ impl Anchors {
             b'%' if next.is_ascii_hexdigit() && text.get(at + 2).is_some_and(u8::is_ascii_hexdigit) => {
                 self.flags |= flag::PERCENT;
             }
-            b'\\' if matches!(next, b'u' | b'x' | b'/') => self.flags |= flag::ESCAPE,
+            b'\\' if matches!(next, b'u' | b'x' | b'/' | b'n' | b't' | b'r') => self.flags |= flag::ESCAPE,
             b'<' if next == b'<' => self.flags |= flag::CHEVRONS,
             b'?' | b'&' => self.flags |= flag::QUERY,
             b'^' => self.flags |= flag::CARET,

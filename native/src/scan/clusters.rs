@@ -11,6 +11,8 @@ use crate::scan::context::Context;
 pub const FEWEST_DIGITS: usize = 7;
 /// Most digits that a window holds.
 pub const MOST_DIGITS: usize = 22;
+/// Digits of a card.
+const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 /// Most parts between separators.
 const MOST_GROUPS: usize = 10;
 
@@ -115,8 +117,9 @@ fn is_digits(context: &Context<'_>, run: &Run) -> bool {
 fn gap(context: &Context<'_>, run: &Run, next: &Run) -> Option<u8> {
     match context.text.get(run.end as usize..next.start as usize)? {
         [byte @ (b' ' | b'.' | b'/')] => Some(*byte),
+        // Between columns, and between the words of a form.
         // No-break space; figure, thin and narrow no-break space.
-        [0xc2, 0xa0] | [0xe2, 0x80, 0x87 | 0x89 | 0xaf] => Some(b' '),
+        [b'\t' | b'+'] | [b' ', b' '] | [0xc2, 0xa0] | [0xe2, 0x80, 0x87 | 0x89 | 0xaf] => Some(b' '),
         _ => None,
     }
 }
@@ -149,7 +152,10 @@ fn cluster(context: &Context<'_>, runs: &[Run], each: &mut impl FnMut(&Window)) 
                 break;
             }
             window.alone = first == 0 && at + 1 == runs.len();
-            let ends = at + 1 == runs.len() || gap_before(at + 1) == b' ';
+            let behind = if at + 1 == runs.len() { b' ' } else { gap_before(at + 1) };
+            // Behind a card stand its date, its code, or the decimals of a number.
+            let ends =
+                behind == b' ' || (matches!(behind, b'.' | b'/') && CARD_DIGITS.contains(&window.count));
             if ends && window.count >= FEWEST_DIGITS {
                 each(&window);
             }

@@ -106,11 +106,12 @@ impl Scanner {
             return findings;
         }
         self.look(text.as_bytes(), key, reading, findings);
-        if view.read(text, reading.anchors.flags) {
+        let coloured = memchr::memchr(0x1b, text.as_bytes()).is_some();
+        if view.read(text, reading.anchors.flags | if coloured { flag::ESCAPE } else { 0 }) {
             let known = findings.len();
             self.look(&view.bytes, key, reading, findings);
             for finding in &mut findings[known..] {
-                (finding.start, finding.end) = view.source(finding.start, finding.end);
+                (finding.start, finding.end) = view.source(text.as_bytes(), finding.start, finding.end);
             }
         }
         resolve::resolve(text, findings);
@@ -139,7 +140,10 @@ impl Scanner {
         blocks.read(text);
         anchors.read(text, blocks);
         // A value of one word has its keywords in its key.
-        let wordy = !key.keyed || !anchors.assigns.is_empty() || anchors.has(flag::SPACE);
+        let wordy = !key.keyed
+            || !anchors.assigns.is_empty()
+            || anchors.has(flag::SPACE)
+            || memchr::memchr(b'<', text).is_some();
         let said = if wordy { keywords::find(text, blocks, hits) } else { Words::NONE };
         let context = Context { text, anchors, hits, said, key };
         detect::all(&context, &mut Findings::new(findings, self.settings.kinds));

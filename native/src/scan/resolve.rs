@@ -1,6 +1,7 @@
 //! Stage 3 of 7, redact: findings become ranges that do not overlap. Thread: caller.
 
 use crate::scan::finding::Finding;
+use crate::scan::kind::Kind;
 
 /// Sorts, unites what overlaps and moves the ends to borders of characters. The union is never narrower than a
 /// finding; its kind is the most severe (the order of `Kind`).
@@ -13,6 +14,7 @@ pub fn resolve(text: &str, findings: &mut Vec<Finding>) {
             finding.end += 1;
         }
     }
+    findings.retain(|finding| !is_network(text, finding));
     if findings.len() < 2 {
         return;
     }
@@ -32,4 +34,12 @@ pub fn resolve(text: &str, findings: &mut Vec<Finding>) {
         }
     }
     findings.truncate(kept + 1);
+}
+
+/// True of a network that an earlier pass left of an address: `[REDACTED:ip:203.0.113.0/24]`.
+fn is_network(text: &str, finding: &Finding) -> bool {
+    let range = finding.range();
+    matches!(finding.kind, Kind::Ipv4 | Kind::Ipv6)
+        && text[..range.start].ends_with("[REDACTED:ip:")
+        && (text[range.end..].starts_with("/24]") || text[range.end..].starts_with("/48]"))
 }

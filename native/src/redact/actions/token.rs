@@ -3,7 +3,7 @@
 //! HMAC-SHA-256 over version, namespace, type and the value in its normal form, cut to 128 bits, in base32: whoever has
 //! no key can neither read nor try values, and the same key and namespace give the same token in every service.
 
-use crate::scan::kind::Kind;
+use crate::scan::kind::{Group, Kind};
 use crate::wiped::Wiped;
 use ring::hmac;
 use std::borrow::Cow;
@@ -109,10 +109,12 @@ impl TokenKeys {
 
 /// One spelling for one value: numbers without separators, addresses in lower case.
 fn normal_form(kind: Kind, found: &str) -> Cow<'_, str> {
-    match kind {
-        Kind::Email | Kind::Mac | Kind::Ipv6 | Kind::Eth => found.to_lowercase().into(),
-        Kind::Ipv4 | Kind::Address | Kind::PersonName | Kind::Geo | Kind::Password => found.into(),
-        Kind::Phone => found.chars().filter(|each| each.is_ascii_digit() || *each == '+').collect(),
+    match (kind, kind.group()) {
+        (Kind::Email | Kind::Mac | Kind::Ipv6 | Kind::Eth, _) => found.to_lowercase().into(),
+        (Kind::Phone, _) => found.chars().filter(|each| each.is_ascii_digit() || *each == '+').collect(),
+        // Case counts in secrets.
+        (Kind::Ipv4 | Kind::Address | Kind::PersonName | Kind::Geo, _)
+        | (_, Group::Credential | Group::Vendor | Group::Crypto) => found.into(),
         _ => found.chars().filter(|each| each.is_alphanumeric()).flat_map(char::to_uppercase).collect(),
     }
 }

@@ -5,7 +5,9 @@ use crate::redact::rules::actions::RuleAction;
 use crate::redact::rules::{Match, RuleId, Rules};
 use crate::redact::values::ValuePolicy;
 use crate::scan::finding::Finding;
-use crate::scan::kind::Kind;
+use crate::scan::keys::KeyPlan;
+use crate::scan::kind::{Kind, Kinds};
+use crate::scan::{Scanner, Scratch, Settings};
 use std::ops::Range;
 
 /// The longest marker, generously: a rule's name and what its action lets through.
@@ -127,11 +129,33 @@ fn merged(policy: &ValuePolicy, mut spots: Vec<Spot>) -> Vec<Spot> {
     kept
 }
 
+/// The action, but for what the standard of cards forbids: of codes and tracks nothing stays, of numbers six and four digits.
+#[must_use]
+pub fn bounded(action: RuleAction, found: &str) -> RuleAction {
+    if action.takes_all() || action == RuleAction::Keep {
+        return action;
+    }
+    let kinds = NEVER_KEPT.into_iter().chain([Kind::Pan]).collect::<Kinds>();
+    let mut scratch = Scratch::default();
+    let findings = Scanner::new(Settings { kinds }).scan(found, &KeyPlan::NONE, &mut scratch);
+    if findings.is_empty() {
+        return action;
+    }
+    match action {
+        _ if findings.iter().any(|finding| NEVER_KEPT.contains(&finding.kind)) => RuleAction::Remove,
+        RuleAction::Mask { keep_last } => RuleAction::Mask { keep_last: keep_last.min(4) },
+        RuleAction::Truncate { first, last } => {
+            RuleAction::Truncate { first: first.min(6), last: last.min(4) }
+        }
+        other => other,
+    }
+}
+
 /// Appends what stands in place of a spot, whose text is `found`.
 pub fn replace(policy: &ValuePolicy, spot: &Spot, found: &str, out: &mut Vec<u8>) {
     match (spot.what, policy.rules()) {
         (What::Rule(rule), Some(rules)) => {
-            let action = if spot.mixed { RuleAction::Remove } else { rules.action(rule) };
+            let action = if spot.mixed { RuleAction::Remove } else { bounded(rules.action(rule), found) };
             action.replace(rules.name(rule), found, out);
         }
         (What::Kind(kind, _), _) if !spot.mixed => policy.action(kind).replace(kind, found, out),

@@ -63,9 +63,9 @@ impl Finder {
         if !case_sensitive {
             // The search folds ASCII; of other letters it knows the spellings that are given.
             let other = words.iter().filter(|word| !word.is_ascii());
-            all.extend(other.flat_map(|word| [word.to_lowercase(), word.to_uppercase()]));
-            all.sort_unstable();
-            all.dedup();
+            all.extend(other.flat_map(|word| [word.to_lowercase(), word.to_uppercase(), titled(word)]));
+            all.sort_unstable_by_key(|word| word.to_ascii_lowercase());
+            all.dedup_by_key(|word| word.to_ascii_lowercase());
         }
         let compiled = AhoCorasick::builder().ascii_case_insensitive(!case_sensitive).build(&all);
         compiled.map(Self::Words).map_err(|error| format!("has words that cannot be compiled: {error}"))
@@ -103,6 +103,14 @@ impl Finder {
             found.push(0..text.len());
         }
     }
+}
+
+/// A capital in front, small letters behind.
+fn titled(word: &str) -> String {
+    let mut rest = word.chars();
+    rest.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(rest.flat_map(char::to_lowercase)).collect()
+    })
 }
 
 /// False: there were too many.
@@ -190,6 +198,7 @@ mod tests {
     fn words_are_whole_and_in_any_case() {
         assert_eq!(words(&["apollo", "new york", "new"], "APOLLO, new yorker"), ["APOLLO", "new"]);
         assert_eq!(words(&["müller"], "MÜLLER Müllerin müller_2"), ["MÜLLER", "müller"]);
+        assert_eq!(words(&["ångström"], "5 Ångström"), ["Ångström"]);
         assert!(words(&["pol"], "apollo").is_empty());
     }
 

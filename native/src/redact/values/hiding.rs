@@ -5,6 +5,7 @@ use crate::redact::actions::MARKER_START;
 use crate::redact::rewrite::nested;
 use crate::redact::rules::actions::RuleAction;
 use crate::redact::rules::paths::Reach;
+use crate::redact::rules::spots::bounded;
 use crate::redact::rules::{PathFate, RuleId, Rules};
 use crate::redact::values::{MAX_DEPTH, UNSCANNED_MARKER};
 use crate::redact::SECRET_MARKER;
@@ -53,7 +54,7 @@ fn write(action: RuleAction, name: &str, value: &[u8], depth: usize, out: &mut V
         if !action.takes_all() && (action.has_written(name, text) || is_marker(text)) {
             out.extend_from_slice(text.as_bytes());
         } else {
-            action.replace(name, text, out);
+            bounded(action, text).replace(name, text, out);
         }
     };
     if action.takes_all() || depth > MAX_DEPTH {

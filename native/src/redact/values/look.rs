@@ -227,10 +227,11 @@ pub(super) fn joined(members: &[u8]) -> Option<String> {
     let mut count = 0;
     for field in Fields::new(members) {
         let (1, Value::Bytes(member)) = field else { return None };
-        let piece = match Fields::new(member).next()? {
+        let Some(value) = Fields::new(member).next() else { continue };
+        let piece = match value {
             (1, Value::Bytes(piece)) => std::str::from_utf8(piece).ok()?.to_owned(),
             (3, Value::Varint(number)) => (number as i64).to_string(),
-            _ => return None,
+            _ => continue,
         };
         if text.len() + piece.len() > MAX_BYTES {
             return None;

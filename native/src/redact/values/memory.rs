@@ -26,6 +26,9 @@ pub struct KnownKey {
     pub fate: PathFate,
 }
 
+/// Longest name that is remembered: who makes up long ones gains no memory.
+const MAX_KEY_BYTES: usize = 256;
+
 /// A thread's memory.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -53,7 +56,9 @@ impl Memory {
         let fate =
             policy.rules().map_or(PathFate::FREE, |rules| rules.of_path(&String::from_utf8_lossy(&path)));
         let known = KnownKey { plan: policy.plan(&name), tells, fate };
-        self.keys.insert(path.into(), known);
+        if path.len() <= MAX_KEY_BYTES {
+            self.keys.insert(path.into(), known);
+        }
         known
     }
 }

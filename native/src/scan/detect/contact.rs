@@ -124,9 +124,24 @@ pub fn international(context: &Context<'_>, run: &Run, findings: &mut Findings<'
     if before.is_ascii_alphanumeric() || context.byte(start) == b'0' {
         return;
     }
-    let (end, digits) = digits_from(context.text, start, 15);
     let codes = text_digits(context.text, start);
-    if (8..=15).contains(&digits) && is_dialled(codes[0], codes[1], digits) {
+    let dialled = |digits: usize| (8..=15).contains(&digits) && is_dialled(codes[0], codes[1], digits);
+    let (end, digits) = digits_from(context.text, start, 15);
+    if dialled(digits) {
+        findings.push(start - 1, end, Kind::Phone, "phone.e164");
+        return;
+    }
+    // Another number may stand behind it.
+    let text = &context.text[start..end];
+    let mut count = 0;
+    let mut shorter = None;
+    for (at, byte) in text.iter().enumerate() {
+        if *byte == b' ' && dialled(count) {
+            shorter = Some(start + at);
+        }
+        count += usize::from(byte.is_ascii_digit());
+    }
+    if let Some(end) = shorter {
         findings.push(start - 1, end, Kind::Phone, "phone.e164");
     }
 }

@@ -66,6 +66,7 @@ fn one_run(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
         }
         network::dashed(context, run, findings);
         contact::dashed(context, run, findings);
+        payment::joined(context, run, findings);
     } else {
         digits(context, run, findings);
     }
@@ -79,7 +80,7 @@ fn letters(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     }
     lettered::run(context, run, findings);
     vendors::run(context, run, findings);
-    if run.holds(class::UNDERSCORE) {
+    if run.holds(class::UNDERSCORE | class::DASH) {
         payment::joined(context, run, findings);
     }
 }

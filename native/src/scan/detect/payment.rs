@@ -47,16 +47,31 @@ fn tracks(context: &Context<'_>, findings: &mut Findings<'_>, before: &[u8], beh
     }
 }
 
-/// A card number that an underscore joins to a word: `order_4111111111111111`.
+/// A card number that a sign joins to something: `order_4111111111111111`, `-4111111111111111`, `4111_1111_1111_1111`.
 pub fn joined(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     if run.len() < 14 {
         return;
     }
+    // The digits of up to four parts of four, which stand side by side.
+    let (mut four, mut parts) = ([0u8; 16], 0);
     let mut start = run.start as usize;
-    for part in context.text.get(run.range()).unwrap_or_default().split(|byte| *byte == b'_') {
-        if (13..=19).contains(&part.len()) && check::is_pan(part) && !check::payment::is_maestro(part) {
-            findings.push(start, start + part.len(), Kind::Pan, "pan.joined");
+    for part in context.text.get(run.range()).unwrap_or_default().split(|byte| matches!(byte, b'_' | b'-')) {
+        let end = start + part.len();
+        if (13..=19).contains(&part.len()) && is_card(part) {
+            findings.push(start, end, Kind::Pan, "pan.joined");
         }
-        start += part.len() + 1;
+        parts = if part.len() == 4 { (parts + 1).min(4) } else { 0 };
+        if parts > 0 {
+            four.rotate_left(4);
+            four[12..].copy_from_slice(part);
+        }
+        if parts == 4 && is_card(&four) {
+            findings.push(end - 19, end, Kind::Pan, "pan.joined");
+        }
+        start = end + 1;
     }
+}
+
+fn is_card(digits: &[u8]) -> bool {
+    digits.iter().all(u8::is_ascii_digit) && check::is_pan(digits) && !check::payment::is_maestro(digits)
 }

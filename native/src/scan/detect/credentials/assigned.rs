@@ -12,6 +12,8 @@ use crate::scan::words::{Word, Words};
 
 /// Longest name, and how far its sign may stand.
 const NAME_BYTES: usize = 40;
+/// Longest head of an element, behind its name.
+const HEAD_BYTES: usize = 200;
 /// Longest quoted value; a quote without an end is none.
 const QUOTED_BYTES: usize = 4096;
 
@@ -62,11 +64,15 @@ pub fn value_of(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'_>) -
     let found = match assigned(text, name_end) {
         Some(value) => {
             let given = &text[value.start..value.end];
-            let hidden = is_given(hit.word, kind, given, &value, text) && (!property || is_random(given));
+            let long = given.len() > LONG_BYTES;
+            let hidden =
+                is_given(hit.word, kind, given, &value, text) && (!property || long || is_random(given));
             hidden.then_some(value)
         }
         None if property => None,
-        None => in_prose(text, hit),
+        None => listed(text, hit, name_end)
+            .filter(|value| is_secret_value(kind, &text[value.start..value.end]))
+            .or_else(|| in_prose(text, hit)),
     };
     if let Some(value) = found {
         findings.push(value.start, value.end, kind, "assigned");
@@ -82,6 +88,28 @@ fn aws_near(context: &Context<'_>, hit: &Hit) -> bool {
     context.hits[first..].iter().take_while(|other| other.end <= hit.end).any(|other| other.word == Word::Aws)
 }
 
+/// What stands behind a quoted name in a list: `['--password', '…']` as programs are started, `('password', '…')`.
+fn listed(text: &[u8], hit: &Hit, name_end: usize) -> Option<Value> {
+    let quote = *text.get(name_end).filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let name = text[..hit.start as usize].iter().rev().take(NAME_BYTES);
+    let start = hit.start as usize - name.take_while(|byte| **byte != quote).count();
+    if text[..start].last() != Some(&quote) {
+        return None;
+    }
+    let pair = text[..start - 1].ends_with(b"(");
+    let comma = text.get(name_end + 1..name_end + 3)?;
+    if !(text[start..].starts_with(b"-") || pair) || comma.first() != Some(&b',') {
+        return None;
+    }
+    let at = name_end + 2 + count(text, name_end + 2, 3, |byte| byte == b' ');
+    let end = quoted_end(text, at + 1, *text.get(at).filter(|byte| **byte == quote)?)?;
+    (at + 1 < end && (!pair || text.get(end + 1) == Some(&b')'))).then_some(Value {
+        start: at + 1,
+        end,
+        strict: true,
+    })
+}
+
 /// Bytes of the name that stand behind the keyword: `_hash` of `password_hash`.
 fn name_rest(text: &[u8], at: usize) -> usize {
     text[at..]
@@ -94,6 +122,11 @@ fn name_rest(text: &[u8], at: usize) -> usize {
 /// The value that is assigned to the name that ends at `at`.
 #[must_use]
 pub fn assigned(text: &[u8], at: usize) -> Option<Value> {
+    if text.get(at) == Some(&b' ') {
+        if let Some(value) = spelled_element(text, at) {
+            return Some(value);
+        }
+    }
     let closed = count(text, at, 6, |byte| matches!(byte, b'"' | b'\'' | b']' | b')' | b' ' | b'\\' | b'`'));
     let mut at = at + closed;
     let sign = *text.get(at)?;
@@ -117,6 +150,13 @@ pub fn assigned(text: &[u8], at: usize) -> Option<Value> {
     let start = before + place + 1;
     let end = quoted_end(text, start, text[start - 1]).unwrap_or_else(|| plain_end(text, start));
     (start < end).then_some(Value { start, end, strict: true })
+}
+
+/// The text of an element with attributes, whose name ends at `at`: `<Password Type="text">…</Password>`.
+fn spelled_element(text: &[u8], at: usize) -> Option<Value> {
+    let head = &text[at..text.len().min(at + HEAD_BYTES)];
+    let end = head.iter().position(|byte| matches!(byte, b'<' | b'>'))?;
+    (head[end] == b'>').then(|| element(text, at + end + 1)).flatten()
 }
 
 /// The text of an element: `<password>…</password>`.

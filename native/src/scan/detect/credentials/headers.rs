@@ -2,6 +2,7 @@
 
 use crate::scan::context::Context;
 use crate::scan::detect::credentials::assigned::{assigned, is_secret_value, plain_end};
+use crate::scan::detect::credentials::LONG_BYTES;
 use crate::scan::finding::Findings;
 use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
@@ -106,7 +107,7 @@ pub fn authorization(context: &Context<'_>, hit: &Hit, findings: &mut Findings<'
     }
     let spoken =
         [&b"bearer"[..], b"basic", b"digest"].iter().any(|scheme| first.eq_ignore_ascii_case(scheme));
-    let lettered = given.len() >= 8 && given.iter().any(u8::is_ascii_digit);
+    let lettered = given.len() > LONG_BYTES || (given.len() >= 8 && given.iter().any(u8::is_ascii_digit));
     if !spoken && lettered && is_secret_value(Kind::BearerToken, given) {
         findings.push(value.start, value.end, Kind::BearerToken, "header.authorization");
         return Some(value.end);

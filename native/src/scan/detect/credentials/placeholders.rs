@@ -11,6 +11,9 @@ static WORDS: WordSet = WordSet::new(
      your_token your_api_key your-api-key xxx string str bytes dummy ...",
 );
 
+/// What loggers put in a secret's place.
+static MARKS: WordSet = WordSet::new("redacted filtered masked hidden scrubbed secret");
+
 /// Words behind `password:` that tell its state, not its letters.
 static STATES: WordSet = WordSet::new(
     "expired invalid incorrect wrong missing required valid ok accepted rejected denied failed failure success \
@@ -47,13 +50,25 @@ fn is_filled(value: &[u8]) -> bool {
     same >= 8 && same * 2 > value.len()
 }
 
-/// `[FILTERED]`, `[REDACTED:pan]`, also without what a separator cut off.
+/// `[FILTERED]`, `[REDACTED:pan]`, also without what a separator cut off. Nothing may follow: `REDACTEDhunter2` is a password.
 fn is_marked(value: &[u8]) -> bool {
     let inner = value.strip_prefix(b"[").unwrap_or(value);
-    [&b"REDACTED"[..], b"FILTERED", b"MASKED", b"HIDDEN", b"Scrubbed", b"redacted", b"secret]"]
-        .iter()
-        .any(|mark| inner.starts_with(mark))
-        || (value.starts_with(b"****") && value.len() <= LONGEST)
+    let inner = inner.strip_suffix(b"]").unwrap_or(inner);
+    MARKS.has(inner) || is_ours(inner) || (value.starts_with(b"****") && value.len() <= LONGEST)
+}
+
+/// `REDACTED:pan`, and what an action lets through behind another colon.
+fn is_ours(inner: &[u8]) -> bool {
+    let Some(rest) = inner.strip_prefix(b"REDACTED:") else { return false };
+    let word = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)).count();
+    word > 0
+        && match &rest[word..] {
+            [] | [b'@', ..] => true,
+            [b':', kept @ ..] => {
+                kept.starts_with(b"tok_") || kept.iter().all(|byte| !matches!(byte, b'[' | b']' | b'@'))
+            }
+            _ => false,
+        }
 }
 
 /// `<password>`, `${NAME}`, `$NAME`, `{{ name }}`, `%(name)s`, `%s`, `{name}`, `:name`

@@ -7,6 +7,9 @@ use crate::scan::finding::Findings;
 use crate::scan::keywords::Hit;
 use crate::scan::kind::Kind;
 
+/// Parts of an encrypted token (RFC 7516).
+const JWE_PARTS: u8 = 5;
+
 /// `eyJ….….…`, with a header that names its algorithm.
 pub fn json_web_token(context: &Context<'_>, run: &Run, findings: &mut Findings<'_>) {
     let range = run.range();
@@ -19,9 +22,14 @@ pub fn json_web_token(context: &Context<'_>, run: &Run, findings: &mut Findings<
     if ![&b"\"alg\""[..], b"\"enc\"", b"\"typ\"", b"\"kid\""].iter().any(|name| contains(header, name)) {
         return;
     }
+    // An encrypted one has five parts; behind them another one may begin.
+    let mut dots = 0;
     let length = context.text[range.end..]
         .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        .take_while(|byte| {
+            dots += u8::from(**byte == b'.');
+            dots < JWE_PARTS && (byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        })
         .count();
     let mut end = range.end + length;
     while context.before(end) == b'.' {
