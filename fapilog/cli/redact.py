@@ -26,7 +26,7 @@ _FAILED = 1
 
 Settings = Annotated[Path | None, typer.Option("--settings", help="Settings file: .yaml, .yml or .json.")]
 Profile = Annotated[
-    list[str] | None, typer.Option("--profile", help="Compliance profile in place of the settings' own.")
+    list[str] | None, typer.Option("--profile", help="Compliance profiles in place of the settings' own.")
 ]
 
 

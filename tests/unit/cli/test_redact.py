@@ -210,3 +210,18 @@ def test_half_characters_and_values_that_are_none_of_otlp_do_not_end_the_run(tmp
     result = run(str(file), "--explain")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "ok")
     assert (len(result.stdout.splitlines()), "ann@" in result.output) == (3, False)
+
+
+@pytest.mark.parametrize(
+    "command", ["redact --try x", "inventory FILE", "controls test", "redact --try x --shadow"]
+)
+def test_profiles_can_be_named_with_commas(command, tmp_path):
+    (tmp_path / "file").touch()
+    words = command.replace("FILE", str(tmp_path / "file")).split()
+    words += [] if words[-1] == "--shadow" else ["--profile"]
+    result = CliRunner().invoke(app, [*words, "no-such-one, nor-this"])
+    assert "the profile no-such-one is not installed" in str(result.exception)
+
+
+def test_a_profile_option_that_names_none_is_refused():
+    assert run("--try", "x", "--profile", " ,").exit_code == 2
