@@ -115,8 +115,11 @@ EXAMPLES = {
     "FAPILOG_REDACTION_KEY_REFRESH_SECONDS": ("5", 5),
     "FAPILOG_TOKEN_NAMESPACE": ("acme", "acme"),
     "FAPILOG_MINIMISE": ("true", True),
-    "FAPILOG_ALLOWED_KEYS": ("order.*", ("order.*",)),
-    "FAPILOG_REDACTION_DESTINATIONS": ("otlp=scan", {"otlp": DestinationPolicy(mode="scan")}),
+    "FAPILOG_ALLOWED_KEYS": ("order.*", ["order.*"]),
+    "FAPILOG_REDACTION_DESTINATIONS": (
+        "otlp=scan",
+        {"otlp": DestinationPolicy(mode="scan").model_dump(mode="json")},
+    ),
     "FAPILOG_SEAL_TO": ("A" * 42 + "E", "A" * 42 + "E="),
     "FAPILOG_RING_DIRECTORY": ("ring", "ring"),
     "FAPILOG_RING_BYTES": ("1048576", 1_048_576),
