@@ -16,7 +16,7 @@ from typing import Any
 ROOTS = ("resourceLogs", "resourceSpans", "resourceMetrics")
 _SCOPES = ("scopeLogs", "scopeSpans", "scopeMetrics")
 # Names of attributes lists in OTLP, and what their paths begin with.
-_ATTRIBUTES = ("attributes", "filteredAttributes")
+_ATTRIBUTES = ("attributes", "filteredAttributes", "metadata")
 # Texts of OTLP that an application chose.
 _TEXTS = frozenset(
     {
