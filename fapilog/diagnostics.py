@@ -35,7 +35,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "variable-unknown": "A FAPILOG_ variable has the name of no setting: it has no effect. Values are not"
         " shown.",
         "setting-without-effect": "A setting of `spool` was given and `spool.directory` was not, or one of"
-        " `ring` while `durability` is `memory`.",
+        " `ring` while `durability` is `memory`, or `redaction.actions` (also of a destination) while its"
+        " mode is `keys`: values are then not looked for.",
         "keys-beside-records": "The file with the keys of tokens lies in the same directory tree as records."
         " Who gets the records must not get the keys with them (GDPR 4(5)).",
         "profile-exempted": "A rule of your own with the action `keep` lets values through, whatever type"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from fapilog.cli import policies
 from fapilog.controls import run, signature
 from fapilog.controls.report import Report
 from fapilog.diagnostics import shown_error
@@ -31,7 +32,7 @@ File = Annotated[Path | None, typer.Option("--settings", help="Settings file: .y
 @app.command("test")
 def run_test(
     profile: Annotated[
-        list[str] | None, typer.Option("--profile", help="Compliance profile in place of the settings' own.")
+        list[str] | None, typer.Option("--profile", help="Compliance profiles in place of the settings' own.")
     ] = None,
     settings: File = None,
     report: Annotated[Path | None, typer.Option("--report", help="Where the JSON report goes.")] = None,
@@ -92,9 +93,8 @@ def verify(
     )
 
 
-def _loaded(path: Path | None, profiles: Any) -> tuple[Settings, list[str]]:
-    changes: dict[str, Any] = {"compliance": tuple(profiles)} if profiles else {}
-    settings = Settings.load(path, **changes)
+def _loaded(path: Path | None, profiles: Sequence[str]) -> tuple[Settings, list[str]]:
+    settings = Settings.load(path, **policies.overrides(profiles))
     if settings.exporters is not None:
         return settings, []
     note = f"exporters of yours: the settings name none, so {', '.join(_EXAMPLES)} were tested"

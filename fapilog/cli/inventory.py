@@ -20,7 +20,7 @@ def inventory(
         Path | None, typer.Option("--settings", help="Settings file: .yaml, .yml or .json.")
     ] = None,
     profile: Annotated[
-        list[str] | None, typer.Option("--profile", help="Compliance profile in place of the settings' own.")
+        list[str] | None, typer.Option("--profile", help="Compliance profiles in place of the settings' own.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

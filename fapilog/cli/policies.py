@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fapilog.settings import Settings
+import typer
+
+from fapilog.settings import Settings, parse
 from fapilog.settings.redaction import RedactionSettings
 
 _FILES = (".yaml", ".yml", ".json")
@@ -19,6 +21,22 @@ class Policy(NamedTuple):
     redaction: RedactionSettings
 
 
+def overrides(profiles: Sequence[str]) -> dict[str, Any]:
+    """Return what `--profile` changes of the settings: each names one profile, or several between commas.
+
+    Raises:
+        BadParameter: It names none.
+
+    Example:
+        >>> overrides(["pci-dss,hipaa", "gdpr"]), overrides([])
+        ({'compliance': ('pci-dss', 'hipaa', 'gdpr')}, {})
+    """
+    found = tuple(name for each in profiles for name in parse.names(each))
+    if profiles and not found:
+        raise typer.BadParameter("--profile names no profile")
+    return {"compliance": found} if found else {}
+
+
 def current(path: Path | None, profiles: Sequence[str]) -> Policy:
     """Return the policy that a service started here would use; `scan` if the settings choose no mode.
 
@@ -29,8 +47,7 @@ def current(path: Path | None, profiles: Sequence[str]) -> Policy:
     Raises:
         ConfigurationError: The settings are wrong, or a profile refuses them.
     """
-    changes: dict[str, Any] = {"compliance": tuple(profiles)} if profiles else {}
-    settings = Settings.load(path, **changes)
+    settings = Settings.load(path, **overrides(profiles))
     if settings.compliance:
         return Policy(" + ".join(map(str, settings.compliance)), settings.redaction_in_force)
     if settings.origin("redaction.mode") == "default":
@@ -40,7 +57,7 @@ def current(path: Path | None, profiles: Sequence[str]) -> Policy:
 
 
 def named(word: str) -> Policy:
-    """Return a policy by its name: `keys`, `scan`, a settings file, or a compliance profile.
+    """Return a policy by its name: `keys`, `scan`, a settings file, or compliance profiles.
 
     Raises:
         ConfigurationError: There is no such profile, or the file is wrong.
@@ -53,4 +70,4 @@ def named(word: str) -> Policy:
         return Policy(word, RedactionSettings.model_validate({"mode": word}))
     if Path(word).suffix in _FILES:
         return Policy(word, Settings.load(Path(word)).redaction_in_force)
-    return Policy(word, Settings.load(environ={}, compliance=(word,)).redaction_in_force)
+    return Policy(word, Settings.load(environ={}, **overrides([word])).redaction_in_force)

@@ -26,7 +26,7 @@ _FAILED = 1
 
 Settings = Annotated[Path | None, typer.Option("--settings", help="Settings file: .yaml, .yml or .json.")]
 Profile = Annotated[
-    list[str] | None, typer.Option("--profile", help="Compliance profile in place of the settings' own.")
+    list[str] | None, typer.Option("--profile", help="Compliance profiles in place of the settings' own.")
 ]
 
 
@@ -59,7 +59,7 @@ def redact(  # noqa: PLR0913, PLR0917 - one option each
     """
     if (text is None) == (file is None):
         raise typer.BadParameter("give a file, or --try with a text")
-    if output is not None and file is not None and output.exists() and output.samefile(file):
+    if output is not None and file not in (None, STDIN) and _is_same(output, Path(str(file))):
         raise typer.BadParameter("--output is the file that is read; name another one")
     policy = policies.current(settings, profile or ())
     typer.echo(f"policy: {policy.name}", err=True)
@@ -71,6 +71,10 @@ def redact(  # noqa: PLR0913, PLR0917 - one option each
         _try(text, policy, explain=explain, as_json=as_json)
     elif not _file(str(file), policy, output, explain=explain, as_json=as_json):
         sys.exit(_FAILED)
+
+
+def _is_same(output: Path, file: Path) -> bool:
+    return output.exists() and file.exists() and output.samefile(file)
 
 
 def _try(text: str, policy: policies.Policy, *, explain: bool, as_json: bool) -> None:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-# What makes a document one of OTLP/JSON, and where its records are.
-_OTLP = ("resourceLogs", "resourceSpans", "resourceMetrics")
-_SCOPES = ("scopeLogs", "scopeSpans", "scopeMetrics")
-# Names of attributes lists in OTLP, and what their paths begin with.
-_ATTRIBUTES = ("attributes", "filteredAttributes")
-# Texts of OTLP that an application chose.
-_TEXTS = frozenset({"name", "eventName", "severityText", "message", "description", "version", "traceState"})
-_VALUES = ("stringValue", "boolValue", "intValue", "doubleValue", "arrayValue", "kvlistValue", "bytesValue")
-
-Rewrite = Callable[[dict[str, Any]], Mapping[str, Any]]
-Retext = Callable[[str], str]
+from fapilog.redaction import otlp_json
+from fapilog.values import valid_text
 
 
 class Document(NamedTuple):
@@ -59,135 +48,46 @@ def read(line: str) -> Document:
 
 def is_otlp(value: Any) -> bool:
     """Tell whether a document is a request of OTLP/JSON."""
-    return isinstance(value, dict) and any(isinstance(value.get(name), list) for name in _OTLP)
+    return isinstance(value, dict) and any(isinstance(value.get(name), list) for name in otlp_json.ROOTS)
 
 
-def rewritten(value: Any, attributes: Rewrite, text: Retext) -> Any:
+def rewritten(value: Any, attributes: otlp_json.Rewrite, text: otlp_json.Retext) -> Any:
     """Return a document in which `attributes` rewrote every mapping, and `text` what stands alone."""
+
+    def mapping(given: dict[str, Any]) -> dict[str, Any]:
+        return {key: _restored(given.get(key), left) for key, left in attributes(given).items()}
+
     if is_otlp(value):
-        return _otlp(value, attributes, text)
+        others = mapping({name: member for name, member in value.items() if name not in otlp_json.ROOTS})
+        roots = {name: member for name, member in value.items() if name in otlp_json.ROOTS}
+        return {name: otlp_json.rewritten(member, mapping, text) for name, member in roots.items()} | others
     if isinstance(value, dict):
-        return dict(attributes(value))
+        return mapping(value)
     if isinstance(value, str):
-        return text(value)
-    return next(iter(attributes({"value": value}).values()))
+        return _restored(value, text(value))
+    return next(iter(mapping({"value": value}).values()), None)
+
+
+def _restored(before: Any, after: Any) -> Any:
+    """Return what is left; long integers and half characters, which records hold as texts, as they were."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return {key: _restored(before.get(key), left) for key, left in after.items()}
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [_restored(*both) for both in zip(before, after, strict=True)]
+    if isinstance(after, str) and isinstance(before, (int, str)):
+        return before if after == (valid_text(before) if isinstance(before, str) else str(before)) else after
+    return after
 
 
 def parts(value: Any) -> Iterator[tuple[str, dict[str, Any] | str]]:
     """Yield what a document holds: texts and mappings, each with what its path begins with."""
     if is_otlp(value):
-        yield from _otlp_parts(value)
+        yield "", {name: member for name, member in value.items() if name not in otlp_json.ROOTS}
+        for name in otlp_json.ROOTS:
+            yield from otlp_json.parts(value.get(name, []))
     elif isinstance(value, dict):
         yield "", value
     elif isinstance(value, str):
         yield "text", value
     else:
         yield "", {"value": value}
-
-
-def _otlp(value: Any, attributes: Rewrite, text: Retext) -> Any:
-    if isinstance(value, list):
-        return [_otlp(member, attributes, text) for member in value]
-    if not isinstance(value, dict):
-        return value
-    out: dict[str, Any] = {}
-    for name, member in value.items():
-        if name in _ATTRIBUTES and isinstance(member, list):
-            out[name] = [pair for each in member for pair in _pairs(attributes(_of_pairs([each])))]
-        elif name == "body" and isinstance(member, dict):
-            out[name] = _body(member, attributes, text)
-        elif name in _TEXTS and isinstance(member, str):
-            out[name] = text(member)
-        else:
-            out[name] = _otlp(member, attributes, text)
-    return out
-
-
-def _body(value: dict[str, Any], attributes: Rewrite, text: Retext) -> dict[str, Any]:
-    body = plain(value)
-    if isinstance(body, str) and "stringValue" in value:
-        return {"stringValue": text(body)}
-    if isinstance(body, dict):
-        return any_value(dict(attributes(body)))
-    left = attributes({"body": body})
-    return any_value(next(iter(left.values()), None))
-
-
-def _otlp_parts(value: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any] | str]]:
-    if isinstance(value, list):
-        for member in value:
-            yield from _otlp_parts(member, place)
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            if name in _ATTRIBUTES and isinstance(member, list):
-                yield place or "attributes", _of_pairs(member)
-            elif name == "body" and isinstance(member, dict):
-                body = plain(member)
-                yield "body", body if isinstance(body, (str, dict)) else {"body": body}
-            elif name in _TEXTS and isinstance(member, str):
-                yield f"{place}.{name}" if place else name, member
-            else:
-                yield from _otlp_parts(member, name if name in ("resource", "scope") else "")
-
-
-def _of_pairs(pairs: list[Any]) -> dict[str, Any]:
-    return {
-        str(pair.get("key", "")): plain(pair.get("value") or {}) for pair in pairs if isinstance(pair, dict)
-    }
-
-
-def _pairs(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": any_value(value)} for key, value in attributes.items()]
-
-
-def plain(value: Mapping[str, Any]) -> Any:
-    """Return the value of an `AnyValue` of OTLP/JSON; one that cannot be read is its text.
-
-    Example:
-        >>> plain({"arrayValue": {"values": [{"intValue": "3"}, {"stringValue": "a"}]}})
-        [3, 'a']
-    """
-    kind = next((name for name in _VALUES if name in value), None)
-    held = value.get(kind) if kind else None
-    try:
-        match kind:
-            case None:
-                return None if not value else json.dumps(value)
-            case "intValue":
-                return int(str(held))
-            case "doubleValue":
-                return float(str(held))
-            case "bytesValue":
-                return base64.b64decode(str(held), validate=True)
-            case "arrayValue":
-                return [plain(member) for member in (held or {}).get("values", ())]
-            case "kvlistValue":
-                return _of_pairs((held or {}).get("values", []))
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        return json.dumps(held)
-    return held
-
-
-def any_value(value: Any) -> dict[str, Any]:
-    """Return a value as an `AnyValue` of OTLP/JSON.
-
-    Example:
-        >>> any_value([3, "a"])
-        {'arrayValue': {'values': [{'intValue': '3'}, {'stringValue': 'a'}]}}
-    """
-    match value:
-        case None:
-            return {}
-        case bool():
-            return {"boolValue": value}
-        case int():
-            return {"intValue": str(value)}
-        case float():
-            return {"doubleValue": value}
-        case bytes():
-            return {"bytesValue": base64.b64encode(value).decode("ascii")}
-        case list() | tuple():
-            return {"arrayValue": {"values": [any_value(member) for member in value]}}
-        case dict():
-            return {"kvlistValue": {"values": _pairs(value)}}
-    return {"stringValue": str(value)}

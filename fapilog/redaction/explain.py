@@ -10,6 +10,7 @@ from typing import Any
 from fapilog.redaction.redactor import Redactor
 from fapilog.redaction.scan import scanner_of
 from fapilog.settings.redaction import KINDS, RedactionSettings
+from fapilog.values import valid_text
 
 _TIERS = {
     "A": "its shape, prefix or checksum suffices",
@@ -78,12 +79,13 @@ class Explainer:
 
     def _in_mapping(self, mapping: Mapping[str, Any], place: str, above: str) -> Iterator[Explained]:
         for key, value in mapping.items():
-            name = f"{above}.{key}" if above else str(key)
-            path = f"{place}.{key}" if place else str(key)
-            for found in self._in_text(str(key), f"{place}.*" if place else "*", ""):
+            key = valid_text(str(key))  # noqa: PLW2901 - the same, as it can be written
+            name = f"{above}.{key}" if above else key
+            path = f"{place}.{key}" if place else key
+            for found in self._in_text(key, f"{place}.*" if place else "*", ""):
                 path = found.path
                 yield found
-            if self._is_secret(str(key)):
+            if self._is_secret(key):
                 yield self._key(path, value)
             else:
                 yield from self._in_value(value, path, name)
@@ -105,6 +107,7 @@ class Explainer:
                 yield self._found(text, found, path, name, self._redactor.text(text, name))
 
     def _in_text(self, text: str, path: str, name: str) -> Iterator[Explained]:
+        text, name = valid_text(text), valid_text(name)
         left = self._redactor.text(text, name)
         found = self._scanner.scan("", {name: text}) if name else self._scanner.scan(text)
         if left != text and not found:

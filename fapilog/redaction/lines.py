@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 from fapilog.redaction import documents
@@ -14,13 +16,16 @@ from fapilog.settings.redaction import RedactionSettings
 
 # A longer one is not read whole; in pieces, a value could be cut in two and be missed.
 MAX_LINE_BYTES = 16 * 1024 * 1024
+# Half of a character: JSON can escape it, and UTF-8 cannot write it.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class LineRedactor:
     """Hides in lines what stage 3 hides in records.
 
     JSON objects are taken as attributes, OTLP/JSON as the records that it holds, anything else as text. A
-    line in which nothing is hidden comes back as it is.
+    line in which nothing is hidden comes back as it is; of names that stand twice in one object the last
+    stays, as readers of JSON have it. A line that is nested too deeply to be read is a marker.
 
     Args:
         settings: The policy.
@@ -38,13 +43,20 @@ class LineRedactor:
 
     def line(self, line: str) -> str:
         """Return one line, without its end, without what is hidden."""
+        try:
+            return self._line(line)
+        except RecursionError:
+            return UNSCANNED
+
+    def _line(self, line: str) -> str:
         document = documents.read(line)
         if not document.is_json:
             return self._redactor.text(line)
         left = documents.rewritten(document.value, self._redactor.attributes, self._redactor.text)
         if left == document.value and document.is_exact:
             return line
-        return json.dumps(left, ensure_ascii=False, separators=(",", ":"), default=str)
+        written = json.dumps(left, ensure_ascii=False, separators=(",", ":"), default=str)
+        return _SURROGATE.sub(lambda found: f"\\u{ord(found.group()):04x}", written)
 
 
 def read_lines(source: BinaryIO) -> Iterator[tuple[str | None, int]]:
@@ -71,12 +83,13 @@ def redacted(line: str | None, redactor: LineRedactor) -> str:
 
 def findings(line: str, explainer: Explainer) -> Iterator[Explained]:
     """Yield what is hidden in a line, and why; paths begin with the name of the field."""
-    for place, part in documents.parts(documents.read(line).value):
-        if isinstance(part, str):
-            found: Iterable[Explained] = explainer.text(part, place or "text")
-        else:
-            found = explainer.attributes(part, place)
-        yield from found
+    with suppress(RecursionError):
+        for place, part in documents.parts(documents.read(line).value):
+            if isinstance(part, str):
+                found: Iterable[Explained] = explainer.text(part, place or "text")
+            else:
+                found = explainer.attributes(part, place)
+            yield from found
 
 
 def differences(line: str, one: Explainer, other: Explainer) -> tuple[Counter[str], Counter[str]]:

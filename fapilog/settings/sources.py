@@ -92,7 +92,7 @@ class _Source(PydanticBaseSettingsSource):
             return None
         try:
             return _adapter(self.settings_cls, name).validate_python(self.load.values[name])
-        except ValidationError:
+        except (KeyError, ValidationError):  # KeyError: there is no such setting, which the model refuses
             return None
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:

@@ -104,3 +104,13 @@ def test_a_secret_around_a_record_is_not_in_what_is_sent(door, telemetry, receiv
     sent = str([request.message for request in receiver.requests if request.path == "/v1/logs"])
     assert SECRET not in sent
     assert "REDACTED" in sent
+
+
+def test_a_secret_is_not_in_the_resource_that_is_sent(receiver):
+    service = {"resource_attributes": {"db.password": SECRET, "db.url": URL}}
+    with fapilog.configure_otel(
+        "shop", exporters=["otlp"], otlp={"endpoint": receiver.logs_endpoint}, service=service
+    ):
+        LOG.info("m")
+    [request] = [request for request in receiver.requests if request.path == "/v1/logs"]
+    assert (SECRET in str(request.message), "REDACTED" in str(request.message)) == (False, True)

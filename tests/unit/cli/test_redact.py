@@ -190,3 +190,38 @@ def test_rows_of_a_summary_are_bounded(monkeypatch, tmp_path):
     (tmp_path / "log").write_text("\n".join(rows))
     told = json.loads(run(str(tmp_path / "log"), "--explain", "--json").stderr.partition("\n")[2])
     assert sorted((row["path"], row["count"]) for row in told) == [("(others)", 2), ("k0", 1), ("k1", 1)]
+
+
+def test_an_output_that_exists_goes_with_standard_input(tmp_path):
+    output = tmp_path / "out"
+    output.write_text("old")
+    assert run("-", "--output", str(output), input=f"{CARD}\n").exit_code == 0
+    assert output.read_text() == "[REDACTED:pan]\n"
+    assert run(str(tmp_path / "none"), "--output", str(output)).exit_code == 1
+    assert run(str(output), "--output", str(output)).exit_code == 2
+
+
+def test_half_characters_and_values_that_are_none_of_otlp_do_not_end_the_run(tmp_path):
+    file = tmp_path / "lines"
+    file.write_text(
+        '{"a":"\\ud800 ann@example.org"}\n'
+        '{"resourceLogs":[{"resource":{"attributes":[{"key":"a","value":"ann@example.org"}]}}]}\nok\n'
+    )
+    result = run(str(file), "--explain")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "ok")
+    assert (len(result.stdout.splitlines()), "ann@" in result.output) == (3, False)
+
+
+@pytest.mark.parametrize(
+    "command", ["redact --try x", "inventory FILE", "controls test", "redact --try x --shadow"]
+)
+def test_profiles_can_be_named_with_commas(command, tmp_path):
+    (tmp_path / "file").touch()
+    words = command.replace("FILE", str(tmp_path / "file")).split()
+    words += [] if words[-1] == "--shadow" else ["--profile"]
+    result = CliRunner().invoke(app, [*words, "no-such-one, nor-this"])
+    assert "the profile no-such-one is not installed" in str(result.exception)
+
+
+def test_a_profile_option_that_names_none_is_refused():
+    assert run("--try", "x", "--profile", " ,").exit_code == 2

@@ -9,6 +9,7 @@ from fapilog.compliance import loader
 from fapilog.errors import ConfigurationError
 from fapilog.settings import Settings
 from fapilog.settings.compliance import exempted
+from fapilog.settings.without_effect import without_effect
 from tests.unit.compliance.profiles import profile, written
 
 PAN = {"PAN": {"do": "truncate:0:4", "weakest": "token", "clause": "1"}}
@@ -126,3 +127,21 @@ def test_settings_with_profiles_are_values(load, house):
     assert pickle.loads(pickle.dumps(settings)).redaction_in_force == settings.redaction_in_force
     assert settings.with_changes(level="debug").redaction_in_force == settings.redaction_in_force
     assert isinstance(settings, Settings)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [({"endpoint": "http://c:4318"}, "endpoint"), ({"otlp": {"colour": "red"}}, "otlp.colour")],
+)
+def test_a_setting_that_does_not_exist_is_named_with_a_profile_too(load, house, wrong, name):
+    with pytest.raises(ConfigurationError) as caught:
+        load(compliance=[house], **wrong)
+    [problem] = caught.value.problems
+    assert (problem.code, problem.what) == ("setting-unknown", f"there is no setting {name}")
+
+
+def test_what_a_profile_fills_in_is_not_said_to_be_without_effect(load):
+    keeping = profile("keeping", retention={"max_days": 1, "max_clause": "1"})
+    settings = load(compliance=[keeping], redaction={"actions": {"EMAIL": "mask:4"}})
+    assert settings.origin("spool.max_age_seconds") == "profile keeping"
+    assert list(without_effect(settings)) == []

@@ -113,6 +113,14 @@ def test_a_length_that_nobody_gave_follows_the_buffer(tmp_path: Path) -> None:
         ),
         ({"spool": {"adopt": True, "key_provider": None}, "ring": {"directory": None}}, []),
         ({"spool": {"directory": "DIRECTORY", "limit_bytes": 1 << 28}}, []),
+        (
+            {"redaction": {"actions": {"PAN": "remove"}}},
+            [
+                "redaction.actions (argument) has no effect, because values are looked for only in the mode"
+                " 'scan': set redaction.mode (FAPILOG_REDACTION) to 'scan', or leave it out"
+            ],
+        ),
+        ({"redaction": {"mode": "scan", "actions": {"PAN": "mask:4"}}}, []),
     ],
 )
 def test_settings_without_effect_are_said(

@@ -4,6 +4,7 @@ import pytest
 
 from fapilog import ConfigurationError
 from fapilog.settings.redaction import KINDS, RedactionSettings
+from fapilog.settings.without_effect import without_effect
 
 
 def test_by_default_values_are_not_scanned(load):
@@ -55,3 +56,22 @@ def test_what_cannot_or_must_not_be_is_refused(kind, action, said, load):
 def test_every_type_has_a_marker_a_group_and_a_tier():
     assert all(word and group and tier in {"A", "B", "C"} for _, word, group, tier in KINDS.values())
     assert RedactionSettings(mode="scan").native() is not None
+
+
+@pytest.mark.parametrize(
+    ("redaction", "said"),
+    [
+        (
+            {"destinations": {"otlp": {"actions": {"PAN": "remove"}}}},
+            [
+                "redaction.destinations (argument): the actions of otlp have no effect, because values are"
+                " looked for only in the mode 'scan': set the mode of otlp to 'scan', or leave them out"
+            ],
+        ),
+        ({"actions": {"PAN": "remove"}, "destinations": {"otlp": "scan"}}, []),
+        ({"destinations": {"otlp": {"mode": "scan", "actions": {"PAN": "drop"}}}}, []),
+        ({"mode": "scan", "destinations": {"otlp": {"actions": {"PAN": "remove"}}}}, []),
+    ],
+)
+def test_actions_for_types_that_nobody_looks_for_are_said(load, redaction, said):
+    assert [sentence for _, sentence in without_effect(load(redaction=redaction))] == said
