@@ -30,8 +30,8 @@ fn pair_of_keys() -> KeyPair {
 
 fn policy() -> ValuePolicy {
     let sealer = Arc::new(Sealer::new(pair_of_keys().public()).unwrap());
-    let sealed = [Kind::Pan, Kind::Email].map(|kind| (kind, Action::Seal(Arc::clone(&sealer))));
-    ValuePolicy::new(Settings::default(), sealed)
+    let by_kind = [Kind::Pan, Kind::Email].map(|kind| (kind, Action::Seal(Arc::clone(&sealer))));
+    ValuePolicy::new(Settings::default(), by_kind)
 }
 
 fn redacted(policy: &ValuePolicy, record: &LogRecord) -> Option<LogRecord> {
