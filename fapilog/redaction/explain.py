@@ -126,7 +126,7 @@ class Explainer:
         action = self._settings.actions.get(kind, "remove")
         why = _TIERS[KINDS[kind][3]] if kind in KINDS else "a rule of your own"
         if self._reasons:
-            why += f"; here {self._spoke(text, (start, end), kind, path if name else "")}"
+            why += f"; here {self._spoke(text, (start, end), kind, path if name else '')}"
         return Explained(path, kind, rule, why, action, _first_marker(left))
 
     def _spoke(self, text: str, place: tuple[int, int], kind: str, name: str) -> str:
