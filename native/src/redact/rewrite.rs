@@ -6,7 +6,7 @@
 use crate::record::tag;
 use crate::wire::{put_bytes, put_varint, varint_len, Fields, Value};
 
-/// Nesting that is followed; capture stops at 64.
+/// Nesting that is followed; capture stops at 30 (ADR 0006).
 const MAX_DEPTH: usize = 80;
 
 /// A piece of text inside a record.
