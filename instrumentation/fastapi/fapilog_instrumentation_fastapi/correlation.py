@@ -58,7 +58,7 @@ def new_id() -> str:
         (32, True)
     """
     # Unique, not secret; seeded by the system, and again in every forked child.
-    bits = random.getrandbits(74)  # noqa: S311
+    bits = random.getrandbits(74)
     millis = time.time_ns() // 1_000_000
     # Version 7 and variant 10 stand in fixed places.
     high = (millis << 16) | 0x7000 | (bits >> 62)

@@ -52,7 +52,7 @@ class Exchange:
         is_finished: Whether its end was told to `plan.on_response`, and its access record written.
     """
 
-    # What most requests leave as it is stands on the class: making an exchange then sets six names, not twenty.
+    # What most requests leave as it is stands on the class: to make an exchange then sets few names.
     seconds: float | None = None
     status: int | None = None
     response_headers: Iterable[tuple[bytes, bytes]] = ()

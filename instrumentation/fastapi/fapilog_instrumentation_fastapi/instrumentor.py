@@ -30,12 +30,14 @@ class Instrumented:
     Attributes:
         settings: In force.
         plan: Made of them; hooks go there.
+        spans: Who makes them.
         placement: Of the middleware.
     """
 
-    def __init__(self, settings: RequestLogging, plan: Plan, placement: Placement) -> None:
+    def __init__(self, settings: RequestLogging, plan: Plan, spans: Spans, placement: Placement) -> None:
         self.settings = settings
         self.plan = plan
+        self.spans = spans
         self.placement = placement
 
 
@@ -90,8 +92,9 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
     plan = Plan(chosen, providers["logger"])
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
+    spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare)
-    _instrumented[app] = Instrumented(chosen, plan, placement)
+    _instrumented[app] = Instrumented(chosen, plan, spans, placement)
     if chosen.access.silence_uvicorn:
         _silence_uvicorn()
     return app
@@ -106,11 +109,12 @@ def _providers(telemetry: Telemetry | None, **given: Any) -> dict[str, Any]:
 
 
 def uninstrument_fastapi(app: Any) -> None:
-    """Take the middleware of an application out again; spans stay with who makes them."""
+    """Take the middleware of an application out again, and OpenTelemetry's if we put it there."""
     known = _instrumented.pop(app, None)
     if known is None:
         return
     known.placement.undo()
+    known.spans.undo(app)
     if not any(each.settings.access.silence_uvicorn for each in _instrumented.values()):
         logging.getLogger("uvicorn.access").removeFilter(_nothing)
 

@@ -118,12 +118,15 @@ class Placement:
         self.is_undone = True
         if self._app.build_middleware_stack == self.build:
             self._app.build_middleware_stack = self._build_below
-        for ours in self._made:
-            for each in chain(self._app.middleware_stack):
-                if getattr(each, "app", None) is ours:
-                    each.app = ours.app
-            if self._app.middleware_stack is ours:
-                self._app.middleware_stack = ours.app
+        if self._is_ours(self._app.middleware_stack):
+            self._app.middleware_stack = self._app.middleware_stack.app
+        for each in chain(self._app.middleware_stack):
+            below: Any = getattr(each, "app", None)
+            if self._is_ours(below):
+                each.app = below.app
+
+    def _is_ours(self, middleware: Any) -> bool:
+        return any(middleware is made for made in self._made)
 
 
 class PlaceHolder:
