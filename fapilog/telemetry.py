@@ -63,7 +63,7 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
         compliance: Names of profiles (FAPILOG_COMPLIANCE), paths of TOML files and `Profile`s, mixed.
         resource: Further resource attributes; they win.
         on_error: Called with errors of the logger, isolated and at most once a second per code.
-        **overrides: Any other setting by its name, such as `level="debug"` or `buffer={"overflow": "wait"}`.
+        **overrides: Any other setting by its name: `buffer={"overflow": "wait"}`, `minimise=True`.
 
     Raises:
         ConfigurationError: If a setting is wrong; one error lists all, with values, origins and remedies.
