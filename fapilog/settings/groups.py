@@ -267,7 +267,7 @@ class LimitSettings(Group):
     )
     attribute_value_length: NotNegative | None = Field(
         None,
-        description="Length of a text or bytes value, beyond which it is cut behind redaction; None: no limit.",
+        description="Length at which a text or bytes value is cut, behind redaction; None: no limit.",
     )
     depth: Annotated[int, Field(strict=True, ge=1, le=30)] = Field(
         30,
