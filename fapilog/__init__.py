@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fapilog.errors import ConfigurationError, FapilogError
     from fapilog.event import LogEvent
     from fapilog.exporters.base import Exporter, ExportOutcome
+    from fapilog.instrumentation import instrument_fastapi
     from fapilog.keys.base import KeyProvider, SpoolKeys
     from fapilog.ledger import Ledger
     from fapilog.logger import Logger, export_recorded, get_logger
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from fapilog.otel.provider import LoggerProvider
     from fapilog.settings import Settings
     from fapilog.severity import Severity
-    from fapilog.telemetry import Telemetry, configure_otel
+    from fapilog.telemetry import Telemetry, configure_otel, current_telemetry
 
     __version__: str
 
@@ -57,8 +58,10 @@ __all__ = [
     "__version__",
     "bind_context",
     "configure_otel",
+    "current_telemetry",
     "export_recorded",
     "get_logger",
+    "instrument_fastapi",
 ]
 
 _HOMES = {
@@ -81,8 +84,10 @@ _HOMES = {
     "Telemetry": "fapilog.telemetry",
     "bind_context": "fapilog.context",
     "configure_otel": "fapilog.telemetry",
+    "current_telemetry": "fapilog.telemetry",
     "export_recorded": "fapilog.logger",
     "get_logger": "fapilog.logger",
+    "instrument_fastapi": "fapilog.instrumentation",
 }
 
 

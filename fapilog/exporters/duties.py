@@ -29,7 +29,7 @@ def assigned(
     Raises:
         ConfigurationError: `exporter-unknown`, if a setting names an exporter that is not among them;
             `exporters-conflict`, if one cannot be all that is said of it; `policy-forbidden`, if policies of
-            several exporters together tell too much.
+            several exporters, or a rule beside an action, together tell too much.
     """
     names = [str(exporter["name"]) for exporter in exporters]
     delivery = settings.delivery
@@ -41,8 +41,7 @@ def assigned(
     ]
     if problems:
         raise configuration_error(problems)
-    if settings.redaction_in_force.destinations:
-        check_together(settings.redaction_in_force)
+    check_together(settings.redaction_in_force)
     duties: dict[str, dict[str, object]] = {name: {} for name in names}
     for name in delivery.best_effort:
         duties[name]["role"] = "best_effort"

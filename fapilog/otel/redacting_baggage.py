@@ -8,8 +8,8 @@ from opentelemetry.propagators import textmap
 from opentelemetry.propagators.textmap import CarrierT
 
 from fapilog.diagnostics import say, shown_error
+from fapilog.redaction.given import GivenPolicy
 from fapilog.redaction.redactor import Redactor
-from fapilog.settings.redaction import RedactionSettings
 
 
 class RedactingBaggagePropagator(textmap.TextMapPropagator):
@@ -20,7 +20,7 @@ class RedactingBaggagePropagator(textmap.TextMapPropagator):
 
     Args:
         propagator: What injects and extracts.
-        settings: The policy; default: `RedactionSettings()`.
+        settings: The policy, or `keys` or `scan`, its mode; default: `keys`.
 
     Example:
         >>> from opentelemetry.baggage import set_baggage
@@ -32,9 +32,7 @@ class RedactingBaggagePropagator(textmap.TextMapPropagator):
         {'baggage': 'tenant=acme'}
     """
 
-    def __init__(
-        self, propagator: textmap.TextMapPropagator, settings: RedactionSettings | None = None
-    ) -> None:
+    def __init__(self, propagator: textmap.TextMapPropagator, settings: GivenPolicy = None) -> None:
         self.propagator = propagator
         self._redactor = Redactor(settings)
 

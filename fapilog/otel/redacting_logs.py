@@ -13,6 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import otel_private
 from fapilog.diagnostics import say, shown_error
 from fapilog.otel.redacting_parts import PartRedactor
+from fapilog.redaction.given import GivenPolicy
 from fapilog.redaction.redactor import UNSCANNED
 from fapilog.settings.redaction import RedactionSettings
 
@@ -25,14 +26,15 @@ class RedactingLogRecordProcessor(LogRecordProcessor):
     in `RedactingLogRecordExporter`. A provider of fapilog needs none: its processors see redacted records.
 
     Args:
-        settings: The policy; default: `RedactionSettings()`. Of a pipeline: `Settings.redaction_in_force`.
+        settings: The policy, or `keys` or `scan`, its mode; default: `keys`. Of a
+            pipeline: `Settings.redaction_in_force`.
 
     Example:
         >>> from opentelemetry.sdk._logs import LoggerProvider
         >>> LoggerProvider().add_log_record_processor(RedactingLogRecordProcessor())
     """
 
-    def __init__(self, settings: RedactionSettings | None = None) -> None:
+    def __init__(self, settings: GivenPolicy = None) -> None:
         self._parts = PartRedactor(settings)
 
     def use(self, settings: RedactionSettings) -> None:
@@ -65,7 +67,7 @@ class RedactingLogRecordExporter(LogRecordExporter):
 
     Args:
         exporter: Any `LogRecordExporter`.
-        settings: The policy; default: `RedactionSettings()`.
+        settings: The policy, or `keys` or `scan`, its mode; default: `keys`.
 
     Example:
         >>> from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, ConsoleLogRecordExporter
@@ -73,7 +75,7 @@ class RedactingLogRecordExporter(LogRecordExporter):
         >>> processor.shutdown()
     """
 
-    def __init__(self, exporter: LogRecordExporter, settings: RedactionSettings | None = None) -> None:
+    def __init__(self, exporter: LogRecordExporter, settings: GivenPolicy = None) -> None:
         self._exporter = exporter
         self._parts = PartRedactor(settings)
 

@@ -17,6 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from fapilog import otel_private
 from fapilog.diagnostics import say, shown_error
 from fapilog.otel.redacting_parts import PartRedactor
+from fapilog.redaction.given import GivenPolicy
 from fapilog.settings.redaction import RedactionSettings
 
 
@@ -27,7 +28,7 @@ class MetricRedactor:
         settings: The policy.
     """
 
-    def __init__(self, settings: RedactionSettings | None = None) -> None:
+    def __init__(self, settings: GivenPolicy = None) -> None:
         self._parts = PartRedactor(settings)
 
     def use(self, settings: RedactionSettings) -> None:
@@ -79,7 +80,7 @@ class RedactingMetricExporter(MetricExporter):
 
     Args:
         exporter: Any `MetricExporter`.
-        settings: The policy; default: `RedactionSettings()`.
+        settings: The policy, or `keys` or `scan`, its mode; default: `keys`.
 
     Example:
         >>> from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
@@ -87,7 +88,7 @@ class RedactingMetricExporter(MetricExporter):
         >>> reader.shutdown()
     """
 
-    def __init__(self, exporter: MetricExporter, settings: RedactionSettings | None = None) -> None:
+    def __init__(self, exporter: MetricExporter, settings: GivenPolicy = None) -> None:
         super().__init__(*otel_private.preferences_of(exporter))
         self._exporter = exporter
         self._metrics = MetricRedactor(settings)

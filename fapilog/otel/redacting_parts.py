@@ -10,8 +10,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from fapilog import otel_private
+from fapilog.redaction.given import GivenPolicy
 from fapilog.redaction.redactor import Redactor
-from fapilog.settings.redaction import RedactionSettings
 
 # Resources and scopes that are remembered. There are few; whoever makes more has them read again.
 _REMEMBERED = 512
@@ -21,10 +21,10 @@ class PartRedactor:
     """Rewrites attributes, scopes and resources; what holds nothing to hide comes back as the same object.
 
     Args:
-        settings: The policy; default: `RedactionSettings()`.
+        settings: The policy, or `keys` or `scan`, its mode; default: `keys`.
     """
 
-    def __init__(self, settings: RedactionSettings | None = None) -> None:
+    def __init__(self, settings: GivenPolicy = None) -> None:
         self.redactor = Redactor(settings)
         self.text = self.redactor.text
         self._known: dict[int, tuple[Any, Any]] = {}

@@ -20,6 +20,7 @@ from opentelemetry.trace import Link, Status
 from fapilog import otel_private
 from fapilog.diagnostics import say, shown_error
 from fapilog.otel.redacting_parts import PartRedactor
+from fapilog.redaction.given import GivenPolicy
 from fapilog.redaction.redactor import UNSCANNED
 from fapilog.settings.redaction import RedactionSettings
 
@@ -43,7 +44,7 @@ class SpanRedactor:
         settings: The policy.
     """
 
-    def __init__(self, settings: RedactionSettings | None = None) -> None:
+    def __init__(self, settings: GivenPolicy = None) -> None:
         self._parts = PartRedactor(settings)
 
     def in_place(self, span: ReadableSpan) -> SpanParts | None:
@@ -130,7 +131,8 @@ class RedactingSpanProcessor(SpanProcessor):
     A processor that exports a span when it starts sees what is in it then.
 
     Args:
-        settings: The policy; default: `RedactionSettings()`. Of a pipeline: `Settings.redaction_in_force`.
+        settings: The policy, or `keys` or `scan`, its mode; default: `keys`. Of a
+            pipeline: `Settings.redaction_in_force`.
         processor: One that stands behind the boundary.
 
     Example:
@@ -138,9 +140,7 @@ class RedactingSpanProcessor(SpanProcessor):
         >>> TracerProvider().add_span_processor(RedactingSpanProcessor())
     """
 
-    def __init__(
-        self, settings: RedactionSettings | None = None, *, processor: SpanProcessor | None = None
-    ) -> None:
+    def __init__(self, settings: GivenPolicy = None, *, processor: SpanProcessor | None = None) -> None:
         self._processor = processor
         self._ending = _Ending(SpanRedactor(settings))
 
@@ -210,7 +210,7 @@ class RedactingSpanExporter(SpanExporter):
 
     Args:
         exporter: Any `SpanExporter`.
-        settings: The policy; default: `RedactionSettings()`.
+        settings: The policy, or `keys` or `scan`, its mode; default: `keys`.
 
     Example:
         >>> from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
@@ -218,7 +218,7 @@ class RedactingSpanExporter(SpanExporter):
         >>> processor.shutdown()
     """
 
-    def __init__(self, exporter: SpanExporter, settings: RedactionSettings | None = None) -> None:
+    def __init__(self, exporter: SpanExporter, settings: GivenPolicy = None) -> None:
         self._exporter = exporter
         self._spans = SpanRedactor(settings)
 

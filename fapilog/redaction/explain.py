@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ _TIERS = {
 }
 _SECRET = "[REDACTED:secret]"  # noqa: S105  # nosec B105 - what stands there, not a secret
 _MARKER = re.compile(r"REDACTED:REDACTED|\[REDACTED:[^\]]*\]")
+_OWN = "a rule of your own"
 _WORD = re.compile(r"[^\W\d_][\w-]*")
 # How far a word speaks, in characters; the native side looks 32 bytes back and 16 ahead.
 _BEFORE, _BEHIND = 48, 24
@@ -64,10 +65,13 @@ class Explainer:
 
     def __init__(self, settings: RedactionSettings, *, reasons: bool = True) -> None:
         self._reasons = reasons
-        self._settings = settings
+        self._has_rules = bool(settings.rules)
         self._redactor = Redactor(settings)
         self._scanner = scanner_of(settings)
+        # A rule of the user has an action of its own.
+        self._actions = dict(settings.actions) | {rule.name: rule.action for rule in settings.rules}
         self._secret: dict[str, bool] = {}
+        self._telling: dict[str, bool] = {}
 
     def text(self, text: str, path: str = "text") -> Iterator[Explained]:
         """Yield what is hidden in a text."""
@@ -82,9 +86,13 @@ class Explainer:
             key = valid_text(str(key))  # noqa: PLW2901 - the same, as it can be written
             name = f"{above}.{key}" if above else key
             path = f"{place}.{key}" if place else key
-            for found in self._in_text(key, f"{place}.*" if place else "*", ""):
+            hidden = f"{place}.*" if place else "*"
+            for found in self._in_text(key, hidden, ""):
                 path = found.path
                 yield found
+            if path != hidden and self._tells(path):
+                # Only together with the names above: a report must not put them together either.
+                path = hidden
             if self._is_secret(key):
                 yield self._key(path, value)
             else:
@@ -96,15 +104,35 @@ class Explainer:
         if isinstance(value, str):
             yield from self._in_text(value, path, name)
         elif isinstance(value, Mapping):
-            yield from self._in_mapping(value, path, name)
+            yield from self._whole(value, path, name) or self._in_mapping(value, path, name)
         elif isinstance(value, (list, tuple)):
-            for member in value:
+            whole = self._whole(value, path, name)
+            yield from whole
+            for member in () if whole else value:
                 # Without its number: a report names fields, not members.
                 yield from self._in_value(member, path, name)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             for found in self._scanner.scan("", {name: value}):
                 text = str(value)
                 yield self._found(text, found, path, name, self._redactor.text(text, name))
+
+    def _whole(self, value: Any, path: str, name: str) -> list[Explained]:
+        """What hides all of a map or a list: a rule about its place, or what its members are together."""
+        if isinstance(value, Mapping) and not self._has_rules:
+            return []
+        found = self._scanner.scan("", {name: value})
+        return [
+            Explained(
+                path,
+                kind,
+                rule,
+                "a value in the members of a list together" if kind in KINDS else _OWN,
+                "remove" if kind in KINDS else self._actions.get(kind, "remove"),
+                _first_marker(str(self._redactor.changed({name: value}))),
+            )
+            for where, _, _, kind, rule in found
+            if where == f"attributes.{name}"
+        ]
 
     def _in_text(self, text: str, path: str, name: str) -> Iterator[Explained]:
         text, name = valid_text(text), valid_text(name)
@@ -123,8 +151,8 @@ class Explainer:
         self, text: str, found: tuple[str, int, int, str, str], path: str, name: str, left: str
     ) -> Explained:
         _, start, end, kind, rule = found
-        action = self._settings.actions.get(kind, "remove")
-        why = _TIERS[KINDS[kind][3]] if kind in KINDS else "a rule of your own"
+        action = self._actions.get(kind, "remove")
+        why = _TIERS[KINDS[kind][3]] if kind in KINDS else _OWN
         if self._reasons:
             why += f"; here {self._spoke(text, (start, end), kind, path if name else '')}"
         return Explained(path, kind, rule, why, action, _first_marker(left))
@@ -148,15 +176,22 @@ class Explainer:
         return any(found[3] == kind for found in self._scanner.scan(text))
 
     def _is_secret(self, key: str) -> bool:
-        if key not in self._secret:
-            if len(self._secret) > _MOST_KEYS:
-                self._secret.clear()
-            self._secret[key] = self._redactor.text("x", key) == _SECRET
-        return self._secret[key]
+        return _remembered(self._secret, key, lambda: self._redactor.text("x", key) == _SECRET)
+
+    def _tells(self, path: str) -> bool:
+        return _remembered(self._telling, path, lambda: bool(self._scanner.scan(path)))
 
     def _key(self, path: str, value: Any) -> Explained:
         del value  # not looked at, as in a record
         return Explained(path, SECRET_KEY, "key", "the name of its key is secret", "remove", _SECRET)
+
+
+def _remembered(known: dict[str, bool], name: str, decide: Callable[[], bool]) -> bool:
+    if name not in known:
+        if len(known) > _MOST_KEYS:
+            known.clear()
+        known[name] = decide()
+    return known[name]
 
 
 def _first_marker(text: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fapilog import _native
+from fapilog.redaction.given import GivenPolicy, policy_given
 from fapilog.redaction.native import native_policy
-from fapilog.settings.redaction import RedactionSettings
 from fapilog.values import valid_text
 
 # Stands where a fault kept a text from being scanned, as in records.
@@ -20,19 +20,22 @@ class Redactor:
     It never raises: what cannot be read or scanned becomes `[REDACTED:unscanned]`. Any thread may use one.
 
     Args:
-        settings: The policy; default: `RedactionSettings()`, which hides values under secret key names and
-            credentials in URLs. Of a pipeline: `Settings.redaction_in_force`.
+        settings: The policy, or `keys` or `scan`, its mode; default: `keys`, which hides values under secret
+            key names and credentials in URLs. Of a pipeline: `Settings.redaction_in_force`.
+
+    Raises:
+        ConfigurationError: `setting-invalid`, if that is no policy.
 
     Example:
-        >>> redactor = Redactor(RedactionSettings(mode="scan"))
+        >>> redactor = Redactor("scan")
         >>> redactor.text("paid with 4111 1111 1111 1111")
         'paid with [REDACTED:pan]'
         >>> redactor.attributes({"user": {"email": "ann@example.org", "password": "x"}, "order": 42})
         {'user': {'email': '[REDACTED:email]', 'password': '[REDACTED:secret]'}, 'order': 42}
     """
 
-    def __init__(self, settings: RedactionSettings | None = None) -> None:
-        self._native = _native.Redactor(native_policy(settings or RedactionSettings()))
+    def __init__(self, settings: GivenPolicy = None) -> None:
+        self._native = _native.Redactor(native_policy(policy_given(settings)))
 
     def text(self, text: str, key: str = "") -> str:
         """Return a text without what is hidden.

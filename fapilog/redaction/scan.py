@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fapilog import _native
+from fapilog.redaction.given import GivenPolicy, policy_given
 from fapilog.settings.redaction import RedactionSettings
 
 
@@ -29,7 +30,7 @@ class Finding(NamedTuple):
 
 
 def scan(
-    text: str, attributes: Mapping[str, Any] | None = None, *, settings: RedactionSettings | None = None
+    text: str, attributes: Mapping[str, Any] | None = None, *, settings: GivenPolicy = None
 ) -> list[Finding]:
     """Find what the engine would hide in a message and its attributes.
 
@@ -38,7 +39,7 @@ def scan(
     Args:
         text: A message.
         attributes: What was logged with it, nested as it is.
-        settings: The policy; by default `redaction="scan"` as it comes.
+        settings: The policy, or the name of its mode; by default `scan` as it comes.
 
     Returns:
         The findings, in order, without overlaps in one text.
@@ -47,7 +48,7 @@ def scan(
         >>> scan("card 4111 1111 1111 1111", {"order": 42})
         [Finding(path='text', start=5, end=24, type='PAN', rule='pan.luhn')]
     """
-    found = _scanner(settings or RedactionSettings(mode="scan")).scan(
+    found = _scanner(policy_given(settings, "scan")).scan(
         text, None if attributes is None else dict(attributes)
     )
     return [Finding(*one) for one in found]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fapilog.errors import OffendingSetting, Problem
+from fapilog.settings.card_rules import shortens_cards
 from fapilog.settings.redaction_policy import check_policy
 from fapilog.settings.types import FrozenDict, conflict
 
@@ -70,7 +71,12 @@ def check_together(common: RedactionSettings) -> None:
     for name, own in common.destinations.items():
         policies[f"exporter {name}"] = _merged(common, own)
     scanning = {place: policy.actions for place, policy in policies.items() if policy.mode == "scan"}
-    check_policy(scanning)
+    # A rule works in every mode.
+    shortened = {
+        place: tuple(rule.name for rule in policy.rules if shortens_cards(rule))
+        for place, policy in policies.items()
+    }
+    check_policy(scanning, shortened)
 
 
 def check_only_more(common: RedactionSettings) -> None:

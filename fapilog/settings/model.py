@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -82,6 +83,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", case_sensitive=True, hide_input_in_errors=True, validate_default=False
     )
+
+    # Settings of groups that are so frequent that they have a short name of their own.
+    short_names: ClassVar[Mapping[str, str]] = MappingProxyType({"minimise": "redaction.minimise"})
 
     level: types.Level = Field(Severity.INFO, description="Records below it are filtered.")
     levels: types.Levels = Field(
@@ -220,7 +224,8 @@ class Settings(BaseSettings):
             path: YAML or JSON file, named by its suffix; None: no file.
             environ: Environment variables; None: those of the process.
             **overrides: Settings by name; groups as mappings or models, or single settings by their dotted
-                names (`**{"otlp.max_in_flight": 8}`).
+                names (`**{"otlp.max_in_flight": 8}`). `redaction="scan"` is the mode of the group,
+                `minimise=True` is `redaction.minimise`.
 
         Raises:
             ConfigurationError: All problems at once.

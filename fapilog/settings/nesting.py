@@ -13,9 +13,13 @@ from fapilog.settings.groups import nested
 def leaves(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested values to dotted names; what is no group, or no setting at all, stays whole.
 
-    A word in place of a group that names a setting in `short_for` is that setting: `redaction="scan"`.
+    A word in place of a group that names a setting in `short_for` is that setting: `redaction="scan"`. A
+    name in `short_names` of the model is the setting that stands there: `minimise=True`. Its full name wins.
     """
-    found: dict[str, Any] = {}
+    short_names = getattr(model, "short_names", {})
+    found: dict[str, Any] = {
+        f"{prefix}{short_names[key]}": value for key, value in values.items() if key in short_names
+    }
     for key, value in values.items():
         info = model.model_fields.get(str(key))
         group = nested(info.annotation) if info else None
@@ -23,7 +27,7 @@ def leaves(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") 
             found |= leaves(group, value, f"{prefix}{key}.")
         elif group and isinstance(value, str) and (short := getattr(group, "short_for", "")):
             found[f"{prefix}{key}.{short}"] = value
-        else:
+        elif key not in short_names:
             found[f"{prefix}{key}"] = value
     return found
 

@@ -72,12 +72,15 @@ def _hashed(kind: str, name: str) -> Refusal:
     return Refusal(HASHED, clause, f"{kind}=token, which joins as well and needs a key")
 
 
-def check_policy(policies: Mapping[str, Mapping[str, str]]) -> None:
+def check_policy(
+    policies: Mapping[str, Mapping[str, str]], shortened: Mapping[str, tuple[str, ...]] | None = None
+) -> None:
     """Refuse what must not be in one policy, or in several that the same records meet.
 
     Args:
         policies: By a name for people (`redaction`, `exporter audit`): actions as people write them, by type.
             Types that are removed may be left out.
+        shortened: By the same names: rules of the user that leave a part of card numbers.
 
     Raises:
         ConfigurationError: `policy-forbidden` or `hash-without-key`, one problem for each.
@@ -90,7 +93,7 @@ audit: together they tell more than each (note of PCI DSS 3.5.1) [policy-forbidd
           do: choose one of the two for all of them, or remove PAN in one
           see: docs/reference/errors.md#policy-forbidden
     """
-    problems = [*_single(policies), *_together(policies)]
+    problems = [*_single(policies), *_together(policies, shortened or {})]
     if problems:
         raise ConfigurationError(problems)
 
@@ -104,9 +107,14 @@ def _single(policies: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
                 yield Problem(code, f"{place} {refused.clause}", (), f"use {refused.do}")
 
 
-def _together(policies: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
+def _together(
+    policies: Mapping[str, Mapping[str, str]], rules: Mapping[str, tuple[str, ...]]
+) -> Iterator[Problem]:
     coded = [place for place, actions in policies.items() if _name(actions) in _CODES]
     shorter = [place for place, actions in policies.items() if _name(actions) in _SHORTER]
+    # A rule of the common policy is one of each exporter too; it is named once.
+    named = dict.fromkeys(name for names in rules.values() for name in names)
+    shorter += [f"the rule {name}" for name in named]
     if coded and shorter:
         clause = (
             f"PAN is a token or sealed in {', '.join(coded)} and shortened in {', '.join(shorter)}:"

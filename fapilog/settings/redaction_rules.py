@@ -262,7 +262,8 @@ RULES_FIELD: Any = Field(
 MINIMISE_FIELD: Any = Field(
     False,
     description="Attributes whose keys nobody allowed are left out and counted (`fapilog.dropped_keys`):"
-    " those that are neither in `allowed_keys` nor among OpenTelemetry's keys without personal data.",
+    " those that are neither in `allowed_keys` nor among OpenTelemetry's keys without personal data. As an"
+    " argument also `minimise=True` alone.",
 )
 ALLOWED_KEYS_FIELD: Any = Field(
     (), description="For `minimise`: keys and paths that stay, with wildcards: `order.*`, `user.id`."

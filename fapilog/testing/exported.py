@@ -1,7 +1,8 @@
 """Everything that leaves the process through fapilog during a block, as plain values, for tests.
 
-Three sources: a tap on the pipeline sees records as they are accepted; the native side shows requests, lines
-and blocks as they leave (`_native.watch_exports`); exporters of spans and metrics are listened to by class.
+Four sources: a tap on the pipeline sees records as they are accepted; the native side shows requests, lines
+and blocks as they leave (`_native.watch_exports`); exporters of spans and metrics, and propagators, are
+listened to by class.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from fapilog import _native, in_force, lifecycle
 from fapilog.testing.capture import CapturedLogs, capture_logs
 from fapilog.testing.decoding import ReceivedLogRecord, decode_log_records
+from fapilog.testing.headers import listen
 
 # What stands between the application and an exporter sees what the exporter does not.
 _BETWEEN = ("fapilog.otel.",)
@@ -30,7 +32,7 @@ class Exported:
 
     Attributes:
         way: How: `record` (accepted by a pipeline), `http`, `file`, `stream`, `python`, `spool`, `console`,
-            `span`, `metric`.
+            `span`, `metric`, `header` (baggage).
         values: What it holds: `body`, `attributes`, `resource`, `scope` and more, each a plain value.
     """
 
@@ -126,7 +128,8 @@ def record_exports() -> Iterator[Exports]:
     with ExitStack() as stack:
         captured = stack.enter_context(capture_logs())
         exports = Exports(captured, stack.enter_context(record_ways()))
-        for undo in _listen(exports):
+        baggage = listen(lambda values: exports.add(Exported("header", values)))
+        for undo in (*_listen(exports), *baggage):
             stack.callback(undo)
         yield exports
 

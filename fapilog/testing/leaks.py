@@ -172,7 +172,7 @@ def no_leaks(*, flush_timeout_millis: int = 2_000) -> Iterator[NoLeaks]:
 
     What counts: findings of `fapilog.redaction.scan` with `redaction="scan"`, whatever the application's own
     policy is, and values given to `watch()`. What is looked at: records of every kind of exporter, the
-    console, the spool, spans and metrics of the SDK.
+    console, the spool, spans and metrics of the SDK, and baggage in the headers that propagators write.
 
     Args:
         flush_timeout_millis: Longest wait for receivers that do not answer.

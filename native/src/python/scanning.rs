@@ -2,9 +2,9 @@
 
 use super::settings::value_policy_and_rules;
 use crate::redact::rules::place::Place;
-use crate::redact::rules::spots::What;
+use crate::redact::rules::spots::{replace, What};
 use crate::redact::rules::RuleId;
-use crate::redact::values::look::number_for;
+use crate::redact::values::look::{join, number_for};
 use crate::redact::values::memory::{KnownKey, Memory};
 use crate::redact::values::ValuePolicy;
 use crate::scan::keys::KeyPlan;
@@ -12,7 +12,7 @@ use crate::scan::kind::{Group, Kind, Kinds, Tier};
 use crate::scan::Settings;
 use crate::wire::Value;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use std::sync::{Mutex, PoisonError};
 
 /// Path, first code point, first one behind, type, rule.
@@ -135,18 +135,63 @@ impl Walk<'_> {
             self.text(&text.to_string_lossy(), path, known);
         } else if let Ok(all) = value.cast::<PyDict>() {
             self.mapping(all, path, depth + 1)?;
-        } else if let Ok(members) = value.cast::<PyList>() {
-            self.place.enter_list();
-            for (index, member) in members.iter().enumerate() {
-                self.value(&member, &format!("{path}.{index}"), known, depth + 1)?;
-            }
-            self.place.leave_list();
+        } else if let Ok(bytes) = value.cast::<PyBytes>() {
+            self.text(&String::from_utf8_lossy(bytes.as_bytes()), path, known);
+        } else if let Some(members) = members_of(value) {
+            self.members(&members, path, known, depth)?;
         } else if let Some(text) =
             number(value).and_then(|number| number_for(self.policy, number, &known.plan))
         {
             self.text(&text, path, known);
         }
         Ok(())
+    }
+
+    /// The members, or what they are together: then each alone is nothing, as in a record.
+    fn members(
+        &mut self,
+        members: &[Bound<'_, PyAny>],
+        path: &str,
+        known: &KnownKey,
+        depth: usize,
+    ) -> PyResult<()> {
+        let before = self.found.len();
+        self.place.enter_list();
+        for (index, member) in members.iter().enumerate() {
+            self.value(member, &format!("{path}.{index}"), known, depth + 1)?;
+        }
+        self.place.leave_list();
+        let pieces = members.iter().filter_map(|member| self.left_of(member, known)).map(Some);
+        let Some(text) = join(pieces) else { return Ok(()) };
+        let alone = self.found.split_off(before);
+        self.text(&text, path, known);
+        if self.found.len() == before {
+            self.found.extend(alone);
+        } else {
+            self.found.truncate(before + 1);
+        }
+        Ok(())
+    }
+
+    /// What a record holds of a text or a number; `None` for what is neither.
+    fn left_of(&self, member: &Bound<'_, PyAny>, known: &KnownKey) -> Option<String> {
+        let text = match member.cast::<PyString>() {
+            Ok(text) => text.to_string_lossy().into_owned(),
+            Err(_) => match number(member)? {
+                Value::Varint(bits) => (bits as i64).to_string(),
+                float => number_for(self.policy, float, &known.plan)?,
+            },
+        };
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = Vec::with_capacity(text.len());
+        let mut copied = 0;
+        for spot in self.policy.spots(&text, &known.plan, known.fate.end(), &mut memory.scratch) {
+            left.extend_from_slice(&text.as_bytes()[copied..spot.range.start]);
+            replace(self.policy, &spot, &text[spot.range.clone()], &mut left);
+            copied = spot.range.end;
+        }
+        left.extend_from_slice(&text.as_bytes()[copied..]);
+        String::from_utf8(left).ok()
     }
 
     /// A value that a rule about its path hides: as much of it as is a text.
@@ -185,6 +230,12 @@ impl Walk<'_> {
             self.found.push((path.to_owned(), start, points, kind, rule));
         }
     }
+}
+
+/// The members of a list or a tuple.
+fn members_of<'py>(value: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+    let list = value.cast::<PyList>().map(|members| members.iter().collect());
+    list.or_else(|_| value.cast::<PyTuple>().map(|members| members.iter().collect())).ok()
 }
 
 /// A number as it stands in a record; `None` for what is none, and for bools.

@@ -75,3 +75,23 @@ def test_every_type_has_a_marker_a_group_and_a_tier():
 )
 def test_actions_for_types_that_nobody_looks_for_are_said(load, redaction, said):
     assert [sentence for _, sentence in without_effect(load(redaction=redaction))] == said
+
+
+def test_minimise_is_short_for_the_setting_of_the_group_beside_its_other_settings(load):
+    settings = load(minimise=True, redaction="scan")
+    assert settings.redaction == RedactionSettings(mode="scan", minimise=True)
+    assert settings.origin("redaction.minimise") == "argument"
+    assert settings.with_changes(minimise=False).redaction.minimise is False
+    assert load(minimise=True, redaction={"minimise": False}).redaction.minimise is False
+    assert load({"FAPILOG_MINIMISE": "true"}).redaction.minimise is True
+
+
+def test_a_wrong_value_of_minimise_names_the_setting_that_it_is_short_for(load):
+    with pytest.raises(ConfigurationError, match=r"redaction\.minimise is neither true nor false"):
+        load(minimise="yes")
+
+
+def test_a_settings_file_may_say_minimise_alone(load, tmp_path):
+    (tmp_path / "settings.yaml").write_text("minimise: true\nredaction: scan\n")
+    settings = load(path=tmp_path / "settings.yaml")
+    assert (settings.redaction.mode, settings.redaction.minimise) == ("scan", True)

@@ -3,7 +3,11 @@
 import pytest
 
 from fapilog.errors import ConfigurationError
+from fapilog.otel.provider import LoggerProvider
+from fapilog.settings import Settings
+from fapilog.settings.destinations import check_together
 from fapilog.settings.redaction_policy import check_policy, refusal
+from fapilog.settings.redaction_rules import RedactionRule
 
 ONE_KEY = {"key_provider": lambda: {1: bytes(32)}}
 
@@ -94,3 +98,52 @@ def test_every_policy_is_looked_at_and_every_problem_named():
 )
 def test_what_may_stand_together_passes(policies):
     check_policy(policies)
+
+
+def with_rule(load, **rule):
+    actions = {"actions": {"PAN": "token"}, **ONE_KEY}
+    settings = load(redaction={"mode": "scan", "rules": (RedactionRule(name="cards", **rule),), **actions})
+    check_together(settings.redaction_in_force)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"pattern": r"\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}", "action": "truncate:6:4"},
+        {"pattern": r"\d{13,19}", "action": "mask:4"},
+        {"words": ("4111 1111 1111 1111",), "action": "truncate:2:2"},
+        {"paths": ("payment.cardNumber",), "action": "truncate:6:4"},
+        {"paths": ("order.*", "**.card.number"), "action": "mask:4"},
+        {"paths": ("customer.pan",), "action": "mask:4"},
+    ],
+)
+def test_a_rule_that_shortens_cards_is_refused_beside_an_action_that_codes_them(rule, load):
+    with pytest.raises(ConfigurationError) as caught:
+        with_rule(load, **rule)
+    assert lines(caught.value) == [
+        "PAN is a token or sealed in redaction and shortened in the rule cards: together they tell more than"
+        " each (note of PCI DSS 3.5.1) [policy-forbidden]",
+        "do: choose one of the two for all of them, or remove PAN in one",
+        "see: docs/reference/errors.md#policy-forbidden",
+    ]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"pattern": r"\d{16}"},
+        {"pattern": r"TCK-\d{6}", "action": "mask:2"},
+        {"paths": ("order.number", "span", "customer.company"), "action": "mask:4"},
+        {"paths": ("card.number",), "action": "generalise"},
+    ],
+)
+def test_a_rule_that_removes_cards_or_is_about_something_else_may_stand_beside_a_code(rule, load):
+    with_rule(load, **rule)
+
+
+def test_a_provider_is_refused_whose_rule_shortens_what_an_action_codes():
+    redaction = {"mode": "scan", "actions": {"PAN": "token"}, **ONE_KEY}
+    rule = RedactionRule(name="cards", paths=("card_number",), action="truncate:6:4")
+    settings = Settings.load(environ={}, exporters=("none",), redaction={**redaction, "rules": (rule,)})
+    with pytest.raises(ConfigurationError, match="policy-forbidden"):
+        LoggerProvider(settings=settings, shutdown_on_exit=False)

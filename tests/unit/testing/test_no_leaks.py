@@ -8,6 +8,9 @@ import logging
 from urllib.parse import quote
 
 import pytest
+from opentelemetry import baggage, propagate
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -49,7 +52,7 @@ def configured(work, **settings):
     return run
 
 
-@pytest.mark.parametrize("name", ["leaks", "exported", "forms"])
+@pytest.mark.parametrize("name", ["leaks", "exported", "forms", "headers"])
 def test_the_examples_in_docstrings_run(name):
     result = doctest.testmod(importlib.import_module(f"fapilog.testing.{name}"))
     assert (result.failed, result.attempted > 0) == (0, True)
@@ -205,3 +208,39 @@ def test_an_error_of_the_block_itself_comes_first():
 
     with pytest.raises(ZeroDivisionError):
         block()
+
+
+def sent_with(propagator, **entries):
+    def work() -> None:
+        context = Context()
+        for name, value in entries.items():
+            context = baggage.set_baggage(name, value, context)
+        propagator.inject({}, context)
+
+    return work
+
+
+@pytest.mark.parametrize("propagator", [W3CBaggagePropagator(), propagate.get_global_textmap()])
+def test_baggage_that_leaves_in_a_header_is_seen(propagator):
+    found = error_of(
+        sent_with(propagator, user="ann@example.org", note="it is Ann Example"), name="Ann Example"
+    )
+    assert [(leak.way, leak.path, leak.type) for leak in found.leaks] == [
+        ("header", "baggage.user", "EMAIL"),
+        ("header", "baggage.note", "name"),
+    ]
+
+
+def test_baggage_without_anything_sensitive_passes_and_arrives():
+    headers: dict[str, str] = {}
+    with no_leaks() as leaks:
+        W3CBaggagePropagator().inject(headers, baggage.set_baggage("tenant", "acme", Context()))
+        assert leaks.leaks() == []
+    assert headers == {"baggage": "tenant=acme"}
+
+
+def test_a_card_in_the_pieces_of_a_list_is_seen():
+    found = error_of(logged("paid", digits=["4111", "1111", "1111", "1111"]))
+    assert [(leak.path, leak.type) for leak in found.leaks if leak.way == "record"] == [
+        ("attributes.digits", "PAN")
+    ]

@@ -201,7 +201,7 @@ pub(super) fn body_fate(policy: &ValuePolicy, memory: &mut Memory, place: &Place
 }
 
 /// Key and value of an attribute.
-pub(super) fn parts(attribute: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub(crate) fn parts(attribute: &[u8]) -> (&[u8], Option<&[u8]>) {
     let (mut key, mut value): (&[u8], _) = (&[], None);
     for field in Fields::new(attribute) {
         match field {
@@ -247,17 +247,24 @@ fn any_number(number: Value<'_>) -> Option<String> {
 
 /// The texts of an array as one, so that a number that was split at its blanks is seen. `None`: there are none to join.
 pub(super) fn joined(members: &[u8]) -> Option<String> {
+    let pieces = Fields::new(members).filter_map(|field| {
+        let (1, Value::Bytes(member)) = field else { return Some(None) };
+        match Fields::new(member).next()? {
+            (1, Value::Bytes(piece)) => Some(std::str::from_utf8(piece).ok().map(str::to_owned)),
+            (3, Value::Varint(number)) => Some(Some((number as i64).to_string())),
+            _ => None,
+        }
+    });
+    join(pieces)
+}
+
+/// The pieces as one text, each behind a blank. `None`: one cannot be read, there is one alone, or they are too long.
+pub(crate) fn join(pieces: impl Iterator<Item = Option<String>>) -> Option<String> {
     const MAX_BYTES: usize = 256;
     let mut text = String::new();
     let mut count = 0;
-    for field in Fields::new(members) {
-        let (1, Value::Bytes(member)) = field else { return None };
-        let Some(value) = Fields::new(member).next() else { continue };
-        let piece = match value {
-            (1, Value::Bytes(piece)) => std::str::from_utf8(piece).ok()?.to_owned(),
-            (3, Value::Varint(number)) => (number as i64).to_string(),
-            _ => continue,
-        };
+    for piece in pieces {
+        let piece = piece?;
         if text.len() + piece.len() > MAX_BYTES {
             return None;
         }

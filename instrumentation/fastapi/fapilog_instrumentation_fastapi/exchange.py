@@ -1,0 +1,123 @@
+"""`Exchange`: the state of one request or WebSocket connection, `scope["fapilog.exchange"]`. Thread: caller.
+
+The only state that the parts of this package share: the middleware owns its life, everything else reads or
+fills it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextvars import ContextVar
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from fapilog_instrumentation_fastapi.plan import Plan, RouteOptions
+
+KEY = "fapilog.exchange"
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+
+_current: ContextVar[Exchange | None] = ContextVar("fapilog_exchange", default=None)
+
+
+class Exchange:
+    """One request or WebSocket connection, from its first byte to its access record.
+
+    Attributes:
+        scope: The ASGI scope as the middleware got it. Routers fill it on the way: `endpoint`, `route`.
+        plan: What the application's settings mean.
+        correlation_id: Accepted or made; checked.
+        context: OpenTelemetry's context at the entry: its span is the server span.
+        headers: Values of the headers in `plan.wanted`, in its order; None where there is none.
+        path: Of the request, as the server decoded it.
+        started_nanos: `perf_counter_ns()` at the entry.
+        seconds: How long it took until the response was complete; None until then.
+        status: Of the response; None until it starts.
+        response_headers: As the application gave them; empty until the response starts.
+        close_code: Of a WebSocket connection; None until it is closed.
+        request_bytes, response_bytes: Of the bodies, as far as they passed; messages of a WebSocket included.
+        received_messages, sent_messages: Of a WebSocket connection.
+        is_started: Whether the response, or the WebSocket connection, has started.
+        is_complete: Whether the response was handed over completely.
+        is_disconnected: Whether the client went away before that.
+        error: What the application raised; `CancelledError` too.
+        exception_written: Whether a record of `error` exists; who writes one sets it.
+        attributes: Further attributes of the access record; they win. None: no.
+        on_receive, on_send: Called with every message, before the application or the server gets it; or
+            None.
+        is_excluded: Whether it has no access record because of its path.
+        is_finished: Whether its end was told to `plan.on_response`, and its access record written.
+    """
+
+    # What most requests leave as it is stands on the class: to make an exchange then sets few names.
+    seconds: float | None = None
+    status: int | None = None
+    response_headers: Iterable[tuple[bytes, bytes]] = ()
+    close_code: int | None = None
+    request_bytes = 0
+    response_bytes = 0
+    received_messages = 0
+    sent_messages = 0
+    is_started = False
+    is_complete = False
+    is_disconnected = False
+    error: BaseException | None = None
+    exception_written = False
+    attributes: dict[str, Any] | None = None
+    on_receive: Callable[[Message], object] | None = None
+    on_send: Callable[[Message], object] | None = None
+    is_excluded = False
+    is_finished = False
+    _options: RouteOptions | None = None
+
+    def __init__(
+        self, scope: Scope, plan: Plan, correlation_id: str, headers: list[bytes | None], context: Context
+    ) -> None:
+        self.scope = scope
+        self.plan = plan
+        self.correlation_id = correlation_id
+        self.headers = headers
+        self.context = context
+        self.path: str = scope["path"]
+        self.started_nanos = perf_counter_ns()
+
+    @property
+    def options(self) -> RouteOptions:
+        """The options in force: those of the endpoint once the router chose it, else the application's."""
+        known = self._options
+        if known is None:
+            endpoint = self.scope.get("endpoint")
+            if endpoint is None:
+                return self.plan.options
+            known = self._options = self.plan.options_of(endpoint)
+        return known
+
+    @property
+    def route(self) -> str | None:
+        """The template of the route with the prefixes of routers and mounts, such as `/orders/{order_id}`."""
+        return self.plan.routes.find(self.scope)
+
+    def add(self, attributes: Mapping[str, Any]) -> None:
+        """Put further attributes on the access record."""
+        if self.attributes is None:
+            self.attributes = dict(attributes)
+        else:
+            self.attributes.update(attributes)
+
+
+def current() -> Exchange | None:
+    """Return the exchange that this task, or a thread or task started by it, belongs to; None outside."""
+    return _current.get()
+
+
+def enter(exchange: Exchange) -> Any:
+    """Make an exchange the current one; returns what `leave` takes."""
+    return _current.set(exchange)
+
+
+def leave(token: Any) -> None:
+    """Put back what was current before."""
+    _current.reset(token)

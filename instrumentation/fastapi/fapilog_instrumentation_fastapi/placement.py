@@ -1,0 +1,154 @@
+"""Where the middleware stands: inside the server span, outside of every other middleware.
+
+Starlette builds its stack of middleware at the first call, the one for the lifespan included. We put ours
+into the stack as it is then. So it does not matter who instruments an application first, we or
+OpenTelemetry's instrumentor, and spans are decided when all is known.
+Threads: the configuring one, or the first request's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+_SPAN_MIDDLEWARE = ("opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware")
+# Longer stacks are circles.
+_LONGEST = 1_000
+
+Make = Callable[[Any], Any]
+
+
+def chain(stack: Any) -> list[Any]:
+    """Return the middleware of a stack from the outside in, as far as each keeps the next one in `app`."""
+    found: list[Any] = []
+    while stack is not None and len(found) < _LONGEST and not any(stack is each for each in found):
+        found.append(stack)
+        stack = getattr(stack, "app", None)
+    return found
+
+
+def span_middleware(stack: Any) -> Any:
+    """Return OpenTelemetry's ASGI middleware in a stack; None where there is none."""
+    for each in chain(stack):
+        if (type(each).__module__, type(each).__name__) == _SPAN_MIDDLEWARE:
+            return each
+    return None
+
+
+def insert(stack: Any, make: Make) -> Any:
+    """Return the stack with ours in it: behind the server span, else before everything."""
+    spans = span_middleware(stack)
+    if spans is None:
+        return make(stack)
+    spans.app = make(spans.app)
+    return stack
+
+
+class Placement:
+    """Puts a middleware into the stack of one Starlette or FastAPI application.
+
+    Args:
+        app: The application.
+        make: Makes the middleware around what is below it.
+        before_build: Called with the application before its stack is built.
+
+    Attributes:
+        is_undone: Whether it was taken back.
+    """
+
+    def __init__(self, app: Any, make: Make, before_build: Callable[[Any], object]) -> None:
+        self._app = app
+        self._make = make
+        self._before_build = before_build
+        self._build_below: Callable[[], Any] = app.build_middleware_stack
+        self._is_building = False
+        self._made: list[Any] = []
+        self.is_undone = False
+        app.build_middleware_stack = self.build
+        if app.middleware_stack is not None:
+            app.middleware_stack = self._rebuilt(app.middleware_stack)
+
+    def build(self) -> Any:
+        """Stand in for `build_middleware_stack` of the application."""
+        if self._is_building or self.is_undone:
+            return self._build_below()
+        if self._app.build_middleware_stack != self.build:
+            return self._inside_of_another()
+        self._is_building = True
+        try:
+            self._before_build(self._app)
+            # Who was asked for spans just now has put himself in our place.
+            outermost = self._app.build_middleware_stack
+            stack = self._build_below() if outermost == self.build else outermost()
+        finally:
+            self._is_building = False
+        return insert(stack, self.make)
+
+    def _rebuilt(self, stack: Any) -> Any:
+        """A stack that exists stays, with the state of its middleware; ours and spans are put around it."""
+        below, self._build_below = self._build_below, lambda: stack
+        try:
+            return self.build()
+        finally:
+            self._build_below = below
+
+    def _inside_of_another(self) -> Any:
+        """Somebody wrapped the method after us, and takes the outermost middleware apart.
+
+        What he builds around is a place holder that moves ours to its place at the first call.
+        """
+        self._before_build(self._app)
+        stack = self._build_below()
+        stack.app = PlaceHolder(stack.app, self)
+        return stack
+
+    def make(self, below: Any) -> Any:
+        """Make our middleware around what is below it."""
+        made = self._make(below)
+        self._made.append(made)
+        return made
+
+    def move(self) -> None:
+        """Put ours into the stack that is in use."""
+        if self._app.middleware_stack is not None:
+            self._app.middleware_stack = insert(self._app.middleware_stack, self.make)
+
+    def undo(self) -> None:
+        """Take ours out of the stack; later stacks are built without."""
+        self.is_undone = True
+        if self._app.build_middleware_stack == self.build:
+            self._app.build_middleware_stack = self._build_below
+        if self._is_ours(self._app.middleware_stack):
+            self._app.middleware_stack = self._app.middleware_stack.app
+        for each in chain(self._app.middleware_stack):
+            below: Any = getattr(each, "app", None)
+            if self._is_ours(below):
+                each.app = below.app
+
+    def _is_ours(self, middleware: Any) -> bool:
+        return any(middleware is made for made in self._made)
+
+
+class PlaceHolder:
+    """Stands where ours must not stay, and has it moved where it belongs at the first call.
+
+    That is the call for the lifespan, if the server makes one; else the first request finds ours here, inside
+    of Starlette's middleware for errors.
+
+    Args:
+        app: The application below.
+        placement: Which moves ours.
+    """
+
+    def __init__(self, app: Any, placement: Placement) -> None:
+        self.app = app
+        self._placement = placement
+        self._ours: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a call; ours lets those pass that have met it outside already."""
+        if self._ours is None:
+            self._ours = self._placement.make(self.app)
+            self._placement.move()
+        serve = self.app if self._placement.is_undone else self._ours
+        await serve(scope, receive, send)
