@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.websockets import WebSocketDisconnect
 
 from fapilog import Severity
-from fapilog_instrumentation_fastapi.exchange import Exchange
+from fapilog_instrumentation_fastapi.exchange import Exchange, Scope
 from fapilog_instrumentation_fastapi.plan import RouteOptions
 
 HTTP_EVENT = "fapilog.http.server.request"
@@ -44,6 +44,20 @@ def known_methods() -> frozenset[str]:
 
 
 _known_methods = known_methods()
+_OTHER = "_OTHER"
+
+
+def method_of(scope: Scope) -> str:
+    """Return the method as `http.request.method` has it: one that is not known is `_OTHER`."""
+    method: str = scope.get("method", "GET")
+    return method if method in _known_methods else _OTHER
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Tell whether an exception says that the client went away, alone or in groups."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_disconnect(each) for each in error.exceptions)
+    return isinstance(error, (ClientDisconnect, WebSocketDisconnect))
 
 
 def write(exchange: Exchange) -> None:
@@ -80,7 +94,7 @@ def write(exchange: Exchange) -> None:
         _connection(exchange, attributes)
     if exchange.attributes is not None:
         attributes.update(exchange.attributes)
-    exchange.plan.logger.emit_record(
+    options.logger.emit_record(
         body=_body(method, route, exchange.status),
         severity_number=severity,
         severity_text=_TEXTS[severity],
@@ -95,7 +109,7 @@ def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[
     """The severity, and `error.type` where it failed; sets the status of what ended without a response."""
     error, status = exchange.error, exchange.status
     if error is not None:
-        if isinstance(error, (ClientDisconnect, WebSocketDisconnect)):
+        if is_disconnect(error):
             return _INFO, None
         if isinstance(error, asyncio.CancelledError):
             return (_INFO, None) if exchange.is_disconnected else (_WARN, "asyncio.CancelledError")
@@ -138,7 +152,7 @@ def _request(exchange: Exchange, options: RouteOptions) -> dict[str, Any]:
         "http.response.body.size": 0 if method == "HEAD" else exchange.response_bytes,
     }
     if method not in _known_methods:
-        attributes["http.request.method"] = "_OTHER"
+        attributes["http.request.method"] = _OTHER
         attributes["http.request.method_original"] = method
     version = scope.get("http_version")
     if version:
