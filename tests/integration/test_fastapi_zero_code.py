@@ -1,4 +1,4 @@
-"""`opentelemetry-instrument uvicorn app:app`: each request has one server span, and one access record in it."""
+"""`opentelemetry-instrument uvicorn app:app`: each request has one server span and one record in it."""
 
 import signal
 
