@@ -97,6 +97,7 @@ class RequestLoggingMiddleware:
             exchange.leave(token)
             # No circle of references is left for the garbage collector.
             scope.pop(KEY, None)
+            current.scope.pop(KEY, None)
 
     def _begin(self, scope: Scope) -> Exchange | None:
         """Read the headers once, and make the exchange."""
