@@ -2,9 +2,13 @@
 
 import asyncio
 import doctest
+import os
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +21,7 @@ from fapilog import LoggerProvider, Settings
 from fapilog_instrumentation_fastapi import RequestLogging, instrument_fastapi, testing
 from fapilog_instrumentation_fastapi.testing import RequestLogs, capture_requests, measure_overhead
 from instrumentation.fastapi.tests.calling import client
+from tests.contract.snippets import ROOT, snippets
 
 log = fapilog.get_logger("shop")
 SETTINGS = RequestLogging(spans="none")
@@ -153,3 +158,30 @@ async def test_the_overhead_is_what_the_middleware_adds():
 def test_the_examples_of_the_module_run():
     result = doctest.testmod(testing)
     assert (result.failed, result.attempted > 0) == (0, True)
+
+
+def test_the_page_about_testing_passes_as_a_test_suite_of_its_own(tmp_path: Path):
+    [*blocks] = snippets("docs/how-to/fastapi_testing.md")
+    suite = "\n\n".join(block.code for block in blocks)
+    (tmp_path / "test_shop.py").write_text(suite, encoding="utf-8")
+    packages = os.pathsep.join([str(ROOT), str(ROOT / "instrumentation" / "fastapi")])
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "fapilog.testing.pytest_plugin",
+            "-p",
+            "no:cacheprovider",
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": packages, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    passed = f"{len(re.findall(r'^def test_', suite, re.MULTILINE))} passed"
+    assert (done.returncode, passed in done.stdout) == (0, True), done.stdout + done.stderr
