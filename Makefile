@@ -12,6 +12,8 @@ CHECK := tools/check.sh
 CARGO := cargo
 MANIFEST := --manifest-path native/Cargo.toml
 MATURIN_FLAGS := --release --locked
+# What comes with this repository beside fapilog: Python and data alone.
+DISTRIBUTIONS := plugins/compliance instrumentation/fastapi
 MODEL_CHECK := $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd,shuttle --test model_check
 # A shipped wheel names crates in its panic messages, not the folders of whoever built it.
 REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
@@ -58,7 +60,7 @@ lint: setup ## Formatting, clippy, ruff, bandit, import arrows
 	@$(CHECK) run "clippy, orders of threads" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd,shuttle --all-targets -- -D warnings
 	@$(CHECK) run "ruff check" -- $(BIN)/ruff check .
 	@$(CHECK) run "ruff format" -- $(BIN)/ruff format --check .
-	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog
+	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog instrumentation
 	@$(CHECK) run "import-linter" -- $(BIN)/lint-imports --cache-dir .cache/import_linter
 
 type: build ## mypy strict, and the stub against the compiled module
@@ -124,7 +126,7 @@ fuzz: $(CARGO_FUZZ) ## Each fuzz target for FUZZ_SECONDS under libFuzzer; needs 
 wheels: setup ## Build sdist and wheel into dist/, then smoke-test the wheel in an empty environment
 	@rm -rf dist
 	RUSTFLAGS="$(RUSTFLAGS) $(REMAP)" $(BIN)/maturin build $(MATURIN_FLAGS) --sdist --out dist
-	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist plugins/compliance
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist $(DISTRIBUTIONS)
 	@tools/smoke_wheel.sh $(BIN)/python dist
 
 docs: setup ## Reference of the Rust core into native/target/doc; broken links fail
@@ -134,7 +136,7 @@ clean: ## Remove everything that was built
 	rm -rf .venv .cache dist build native/target fapilog/_native*.so .coverage*
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.venv/.setup: pyproject.toml plugins/compliance/pyproject.toml tools/toolchain.sh tools/requirements.py
+.venv/.setup: pyproject.toml $(addsuffix /pyproject.toml,$(DISTRIBUTIONS)) tools/toolchain.sh tools/requirements.py
 	@tools/toolchain.sh $(PYTHON)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
@@ -144,7 +146,7 @@ clean: ## Remove everything that was built
 
 .venv/.build: .venv/.setup $(RUST_SOURCES)
 	PIP_QUIET=1 $(BIN)/maturin develop $(MATURIN_FLAGS)
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable plugins/compliance
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation $(addprefix --editable ,$(DISTRIBUTIONS))
 	@touch $@
 
 .venv/.bench: .venv/.setup

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fapilog.errors import ConfigurationError, FapilogError
     from fapilog.event import LogEvent
     from fapilog.exporters.base import Exporter, ExportOutcome
+    from fapilog.instrumentation import instrument_fastapi
     from fapilog.keys.base import KeyProvider, SpoolKeys
     from fapilog.ledger import Ledger
     from fapilog.logger import Logger, export_recorded, get_logger
@@ -59,6 +60,7 @@ __all__ = [
     "configure_otel",
     "export_recorded",
     "get_logger",
+    "instrument_fastapi",
 ]
 
 _HOMES = {
@@ -83,6 +85,7 @@ _HOMES = {
     "configure_otel": "fapilog.telemetry",
     "export_recorded": "fapilog.logger",
     "get_logger": "fapilog.logger",
+    "instrument_fastapi": "fapilog.instrumentation",
 }
 
 

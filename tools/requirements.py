@@ -1,11 +1,15 @@
 """Print what `.venv` needs before fapilog itself is built: build backends, dependencies, every extra.
 
-pip can install a dependency group without building the project, but not the project's own dependencies.
+pip can install a dependency group without building the project, but not the project's own dependencies. What
+comes with this repository is installed from here, and not named.
 """
 
+import re
 import sys
 import tomllib
 from pathlib import Path
+
+FOLDERS = ("plugins", "instrumentation")
 
 
 def main() -> None:
@@ -15,9 +19,16 @@ def main() -> None:
     lines = [*metadata["build-system"]["requires"], *project["dependencies"]]
     for extra in project.get("optional-dependencies", {}).values():
         lines.extend(extra)
-    for plugin in sorted(Path("plugins").glob("*/pyproject.toml")):
-        lines.extend(tomllib.loads(plugin.read_text(encoding="utf-8"))["build-system"]["requires"])
-    sys.stdout.write("\n".join(lines) + "\n")
+    ours = [
+        tomllib.loads(file.read_text(encoding="utf-8"))
+        for folder in FOLDERS
+        for file in sorted(Path(folder).glob("*/pyproject.toml"))
+    ]
+    for each in ours:
+        lines.extend([*each["build-system"]["requires"], *each["project"]["dependencies"]])
+    names = {"fapilog", *(each["project"]["name"] for each in ours)}
+    kept = dict.fromkeys(line for line in lines if re.split(r"[^\w.-]", line)[0] not in names)
+    sys.stdout.write("\n".join(kept) + "\n")
 
 
 if __name__ == "__main__":

@@ -77,6 +77,8 @@ def requirements() -> list[str]:
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = metadata["project"]
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    # What comes with this repository is not on an index before it is released.
+    extras = [line for line in extras if not line.startswith("fapilog-")]
     return [*project["dependencies"], *extras, *metadata["dependency-groups"]["test"]]
 
 

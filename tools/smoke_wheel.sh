@@ -6,9 +6,13 @@ root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-wheels=("$root/$2"/fapilog-*.whl "$root/$2"/fapilog_compliance-*.whl)
-[ ${#wheels[@]} -eq 2 ] && [ -f "${wheels[0]}" ] && [ -f "${wheels[1]}" ] ||
-  { echo "smoke: expected the wheels of fapilog and fapilog-compliance in $2, found: ${wheels[*]}" >&2; exit 1; }
+wheels=()
+for name in fapilog fapilog_compliance fapilog_instrumentation_fastapi; do
+  found=("$root/$2/$name"-*.whl)
+  [ ${#found[@]} -eq 1 ] && [ -f "${found[0]}" ] ||
+    { echo "smoke: expected one wheel of $name in $2, found: ${found[*]}" >&2; exit 1; }
+  wheels+=("${found[0]}")
+done
 
 "$root/$1" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'

@@ -34,6 +34,7 @@ from fapilog.redaction.inventory import Inventory
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 from fapilog.timings import Timings
+from fapilog.values import valid_text
 
 
 class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
@@ -166,6 +167,24 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         if self._shut_down or self.settings.disabled:
             return NoOpLogger(name, version, schema_url, attributes)
         return self._loggers.get(name, version, schema_url, attributes)
+
+    def logger(self, name: str, /, **attributes: Any) -> _native.Logger:
+        """Return a fapilog logger for an instrumentation scope whose records go through this provider.
+
+        `fapilog.get_logger` does the same for the provider of the process.
+
+        Args:
+            name: The instrumentation scope; usually `__name__`.
+            **attributes: Bound to every record, as by `Logger.bind`.
+
+        Example:
+            >>> with LoggerProvider(exporters=["none"]) as provider:
+            ...     _ = provider.logger("jobs", queue="mail").info("started")
+            ...     provider.ledger().accepted
+            1
+        """
+        bound = _native.BoundAttributes(attributes) if attributes else None
+        return _native.Logger(self.handle, valid_text(name), bound=bound)
 
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         """Run a processor of the SDK on every record, on the caller, after the ones added before it.

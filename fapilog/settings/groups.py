@@ -266,7 +266,8 @@ class LimitSettings(Group):
         128, description="Attributes kept; those added later are discarded and counted."
     )
     attribute_value_length: NotNegative | None = Field(
-        None, description="Length of a text or bytes value, beyond which it is cut; None: no limit."
+        None,
+        description="Length at which a text or bytes value is cut, behind redaction; None: no limit.",
     )
     depth: Annotated[int, Field(strict=True, ge=1, le=30)] = Field(
         30,

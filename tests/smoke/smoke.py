@@ -81,11 +81,22 @@ def check_profiles() -> None:
     assert all(profile.clauses for profile in profiles)
 
 
+def check_fastapi() -> None:
+    """The instrumentation of FastAPI is found, and finds FastAPI."""
+    from fastapi import FastAPI
+
+    import fapilog
+
+    app = FastAPI()
+    assert fapilog.instrument_fastapi(app, spans="none") is app
+
+
 def main() -> None:
     """Run the checks in order; the first that fails ends the program with its traceback."""
     check_installation(Path(sys.argv[1]).resolve())
     check_command()
     check_profiles()
+    check_fastapi()
     check_delivery()
     sys.stdout.write("smoke: the installed wheel delivered every record\n")
 

@@ -53,6 +53,42 @@ def test_strings_are_cut_by_characters_and_bytes_by_bytes_at_any_depth():
     assert [r.attributes for r in found] == [cut] * 5
 
 
+def test_a_value_is_cut_behind_redaction_through_every_door():
+    given = {"card": "pay 4111111111111111", "url": ["https://ann:hunter2@host/path"], "plain": "x" * 30}
+    kept = {"card": "pay 411111111111111", "url": ["https://REDACTED:RE"], "plain": "x" * 19}
+    with Recorder(limits={"attribute_value_length": 19}) as recorder:
+        found = log_everywhere(recorder, "m", given)
+    assert [r.attributes for r in found] == [kept] * 5
+    with Recorder(limits={"attribute_value_length": 9}, redaction="scan") as recorder:
+        found = log_everywhere(recorder, "m", {"card": "pay 4111111111111111 now"})
+    noted = {"card": "pay [REDACTED:pan]", "fapilog.redacted": ["card:pan"]}
+    assert [r.attributes for r in found] == [noted] * 5
+
+
+def test_a_stack_trace_is_cut_behind_redaction():
+    with Recorder(limits={"attribute_value_length": 60}, redaction="scan") as recorder:
+        try:
+            raise ValueError("declined: 4111111111111111")
+        except ValueError:
+            recorder.logger().bind(note="of 4111111111111111").exception("m")
+        attributes = recorder.only.attributes
+    assert attributes["exception.message"] == "declined: [REDACTED:pan]"
+    assert attributes["note"] == "of [REDACTED:pan]"
+    assert (len(attributes["exception.stacktrace"]), "4111" in repr(attributes)) == (60, False)
+
+
+def test_of_a_text_that_is_not_read_to_its_end_no_piece_of_a_value_stays():
+    large = {"record_bytes": 2**22, "chunk_bytes": 2**23}
+    for end in ("4111 1111 1111 1111", "https://ann:hunter2@host"):
+        for missing in range(4, 12):
+            text = "x " * ((256 * 1024 - len(end) + missing) // 2) + end
+            with Recorder(buffer=large, redaction="scan") as recorder:
+                recorder.logger().info(text, text=text)
+                record = recorder.only
+            assert {len(record.body), len(record.attributes["text"])} == {240 * 1024}
+            assert set(record.body) | set(record.attributes["text"]) == {"x", " "}
+
+
 def test_containers_deeper_than_the_limit_are_empty_values():
     deep = {"a": [[[1]]], "m": {"x": {"y": {"z": 1}}}, "s": "flat"}
     cut = {"a": [[None]], "m": {"x": {"y": None}}, "s": "flat"}

@@ -192,3 +192,10 @@ def test_threads_share_one_redactor():
     for thread in threads:
         thread.join(60)
     assert leaks == []
+
+
+def test_of_what_is_not_read_to_its_end_no_piece_of_a_value_comes_back():
+    text = "x " * ((256 * 1024 - 12) // 2) + CARD
+    left = Redactor(SCAN).attributes({"text": text, "n": 1})
+    assert left == {"text": "x " * (120 * 1024), "n": 1}
+    assert Redactor(SCAN).text(text) == text.replace(CARD, "[REDACTED:pan]")

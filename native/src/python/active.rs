@@ -7,7 +7,6 @@ use super::helpers;
 use super::keys::KeyCache;
 use super::readable::RecordBuilder;
 use super::reborn::Changes;
-use super::values::ValueLimits;
 use crate::console::ConsoleSettings;
 use crate::pipeline::Pipeline;
 use crate::record::uid::Uids;
@@ -34,8 +33,8 @@ const KEEP_WRITERS: usize = 4;
 pub struct CaptureSettings {
     /// Attributes of one record at most (OTel: `AttributeCountLimit`).
     pub max_attributes: usize,
-    /// Limits of one value (OTel: `AttributeValueLengthLimit`, `AttributeValueDepthLimit`).
-    pub values: ValueLimits,
+    /// How deep a value may nest (OTel: `AttributeValueDepthLimit`).
+    pub max_depth: usize,
     /// Severity from which the caller's location is recorded; above 24: never.
     pub location_severity: u8,
     /// Which records of which scope are kept.

@@ -102,7 +102,7 @@ impl BoundAttributes {
         writer.begin(0, 0, &SeverityField::NONE, None);
         let head = writer.len();
         let policy = &active.pipeline.settings().policy;
-        let mut reader = ValueReader::new(py, &mut writer, policy, active.capture().values);
+        let mut reader = ValueReader::new(py, &mut writer, policy, active.capture().max_depth);
         for (key, value) in self.attributes.bind(py).iter() {
             let name = reader.name_of(&key);
             reader.named_attribute(&name, &value);

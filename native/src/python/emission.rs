@@ -161,9 +161,7 @@ impl<'a, 'py> Emission<'a, 'py> {
             let kind = ffi::Py_TYPE(value);
             if ptr::eq(kind, &raw mut ffi::PyUnicode_Type) {
                 if let Some(text) = borrowed_utf8(value) {
-                    if text.len() <= active.capture().values.length {
-                        return self.writer.attribute_str(&plan.key, text);
-                    }
+                    return self.writer.attribute_str(&plan.key, text);
                 }
             } else if ptr::eq(kind, &raw mut ffi::PyLong_Type) {
                 let mut overflow = 0;
@@ -304,7 +302,7 @@ impl<'a, 'py> Emission<'a, 'py> {
             return;
         };
         let policy = &self.active.pipeline.settings().policy;
-        let mut reader = ValueReader::new(self.py, &mut self.writer, policy, self.active.capture().values);
+        let mut reader = ValueReader::new(self.py, &mut self.writer, policy, self.active.capture().max_depth);
         with(&mut reader);
         if let Some(interrupt) = reader.interrupt {
             self.interrupt = Some(interrupt);

@@ -10,11 +10,12 @@ use super::decoded::{any, Arrays};
 use super::gil::GilCell;
 use super::keys::{KeyCache, KeyKind};
 use super::settings::policy;
-use super::text::{text_of, MAX_TEXT_BYTES};
-use super::values::{unprintable_name, ValueLimits, ValueReader, MAX_NESTED_BYTES};
+use super::text::text_of;
+use super::values::{unprintable_name, ValueReader, MAX_DEPTH, MAX_NESTED_BYTES};
 use crate::decode::{AnyView, RecordView};
 use crate::record::fields::{KeyField, SeverityField};
 use crate::record::RecordWriter;
+use crate::redact::lengths::{self, KEPT_TEXT_BYTES};
 use crate::redact::values::{Pass, DROPPED_KEYS_KEY, REDACTED_KEY, UNSCANNED_MARKER};
 use crate::redact::{clean_parts, KeyDecision, Policy, SECRET_MARKER};
 use crate::wire::{Fields, Value};
@@ -77,7 +78,7 @@ impl Redactor {
         let mut interrupt = None;
         let left = self.with_work(|work| {
             work.writer.begin(0, 0, &SeverityField::NONE, None);
-            let mut reader = ValueReader::new(py, &mut work.writer, &self.policy, ValueLimits::NONE);
+            let mut reader = ValueReader::new(py, &mut work.writer, &self.policy, MAX_DEPTH);
             reader.body(value);
             interrupt = reader.interrupt.take();
             let whole = is_plain(value) && work.writer.len() <= MAX_NESTED_BYTES;
@@ -169,7 +170,7 @@ impl Redactor {
                 work.keeps.push(false);
                 continue;
             }
-            let mut reader = ValueReader::new(value.py(), &mut work.writer, &self.policy, ValueLimits::NONE);
+            let mut reader = ValueReader::new(value.py(), &mut work.writer, &self.policy, MAX_DEPTH);
             reader.attribute(&field, value);
             interrupt = reader.interrupt.take().or(interrupt);
             // Members beyond this were left out.
@@ -183,6 +184,7 @@ impl Redactor {
     fn clean(&self, work: &mut Work, pass: Pass) {
         work.before.clear();
         work.before.extend_from_slice(work.writer.record());
+        lengths::bound(&mut work.writer, self.policy.values());
         clean_parts(&mut work.writer, &self.policy, pass);
     }
 
@@ -287,12 +289,12 @@ fn whole_text(text: &Bound<'_, PyString>) -> Option<String> {
 /// True for a value that was read whole, that nobody can change later, and that is what its text says it is.
 fn is_plain(value: &Bound<'_, PyAny>) -> bool {
     // A character has up to four bytes.
-    const CHARACTERS: usize = MAX_TEXT_BYTES / 4;
+    const CHARACTERS: usize = KEPT_TEXT_BYTES / 4;
     if let Ok(text) = value.cast_exact::<PyString>() {
         return text.len().is_ok_and(|length| length <= CHARACTERS);
     }
     if let Ok(bytes) = value.cast_exact::<PyBytes>() {
-        return bytes.as_bytes().len() <= MAX_TEXT_BYTES;
+        return bytes.as_bytes().len() <= KEPT_TEXT_BYTES;
     }
     if let Ok(members) = value.cast_exact::<PyTuple>() {
         return members.iter().all(|member| !member.is_exact_instance_of::<PyTuple>() && is_plain(&member));

@@ -6,7 +6,7 @@ use super::enrich::Enrichers;
 use super::helpers::required;
 use super::process_settings;
 use super::redaction_rules;
-use super::values::ValueLimits;
+use super::values::MAX_DEPTH;
 use crate::backlog::roles::Role;
 use crate::block::Codec;
 use crate::console::{ConsoleSettings, Style};
@@ -48,11 +48,13 @@ pub struct Read {
 
 /// Reads it out of `settings`.
 pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
+    let capture: Bound<'_, PyDict> = required(settings, "capture")?;
+    let policy = policy(&required(settings, "redaction")?)?;
     let native = Settings {
         buffer: buffer(&required(settings, "buffer")?)?,
         exporters: exporters(&required(settings, "exporters")?)?,
         batch_processors: required(settings, "batch_processors")?,
-        policy: policy(&required(settings, "redaction")?)?,
+        policy: policy.with_value_length(required(&capture, "max_length")?),
         sequenced: required(settings, "sequenced")?,
         resource: required::<Vec<u8>>(settings, "resource")?,
         process: process_settings::read(&required(settings, "processing")?)?,
@@ -65,7 +67,6 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
         ring: required::<Option<Bound<'_, PyDict>>>(settings, "ring")?.as_ref().map(ring).transpose()?,
     };
-    let capture: Bound<'_, PyDict> = required(settings, "capture")?;
     let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
     let console = console.as_ref().map(console_settings).transpose()?;
     let outputs = Outputs { console, taps: Vec::new(), processors: None, enrichers: Enrichers::default() };
@@ -350,10 +351,7 @@ fn action(name: &str, numbers: &[u8], keys: &ActionKeys) -> PyResult<Action> {
 fn capture_settings(dict: &Bound<'_, PyDict>) -> PyResult<CaptureSettings> {
     Ok(CaptureSettings {
         max_attributes: required(dict, "max_attributes")?,
-        values: ValueLimits {
-            length: required::<Option<usize>>(dict, "max_length")?.unwrap_or(usize::MAX),
-            depth: required::<usize>(dict, "max_depth")?.min(ValueLimits::NONE.depth),
-        },
+        max_depth: required::<usize>(dict, "max_depth")?.min(MAX_DEPTH),
         location_severity: required(dict, "location_severity")?,
         source_level_names: required(dict, "source_level_names")?,
         threads: required(dict, "threads")?,

@@ -1,7 +1,7 @@
 //! Stage 2 of 7, capture: what stands around records, encoded once: scopes and the resource. Thread: caller.
 
 use super::text::text_of;
-use super::values::{unprintable_name, ValueLimits, ValueReader};
+use super::values::{unprintable_name, ValueReader, MAX_DEPTH};
 use crate::record::fields::SeverityField;
 use crate::record::{tag, RecordWriter};
 use crate::redact::Policy;
@@ -44,7 +44,7 @@ fn key_values(py: Python<'_>, attributes: &Bound<'_, PyDict>, field_tag: u8) -> 
         let name = text_of(&key).unwrap_or_else(|_| unprintable_name(&key));
         writer.key(name.as_bytes());
         let open = writer.open(tag::VALUE);
-        ValueReader::new(py, &mut writer, &policy, ValueLimits::NONE).any(&value);
+        ValueReader::new(py, &mut writer, &policy, MAX_DEPTH).any(&value);
         writer.close(open);
         writer.close(entry);
     }

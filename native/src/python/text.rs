@@ -1,5 +1,6 @@
 //! Stage 2 of 7, capture: a Python `str` as valid UTF-8. Thread: caller.
 
+use crate::redact::lengths::READ_TEXT_BYTES;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -8,8 +9,6 @@ use std::slice;
 /// Above this many characters the UTF-8 copy is temporary: `PyUnicode_AsUTF8AndSize` would keep one inside a
 /// non-ASCII object for its whole life (1,000 characters: +2 to +3 KB).
 const CACHED_CHARACTERS: isize = 128;
-/// More than this of one string is never encoded; the record's cap cuts far below it.
-pub const MAX_TEXT_BYTES: usize = 256 * 1024;
 
 /// The UTF-8 bytes inside a short, well-formed `str`. `None`: take [`owned_utf8`]. Runs no Python code.
 ///
@@ -64,7 +63,7 @@ pub unsafe fn owned_utf8(text: *mut ffi::PyObject) -> String {
             return String::new();
         }
         let data = ffi::PyBytes_AsString(bytes);
-        let size = (ffi::PyBytes_Size(bytes).max(0) as usize).min(MAX_TEXT_BYTES);
+        let size = (ffi::PyBytes_Size(bytes).max(0) as usize).min(READ_TEXT_BYTES);
         let owned = String::from_utf8_lossy(slice::from_raw_parts(data.cast(), size)).into_owned();
         ffi::Py_DECREF(bytes);
         owned

@@ -5,9 +5,10 @@
 //! KeyboardInterrupt and SystemExit, raised by a user's method, are remembered and raised after the record is done.
 
 use super::gil::GilCell;
-use super::text::{text_of, with_utf8, MAX_TEXT_BYTES};
+use super::text::{text_of, with_utf8};
 use crate::record::fields::KeyField;
 use crate::record::{tag, RecordWriter};
+use crate::redact::lengths::READ_TEXT_BYTES;
 use crate::redact::{KeyDecision, Policy, SECRET_MARKER};
 use pyo3::exceptions::PyException;
 use pyo3::ffi;
@@ -17,20 +18,9 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use std::collections::HashSet;
 use std::ptr;
 
-/// How much of one value is read.
-#[derive(Debug, Clone, Copy)]
-pub struct ValueLimits {
-    /// Characters of a string, bytes of a bytes value.
-    pub length: usize,
-    /// Containers inside containers; deeper ones become empty values.
-    pub depth: usize,
-}
-
-impl ValueLimits {
-    /// As far as the wire format carries: protobuf decoders stop at 100 nested messages, and a map level costs three
-    /// (ADR 0006).
-    pub const NONE: Self = Self { length: usize::MAX, depth: 30 };
-}
+/// Containers inside containers, as far as the wire format carries: protobuf decoders stop at 100 nested messages, and a
+/// map level costs three (ADR 0006).
+pub const MAX_DEPTH: usize = 30;
 
 /// A record that grows beyond this while nested values are read gets no more elements.
 pub const MAX_NESTED_BYTES: usize = 1 << 20;
@@ -83,7 +73,8 @@ pub struct ValueReader<'a, 'py> {
     pub py: Python<'py>,
     pub writer: &'a mut RecordWriter,
     pub policy: &'a Policy,
-    pub limits: ValueLimits,
+    /// Containers inside containers that are read; deeper ones become empty values.
+    pub depth: usize,
     /// KeyboardInterrupt or SystemExit from a user's method.
     pub interrupt: Option<PyErr>,
     /// Containers being read, to see a cycle.
@@ -91,13 +82,8 @@ pub struct ValueReader<'a, 'py> {
 }
 
 impl<'a, 'py> ValueReader<'a, 'py> {
-    pub fn new(
-        py: Python<'py>,
-        writer: &'a mut RecordWriter,
-        policy: &'a Policy,
-        limits: ValueLimits,
-    ) -> Self {
-        Self { py, writer, policy, limits, interrupt: None, path: Vec::new() }
+    pub fn new(py: Python<'py>, writer: &'a mut RecordWriter, policy: &'a Policy, depth: usize) -> Self {
+        Self { py, writer, policy, depth, interrupt: None, path: Vec::new() }
     }
 
     /// Attribute of any value. `field` is the encoded key.
@@ -119,11 +105,9 @@ impl<'a, 'py> ValueReader<'a, 'py> {
 
     /// Body of any value.
     pub fn body(&mut self, value: &Bound<'py, PyAny>) {
-        let limit = std::mem::replace(&mut self.limits.length, usize::MAX);
         let open = self.writer.open_body();
         self.any(value);
         self.writer.close(open);
-        self.limits.length = limit;
     }
 
     /// One value into the message that is open in the writer.
@@ -146,9 +130,9 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     }
 
     fn str(&mut self, value: &Bound<'py, PyAny>) {
-        let (writer, limit) = (&mut *self.writer, self.limits.length);
+        let writer = &mut *self.writer;
         // SAFETY: attached; kind Str means an instance of str; the writer runs no Python code.
-        unsafe { with_utf8(value.as_ptr(), |text| writer.any_str(first_characters(text, limit))) }
+        unsafe { with_utf8(value.as_ptr(), |text| writer.any_str(what_is_read(text))) }
     }
 
     fn int(&mut self, value: &Bound<'py, PyAny>) {
@@ -171,7 +155,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
         match bytes {
             Ok(bytes) => {
                 let all = bytes.as_bytes();
-                self.writer.any_bytes(&all[..all.len().min(self.limits.length).min(MAX_TEXT_BYTES)]);
+                self.writer.any_bytes(&all[..all.len().min(READ_TEXT_BYTES)]);
             }
             Err(error) => self.unprintable(value, error),
         }
@@ -190,7 +174,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     fn unwrapped(&mut self, value: &Bound<'py, PyAny>, name: &str, call: bool) {
         let inner = if call { value.call_method0(name) } else { value.getattr(name) };
         match inner {
-            Ok(inner) if self.path.len() < self.limits.depth && !inner.is(value) => {
+            Ok(inner) if self.path.len() < self.depth && !inner.is(value) => {
                 self.path.push(value.as_ptr());
                 self.any(&inner);
                 self.path.pop();
@@ -203,7 +187,7 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     fn nested(&mut self, value: &Bound<'py, PyAny>, read: fn(&mut Self, &Bound<'py, PyAny>)) {
         if self.path.contains(&value.as_ptr()) {
             self.writer.any_str(b"<cycle>");
-        } else if self.path.len() < self.limits.depth {
+        } else if self.path.len() < self.depth {
             self.path.push(value.as_ptr());
             read(self, value);
             self.path.pop();
@@ -294,20 +278,10 @@ impl<'a, 'py> ValueReader<'a, 'py> {
     }
 }
 
-/// At most `limit` characters of valid UTF-8.
-fn first_characters(text: &[u8], limit: usize) -> &[u8] {
-    let text = if text.len() > MAX_TEXT_BYTES { on_boundary(text, MAX_TEXT_BYTES) } else { text };
-    if text.len() <= limit {
-        return text;
-    }
-    let start_of = |index: usize| text[index] & 0xc0 != 0x80;
-    let end = (0..text.len()).filter(|index| start_of(*index)).nth(limit).unwrap_or(text.len());
-    &text[..end]
-}
-
-fn on_boundary(text: &[u8], limit: usize) -> &[u8] {
-    let mut end = limit;
-    while end > 0 && text[end] & 0xc0 == 0x80 {
+/// A text without the part of it that is never read; stage 3 applies the limits.
+fn what_is_read(text: &[u8]) -> &[u8] {
+    let mut end = text.len().min(READ_TEXT_BYTES);
+    while end > 0 && text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
         end -= 1;
     }
     &text[..end]

@@ -7,11 +7,12 @@
 //! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one. With
 //! [`Policy::with_values`], sensitive values too, wherever they stand.
 //!
-//! In this room: [`values`] hides what the scanner finds, by [`actions`], and what users describe by [`rules`]; [`inventory`] counts it; [`mod@rewrite`] copies a record while editing its texts, [`truncate`] fits it into its cap, [`scope_secrets`] does a logger's scope;
+//! In this room: [`values`] hides what the scanner finds, by [`actions`], and what users describe by [`rules`]; [`inventory`] counts it; [`mod@rewrite`] copies a record while editing its texts, [`lengths`] bounds one text, [`truncate`] fits a record into its cap, [`scope_secrets`] does a logger's scope;
 //! [`stricter`] removes more for one destination, on the way there.
 
 pub mod actions;
 pub mod inventory;
+pub mod lengths;
 pub mod rewrite;
 pub mod rules;
 pub mod scope_secrets;
@@ -48,6 +49,7 @@ pub struct Policy {
     exempt: Vec<String>,
     kept: Vec<String>,
     values: Option<Arc<ValuePolicy>>,
+    value_length: Option<usize>,
 }
 
 impl Policy {
@@ -65,6 +67,7 @@ impl Policy {
             exempt: Vec::new(),
             kept: Vec::new(),
             values: None,
+            value_length: None,
         }
     }
 
@@ -84,6 +87,12 @@ impl Policy {
     #[must_use]
     pub fn with_values(self, values: ValuePolicy) -> Self {
         Self { values: Some(Arc::new(values)), ..self }
+    }
+
+    /// The same policy, which cuts attribute values of records behind all else: see [`lengths::limit`].
+    #[must_use]
+    pub fn with_value_length(self, value_length: Option<usize>) -> Self {
+        Self { value_length, ..self }
     }
 
     /// Which values are hidden wherever they stand; `None`: values are not looked at.
@@ -277,6 +286,7 @@ pub fn redact<'a>(
 #[inline]
 #[must_use]
 pub fn clean(writer: &mut RecordWriter, policy: &Policy, settings: FrameSettings) -> bool {
+    lengths::bound(writer, policy.values());
     if holds_url(behind_times(writer.record())) {
         hide_url_credentials(writer);
     }
@@ -284,6 +294,9 @@ pub fn clean(writer: &mut RecordWriter, policy: &Policy, settings: FrameSettings
         if values.hide(writer, Pass::Record) {
             return true;
         }
+    }
+    if let Some(length) = policy.value_length {
+        lengths::limit(writer, length);
     }
     if writer.len() + 128 > settings.record_bytes {
         if let Some(shorter) = truncate::fit(writer.record(), settings.record_bytes) {
@@ -358,6 +371,6 @@ pub(crate) fn without_userinfo(text: &[u8], out: &mut Vec<u8>) -> bool {
     copied > 0
 }
 
-const fn ends_authority(byte: u8) -> bool {
+pub(crate) const fn ends_authority(byte: u8) -> bool {
     matches!(byte, b'/' | b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'`') || byte <= b' '
 }

@@ -1,6 +1,6 @@
 //! Stage 3 of 7, redact: copies a record while editing its texts. Thread: caller, off the hot path.
 //!
-//! Used by `redact` (hide credentials) and `truncate` (cut long values). Lengths of enclosing messages are
+//! Used by `redact` (hide credentials), `lengths` and `truncate` (cut long values). Lengths of enclosing messages are
 //! written anew, so an edit may change a text's size. What cannot be parsed is left out: fail closed.
 
 use crate::record::tag;
@@ -28,6 +28,11 @@ pub fn rewrite(record: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u
         12 => nested(tag::EVENT_NAME, out, |out| edit(Text::Name, inner, out)),
         _ => false,
     });
+}
+
+/// Copies an attribute in the same way.
+pub fn attribute(attribute: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>)) {
+    key_value(attribute, out, edit, 0);
 }
 
 /// Copies the fields of one message; `replace` answers true when it wrote a length-delimited field itself.

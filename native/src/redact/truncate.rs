@@ -5,6 +5,7 @@
 //! are never cut: half a key is another key.
 
 use crate::record::tag;
+use crate::redact::lengths::marker_around;
 use crate::redact::rewrite::{append_attribute_bool, rewrite, Text};
 use crate::wire::{put_varint, Fields, Value};
 
@@ -50,12 +51,12 @@ fn is_marked(record: &[u8]) -> bool {
     })
 }
 
-/// The longest prefix of at most `limit` bytes that does not split a character.
+/// The longest prefix of at most `limit` bytes that splits neither a character nor a marker.
 fn cut(kind: Text, text: &[u8], limit: usize) -> &[u8] {
     if kind == Text::Name || text.len() <= limit {
         return text;
     }
-    let mut end = limit;
+    let mut end = marker_around(text, limit).map_or(limit, |marker| marker.start);
     while kind == Text::String && end > 0 && text[end] & 0xc0 == 0x80 {
         end -= 1;
     }

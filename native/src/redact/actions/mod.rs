@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// What begins every replacement.
 pub const MARKER_START: &str = "[REDACTED:";
+/// The longest replacement, generously: a rule's name and what its action lets through.
+pub const MAX_MARKER_BYTES: usize = 128;
 
 /// What to do with a finding.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Stage 3 of 7, redact: what rules and the scanner found in one text, as places that do not overlap. Thread: caller.
 
-use crate::redact::actions::{Action, MARKER_START};
+use crate::redact::actions::{Action, MARKER_START, MAX_MARKER_BYTES};
 use crate::redact::rules::actions::RuleAction;
 use crate::redact::rules::{Match, RuleId, Rules};
 use crate::redact::values::ValuePolicy;
@@ -9,9 +9,6 @@ use crate::scan::keys::KeyPlan;
 use crate::scan::kind::{Kind, Kinds};
 use crate::scan::{Scanner, Scratch, Settings};
 use std::ops::Range;
-
-/// The longest marker, generously: a rule's name and what its action lets through.
-const MAX_MARKER_BYTES: usize = 128;
 
 /// What stands at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

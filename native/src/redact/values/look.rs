@@ -176,7 +176,7 @@ pub(super) fn body_fate(policy: &ValuePolicy, memory: &mut Memory, place: &Place
 }
 
 /// Key and value of an attribute.
-pub(super) fn parts(attribute: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub(crate) fn parts(attribute: &[u8]) -> (&[u8], Option<&[u8]>) {
     let (mut key, mut value): (&[u8], _) = (&[], None);
     for field in Fields::new(attribute) {
         match field {

@@ -1,7 +1,7 @@
 //! Stage 3 of 7, redact: sealed values, which this process can write and not read back. Thread: caller.
 //!
 //! In the value's place stands the marker, as ever; its ciphertext goes beside, into the attribute [`SEALED_KEY`]. A data
-//! key, new for each process and hour, encrypts values (AES-256-GCM, nonces are counted), and is itself encrypted to a
+//! key, new for each process and hour, encrypts values (AES-256-GCM, random nonces), and is itself encrypted to a
 //! public key (HPKE, RFC 9180: X25519, HKDF-SHA-256, AES-256-GCM). It travels with the first value of each record, so each
 //! record can be opened alone.
 //!

@@ -1,0 +1,219 @@
+"""The access record of an exchange: one event with semantic-convention attributes. Thread: caller.
+
+Names and values follow OpenTelemetry's conventions for HTTP servers. Where they have no name, ours begins
+with `fapilog.http.` or `fapilog.websocket.`: the duration is a metric there, and no attribute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from time import perf_counter_ns, time_ns
+from typing import Any
+from urllib.parse import urlsplit
+
+from opentelemetry import trace
+from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect
+
+from fapilog import Severity
+from fapilog_instrumentation_fastapi.exchange import Exchange
+from fapilog_instrumentation_fastapi.plan import RouteOptions
+
+HTTP_EVENT = "fapilog.http.server.request"
+WEBSOCKET_EVENT = "fapilog.websocket.server.connection"
+DURATION = "fapilog.http.server.request.duration"
+
+# HTTP semantic conventions, http.request.method: RFC 9110, PATCH and QUERY; others are `_OTHER`.
+_METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE")
+_INFO, _WARN, _ERROR = int(Severity.INFO), int(Severity.WARN), int(Severity.ERROR)
+_TEXTS = {int(severity): severity.name for severity in Severity}
+# RFC 6455, 7.4.1: what is no failure of the server. 1005: no code given; 1006: the connection broke.
+_SERVER_FAILED = frozenset({1011, 1012, 1013, 1014})
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+# Hosts and methods come from outside, so what is remembered needs a bound.
+_REMEMBERED = 1_024
+_hosts: dict[bytes, tuple[str | None, int | None]] = {}
+_bodies: dict[tuple[str, str | None, int | None], str] = {}
+
+
+def known_methods() -> frozenset[str]:
+    """Return the methods that are written as they are (OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS)."""
+    given = os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "")
+    return frozenset(name.strip() for name in given.split(",") if name.strip()) or frozenset(_METHODS)
+
+
+_known_methods = known_methods()
+
+
+def write(exchange: Exchange) -> None:
+    """Write the access record of an exchange whose end is known, unless settings leave it out."""
+    options = exchange.options
+    if exchange.is_excluded or not options.access:
+        return
+    seconds = exchange.seconds
+    if seconds is None:
+        seconds = exchange.seconds = (perf_counter_ns() - exchange.started_nanos) / 1e9
+    is_http = exchange.scope["type"] == "http"
+    severity, error_type = _outcome(exchange, options, is_http)
+    if severity == _INFO and not (seconds >= options.slow_seconds or _sampled(exchange, options)):
+        return
+    route = exchange.route
+    if exchange.plan.exclusions.any_routes and route in exchange.plan.exclusions.routes:
+        return
+    attributes = _request(exchange, options)
+    if route is not None:
+        attributes["http.route"] = route
+    if exchange.status is not None:
+        attributes["http.response.status_code"] = exchange.status
+    if error_type is not None:
+        attributes["error.type"] = error_type
+    if seconds >= options.slow_seconds:
+        attributes["fapilog.http.slow"] = True
+    if exchange.is_disconnected and is_http:
+        attributes["fapilog.http.client_disconnected"] = True
+    if is_http:
+        method = attributes["http.request.method"]
+    else:
+        method = "WS"
+        _connection(exchange, attributes)
+    if exchange.attributes is not None:
+        attributes.update(exchange.attributes)
+    exchange.plan.logger.emit_record(
+        body=_body(method, route, exchange.status),
+        severity_number=severity,
+        severity_text=_TEXTS[severity],
+        time_unix_nano=time_ns(),
+        attributes=attributes,
+        event_name=HTTP_EVENT if is_http else WEBSOCKET_EVENT,
+        context=exchange.context,
+    )
+
+
+def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[int, str | None]:
+    """The severity, and `error.type` where it failed; sets the status of what ended without a response."""
+    error, status = exchange.error, exchange.status
+    if error is not None:
+        if isinstance(error, (ClientDisconnect, WebSocketDisconnect)):
+            return _INFO, None
+        if isinstance(error, asyncio.CancelledError):
+            return (_INFO, None) if exchange.is_disconnected else (_WARN, "asyncio.CancelledError")
+        if is_http and status is None:
+            # Servers, and middleware outside of this one, answer so.
+            exchange.status = 500
+        return _ERROR, type_name(error)
+    if not is_http:
+        failed = exchange.close_code in _SERVER_FAILED
+        return (_ERROR, str(exchange.close_code)) if failed else _by_status(status, options)
+    if not exchange.is_complete and not exchange.is_disconnected:
+        return _ERROR, "incomplete_response"
+    return _by_status(status, options)
+
+
+def _by_status(status: int | None, options: RouteOptions) -> tuple[int, str | None]:
+    if status is None or status < 400:
+        return _INFO, None
+    return (options.client_error_severity, None) if status < 500 else (_ERROR, str(status))
+
+
+def _sampled(exchange: Exchange, options: RouteOptions) -> bool:
+    sampler = options.sampler
+    if sampler.keeps_all:
+        return True
+    return sampler.keeps(trace.get_current_span(exchange.context).get_span_context().trace_id)
+
+
+def _request(exchange: Exchange, options: RouteOptions) -> dict[str, Any]:
+    """The attributes of the request, and the sizes."""
+    scope, plan, headers = exchange.scope, exchange.plan, exchange.headers
+    method = scope.get("method", "GET")
+    attributes: dict[str, Any] = {
+        "http.request.method": method,
+        "url.scheme": scope.get("scheme", "http"),
+        "url.path": exchange.path,
+        DURATION: exchange.seconds,
+        "http.request.body.size": _request_size(exchange, headers[plan.content_length]),
+        # Servers send no body in answer to HEAD, whatever the application gave them.
+        "http.response.body.size": 0 if method == "HEAD" else exchange.response_bytes,
+    }
+    if method not in _known_methods:
+        attributes["http.request.method"] = "_OTHER"
+        attributes["http.request.method_original"] = method
+    version = scope.get("http_version")
+    if version:
+        attributes["network.protocol.version"] = version
+    if options.query and (query := scope.get("query_string")):
+        attributes["url.query"] = query.decode("latin-1")
+    if options.client and (client := scope.get("client")):
+        attributes["client.address"] = client[0]
+        if client[1]:
+            attributes["client.port"] = client[1]
+    address, port = _server(headers[plan.host], scope)
+    if address is not None:
+        attributes["server.address"] = address
+        if port is not None:
+            attributes["server.port"] = port
+    if options.user_agent and (agent := headers[plan.user_agent]) is not None:
+        attributes["user_agent.original"] = agent.decode("latin-1")
+    return attributes
+
+
+def _connection(exchange: Exchange, attributes: dict[str, Any]) -> None:
+    """What a WebSocket connection has beyond its request."""
+    attributes["network.protocol.name"] = "websocket"
+    attributes["fapilog.websocket.received_messages"] = exchange.received_messages
+    attributes["fapilog.websocket.sent_messages"] = exchange.sent_messages
+    if exchange.close_code is not None:
+        attributes["fapilog.websocket.close_code"] = exchange.close_code
+
+
+def _request_size(exchange: Exchange, content_length: bytes | None) -> int:
+    """What the client said it sends, also where nobody read it; else what was read."""
+    if content_length is not None and content_length.isdigit() and len(content_length) < 19:
+        return int(content_length)
+    return exchange.request_bytes
+
+
+def _server(host: bytes | None, scope: Any) -> tuple[str | None, int | None]:
+    """Address and port of the `Host` header, which HTTP/2 and 3 have too; else of the socket."""
+    if host is None:
+        server = scope.get("server")
+        return (server[0], server[1]) if server else (None, None)
+    known = _hosts.get(host)
+    if known is None:
+        known = _parsed(host)
+        if len(_hosts) < _REMEMBERED:
+            _hosts[host] = known
+    address, port = known
+    return address, port if port is not None else _DEFAULT_PORTS.get(scope.get("scheme", "http"))
+
+
+def _parsed(host: bytes) -> tuple[str | None, int | None]:
+    try:
+        url = urlsplit("//" + host.decode("latin-1"))
+        plain = url.username is None and not (url.path or url.query or url.fragment)
+        return (url.hostname, url.port) if plain else (None, None)
+    except ValueError:
+        return None, None
+
+
+def _body(method: str, route: str | None, status: int | None) -> str:
+    """A line for people: method, route and status, none of it from the outside."""
+    key = (method, route, status)
+    known = _bodies.get(key)
+    if known is None:
+        known = " ".join(str(part) for part in key if part is not None)
+        if len(_bodies) < _REMEMBERED:
+            _bodies[key] = known
+    return known
+
+
+def type_name(error: BaseException) -> str:
+    """Return the full name of an exception's class, as `error.type` and `exception.type` have it.
+
+    Example:
+        >>> type_name(ValueError()), type_name(ClientDisconnect())
+        ('ValueError', 'starlette.requests.ClientDisconnect')
+    """
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,151 @@
+"""Instruments applications, and takes it back: each with settings, pipeline and spans of its own.
+
+Threads: the configuring one.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from functools import partial
+from typing import Any, TypeVar
+
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
+from fapilog import LoggerProvider, Telemetry
+from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
+from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
+from fapilog_instrumentation_fastapi.placement import Placement
+from fapilog_instrumentation_fastapi.plan import Plan
+from fapilog_instrumentation_fastapi.settings import RequestLogging
+from fapilog_instrumentation_fastapi.spans import Spans
+
+_App = TypeVar("_App")
+
+
+class Instrumented:
+    """What was done to one application.
+
+    Attributes:
+        settings: In force.
+        plan: Made of them; hooks go there.
+        placement: Of the middleware.
+    """
+
+    def __init__(self, settings: RequestLogging, plan: Plan, placement: Placement) -> None:
+        self.settings = settings
+        self.plan = plan
+        self.placement = placement
+
+
+_instrumented: weakref.WeakKeyDictionary[Any, Instrumented] = weakref.WeakKeyDictionary()
+
+
+def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
+    app: _App,
+    settings: RequestLogging | None = None,
+    *,
+    telemetry: Telemetry | None = None,
+    logger_provider: LoggerProvider | None = None,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    **options: Any,
+) -> _App:
+    """Give an application correlation ids, access records and server spans; returns the application.
+
+    Call it where the application is made, before or after its routes and middleware. Starlette applications
+    work too. Called again with the same settings it does nothing.
+
+    Args:
+        app: A FastAPI or Starlette application.
+        settings: Default: the environment (`RequestLogging.load`).
+        telemetry: Whose providers are used. Default: those of the process.
+        logger_provider: Instead of the one of `telemetry`, a `LoggerProvider` of fapilog.
+        tracer_provider: Instead of the one of `telemetry`.
+        meter_provider: Instead of the one of `telemetry`.
+        **options: Fields of `RequestLogging`, which win over `settings`; groups as mappings.
+
+    Raises:
+        ConfigurationError: If a setting is wrong, or `app` is no application of Starlette.
+        LifecycleError: `already-configured`, if the application is instrumented with other settings.
+
+    Example:
+        >>> from fastapi import FastAPI
+        >>> app = instrument_fastapi(FastAPI(), access={"sample_ratio": 0.1}, spans="none")
+        >>> instrumented(app).settings.access.sample_ratio
+        0.1
+    """
+    if not hasattr(app, "build_middleware_stack"):
+        raise _no_application(app)
+    chosen = _settings(settings, options)
+    known = _instrumented.get(app)
+    if known is not None:
+        if known.settings == chosen:
+            return app
+        raise LifecycleError(
+            "already-configured", "the application is instrumented with other settings",
+            (f"settings = {known.settings!r}",), "call uninstrument_fastapi(app) before",
+        )  # fmt: skip
+    providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
+    plan = Plan(chosen, providers["logger"])
+    spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
+    placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare)
+    _instrumented[app] = Instrumented(chosen, plan, placement)
+    if chosen.access.silence_uvicorn:
+        _silence_uvicorn()
+    return app
+
+
+def _providers(telemetry: Telemetry | None, **given: Any) -> dict[str, Any]:
+    """The providers that were given one by one, else those of `telemetry`, else None for the process's."""
+    return {
+        name: getattr(telemetry, f"{name}_provider", None) if provider is None else provider
+        for name, provider in given.items()
+    }
+
+
+def uninstrument_fastapi(app: Any) -> None:
+    """Take the middleware of an application out again; spans stay with who makes them."""
+    known = _instrumented.pop(app, None)
+    if known is None:
+        return
+    known.placement.undo()
+    if not any(each.settings.access.silence_uvicorn for each in _instrumented.values()):
+        logging.getLogger("uvicorn.access").removeFilter(_nothing)
+
+
+def instrumented(app: Any) -> Instrumented | None:
+    """Return what was done to an application; None: nothing."""
+    return _instrumented.get(app)
+
+
+def _settings(settings: RequestLogging | None, options: dict[str, Any]) -> RequestLogging:
+    if settings is None:
+        return RequestLogging.load(**options)
+    if not options:
+        return settings
+    merged = settings.model_dump(exclude_unset=True)
+    for name, value in options.items():
+        both = isinstance(merged.get(name), dict) and isinstance(value, dict)
+        merged[name] = {**merged[name], **value} if both else value
+    return RequestLogging.load({}, **merged)
+
+
+def _no_application(app: object) -> ConfigurationError:
+    remedy = "pass a FastAPI or Starlette application; wrap any other one in RequestLoggingMiddleware"
+    shown = OffendingSetting("app", type(app).__name__, "argument", remedy)
+    return ConfigurationError(
+        [Problem("setting-invalid", "app is no application of Starlette", (shown,), remedy)]
+    )
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
+
+
+def _silence_uvicorn() -> None:
+    # A filter outlives uvicorn's own `dictConfig`, which a level would not.
+    access = logging.getLogger("uvicorn.access")
+    if _nothing not in access.filters:
+        access.addFilter(_nothing)

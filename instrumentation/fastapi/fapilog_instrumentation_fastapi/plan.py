@@ -1,0 +1,127 @@
+"""`Plan`: what the settings of one application mean, worked out once.
+
+Threads: made by the configuring one, read by all. Here other modules hook in: what `on_request`,
+`on_response` and `on_exception` hold is called for every exchange, in order, each guarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fapilog import Logger, LoggerProvider, get_logger
+from fapilog_instrumentation_fastapi.correlation import Correlator
+from fapilog_instrumentation_fastapi.exchange import Exchange
+from fapilog_instrumentation_fastapi.exclusions import Exclusions
+from fapilog_instrumentation_fastapi.own_errors import OwnErrors
+from fapilog_instrumentation_fastapi.routes import Routes
+from fapilog_instrumentation_fastapi.sampling import Sampler
+from fapilog_instrumentation_fastapi.settings import RequestLogging
+
+OPTIONS_ATTRIBUTE = "__fapilog_request_options__"
+# Endpoints are functions of the application; somebody may make them without end.
+_ENDPOINTS_LIMIT = 4_096
+
+Observer = Callable[[Exchange], object]
+
+
+class RouteOptions:
+    """What counts for the requests of one route; the application's own options are one too.
+
+    Attributes:
+        access: Whether there is an access record.
+        sampler: Which successes have one.
+        slow_seconds: From when on a request is slow; infinite: never.
+        client_error_severity: OTel number for responses 400 to 499.
+        query, client, user_agent: Whether the record has these attributes.
+    """
+
+    __slots__ = (
+        "access",
+        "client",
+        "client_error_severity",
+        "query",
+        "sampler",
+        "settings",
+        "slow_seconds",
+        "user_agent",
+    )
+
+    def __init__(self, settings: RequestLogging) -> None:
+        access = settings.access
+        self.settings = settings
+        self.access = access.enabled
+        self.sampler = Sampler(access.sample_ratio)
+        self.slow_seconds = float("inf") if access.slow_seconds is None else access.slow_seconds
+        self.client_error_severity = int(access.client_error_severity)
+        self.query, self.client, self.user_agent = access.query, access.client, access.user_agent
+
+
+class Plan:
+    """What the middleware of one application does.
+
+    Args:
+        settings: Of the application.
+        logger_provider: Whose logger writes; None: the process's.
+
+    Attributes:
+        wanted: Headers that are looked for, lower case, with their place in `Exchange.headers`.
+        on_request: Called when an exchange begins, inside the bound context.
+        on_response: Called once when the response is complete or the exchange ends, before the access record.
+        on_exception: Called when the application raised `Exchange.error`, before the access record.
+        own_errors: Counts errors of this package, which never reach the application.
+    """
+
+    def __init__(self, settings: RequestLogging, logger_provider: LoggerProvider | None = None) -> None:
+        self.settings = settings
+        self.logger_provider = logger_provider
+        self.logger = self.get_logger(settings.logger)
+        self.options = RouteOptions(settings)
+        correlation, access = settings.correlation, settings.access
+        self.correlator = Correlator(correlation.request_headers, correlation.accept, correlation.traceparent)
+        self.wanted = {name: place for place, name in enumerate(self.correlator.wanted)}
+        self.user_agent = self.want(b"user-agent")
+        self.content_length = self.want(b"content-length")
+        self.host = self.want(b"host")
+        header = correlation.response_header
+        self.echo = header.lower().encode("ascii") if header is not None else None
+        self.exclusions = Exclusions(access.exclude_paths, access.exclude_routes, access.exclude_patterns)
+        self.routes = Routes()
+        self.own_errors = OwnErrors()
+        self.on_request: list[Observer] = []
+        self.on_response: list[Observer] = []
+        self.on_exception: list[Observer] = []
+        self._by_endpoint: dict[Any, RouteOptions] = {}
+
+    def want(self, header: bytes) -> int:
+        """Ask for a header of every request; returns its place in `Exchange.headers`."""
+        return self.wanted.setdefault(header, len(self.wanted))
+
+    def get_logger(self, name: str, **attributes: Any) -> Logger:
+        """Return a logger of the application: of its own provider, or of the process."""
+        if self.logger_provider is not None:
+            return self.logger_provider.logger(name, **attributes)
+        return get_logger(name, **attributes)
+
+    def options_of(self, endpoint: Any) -> RouteOptions:
+        """Return the options in force for an endpoint: the application's, changed by its own."""
+        try:
+            known = self._by_endpoint.get(endpoint)
+        except TypeError:
+            return self.options
+        if known is None:
+            known = self._made_for(endpoint)
+            if len(self._by_endpoint) < _ENDPOINTS_LIMIT:
+                self._by_endpoint[endpoint] = known
+        return known
+
+    def _made_for(self, endpoint: Any) -> RouteOptions:
+        changes: Mapping[str, Any] | None = getattr(endpoint, OPTIONS_ATTRIBUTE, None)
+        if not changes:
+            return self.options
+        settings = self.settings
+        for group, fields in changes.items():
+            settings = settings.model_copy(
+                update={group: getattr(settings, group).model_copy(update=dict(fields))}
+            )
+        return RouteOptions(settings)

@@ -1,0 +1,185 @@
+//! No limit cuts a value in two before it was looked at.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
+
+#[path = "records/mod.rs"]
+mod records;
+
+use fapilog_native::record::fields::SeverityField;
+use fapilog_native::record::RecordWriter;
+use fapilog_native::redact::actions::Action;
+use fapilog_native::redact::lengths::{marker_around, KEPT_TEXT_BYTES, READ_TEXT_BYTES};
+use fapilog_native::redact::values::ValuePolicy;
+use fapilog_native::redact::{clean, FrameSettings, Policy};
+use fapilog_native::scan::kind::{Kind, Kinds};
+use fapilog_native::scan::Settings;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use proptest::prelude::*;
+use prost::Message;
+use records::{array, int, map, pair, string, value};
+
+const FRAME: FrameSettings = FrameSettings { record_bytes: 1 << 24, sequenced: false };
+const CARD: &str = "4111111111111111";
+
+/// Looks for card numbers and URL credentials.
+fn cards() -> Policy {
+    let kinds: Kinds = [Kind::Pan].into_iter().collect();
+    Policy::default().with_values(ValuePolicy::new(Settings { kinds }, []))
+}
+
+fn cleaned(policy: &Policy, record: &LogRecord) -> LogRecord {
+    let mut writer = RecordWriter::new();
+    writer.begin(0, 0, &SeverityField::NONE, None);
+    writer.replace(&record.encode_to_vec());
+    assert!(!clean(&mut writer, policy, FRAME));
+    let out = LogRecord::decode(writer.record()).unwrap();
+    assert!(!clean(&mut writer, policy, FRAME));
+    assert_eq!(LogRecord::decode(writer.record()).unwrap(), out, "a second pass changes nothing");
+    out
+}
+
+fn with(attributes: Vec<KeyValue>) -> LogRecord {
+    LogRecord { attributes, ..LogRecord::default() }
+}
+
+/// What a value under the key `x` becomes.
+fn becomes(policy: &Policy, given: AnyValue) -> AnyValue {
+    cleaned(policy, &with(vec![pair("x", given)])).attributes.remove(0).value.unwrap()
+}
+
+/// What a body becomes.
+fn text_of_body(policy: &Policy, text: &str) -> String {
+    let record = LogRecord { body: Some(string(text)), ..LogRecord::default() };
+    match cleaned(policy, &record).body.unwrap().value {
+        Some(Value::StringValue(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_limit_cuts_behind_the_scan() {
+    let policy = cards().with_value_length(Some(18));
+    assert_eq!(becomes(&policy, string(&format!("pay {CARD}"))), string("pay [REDACTED:pan]"));
+    assert_eq!(becomes(&policy, string("pay 411111111111111 and more")), string("pay 41111111111111"));
+    let url = "see https://ann:hunter2@example.org";
+    let seen = Policy::default().with_value_length(Some(16));
+    assert_eq!(becomes(&seen, string(url)), string("see https://REDA"));
+}
+
+#[test]
+fn a_marker_is_kept_whole() {
+    let text = format!("pay {CARD} now");
+    for length in 0..=4 {
+        assert_eq!(becomes(&cards().with_value_length(Some(length)), string(&text)), string(&text[..length]));
+    }
+    for length in 5..=18 {
+        let policy = cards().with_value_length(Some(length));
+        assert_eq!(becomes(&policy, string(&text)), string("pay [REDACTED:pan]"), "{length}");
+    }
+    assert_eq!(becomes(&cards().with_value_length(Some(19)), string(&text)), string("pay [REDACTED:pan] "));
+}
+
+#[test]
+fn the_limit_counts_code_points_and_bytes_at_any_depth_and_spares_names_and_the_body() {
+    let long = || string("äöüß€𝄞x");
+    let bytes = || value(Value::BytesValue(vec![0xff; 9]));
+    let nested = |text: AnyValue, bytes: AnyValue| {
+        array(vec![map(vec![pair("long name", text), pair("b", bytes)]), int(7), AnyValue::default()])
+    };
+    let given = LogRecord {
+        body: Some(long()),
+        attributes: vec![pair("first name", nested(long(), bytes())), pair("y", long())],
+        ..LogRecord::default()
+    };
+    let cut = nested(string("äöüß€"), value(Value::BytesValue(vec![0xff; 5])));
+    let expected = LogRecord {
+        attributes: vec![pair("first name", cut), pair("y", string("äöüß€"))],
+        ..given.clone()
+    };
+    assert_eq!(cleaned(&Policy::default().with_value_length(Some(5)), &given), expected);
+}
+
+#[test]
+fn what_fapilog_notes_and_the_uid_are_not_cut() {
+    let uid = pair("log.record.uid", string("01JD0000000000000000000000"));
+    let given = with(vec![pair("a", string(CARD)), uid.clone()]);
+    let expected = with(vec![
+        pair("a", string("[REDACTED:pan]")),
+        uid,
+        pair("fapilog.redacted", array(vec![string("a:pan")])),
+    ]);
+    assert_eq!(cleaned(&cards().with_value_length(Some(3)), &given), expected);
+}
+
+#[test]
+fn where_reading_ended_no_piece_of_a_value_is_kept() {
+    // As capture reads it: what was behind the card number's first digits is gone.
+    let ends = ["4111 1111 1111", "https://ann:hun", "41111111", "-----BEGIN PRIVATE KEY-----\nMIIB"];
+    for end in ends {
+        for filler in ["x ", "x", "192.0.2.1, ", "4111111111111111 ", "{\"a\":1},"] {
+            let mut text = filler.repeat(READ_TEXT_BYTES / filler.len());
+            text.truncate(READ_TEXT_BYTES - end.len());
+            text.push_str(end);
+            for policy in [Policy::default(), cards()] {
+                let out = text_of_body(&policy, &text);
+                assert!(!out.ends_with(end), "{filler} {end}");
+                assert!(out.len() <= KEPT_TEXT_BYTES && out.len() > KEPT_TEXT_BYTES / 2, "{}", out.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_at_the_end_of_what_is_kept_goes_or_stays_whole() {
+    for before in KEPT_TEXT_BYTES - 24..=KEPT_TEXT_BYTES {
+        for (card, policy) in [(CARD, cards()), ("4111 1111 1111 1111", cards())] {
+            let text = format!("{}{card} {}", "x ".repeat(before / 2), "y ".repeat(9_000));
+            let out = text_of_body(&policy, &text);
+            let end = out.trim_end_matches(' ').rsplit(' ').next().unwrap_or_default();
+            assert!(["x", "y", "[REDACTED:pan]"].contains(&end), "{end}");
+        }
+    }
+    let text =
+        format!("{}https://ann:hunter2@example.org {}", "x".repeat(KEPT_TEXT_BYTES - 15), "y ".repeat(9_000));
+    assert!(text_of_body(&Policy::default(), &text).ends_with("xhttps://"));
+}
+
+#[test]
+fn texts_of_usual_lengths_are_kept_whole() {
+    let text = "word ".repeat(KEPT_TEXT_BYTES / 5);
+    assert_eq!(text_of_body(&cards(), &text), text);
+    let broken = [&vec![b'x'; KEPT_TEXT_BYTES + 9][..], &[0xff, 0xfe]].concat();
+    let kept = value(Value::BytesValue(vec![b'x'; KEPT_TEXT_BYTES]));
+    assert_eq!(becomes(&cards(), value(Value::BytesValue(broken))), kept);
+}
+
+#[test]
+fn a_marker_is_found_around_a_place_inside_of_it_only() {
+    let text = b"a [REDACTED:pan] b [REDACTED:";
+    for at in 0..=text.len() {
+        let expected = (3..16).contains(&at).then_some(2..16);
+        assert_eq!(marker_around(text, at), expected, "{at}");
+    }
+    let long = format!("[REDACTED:{}]", "x".repeat(200));
+    assert_eq!(marker_around(long.as_bytes(), 50), None);
+}
+
+proptest! {
+    #[test]
+    fn a_limit_never_leaves_digits_of_a_number_that_was_found(
+        before in "[a-z €]{0,20}",
+        after in "[a-z €]{0,20}",
+        length in 0..70usize,
+    ) {
+        let mask = [(Kind::Pan, Action::Remove)];
+        let kinds: Kinds = [Kind::Pan].into_iter().collect();
+        let policy = Policy::default()
+            .with_values(ValuePolicy::new(Settings { kinds }, mask))
+            .with_value_length(Some(length));
+        let AnyValue { value: Some(Value::StringValue(out)) } =
+            becomes(&policy, string(&format!("{before} {CARD} {after}"))) else { panic!() };
+        prop_assert!(!out.contains(|each: char| each.is_ascii_digit()), "{out}");
+        prop_assert!(out.chars().count() < length.max(1) + 14);
+    }
+}
