@@ -69,6 +69,7 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
         "console": None,
         "dead_letters": None,
         "fields": [],
+        "counts_keys": False,
         "flight_recorder": None,
         "ring": None,
     }

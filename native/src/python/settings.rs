@@ -63,6 +63,7 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
             .map(recorder)
             .transpose()?,
         fields: field_rules(required(settings, "fields")?)?,
+        counts_keys: required(settings, "counts_keys")?,
         dead_letters: dead_letters(settings)?,
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
         ring: required::<Option<Bound<'_, PyDict>>>(settings, "ring")?.as_ref().map(ring).transpose()?,
