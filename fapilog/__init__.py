@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fapilog.otel.provider import LoggerProvider
     from fapilog.settings import Settings
     from fapilog.severity import Severity
-    from fapilog.telemetry import Telemetry, configure_otel
+    from fapilog.telemetry import Telemetry, configure_otel, current_telemetry
 
     __version__: str
 
@@ -58,6 +58,7 @@ __all__ = [
     "__version__",
     "bind_context",
     "configure_otel",
+    "current_telemetry",
     "export_recorded",
     "get_logger",
     "instrument_fastapi",
@@ -83,6 +84,7 @@ _HOMES = {
     "Telemetry": "fapilog.telemetry",
     "bind_context": "fapilog.context",
     "configure_otel": "fapilog.telemetry",
+    "current_telemetry": "fapilog.telemetry",
     "export_recorded": "fapilog.logger",
     "get_logger": "fapilog.logger",
     "instrument_fastapi": "fapilog.instrumentation",

@@ -23,7 +23,7 @@ from fapilog.otel.given import as_tuple, wrong
 from fapilog.providers import Health, Telemetry
 from fapilog.settings import Settings
 
-__all__ = ["Health", "Telemetry", "configure_otel"]
+__all__ = ["Health", "Telemetry", "configure_otel", "current_telemetry"]
 
 
 def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
@@ -86,6 +86,18 @@ def configure_otel(  # noqa: PLR0913 - settings by keyword are the point
     mixed: dict[str, Any] = {name: values for name, (_, values) in ordered.items()}
     objects = in_force.GivenObjects(instances, auth=auth, on_error=on_error, **mixed)
     return in_force.configure(loaded, _checked(resource), objects, by="call")
+
+
+def current_telemetry() -> Telemetry | None:
+    """Return what the process is configured with; None before that, and after `Telemetry.shutdown()`.
+
+    The first record of a process that nobody configured configures it, too.
+
+    Example:
+        >>> current_telemetry() is None
+        True
+    """
+    return in_force.current()
 
 
 def _sorted_out(

@@ -218,12 +218,31 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = (u32, Value<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        // Mostly a short text or message: one byte for the tag, one for the length.
+        if let Some([tag, length]) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+            if tag & 0x87 == LENGTH && *length < 0x80 {
+                let start = self.at + 2;
+                if let Some(inner) = self.bytes.get(start..start + usize::from(*length)) {
+                    self.at = start + inner.len();
+                    return Some((u32::from(tag >> 3), Value::Bytes(inner)));
+                }
+            }
+        }
+        self.next_of_any_form()
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn next_of_any_form(&mut self) -> Option<(u32, Value<'a>)> {
         if self.malformed || self.at == self.bytes.len() {
             return None;
         }
         let field = self.read();
-        self.malformed = field.is_none();
+        if field.is_none() {
+            (self.malformed, self.at) = (true, self.bytes.len());
+        }
         field
     }
 }

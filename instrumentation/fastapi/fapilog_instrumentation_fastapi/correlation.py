@@ -6,7 +6,7 @@ and into requests to other services.
 
 from __future__ import annotations
 
-import os
+import random
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -57,11 +57,12 @@ def new_id() -> str:
         >>> len(new_id()), new_id() != new_id()
         (32, True)
     """
-    random = int.from_bytes(os.urandom(10), "big")
+    # Unique, not secret; seeded by the system, and again in every forked child.
+    bits = random.getrandbits(74)
     millis = time.time_ns() // 1_000_000
     # Version 7 and variant 10 stand in fixed places.
-    high = (millis << 16) | 0x7000 | (random >> 68)
-    low = 0x8000_0000_0000_0000 | (random & 0x3FFF_FFFF_FFFF_FFFF)
+    high = (millis << 16) | 0x7000 | (bits >> 62)
+    low = 0x8000_0000_0000_0000 | (bits & 0x3FFF_FFFF_FFFF_FFFF)
     return f"{high:016x}{low:016x}"
 
 

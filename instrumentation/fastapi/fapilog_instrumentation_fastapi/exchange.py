@@ -52,34 +52,26 @@ class Exchange:
         is_finished: Whether its end was told to `plan.on_response`, and its access record written.
     """
 
-    __slots__ = (
-        "_options",
-        "attributes",
-        "close_code",
-        "context",
-        "correlation_id",
-        "error",
-        "exception_written",
-        "headers",
-        "is_complete",
-        "is_disconnected",
-        "is_excluded",
-        "is_finished",
-        "is_started",
-        "on_receive",
-        "on_send",
-        "path",
-        "plan",
-        "received_messages",
-        "request_bytes",
-        "response_bytes",
-        "response_headers",
-        "scope",
-        "seconds",
-        "sent_messages",
-        "started_nanos",
-        "status",
-    )
+    # What most requests leave as it is stands on the class: to make an exchange then sets few names.
+    seconds: float | None = None
+    status: int | None = None
+    response_headers: Iterable[tuple[bytes, bytes]] = ()
+    close_code: int | None = None
+    request_bytes = 0
+    response_bytes = 0
+    received_messages = 0
+    sent_messages = 0
+    is_started = False
+    is_complete = False
+    is_disconnected = False
+    error: BaseException | None = None
+    exception_written = False
+    attributes: dict[str, Any] | None = None
+    on_receive: Callable[[Message], object] | None = None
+    on_send: Callable[[Message], object] | None = None
+    is_excluded = False
+    is_finished = False
+    _options: RouteOptions | None = None
 
     def __init__(
         self, scope: Scope, plan: Plan, correlation_id: str, headers: list[bytes | None], context: Context
@@ -91,25 +83,6 @@ class Exchange:
         self.context = context
         self.path: str = scope["path"]
         self.started_nanos = perf_counter_ns()
-        self.seconds: float | None = None
-        self.status: int | None = None
-        self.response_headers: Iterable[tuple[bytes, bytes]] = ()
-        self.close_code: int | None = None
-        self.request_bytes = 0
-        self.response_bytes = 0
-        self.received_messages = 0
-        self.sent_messages = 0
-        self.is_started = False
-        self.is_complete = False
-        self.is_disconnected = False
-        self.error: BaseException | None = None
-        self.exception_written = False
-        self.attributes: dict[str, Any] | None = None
-        self.on_receive: Callable[[Message], object] | None = None
-        self.on_send: Callable[[Message], object] | None = None
-        self.is_excluded = False
-        self.is_finished = False
-        self._options: RouteOptions | None = None
 
     @property
     def options(self) -> RouteOptions:

@@ -30,16 +30,20 @@ class Instrumented:
     Attributes:
         settings: In force.
         plan: Made of them; hooks go there.
+        spans: Who makes them.
         placement: Of the middleware.
     """
 
-    def __init__(self, settings: RequestLogging, plan: Plan, placement: Placement) -> None:
+    def __init__(self, settings: RequestLogging, plan: Plan, spans: Spans, placement: Placement) -> None:
         self.settings = settings
         self.plan = plan
+        self.spans = spans
         self.placement = placement
 
 
-_instrumented: weakref.WeakKeyDictionary[Any, Instrumented] = weakref.WeakKeyDictionary()
+# Kept on the application, so that both can go together.
+_PLACE = "_fapilog_instrumented"
+_silencing: weakref.WeakSet[Instrumented] = weakref.WeakSet()
 
 
 def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
@@ -79,7 +83,7 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     if not hasattr(app, "build_middleware_stack"):
         raise _no_application(app)
     chosen = _settings(settings, options)
-    known = _instrumented.get(app)
+    known = instrumented(app)
     if known is not None:
         if known.settings == chosen:
             return app
@@ -90,10 +94,12 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
     plan = Plan(chosen, providers["logger"])
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
+    spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare)
-    _instrumented[app] = Instrumented(chosen, plan, placement)
+    made = Instrumented(chosen, plan, spans, placement)
+    setattr(app, _PLACE, made)
     if chosen.access.silence_uvicorn:
-        _silence_uvicorn()
+        _silence_uvicorn(made)
     return app
 
 
@@ -106,18 +112,21 @@ def _providers(telemetry: Telemetry | None, **given: Any) -> dict[str, Any]:
 
 
 def uninstrument_fastapi(app: Any) -> None:
-    """Take the middleware of an application out again; spans stay with who makes them."""
-    known = _instrumented.pop(app, None)
+    """Take the middleware of an application out again, and OpenTelemetry's if we put it there."""
+    known = instrumented(app)
     if known is None:
         return
+    delattr(app, _PLACE)
     known.placement.undo()
-    if not any(each.settings.access.silence_uvicorn for each in _instrumented.values()):
+    known.spans.undo(app)
+    _silencing.discard(known)
+    if not _silencing:
         logging.getLogger("uvicorn.access").removeFilter(_nothing)
 
 
 def instrumented(app: Any) -> Instrumented | None:
     """Return what was done to an application; None: nothing."""
-    return _instrumented.get(app)
+    return getattr(app, _PLACE, None)
 
 
 def _settings(settings: RequestLogging | None, options: dict[str, Any]) -> RequestLogging:
@@ -144,7 +153,8 @@ def _nothing(_: logging.LogRecord) -> bool:
     return False
 
 
-def _silence_uvicorn() -> None:
+def _silence_uvicorn(asked_by: Instrumented) -> None:
+    _silencing.add(asked_by)
     # A filter outlives uvicorn's own `dictConfig`, which a level would not.
     access = logging.getLogger("uvicorn.access")
     if _nothing not in access.filters:

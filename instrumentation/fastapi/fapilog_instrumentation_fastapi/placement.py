@@ -51,6 +51,9 @@ class Placement:
         app: The application.
         make: Makes the middleware around what is below it.
         before_build: Called with the application before its stack is built.
+
+    Attributes:
+        is_undone: Whether it was taken back.
     """
 
     def __init__(self, app: Any, make: Make, before_build: Callable[[Any], object]) -> None:
@@ -59,81 +62,93 @@ class Placement:
         self._before_build = before_build
         self._build_below: Callable[[], Any] = app.build_middleware_stack
         self._is_building = False
-        self._ours: Any = None
+        self._made: list[Any] = []
+        self.is_undone = False
         app.build_middleware_stack = self.build
         if app.middleware_stack is not None:
-            app.middleware_stack = self.build()
+            app.middleware_stack = self._rebuilt(app.middleware_stack)
 
     def build(self) -> Any:
         """Stand in for `build_middleware_stack` of the application."""
-        if self._is_building:
+        if self._is_building or self.is_undone:
             return self._build_below()
         if self._app.build_middleware_stack != self.build:
             return self._inside_of_another()
         self._is_building = True
         try:
             self._before_build(self._app)
-            # Who instrumented the application just now has put himself in our place.
-            if self._app.build_middleware_stack != self.build:
-                stack = self._app.build_middleware_stack()
-            else:
-                stack = self._build_below()
+            # Who was asked for spans just now has put himself in our place.
+            outermost = self._app.build_middleware_stack
+            stack = self._build_below() if outermost == self.build else outermost()
         finally:
             self._is_building = False
-        return insert(stack, self._made)
+        return insert(stack, self.make)
+
+    def _rebuilt(self, stack: Any) -> Any:
+        """A stack that exists stays, with the state of its middleware; ours and spans are put around it."""
+        below, self._build_below = self._build_below, lambda: stack
+        try:
+            return self.build()
+        finally:
+            self._build_below = below
 
     def _inside_of_another(self) -> Any:
         """Somebody wrapped the method after us, and takes the outermost middleware apart.
 
         What he builds around is a place holder that moves ours to its place at the first call.
         """
+        self._before_build(self._app)
         stack = self._build_below()
-        stack.app = PlaceHolder(stack.app, self._app, self._make)
+        stack.app = PlaceHolder(stack.app, self)
         return stack
 
-    def _made(self, below: Any) -> Any:
-        self._ours = self._make(below)
-        return self._ours
+    def make(self, below: Any) -> Any:
+        """Make our middleware around what is below it."""
+        made = self._make(below)
+        self._made.append(made)
+        return made
+
+    def move(self) -> None:
+        """Put ours into the stack that is in use."""
+        if self._app.middleware_stack is not None:
+            self._app.middleware_stack = insert(self._app.middleware_stack, self.make)
 
     def undo(self) -> None:
-        """Take ours out of the stack, and out of the way of a later one."""
+        """Take ours out of the stack; later stacks are built without."""
+        self.is_undone = True
         if self._app.build_middleware_stack == self.build:
             self._app.build_middleware_stack = self._build_below
-        else:
-            self._make = _pass
+        if self._is_ours(self._app.middleware_stack):
+            self._app.middleware_stack = self._app.middleware_stack.app
         for each in chain(self._app.middleware_stack):
-            if getattr(each, "app", None) is self._ours and self._ours is not None:
-                each.app = self._ours.app
-        if self._app.middleware_stack is self._ours and self._ours is not None:
-            self._app.middleware_stack = self._ours.app
+            below: Any = getattr(each, "app", None)
+            if self._is_ours(below):
+                each.app = below.app
+
+    def _is_ours(self, middleware: Any) -> bool:
+        return any(middleware is made for made in self._made)
 
 
 class PlaceHolder:
-    """Stands where ours must not stay, and moves it where it belongs at the first call.
+    """Stands where ours must not stay, and has it moved where it belongs at the first call.
+
+    That is the call for the lifespan, if the server makes one; else the first request finds ours here, inside
+    of Starlette's middleware for errors.
 
     Args:
         app: The application below.
-        owner: Whose stack it is.
-        make: Makes the middleware.
+        placement: Which moves ours.
     """
 
-    def __init__(self, app: Any, owner: Any, make: Make) -> None:
+    def __init__(self, app: Any, placement: Placement) -> None:
         self.app = app
-        self._owner = owner
-        self._make = make
-        self._is_moved = False
-        self._first: Any = None
+        self._placement = placement
+        self._ours: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve the first call through ours, every other one without."""
-        if not self._is_moved:
-            self._is_moved = True
-            self._first = self._make(self.app)
-            if self._owner.middleware_stack is not None:
-                self._owner.middleware_stack = insert(self._owner.middleware_stack, self._make)
-        # A request that came before ours was moved has no exchange yet; ours lets all others pass.
-        await self._first(scope, receive, send)
-
-
-def _pass(below: Any) -> Any:
-    return below
+        """Serve a call; ours lets those pass that have met it outside already."""
+        if self._ours is None:
+            self._ours = self._placement.make(self.app)
+            self._placement.move()
+        serve = self.app if self._placement.is_undone else self._ours
+        await serve(scope, receive, send)

@@ -1,6 +1,6 @@
 """Who makes the server span: OpenTelemetry's instrumentor or FastAPI itself; never both, never twice.
 
-It is decided when the stack of middleware is built, when all that instruments the application has been there.
+It is settled when the stack of middleware is built, when all that instruments the application has been there.
 FastAPI's own telemetry steps aside by itself where it finds OpenTelemetry's middleware in the stack. Threads:
 the configuring one, or the first request's.
 """
@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor as ContribInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
+from fapilog import current_telemetry
 from fapilog_instrumentation_fastapi.settings import SpansChoice
 
 # What FastAPI 0.142 and newer keep of `FastAPI(telemetry=...)`, and what each is when nobody asked.
@@ -30,53 +32,62 @@ _UNASKED: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Spans:
-    """What `instrument_fastapi` was told about spans.
+    """What `instrument_fastapi` was told about spans, and what came of it.
 
     Attributes:
         choice: Of the settings.
-        tracer_provider, meter_provider: Whose spans and metrics; None: the ones of the process.
-        is_configured: Whether fapilog exports spans, so that exporters of FastAPI's own would do it twice.
+        tracer_provider: Whose spans; None: the one of the process.
+        meter_provider: Whose metrics; None: the one of the process.
+        exports: Whether fapilog exports spans, so that exporters of FastAPI's own would do it twice.
+        made_by: `contrib`, `native` or `none`; empty until it is decided.
     """
 
     choice: SpansChoice
     tracer_provider: TracerProvider | None = None
     meter_provider: MeterProvider | None = None
-    is_configured: bool = False
+    exports: bool = False
+    made_by: str = ""
+    _is_ours: bool = False
+    _is_asked: bool = False
 
-    def prepare(self, app: Any) -> str:
-        """Let one of the two make the spans of an application; returns which, or `none`."""
+    def begin(self, app: Any) -> None:
+        """Note what was asked of FastAPI's own telemetry, and configure it where it makes the spans.
+
+        It decides about the first request before the stack is built.
+        """
         native: dict[str, Any] | None = getattr(app, "_telemetry", None)
-        if self.is_configured and native is not None:
+        if native is None:
+            return
+        self._is_asked = any(native.get(name, value) is not value for name, value in _UNASKED.items())
+        if self._chosen() == "native":
+            given = {"tracer_provider": self.tracer_provider, "meter_provider": self.meter_provider}
+            for name, provider in given.items():
+                if native.get(name) is None and provider is not None:
+                    native[name] = provider
+
+    def prepare(self, app: Any) -> None:
+        """Let one of the two make the spans of an application; called before its stack is built."""
+        native: dict[str, Any] | None = getattr(app, "_telemetry", None)
+        if native is not None and (self.exports or current_telemetry() is not None):
             # Its exporters would send what ours send.
             native["auto_configure"] = False
-        if getattr(app, "_is_instrumented_by_opentelemetry", False):
-            return "contrib"
-        choice = self._chosen(native)
-        if choice == "native" and native is not None:
-            self._give_providers(native)
-        elif native is not None and choice == "none":
+        self.made_by = "contrib" if _has_contrib(app) else self._chosen()
+        if self.made_by == "none" and native is not None:
             native["tracing"] = False
-        if choice == "contrib" and hasattr(app, "router"):
+        if self.made_by == "contrib" and not _has_contrib(app):
             self._instrument(app)
-        return choice
 
-    def _chosen(self, native: dict[str, Any] | None) -> SpansChoice:
+    def undo(self, app: Any) -> None:
+        """Take the instrumentation of OpenTelemetry back, if `prepare` put it there."""
+        if self._is_ours and _has_contrib(app):
+            ContribInstrumentor.uninstrument_app(app)
+
+    def _chosen(self) -> SpansChoice:
         if self.choice != "auto":
             return self.choice
-        asked = native is not None and any(
-            native.get(name, value) is not value for name, value in _UNASKED.items()
-        )
-        return "native" if asked else "contrib"
-
-    def _give_providers(self, native: dict[str, Any]) -> None:
-        for name, provider in (
-            ("tracer_provider", self.tracer_provider),
-            ("meter_provider", self.meter_provider),
-        ):
-            if native.get(name) is None and provider is not None:
-                native[name] = provider
+        return "native" if self._is_asked else "contrib"
 
     def _instrument(self, app: Any) -> None:
         ContribInstrumentor.instrument_app(
@@ -86,3 +97,12 @@ class Spans:
             # One span per message says little and costs more than the request itself.
             exclude_spans=["receive", "send"],
         )
+        self._is_ours = True
+
+
+def _has_contrib(app: Any) -> bool:
+    """Whether somebody put OpenTelemetry's middleware around the application, or adds it to its own."""
+    return bool(getattr(app, "_is_instrumented_by_opentelemetry", False)) or any(
+        getattr(added, "cls", None) is OpenTelemetryMiddleware
+        for added in getattr(app, "user_middleware", ())
+    )

@@ -54,13 +54,18 @@ pub fn in_key(name: &str) -> Words {
         // `customer` is a person, `customer.tier` is none; a `name` alone may be one's, a `queue.name` is not.
         let last = !spelling.key_only && !matches!(hit.word, Word::Person | Word::BareName);
         let bare = hit.word == Word::BareName && hit.start > 0 && hit.end - hit.start == 4;
-        if (last || ends_name(&name[hit.end as usize..])) && !bare {
+        // `duration_ms` is no woman: titles stand before names, not in the names of keys.
+        let title = hit.word == Word::Person && hit.end - hit.start <= LONGEST_TITLE;
+        if (last || ends_name(&name[hit.end as usize..])) && !bare && !title {
             words = words.with(hit.word);
         }
     };
     Search::new(name, true, found).run(&blocks);
     words
 }
+
+/// Letters of `mrs`.
+const LONGEST_TITLE: u32 = 3;
 
 /// Most phrases that are open at once.
 const MOST_OPEN: usize = 3;

@@ -192,6 +192,12 @@ pub struct PathFate {
     pub allowed: Reach,
 }
 
+impl Default for PathFate {
+    fn default() -> Self {
+        Self::FREE
+    }
+}
+
 impl PathFate {
     /// Of a path that nobody has said anything about.
     pub const FREE: Self = Self { rule: NO_RULE, keeps: false, allowed: Reach::Here };

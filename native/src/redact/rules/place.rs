@@ -19,6 +19,13 @@ impl Place {
         self.in_body = in_body;
     }
 
+    /// Nowhere again; the memory stays.
+    pub fn clear(&mut self) {
+        self.path.clear();
+        self.lists.clear();
+        self.in_body = false;
+    }
+
     /// Goes into an attribute. Give the answer to [`Self::leave`].
     pub fn enter(&mut self, key: &[u8]) -> usize {
         let before = self.path.len();

@@ -29,15 +29,18 @@ pub fn finds(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memor
     let fate = PathFate::FREE;
     let drops = pass == Pass::Record && policy.drops();
     let minimises = pass != Pass::Text;
-    let mut look =
-        Look { policy, memory, place: Place::default(), fate, drops, minimises, dropped: None, found: false };
+    let place = std::mem::take(&mut memory.place);
+    let mut look = Look { policy, memory, place, fate, drops, minimises, dropped: None, found: false };
     let mut fields = Fields::new(record);
     let ended = fields.by_ref().any(|field| match field {
-        (5, Value::Bytes(body)) => look.body(body),
-        (6, Value::Bytes(attribute)) => !look.is_sealed(attribute) && look.attribute(attribute, 0),
-        (3 | 12, Value::Bytes(name)) => look.text(name, &KeyPlan::NONE),
+        (number @ (3 | 5 | 6 | 12), Value::Bytes(part)) if pass == Pass::Record => {
+            look.new_part(number, part)
+        }
+        (number, Value::Bytes(part)) => look.part(number, part),
         _ => false,
     });
+    look.place.clear();
+    look.memory.place = std::mem::take(&mut look.place);
     match look.dropped {
         Some(what) => Seen::Dropped(what),
         None if ended || look.found || fields.malformed() => Seen::Something,
@@ -61,6 +64,28 @@ struct Look<'a> {
 
 // Each of these answers whether the look ends.
 impl Look<'_> {
+    /// A part of a record, unless it is one that came by lately: nothing was found in those.
+    #[inline]
+    fn new_part(&mut self, number: u32, part: &[u8]) -> bool {
+        if self.memory.clean.get(number as u8, part).is_some() {
+            return false;
+        }
+        let ended = self.part(number, part);
+        if !ended && !self.found && self.dropped.is_none() {
+            self.memory.clean.put(number as u8, part, ());
+        }
+        ended
+    }
+
+    fn part(&mut self, number: u32, part: &[u8]) -> bool {
+        match number {
+            5 => self.body(part),
+            6 => !self.is_sealed(part) && self.attribute(part, 0),
+            3 | 12 => self.text(part, &KeyPlan::NONE),
+            _ => false,
+        }
+    }
+
     /// True for the attribute with what was sealed before: nothing is found in ciphertext.
     fn is_sealed(&mut self, attribute: &[u8]) -> bool {
         let (key, value) = parts(attribute);

@@ -2,6 +2,7 @@
 
 use crate::redact::rules::place::Place;
 use crate::redact::rules::{PathFate, NO_RULE};
+use crate::redact::values::recent::Recent;
 use crate::redact::values::ValuePolicy;
 use crate::scan::keys::KeyPlan;
 use crate::scan::Scratch;
@@ -16,7 +17,7 @@ thread_local! {
 }
 
 /// What is known of a key.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct KnownKey {
     /// What its name says about its value.
     pub plan: KeyPlan,
@@ -34,6 +35,11 @@ const MAX_KEY_BYTES: usize = 256;
 pub struct Memory {
     /// Of the scanner.
     pub scratch: Scratch,
+    /// Parts of records in which nothing was found, by the numbers of their fields.
+    pub clean: Recent<()>,
+    /// Of the walk through a record; empty between records.
+    pub place: Place,
+    recent_keys: Recent<KnownKey>,
     keys: HashMap<Box<[u8]>, KnownKey>,
     generation: u64,
 }
@@ -45,7 +51,11 @@ impl Memory {
             None => std::borrow::Cow::Borrowed(place.path.as_slice()),
             Some(_) => place.for_rules(),
         };
+        if let Some(known) = self.recent_keys.get(0, &path) {
+            return known;
+        }
         if let Some(known) = self.keys.get(path.as_ref()) {
+            self.recent_keys.put(0, &path, *known);
             return *known;
         }
         if self.keys.len() >= MAX_KEYS {
@@ -61,6 +71,13 @@ impl Memory {
         }
         known
     }
+
+    /// Forgets what another policy found out.
+    fn forget(&mut self) {
+        self.keys.clear();
+        self.recent_keys.clear();
+        self.clean.clear();
+    }
 }
 
 /// Runs `work` with this thread's memory, which forgets the keys of another policy.
@@ -68,7 +85,7 @@ pub fn with_memory<T>(policy: &ValuePolicy, work: impl FnOnce(&mut Memory) -> T)
     MEMORY.with(|cell| match cell.try_borrow_mut() {
         Ok(mut memory) => {
             if memory.generation != policy.generation {
-                memory.keys.clear();
+                memory.forget();
                 memory.generation = policy.generation;
             }
             work(&mut memory)

@@ -9,6 +9,7 @@
 pub mod hiding;
 pub mod look;
 pub mod memory;
+pub mod recent;
 pub mod whole;
 pub mod write;
 
