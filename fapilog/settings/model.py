@@ -147,8 +147,8 @@ class Settings(BaseSettings):
     )
     inventory: types.Flag = Field(
         False,
-        description="Names of attributes are counted, for `Telemetry.inventory()`, when records leave; without"
-        " it only findings are.",
+        description="Names of attributes are counted, for `Telemetry.inventory()`, when records leave;"
+        " without it only findings are.",
     )
     self_observability: types.Flag = Field(
         False, description="The `otel.sdk.*` and `fapilog.*` metrics go to the process's meter provider."

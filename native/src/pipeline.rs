@@ -7,7 +7,6 @@
 use crate::backlog::shelf::Shelf;
 use crate::backlog::Backlog;
 use crate::block::Codec;
-use crate::buffer::chunk::Chunk;
 use crate::buffer::{Appended, Buffer};
 use crate::clock::Clock;
 use crate::crash_ring::syncing::{check_places, open_ring};
@@ -27,11 +26,7 @@ use crate::process::Processors;
 use crate::record::{Meta, RecordWriter};
 use crate::redact::{redact, FrameSettings, Redacted};
 use crate::scopes::Scopes;
-use crate::seal::{
-    fields::{frames, Fields},
-    key_counts::KeyCounts,
-    Sealer,
-};
+use crate::seal::{looks::Looks, Sealer};
 use crate::settings::Settings;
 use crate::spooling::{end::Then, open_spool, spooler::Spooler};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,9 +55,7 @@ pub struct Pipeline {
     notices: Notices,
     losses: Losses,
     sealing: SealMeter,
-    pub(crate) fields: Fields,
-    /// Names of attributes, where somebody wants to know them.
-    pub(crate) keys: Option<KeyCounts>,
+    pub(crate) looks: Looks,
     processors: Option<Processors>,
     summaries: Summaries,
     pub(crate) recorder: Option<FlightRecorder>,
@@ -106,8 +99,7 @@ impl Pipeline {
             notices: Notices::default(),
             losses: Losses::default(),
             sealing: SealMeter::default(),
-            fields: Fields::new(&settings.fields),
-            keys: settings.counts_keys.then(KeyCounts::default),
+            looks: Looks::new(&settings),
             processors: Processors::of(&settings),
             summaries: Summaries::default(),
             recorder: settings.recorder.as_ref().map(FlightRecorder::new),
@@ -133,24 +125,6 @@ impl Pipeline {
     #[inline]
     pub fn append(&self, record: &mut Redacted<'_>, scope: u32) -> Appended {
         self.buffer.append(record, scope)
-    }
-
-    /// What looks at records on their way out.
-    fn look(&self, chunk: &Chunk) {
-        // Without an exporter the console's line was looked at.
-        if !self.exporters.is_empty() {
-            self.fields.look(chunk);
-            self.keys.iter().for_each(|keys| keys.look(frames(chunk.content())));
-        }
-    }
-
-    /// Without an exporter no chunk is sealed: what the console shows is looked at.
-    #[cold]
-    pub fn look_at_shown(&self, record: &Redacted<'_>) {
-        if self.exporters.is_empty() {
-            self.fields.look_at_shown(record.record(), record.meta());
-            self.keys.iter().for_each(|keys| keys.look(std::iter::once(record.record())));
-        }
     }
 
     /// Whether a caller has something to tell that happened elsewhere: a notice, or a record for the console.
@@ -198,7 +172,7 @@ impl Pipeline {
     fn run_sealer(&self) {
         let mut sealer = Sealer::new(if self.is_gated() { Codec::Identity } else { self.codec() });
         while let Some(chunk) = self.buffer.next_chunk(&|| self.end_windows()) {
-            self.look(&chunk);
+            self.looks.chunk(&chunk);
             let resource = self.resource();
             let block =
                 self.sealing.time(chunk.records, || sealer.seal(&chunk, &self.scopes.prefixes(&resource)));

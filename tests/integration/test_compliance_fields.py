@@ -111,10 +111,8 @@ def test_a_required_field_counts_in_any_spelling_where_it_is_asked_for(
     assert telemetry.ledger().violations == {"audit required user.id|actor": 1}
 
 
-def test_violations_are_counted_where_the_console_is_alone(
-    configure: Configure, capsys: pytest.CaptureFixture[str]
-) -> None:
-    telemetry = configure(compliance=[PCI, GDPR], exporters=["console"])
+def test_violations_are_counted_where_the_console_is_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry = fapilog.configure_otel("shop", compliance=[PCI, GDPR], exporters=["console"])
     log = fapilog.get_logger("shop")
     log.audit("role granted", resource="orders")
     log.info("sold", category="business", religion="none of your business")
@@ -123,4 +121,5 @@ def test_violations_are_counted_where_the_console_is_alone(
         "audit required event.name": 1,
         "business forbidden religion": 1,
     }
+    telemetry.shutdown()
     capsys.readouterr()

@@ -124,7 +124,7 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
 
 /// By demand, as `audit required user.id|actor`: records that did not meet it.
 fn violations<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let broken: Vec<_> = pipeline.fields.counts().filter(|(_, count)| *count > 0).collect();
+    let broken: Vec<_> = pipeline.looks.fields.counts().filter(|(_, count)| *count > 0).collect();
     if broken.is_empty() {
         return Ok(None);
     }
@@ -143,7 +143,7 @@ pub fn inventory(pipeline: &Pipeline) -> (Vec<(String, String, u64)>, u64) {
         pipeline.settings().policy.values().map(|values| values.found().counts()).unwrap_or_default();
     let places = counts.places.into_iter();
     let places = places.map(|((path, kind), count)| (path.into(), kind.into(), count));
-    let (keys, others) = pipeline.keys.as_ref().map(KeyCounts::counts).unwrap_or_default();
+    let (keys, others) = pipeline.looks.keys.as_ref().map(KeyCounts::counts).unwrap_or_default();
     (places.chain(keys).collect(), counts.elsewhere + others)
 }
 

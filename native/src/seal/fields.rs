@@ -127,10 +127,14 @@ impl Fields {
         }
         if !record.event_name.is_empty() {
             let is_named = |tally: &Tally| tally.names.iter().any(|name| name == EVENT_NAME_FIELD);
-            asked.iter_mut().for_each(|(tally, there)| *there |= is_named(tally));
+            for (tally, there) in &mut asked {
+                *there |= is_named(tally);
+            }
         }
         let mut see = |path: &Path| {
-            asked.iter_mut().for_each(|(tally, there)| *there = *there || tally.is_about(path));
+            for (tally, there) in &mut asked {
+                *there = *there || tally.is_about(path);
+            }
         };
         Path::default().each(record.attributes, &mut see);
         if let Some(AnyView::KvList(body)) = record.body {

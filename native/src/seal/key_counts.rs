@@ -102,7 +102,9 @@ impl Counts {
                         other => held = held.max(Some(held_by(other))),
                     }
                 }
-                held.into_iter().for_each(|held| self.add(path, held));
+                if let Some(held) = held {
+                    self.add(path, held);
+                }
             }
             other => self.add(path, held_by(other)),
         }

@@ -10,6 +10,7 @@ pub mod compress;
 pub mod field_names;
 pub mod fields;
 pub mod key_counts;
+pub mod looks;
 pub mod reseal;
 
 use crate::block::{Block, Codec};
