@@ -15,9 +15,9 @@ from typing import Any, Literal, get_args, get_origin
 
 import typer.main
 
-sys.path.insert(
-    0, str(Path(__file__).resolve().parents[1])
-)  # the tree next to this script, not an installed one
+# The tree next to this script, not an installed one.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "instrumentation" / "fastapi"))
 
 from fapilog import error_codes, errors
 from fapilog._native import scan_kinds
@@ -34,6 +34,9 @@ from fapilog.settings.presets import Preset
 from fapilog.settings.presets import load as load_presets
 from fapilog.settings.redaction import RedactionSettings
 from fapilog.settings.variables import ROWS, Row
+from fapilog.severity import Severity
+from fapilog_instrumentation_fastapi.settings import RequestLogging
+from fapilog_instrumentation_fastapi.settings_sources import rows as fastapi_rows
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 _PROFILES = REFERENCE.parents[1] / "plugins" / "compliance" / "fapilog_compliance" / "profiles"
@@ -83,6 +86,27 @@ def _values(annotation: Any, row: Row) -> str:
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{word}`" for word in get_args(annotation))
     return row.unit
+
+
+def fastapi_settings() -> str:
+    """One table of the settings of `instrument_fastapi` for each group."""
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for row in fastapi_rows(RequestLogging):
+        default = ", ".join(row.default) if isinstance(row.default, tuple) else text(row.default)
+        default = row.default.name.lower() if isinstance(row.default, Severity) else default
+        shown = f"`{default}`" if default else "none"
+        about = f"{row.about} In {row.unit}." if row.unit else row.about
+        cells = (f"`{row.path}`", f"{shown} ({row.source})", f"`{row.variable}`", about)
+        groups.setdefault(row.path.rpartition(".")[0], []).append(cells)
+    head = ("setting", "default", "variable", "what it does")
+    abouts = {
+        name: inspect.getdoc(type(field.default)) for name, field in RequestLogging.model_fields.items()
+    }
+    parts = []
+    for group, cells in groups.items():
+        about = abouts[group] if group else "Everything that belongs to no group."
+        parts.append(f"## {group or 'Top level'}\n\n{about}\n\n{table(head, cells)}")
+    return "\n\n".join(parts)
 
 
 def environment() -> str:
@@ -243,6 +267,7 @@ PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
     for part in (
         settings,
+        fastapi_settings,
         environment,
         tree,
         codes,

@@ -36,6 +36,8 @@ from fapilog.settings.parse import Noted
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES, Row, Variable
 
 ARGUMENT = "argument"
+# Read by packages of their own: instrumentation/fastapi.
+_OTHERS = ("FAPILOG_FASTAPI_",)
 _PREFIX = "FAPILOG_"
 # Variables that hold keys, which are no settings.
 _KEYS = (KEY_VARIABLE, TOKEN_KEY_VARIABLE)
@@ -164,6 +166,8 @@ class EnvironmentSource(_Source):
         known, strangers = tuple(sorted(VARIABLE_NAMES)), []
         for name in sorted(self.load.environ):
             if not name.startswith(_PREFIX) or name in VARIABLE_NAMES or name in _KEYS:
+                continue
+            if name.startswith(_OTHERS):
                 continue
             close = problems.closest(name, known)
             if close is None:

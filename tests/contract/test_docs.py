@@ -26,6 +26,7 @@ GENERATED = [
     "environment.md",
     "errors.md",
     "events.md",
+    "fastapi_settings.md",
     "plugins.md",
     "redaction_types.md",
     "settings.md",

@@ -56,10 +56,11 @@ def write(exchange: Exchange) -> None:
         seconds = exchange.seconds = (perf_counter_ns() - exchange.started_nanos) / 1e9
     is_http = exchange.scope["type"] == "http"
     severity, error_type = _outcome(exchange, options, is_http)
-    if severity == _INFO and not (seconds >= options.slow_seconds or _sampled(exchange, options)):
+    is_success = severity == _INFO and (exchange.status or 0) < 400
+    if is_success and seconds < options.slow_seconds and not _sampled(exchange, options):
         return
     route = exchange.route
-    if exchange.plan.exclusions.any_routes and route in exchange.plan.exclusions.routes:
+    if exchange.plan.exclusions.routes and route in exchange.plan.exclusions.routes:
         return
     attributes = _request(exchange, options)
     if route is not None:

@@ -1,63 +1,74 @@
-"""Requests without access record: by path, by route template, by regular expression. Thread: caller."""
+"""Requests without access record: by path, by route template, by regular expression. Thread: caller.
+
+Paths come from anybody, and Python's regular expressions may take exponential time on a text that is made for
+it. So patterns are searched by the engine of the redaction (Rust's `regex`: linear time on any text).
+"""
 
 from __future__ import annotations
 
-import re
+import secrets
 from collections.abc import Iterable
 
-# Paths come from outside, so what is remembered of them needs a bound.
-_REMEMBERED_PATHS = 4_096
-_LONGEST_PATH = 2_048
+from fapilog import ConfigurationError, Settings
+from fapilog.redaction import Redactor
+
+# Nobody can write the mark into a path: it is made anew for each process.
+_NAME = f"excluded-{secrets.token_hex(8)}"
+_MARK = f"[REDACTED:{_NAME}-"
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern of the settings.
+def searcher(patterns: Iterable[str]) -> Redactor | None:
+    """Return what marks a path that one of the patterns is found in; None without patterns.
 
     Raises:
-        ValueError: If it is no regular expression.
+        ValueError: If one is no regular expression, or matches an empty text.
     """
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+    rules: list[dict[str, str]] = []
+    for number, pattern in enumerate(patterns):
+        rule = {"name": f"{_NAME}-{number}", "pattern": pattern, "action": "remove"}
+        try:
+            Settings.load(environ={}, redaction={"mode": "keys", "rules": [rule]})
+        except ConfigurationError:
+            raise ValueError(
+                f"{pattern!r} is no regular expression of Rust's crate `regex`, or matches an empty text"
+            ) from None
+        rules.append(rule)
+    if not rules:
+        return None
+    settings = Settings.load(environ={}, redaction={"mode": "keys", "rules": rules})
+    return Redactor(settings.redaction_in_force)
 
 
 class Exclusions:
-    """Tells which requests have no access record.
-
-    Python's regular expressions may take exponential time on a text made for that, and paths come from
-    anybody. So a path longer than 2,048 characters is not searched, and what was found is remembered.
+    r"""Tells which requests have no access record.
 
     Args:
         paths: Exact paths; with a trailing `*`, beginnings.
         routes: Templates, as the access record has them in `http.route`.
         patterns: Searched in the path.
+
+    Attributes:
+        any_paths: Whether `path` may say yes at all.
+        routes: The templates.
+
+    Example:
+        >>> excluded = Exclusions(["/healthz", "/static/*"], [], [r"\.ico$"])
+        >>> [excluded.path(path) for path in ("/healthz", "/healthz/db", "/static/a.css", "/favicon.ico")]
+        [True, False, True, True]
     """
 
-    __slots__ = ("_beginnings", "_exact", "_patterns", "_remembered", "any_paths", "any_routes", "routes")
+    __slots__ = ("_beginnings", "_exact", "_searcher", "any_paths", "routes")
 
     def __init__(self, paths: Iterable[str], routes: Iterable[str], patterns: Iterable[str]) -> None:
         given = tuple(paths)
         self._exact = frozenset(path for path in given if not path.endswith("*"))
         self._beginnings = tuple(path[:-1] for path in given if path.endswith("*"))
-        self._patterns = tuple(compiled(pattern) for pattern in patterns)
-        self._remembered: dict[str, bool] = {}
+        self._searcher = searcher(patterns)
         self.routes = frozenset(routes)
-        self.any_paths = bool(self._exact or self._beginnings or self._patterns)
-        self.any_routes = bool(self.routes)
+        self.any_paths = bool(given) or self._searcher is not None
 
     def path(self, path: str) -> bool:
         """Tell whether requests of this path are left out."""
-        if path in self._exact:
+        if path in self._exact or path.startswith(self._beginnings):
             return True
-        if not self._beginnings and not self._patterns:
-            return False
-        known = self._remembered.get(path)
-        if known is None:
-            known = path.startswith(self._beginnings) or self._found(path)
-            if len(self._remembered) < _REMEMBERED_PATHS:
-                self._remembered[path] = known
-        return known
-
-    def _found(self, path: str) -> bool:
-        return len(path) <= _LONGEST_PATH and any(pattern.search(path) for pattern in self._patterns)
+        return self._searcher is not None and _MARK in self._searcher.text(path)

@@ -41,7 +41,9 @@ class Instrumented:
         self.placement = placement
 
 
-_instrumented: weakref.WeakKeyDictionary[Any, Instrumented] = weakref.WeakKeyDictionary()
+# Kept on the application, so that both can go together.
+_PLACE = "_fapilog_instrumented"
+_silencing: weakref.WeakSet[Instrumented] = weakref.WeakSet()
 
 
 def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
@@ -81,7 +83,7 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     if not hasattr(app, "build_middleware_stack"):
         raise _no_application(app)
     chosen = _settings(settings, options)
-    known = _instrumented.get(app)
+    known = instrumented(app)
     if known is not None:
         if known.settings == chosen:
             return app
@@ -94,9 +96,10 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare)
-    _instrumented[app] = Instrumented(chosen, plan, spans, placement)
+    made = Instrumented(chosen, plan, spans, placement)
+    setattr(app, _PLACE, made)
     if chosen.access.silence_uvicorn:
-        _silence_uvicorn()
+        _silence_uvicorn(made)
     return app
 
 
@@ -110,18 +113,20 @@ def _providers(telemetry: Telemetry | None, **given: Any) -> dict[str, Any]:
 
 def uninstrument_fastapi(app: Any) -> None:
     """Take the middleware of an application out again, and OpenTelemetry's if we put it there."""
-    known = _instrumented.pop(app, None)
+    known = instrumented(app)
     if known is None:
         return
+    delattr(app, _PLACE)
     known.placement.undo()
     known.spans.undo(app)
-    if not any(each.settings.access.silence_uvicorn for each in _instrumented.values()):
+    _silencing.discard(known)
+    if not _silencing:
         logging.getLogger("uvicorn.access").removeFilter(_nothing)
 
 
 def instrumented(app: Any) -> Instrumented | None:
     """Return what was done to an application; None: nothing."""
-    return _instrumented.get(app)
+    return getattr(app, _PLACE, None)
 
 
 def _settings(settings: RequestLogging | None, options: dict[str, Any]) -> RequestLogging:
@@ -148,7 +153,8 @@ def _nothing(_: logging.LogRecord) -> bool:
     return False
 
 
-def _silence_uvicorn() -> None:
+def _silence_uvicorn(asked_by: Instrumented) -> None:
+    _silencing.add(asked_by)
     # A filter outlives uvicorn's own `dictConfig`, which a level would not.
     access = logging.getLogger("uvicorn.access")
     if _nothing not in access.filters:

@@ -1,7 +1,7 @@
 """`RequestLogging`: what one application logs of its requests, checked before the first of them.
 
 Threads: the configuring one. At run time `plan.Plan` holds what these settings mean; nothing per request
-reads a pydantic model.
+reads a pydantic model. `docs/reference/fastapi_settings.md` is made from this file.
 """
 
 from __future__ import annotations
@@ -9,15 +9,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from fapilog import Severity
 from fapilog_instrumentation_fastapi import exclusions, settings_sources
+from fapilog_instrumentation_fastapi.settings_sources import setting
 
-# A header's name by RFC 9110, 5.1: a token.
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$")]
-Ratio = Annotated[float, Field(ge=0, le=1)]
 SpansChoice = Literal["auto", "contrib", "native", "none"]
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def _header(name: str) -> str:
+    if not name or not _TOKEN.issuperset(name):
+        raise ValueError("no name of a header: RFC 9110 allows letters, digits and !#$%&'*+-.^_`|~")
+    return name
+
+
+def _severity(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().upper() in Severity.__members__:
+        return Severity[value.strip().upper()]
+    return value
+
+
+def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    exclusions.searcher(patterns)
+    return patterns
+
+
+HeaderName = Annotated[str, AfterValidator(_header)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0)]
 
 
 class Group(BaseModel):
@@ -27,98 +48,128 @@ class Group(BaseModel):
 
 
 class Correlation(Group):
-    """Where the id that joins the records of one request comes from, and where it is shown.
+    """Where the id that joins the records of one request comes from, and where it is shown."""
 
-    Attributes:
-        request_headers: Headers asked for the id, in order. Default: `X-Correlation-ID`, then `X-Request-ID`,
-            the names that proxies and gateways use (FAPILOG_FASTAPI_CORRELATION_HEADERS).
-        response_header: The header that carries the id back; None: no header. Default: `X-Correlation-ID`
-            (FAPILOG_FASTAPI_CORRELATION_RESPONSE_HEADER, where an empty value means none).
-        accept: Whether ids of callers are used at all. Set it to False where anybody may send one and nobody
-            else strips it (FAPILOG_FASTAPI_CORRELATION_ACCEPT).
-        traceparent: Whether the trace id of a `traceparent` header (W3C Trace Context) is the id when none of
-            the headers has one (FAPILOG_FASTAPI_CORRELATION_TRACEPARENT).
-    """
-
-    request_headers: tuple[HeaderName, ...] = ("X-Correlation-ID", "X-Request-ID")
-    response_header: HeaderName | None = "X-Correlation-ID"
-    accept: bool = True
-    traceparent: bool = True
+    request_headers: tuple[HeaderName, ...] = setting(
+        ("X-Correlation-ID", "X-Request-ID"),
+        variable="CORRELATION_HEADERS",
+        source="what gateways and clients send most",
+        about="Headers that are asked for the id, in order. The first valid one counts: 1 to 128 visible"
+        " ASCII characters without separators.",
+    )
+    response_header: HeaderName | None = setting(
+        "X-Correlation-ID",
+        variable="CORRELATION_RESPONSE_HEADER",
+        source="the first of the request headers",
+        about="The header that carries the id back, unless the application sets it.",
+    )
+    accept: bool = setting(
+        True,
+        variable="CORRELATION_ACCEPT",
+        source="ids should survive the way through several services",
+        about="Whether ids of callers are used: not where anybody may send one and no gateway replaces it.",
+    )
+    traceparent: bool = setting(
+        True,
+        variable="CORRELATION_TRACEPARENT",
+        source="W3C Trace Context",
+        about="Whether the trace id of `traceparent` is the id where none of the headers has one.",
+    )
 
 
 class Access(Group):
-    """The access record: one per request, or per WebSocket connection.
+    """The access record: one per request, or per WebSocket connection."""
 
-    Attributes:
-        enabled: Whether it is written (FAPILOG_FASTAPI_ACCESS).
-        sample_ratio: The share of successes that is kept, 0 to 1; by trace id where there is one, so that all
-            services keep the same traces. Default: 1, all (FAPILOG_FASTAPI_ACCESS_SAMPLE_RATIO).
-        slow_seconds: Requests that take this long are never left out, and carry `fapilog.http.slow`; None: no
-            request is slow. Default: 1 s, a boundary of the buckets that the conventions advise for
-            `http.server.request.duration` (FAPILOG_FASTAPI_SLOW_SECONDS).
-        client_error_severity: Of responses 400 to 499. Default: `warn`
-            (FAPILOG_FASTAPI_CLIENT_ERROR_SEVERITY).
-        exclude_paths: Paths without access record; a trailing `*` stands for any rest
-            (FAPILOG_FASTAPI_EXCLUDE_PATHS).
-        exclude_routes: Route templates without access record, such as `/items/{item_id}`
-            (FAPILOG_FASTAPI_EXCLUDE_ROUTES).
-        exclude_patterns: Regular expressions (Python's) that are searched in the path
-            (FAPILOG_FASTAPI_EXCLUDE_PATTERNS).
-        query: Whether the record has `url.query`; what stage 3 finds in it is hidden
-            (FAPILOG_FASTAPI_ACCESS_QUERY).
-        client: Whether it has `client.address` and `client.port` (FAPILOG_FASTAPI_ACCESS_CLIENT).
-        user_agent: Whether it has `user_agent.original` (FAPILOG_FASTAPI_ACCESS_USER_AGENT).
-        silence_uvicorn: Whether the logger `uvicorn.access`, which says the same without trace id, is
-            silenced. Default: no (FAPILOG_FASTAPI_SILENCE_UVICORN).
-    """
-
-    enabled: bool = True
-    sample_ratio: Ratio = 1.0
-    slow_seconds: Annotated[float, Field(gt=0)] | None = 1.0
-    client_error_severity: Severity = Severity.WARN
-    exclude_paths: tuple[str, ...] = ()
-    exclude_routes: tuple[str, ...] = ()
-    exclude_patterns: tuple[str, ...] = ()
-    query: bool = True
-    client: bool = True
-    user_agent: bool = True
-    silence_uvicorn: bool = False
-
-    @field_validator("client_error_severity", mode="before")
-    @classmethod
-    def _by_name(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            name = value.strip().upper()
-            return Severity[name] if name in Severity.__members__ else value
-        return value
-
-    @field_validator("exclude_patterns")
-    @classmethod
-    def _compiles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in value:
-            exclusions.compiled(pattern)
-        return value
+    enabled: bool = setting(
+        True, variable="ACCESS", source="what this package is for", about="Whether it is written."
+    )
+    sample_ratio: Ratio = setting(
+        1.0,
+        variable="ACCESS_SAMPLE_RATIO",
+        source="nothing is left out unasked",
+        about="The share of successes (below 400) that is written, 0 to 1; by trace id where there is one, so"
+        " that every service keeps the same traces. Errors and slow requests are always written.",
+    )
+    slow_seconds: Seconds | None = setting(
+        1.0,
+        variable="SLOW_SECONDS",
+        source="a boundary of the buckets advised for `http.server.request.duration`",
+        about="From this duration on a request is slow: always written, with `fapilog.http.slow`.",
+        unit="seconds",
+    )
+    client_error_severity: Annotated[Severity, BeforeValidator(_severity)] = setting(
+        Severity.WARN,
+        variable="CLIENT_ERROR_SEVERITY",
+        source="the caller's mistake, no failure of ours",
+        about="Severity of responses 400 to 499. Those of 500 and more, and unhandled exceptions, are ERROR.",
+    )
+    exclude_paths: tuple[str, ...] = setting(
+        (),
+        variable="EXCLUDE_PATHS",
+        source="nothing is left out unasked",
+        about="Paths without access record; a `*` at the end stands for any rest.",
+    )
+    exclude_routes: tuple[str, ...] = setting(
+        (),
+        variable="EXCLUDE_ROUTES",
+        source="nothing is left out unasked",
+        about="Route templates without access record, such as `/items/{item_id}`.",
+    )
+    exclude_patterns: Annotated[tuple[str, ...], AfterValidator(_patterns)] = setting(
+        (),
+        variable="EXCLUDE_PATTERNS",
+        source="nothing is left out unasked",
+        about="Regular expressions that are searched in the path: those of Rust's crate `regex`, which take"
+        " linear time on any path. None may match an empty text.",
+    )
+    query: bool = setting(
+        True,
+        variable="ACCESS_QUERY",
+        source="semantic conventions: required where there is one",
+        about="Whether the record has `url.query`. What redaction finds in it is hidden.",
+    )
+    client: bool = setting(
+        True,
+        variable="ACCESS_CLIENT",
+        source="semantic conventions: recommended",
+        about="Whether it has `client.address` and `client.port`.",
+    )
+    user_agent: bool = setting(
+        True,
+        variable="ACCESS_USER_AGENT",
+        source="semantic conventions: recommended",
+        about="Whether it has `user_agent.original`.",
+    )
+    silence_uvicorn: bool = setting(
+        False,
+        variable="SILENCE_UVICORN",
+        source="another logger is the application's",
+        about="Whether `uvicorn.access`, which says the same without trace and correlation id, is silenced.",
+    )
 
 
 class RequestLogging(Group):
     """What one application logs of its requests; frozen.
-
-    Attributes:
-        logger: Name of the logger of access records, their instrumentation scope. Default: `fapilog.http`
-            (FAPILOG_FASTAPI_LOGGER).
-        spans: Who makes the server span: `contrib` (`opentelemetry-instrumentation-fastapi`), `native`
-            (FastAPI's own telemetry, 0.142 or newer), `none`, or `auto`: who was asked to do it already, else
-            contrib. Default: `auto` (FAPILOG_FASTAPI_SPANS).
-        correlation: The id that joins the records of one request.
-        access: The access record.
 
     Example:
         >>> RequestLogging(access={"sample_ratio": 0.1}).access.sample_ratio
         0.1
     """
 
-    logger: Annotated[str, Field(min_length=1)] = "fapilog.http"
-    spans: SpansChoice = "auto"
+    logger: Annotated[str, Field(min_length=1)] = setting(
+        "fapilog.http",
+        variable="LOGGER",
+        source="a name that rules and levels can match",
+        about="The logger of access records, their instrumentation scope.",
+    )
+    spans: SpansChoice = setting(
+        "auto",
+        variable="SPANS",
+        source="who was asked already does it",
+        about="Who makes the server span: `contrib` (opentelemetry-instrumentation-fastapi), `native`"
+        " (FastAPI's own telemetry), `none`, or `auto`: an instrumentation that is there, else FastAPI"
+        " where its `telemetry` was configured, else contrib.",
+    )
     correlation: Correlation = Correlation()
     access: Access = Access()
 

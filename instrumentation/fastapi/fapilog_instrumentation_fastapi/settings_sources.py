@@ -1,43 +1,55 @@
 """Where settings come from: arguments, then FAPILOG_FASTAPI_* variables, then defaults.
 
-Threads: the configuring one.
+Each field names its variable where it is defined (`setting`), and the reference page is made of the same
+rows. Threads: the configuring one.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 
 PREFIX = "FAPILOG_FASTAPI_"
-# Variable without its prefix -> path of the field. A module that adds a group adds its variables here.
-VARIABLES: Mapping[str, str] = MappingProxyType(
-    {
-        "LOGGER": "logger",
-        "SPANS": "spans",
-        "CORRELATION_HEADERS": "correlation.request_headers",
-        "CORRELATION_RESPONSE_HEADER": "correlation.response_header",
-        "CORRELATION_ACCEPT": "correlation.accept",
-        "CORRELATION_TRACEPARENT": "correlation.traceparent",
-        "ACCESS": "access.enabled",
-        "ACCESS_SAMPLE_RATIO": "access.sample_ratio",
-        "SLOW_SECONDS": "access.slow_seconds",
-        "CLIENT_ERROR_SEVERITY": "access.client_error_severity",
-        "EXCLUDE_PATHS": "access.exclude_paths",
-        "EXCLUDE_ROUTES": "access.exclude_routes",
-        "EXCLUDE_PATTERNS": "access.exclude_patterns",
-        "ACCESS_QUERY": "access.query",
-        "ACCESS_CLIENT": "access.client",
-        "ACCESS_USER_AGENT": "access.user_agent",
-        "SILENCE_UVICORN": "access.silence_uvicorn",
-    }
-)
+_log = logging.getLogger("fapilog_instrumentation_fastapi")
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting: its path, its variable, and what the reference says about it."""
+
+    path: str
+    variable: str
+    default: Any
+    about: str
+    source: str
+    unit: str
+    takes_none: bool
+
+
+def setting(default: Any, *, variable: str, source: str, about: str, unit: str = "") -> Any:
+    """Define a field: its default and where that comes from, its variable without prefix, what it does."""
+    extra: dict[str, Any] = {"variable": variable, "source": source, "unit": unit}
+    return Field(default, description=about, json_schema_extra=extra)
+
+
+def rows(model: type[BaseModel], prefix: str = "") -> Iterator[Row]:
+    """Yield the settings of a model and of its groups, in order."""
+    for name, field in model.model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(field.default, BaseModel):
+            yield from rows(type(field.default), f"{prefix}{name}.")
+        elif isinstance(extra, Mapping):
+            variable, source, unit = (str(extra[key]) for key in ("variable", "source", "unit"))
+            about, takes_none = field.description or "", type(None) in get_args(field.annotation)
+            yield Row(prefix + name, PREFIX + variable, field.default, about, source, unit, takes_none)
 
 
 def load(model: type[_Model], environ: Mapping[str, str] | None, given: Mapping[str, Any]) -> _Model:
@@ -47,7 +59,7 @@ def load(model: type[_Model], environ: Mapping[str, str] | None, given: Mapping[
         ConfigurationError: With one problem per value that is wrong.
     """
     values, origins = _from_environment(model, os.environ if environ is None else environ)
-    _merge(values, given)
+    _merge(values, origins, given)
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -60,39 +72,47 @@ def _from_environment(
     """The nested values of the variables that are set, and which variable gave each path."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for name, path in VARIABLES.items():
-        text = environ.get(PREFIX + name)
-        if text is None or (not text.strip() and path != "correlation.response_header"):
+    known = {row.variable: row for row in rows(model)}
+    _name_unknown(environ, known)
+    for row in known.values():
+        text = environ.get(row.variable)
+        if text is None:
             continue
-        place, leaf = values, path
-        if "." in path:
-            group, _, leaf = path.partition(".")
-            place = values.setdefault(group, {})
-        place[leaf] = _read(_default(model, path), text)
-        origins[path] = PREFIX + name
+        if not text.strip():
+            # OpenTelemetry, environment variables: empty is the same as unset.
+            continue
+        value = _read(row, text.strip())
+        *groups, leaf = row.path.split(".")
+        place = values
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[leaf] = value
+        origins[row.path] = row.variable
     return values, origins
 
 
-def _default(model: type[BaseModel], path: str) -> Any:
-    first, *rest = path.split(".")
-    value: Any = model.model_fields[first].default
-    for name in rest:
-        value = type(value).model_fields[name].default
-    return value
-
-
-def _read(default: Any, text: str) -> Any:
-    if isinstance(default, tuple):
+def _read(row: Row, text: str) -> Any:
+    if isinstance(row.default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    return text.strip() or None
+    return None if row.takes_none and text.lower() == "none" else text
 
 
-def _merge(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+def _name_unknown(names: Iterable[str], known: Collection[str]) -> None:
+    strangers = sorted(name for name in names if name.startswith(PREFIX) and name not in known)
+    if strangers:
+        _log.warning("no setting has the variable %s: it has no effect", ", ".join(strangers))
+
+
+def _merge(values: dict[str, Any], origins: dict[str, str], given: Mapping[str, Any]) -> None:
+    """Arguments win; fields of a group that they leave open stay as the environment has them."""
     for name, value in given.items():
         fields = value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
-        if isinstance(fields, Mapping) and isinstance(values.get(name), dict):
-            values[name].update(fields)
+        if isinstance(fields, Mapping):
+            for field in fields:
+                origins.pop(f"{name}.{field}", None)
+            values[name] = {**values.get(name, {}), **fields}
         else:
+            origins.pop(name, None)
             values[name] = fields
 
 
@@ -100,14 +120,13 @@ def _problem(item: Any, origins: Mapping[str, str]) -> Problem:
     path = ".".join(str(part) for part in item["loc"] if isinstance(part, str))
     origin = origins.get(path, "argument")
     if item["type"] == "extra_forbidden":
-        remedy = "use a name of the settings reference"
-        return Problem(
-            "setting-unknown",
-            f"{path} is not the name of a setting",
-            (OffendingSetting(path, repr(item["input"]), origin, remedy),),
-            remedy,
-        )
-    message = str(item["msg"])
-    remedy = f"give a value of {path} that is allowed: {message[:1].lower()}{message[1:]}"
-    offending = OffendingSetting(path, repr(item["input"]), origin, remedy)
-    return Problem("setting-invalid", f"{path} has a value that is not allowed", (offending,), remedy)
+        code, what = "setting-unknown", f"{path} is not the name of a setting"
+        remedy = "use a name of the reference of settings"
+    else:
+        code, what = "setting-invalid", f"{path} has a value that is not allowed"
+        message = str(item["msg"]).removeprefix("Value error, ")
+        remedy = f"give another value: {message[:1].lower()}{message[1:]}"
+        if origin != "argument":
+            remedy = f"set {origin} to another value: {message[:1].lower()}{message[1:]}"
+    shown = OffendingSetting(path, repr(item["input"]), origin, remedy)
+    return Problem(code, what, (shown,), remedy)
