@@ -104,9 +104,7 @@ class _Life:
         self._began = perf_counter()
         self._is_started = False
 
-    def _instrument(
-        self, app: Any, settings: RequestLogging | None, options: dict[str, Any]
-    ) -> Instrumented:
+    def _instrument(self, app: Any, settings: RequestLogging | None, options: dict[str, Any]) -> Instrumented:
         known = instrumented(app)
         if known is None or settings is not None or options:
             # Loggers of the process follow it when it is configured anew; those of one pipeline would not.
@@ -143,4 +141,6 @@ class _Life:
         with anyio.CancelScope(shield=True):
             drained = await anyio.to_thread.run_sync(self._telemetry.force_flush, limit)
         if not drained:
-            _log.warning("not everything was delivered within %d ms; the end of the process tries again", limit)
+            _log.warning(
+                "not everything was delivered within %d ms; the end of the process tries again", limit
+            )

@@ -81,7 +81,7 @@ def test_paths_can_be_changed_and_left_out():
 
 
 def test_a_wrong_option_is_named():
-    with pytest.raises(ConfigurationError, match="health.live_path"):
+    with pytest.raises(ConfigurationError, match=r"health\.live_path"):
         health_router(live_path="healthz")
-    with pytest.raises(ConfigurationError, match="health.unready_when"):
+    with pytest.raises(ConfigurationError, match=r"health\.unready_when"):
         health_router(unready_when=("away",))

@@ -1,4 +1,4 @@
-"""The lifespan has logging ready before the application starts, and delivers when it stops, again and again."""
+"""The lifespan has logging ready before the application starts, and delivers at its end, again and again."""
 
 import logging
 import threading
@@ -107,8 +107,8 @@ def test_a_lifespan_may_be_entered_many_times():
 
 def test_a_lifespan_after_the_shutdown_of_the_pipeline_has_a_new_one():
     with OtlpReceiver() as first, OtlpReceiver() as second:
-        receivers = [first, second]
-        app = FastAPI(lifespan=fapilog_lifespan(telemetry=lambda: to(receivers.pop(0))()))
+        waiting = iter((to(first), to(second)))
+        app = FastAPI(lifespan=fapilog_lifespan(telemetry=lambda: next(waiting)()))
         for receiver in (first, second):
             with TestClient(app) as client:
                 client.get("/nowhere")
@@ -148,7 +148,7 @@ def test_an_application_that_was_instrumented_otherwise_does_not_start(logs: Cap
 
 def test_a_wrong_setting_keeps_the_application_from_starting(logs: CapturedLogs):
     app = FastAPI(lifespan=fapilog_lifespan(lifecycle={"drain_timeout_millis": -1}))
-    with pytest.raises(ConfigurationError, match="lifecycle.drain_timeout_millis"), TestClient(app):
+    with pytest.raises(ConfigurationError, match=r"lifecycle\.drain_timeout_millis"), TestClient(app):
         pass
 
 
