@@ -108,7 +108,11 @@ def test_a_lifespan_may_be_entered_many_times():
 def test_a_lifespan_after_the_shutdown_of_the_pipeline_has_a_new_one():
     with OtlpReceiver() as first, OtlpReceiver() as second:
         waiting = iter((to(first), to(second)))
-        app = FastAPI(lifespan=fapilog_lifespan(telemetry=lambda: next(waiting)()))
+
+        def configure_next() -> fapilog.Telemetry:
+            return next(waiting)()
+
+        app = FastAPI(lifespan=fapilog_lifespan(telemetry=configure_next))
         for receiver in (first, second):
             with TestClient(app) as client:
                 client.get("/nowhere")
