@@ -11,6 +11,7 @@ from fapilog_instrumentation_fastapi import RequestLogging
 from fapilog_instrumentation_fastapi.settings_sources import rows
 
 MODULES = ["correlation", "exclusions", "sampling", "settings", "access", "middleware", "instrumentor"]
+MODULES += ["lifespan", "health"]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -22,6 +23,9 @@ def test_the_examples_in_docstrings_run(name: str):
 def test_every_setting_has_a_variable_of_its_own_that_sets_it():
     texts = {bool: "false", float: "0.25", str: "Other", tuple: "one, two", type(None): "x"}
     special = {"spans": "none", "access.client_error_severity": "fatal2", "access.silence_uvicorn": "true"}
+    special |= {"lifecycle.drain_timeout_millis": "250", "health.unready_when": "losing, pressure"}
+    special |= {"health.live_path": "/a", "health.ready_path": "/b"}
+    special |= {"health.in_schema": "true", "health.access": "true"}
     found = list(rows(RequestLogging))
     assert len({row.variable for row in found}) == len(found)
     for row in found:
