@@ -349,3 +349,79 @@ proptest! {
         prop_assert_eq!(text_of(&policy, &once), once);
     }
 }
+
+#[test]
+fn a_marker_that_somebody_wrote_passes_no_rule_that_would_hide_what_it_holds() {
+    let coarse = only(&[paths("acct", &["account"], RuleAction::Generalise)]);
+    let short = only(&[pattern("acct", r"ACCT-\d+", RuleAction::Truncate { first: 4, last: 4 })]);
+    let forged = "[REDACTED:acct:ACCT-1234567890]";
+    assert_eq!(text_of(&short, forged), "[REDACTED:acct]");
+    assert_eq!(text_of(&short, "[REDACTED:acct:ACCT...7890]"), "[REDACTED:acct:ACCT...7890]");
+    let (out, _) = split(&coarse, &with("m", vec![pair("account", string(forged))]));
+    assert_eq!(out.attributes, [pair("account", string("[REDACTED:acct]"))]);
+}
+
+#[test]
+fn no_name_that_looks_like_one_of_fapilogs_own_is_spared() {
+    let own = vec![pair("fapilog.sequence", int(9)), pair("fapilog.event.category", string("audit"))];
+    let others = || {
+        vec![
+            pair("fapilog.user.ssn", string("a")),
+            pair("FAPILOG.sequence", string("b")),
+            pair("f_apilog.sequence", string("c")),
+            pair("fapilog.event", map(vec![pair("ssn", string("d"))])),
+            pair("fapilog.tag.user", string("e")),
+            pair("fapilog.event.category.ssn", string("f")),
+        ]
+    };
+    let given = with("m", [own.clone(), others()].concat());
+    let minimising = ValuePolicy::of_rules(Rules::default().with_minimise(&[]).unwrap());
+    let counted = pair("fapilog.dropped_keys", int(6));
+    assert_eq!(hidden(&minimising, &given).attributes, [own.clone(), vec![counted]].concat());
+    let all = only(&[paths("all", &["**"], RuleAction::Remove)]);
+    let (out, notes) = split(&all, &given);
+    let gone = others().into_iter().map(|other| pair(&other.key, string("[REDACTED:all]")));
+    assert_eq!(out.attributes, own.into_iter().chain(gone).collect::<Vec<_>>());
+    assert_eq!(notes.len(), 7);
+    // Who names one of ours means it.
+    let named = only(&[paths("category", &["fapilog.event.category"], RuleAction::Remove)]);
+    let (out, _) = split(&named, &given);
+    assert_eq!(out.attributes[1], pair("fapilog.event.category", string("[REDACTED:category]")));
+}
+
+#[test]
+fn a_value_under_one_of_fapilogs_own_names_is_scanned() {
+    let policy = beside_types(&[]);
+    let (out, notes) =
+        split(&policy, &with("m", vec![pair("fapilog.correlation_id", string("4111111111111111"))]));
+    assert_eq!(out.attributes, [pair("fapilog.correlation_id", string("[REDACTED:pan]"))]);
+    assert_eq!(notes, [string("fapilog.correlation_id:pan")]);
+}
+
+#[test]
+fn what_later_passes_hide_and_leave_out_is_added_to_what_is_noted() {
+    let note =
+        |notes: &[&str]| pair("fapilog.redacted", array(notes.iter().map(|each| string(each)).collect()));
+    let policy = ValuePolicy::new(Settings::default(), [])
+        .with_rules(Rules::default().with_minimise(&["a".into()]).unwrap());
+    let given = vec![
+        note(&["body:pan"]),
+        pair("fapilog.dropped_keys", int(2)),
+        pair("a", string("4111111111111111")),
+        pair("b", int(1)),
+    ];
+    let expected = vec![
+        pair("a", string("[REDACTED:pan]")),
+        note(&["body:pan", "a:pan"]),
+        pair("fapilog.dropped_keys", int(3)),
+    ];
+    assert_eq!(hidden(&policy, &with("m", given)).attributes, expected);
+    // What is no note gives way to one; while there is none it is like any other value.
+    let other = |rest: AnyValue| {
+        with("m", vec![pair("fapilog.redacted", string("of 4111111111111111")), pair("a", rest)])
+    };
+    let found = hidden(&policy, &other(string("4111111111111111"))).attributes;
+    assert_eq!(found, [pair("a", string("[REDACTED:pan]")), note(&["a:pan"])]);
+    let alone = hidden(&policy, &other(int(1))).attributes;
+    assert_eq!(alone, [pair("a", int(1)), pair("fapilog.redacted", string("of [REDACTED:pan]"))]);
+}

@@ -7,6 +7,8 @@ mod records;
 use crate::core::default_policy;
 use fapilog_native::export::exporters::is_protected;
 use fapilog_native::redact::actions::Action;
+use fapilog_native::redact::rules::actions::RuleAction;
+use fapilog_native::redact::rules::{About, RuleSettings, Rules};
 use fapilog_native::redact::stricter::request::Rewritten;
 use fapilog_native::redact::stricter::Stricter;
 use fapilog_native::redact::values::ValuePolicy;
@@ -189,4 +191,24 @@ proptest! {
         let _ = rewritten(scanning(), &bytes);
         let _ = Stricter::new(scanning()).shown(&bytes, "shop");
     }
+}
+
+#[test]
+fn what_a_common_rule_let_through_goes_where_the_rule_of_that_name_removes() {
+    let rule = |name: &str, action| RuleSettings {
+        name: name.into(),
+        about: About::Pattern(r"ACCT-\d+".into()),
+        action,
+    };
+    let rules = [
+        rule("acct", RuleAction::Remove),
+        rule("acct", RuleAction::Truncate { first: 4, last: 4 }),
+        rule("other", RuleAction::Mask { keep_last: 4 }),
+    ];
+    let policy = Policy::default().with_values(ValuePolicy::of_rules(Rules::new(&rules).unwrap()));
+    let with = |text: &str| request(vec![], "shop", vec![record(text, vec![pair("a", string(text))])]);
+    let given = with("[REDACTED:acct:ACCT...1234] [REDACTED:other:1234] [REDACTED:pan:1111]");
+    let out = rewritten(policy, &given.encode_to_vec()).unwrap();
+    let expected = with("[REDACTED:acct] [REDACTED:other:1234] [REDACTED:pan:1111]");
+    assert_eq!(ExportLogsServiceRequest::decode(out.raw.as_slice()).unwrap(), expected);
 }

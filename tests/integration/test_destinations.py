@@ -14,6 +14,7 @@ from opentelemetry.sdk.resources import Resource
 
 from fapilog import ExportOutcome, LogBatch, LoggerProvider, Settings
 from fapilog.errors import ConfigurationError
+from fapilog.exporters.memory import newest
 from fapilog.exporters.otlp import make_exporter
 from fapilog.redaction import scan
 from fapilog.testing import OtlpReceiver, Status
@@ -306,3 +307,17 @@ def test_a_name_that_no_exporter_has_is_refused(make: Make) -> None:
     [problem] = raised.value.problems
     assert problem.code == "exporter-unknown"
     assert problem.what == "redaction.destinations names an exporter that this provider does not have: siem"
+
+
+def test_a_rule_that_removes_takes_the_rest_that_the_common_rule_of_its_name_left(make: Make) -> None:
+    strict = Keeping("strict")
+    rule = {"name": "acct", "pattern": r"ACCT-\d+"}
+    redaction = {
+        "rules": [rule | {"action": "truncate:4:4"}],
+        "destinations": {"strict": {"rules": [rule | {"action": "remove"}]}},
+    }
+    provider = make(strict, "memory", redaction=redaction)
+    provider.get_logger("shop").emit(body="of ACCT-1234567890")
+    assert provider.force_flush(10_000)
+    assert strict.bodies == ["of [REDACTED:acct]"]
+    assert str(newest().get_finished_logs()[0].log_record.body) == "of [REDACTED:acct:ACCT...7890]"

@@ -155,7 +155,7 @@ def test_the_clock_can_be_given_back():
 
 
 def test_a_pipeline_names_the_setting_that_is_missing():
-    with pytest.raises(KeyError, match="buffer"):
+    with pytest.raises(KeyError, match="capture"):
         Pipeline({})
 
 

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.exchange import current as current_exchange
+from fapilog_instrumentation_fastapi.health import health_router
 from fapilog_instrumentation_fastapi.instrumentor import instrument_fastapi, uninstrument_fastapi
+from fapilog_instrumentation_fastapi.lifespan import fapilog_lifespan
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
 from fapilog_instrumentation_fastapi.settings import RequestLogging
 from fapilog_instrumentation_fastapi.zero_code import FastAPIInstrumentor
@@ -25,6 +27,8 @@ __all__ = [
     "RequestLogging",
     "RequestLoggingMiddleware",
     "current_exchange",
+    "fapilog_lifespan",
+    "health_router",
     "instrument_fastapi",
     "uninstrument_fastapi",
 ]

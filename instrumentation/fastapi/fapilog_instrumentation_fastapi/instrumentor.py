@@ -35,7 +35,10 @@ class Instrumented:
         spans: Who makes them.
         placement: Of the middleware.
         native_logs: Of FastAPI, which ours take the place of.
+        by_itself: Whether it was done without a call in the application; such a call replaces it.
     """
+
+    by_itself = False
 
     def __init__(self, settings: RequestLogging, plan: Plan, spans: Spans, placement: Placement) -> None:
         self.settings = settings
@@ -63,7 +66,8 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     """Give an application correlation ids, access records and server spans; returns the application.
 
     Call it where the application is made, before or after its routes and middleware. Starlette applications
-    work too. Called again with the same settings it does nothing.
+    work too. Called again with the same settings it does nothing. What `opentelemetry-instrument` did to the
+    application before gives way.
 
     Args:
         app: A FastAPI or Starlette application.
@@ -88,7 +92,9 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
         raise _no_application(app)
     chosen = _settings(settings, options)
     known = instrumented(app)
-    if known is not None:
+    if known is not None and known.by_itself:
+        uninstrument_fastapi(app)
+    elif known is not None:
         if known.settings == chosen:
             return app
         raise LifecycleError(

@@ -126,6 +126,62 @@ class Access(Group):
     )
 
 
+class Lifecycle(Group):
+    """What `fapilog_lifespan` does when the application starts and stops."""
+
+    events: bool = setting(
+        True,
+        variable="LIFECYCLE_EVENTS",
+        source="a restart explains much of what the records around it say",
+        about="Whether start, stop and failure of the application are records: `fapilog.application.started`,"
+        " `.stopped`, `.failed`.",
+    )
+    drain_timeout_millis: Annotated[int, Field(ge=0)] | None = setting(
+        None,
+        variable="DRAIN_TIMEOUT_MILLIS",
+        source="`buffer.shutdown_timeout_millis` of the pipeline, 5 000",
+        about="How long the end of the lifespan waits for logs, spans and metrics to leave. None: as long as"
+        " the pipeline's own end.",
+        unit="milliseconds",
+    )
+
+
+class Health(Group):
+    """The routes of `health_router`."""
+
+    live_path: Annotated[str, Field(pattern="^/")] | None = setting(
+        "/healthz",
+        variable="HEALTH_LIVE_PATH",
+        source="the name that Kubernetes made common",
+        about="The path that answers 200 while the process serves requests at all. None: no such route.",
+    )
+    ready_path: Annotated[str, Field(pattern="^/")] | None = setting(
+        "/readyz",
+        variable="HEALTH_READY_PATH",
+        source="the name that Kubernetes made common",
+        about="The path that answers with the health of the pipeline: 200 or 503. None: no such route.",
+    )
+    unready_when: tuple[Literal["pressure", "losing", "shut_down", "unconfigured"], ...] = setting(
+        ("shut_down",),
+        variable="HEALTH_UNREADY_WHEN",
+        source="a service that answers should not leave the balance because its collector is away",
+        about="The states of the pipeline in which the ready path answers 503. `losing` stays until the"
+        " process ends.",
+    )
+    in_schema: bool = setting(
+        False,
+        variable="HEALTH_IN_SCHEMA",
+        source="probes are no part of an API",
+        about="Whether the routes are in the OpenAPI schema.",
+    )
+    access: bool = setting(
+        False,
+        variable="HEALTH_ACCESS",
+        source="probes ask every few seconds",
+        about="Whether requests for these routes have access records.",
+    )
+
+
 class RequestLogging(Group):
     """What one application logs of its requests; frozen.
 
@@ -154,6 +210,8 @@ class RequestLogging(Group):
     capture: Capture = Capture()
     baggage: Baggage = Baggage()
     watch: Watch = Watch()
+    lifecycle: Lifecycle = Lifecycle()
+    health: Health = Health()
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:

@@ -7,6 +7,7 @@ the configuring one, or the first request's.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +88,7 @@ class Spans:
     def _chosen(self) -> SpansChoice:
         if self.choice != "auto":
             return self.choice
-        return "native" if self._is_asked else "contrib"
+        return "native" if self._is_asked or _is_switched_off("fastapi") else "contrib"
 
     def _instrument(self, app: Any) -> None:
         ContribInstrumentor.instrument_app(
@@ -106,3 +107,9 @@ def _has_contrib(app: Any) -> bool:
         getattr(added, "cls", None) is OpenTelemetryMiddleware
         for added in getattr(app, "user_middleware", ())
     )
+
+
+def _is_switched_off(name: str) -> bool:
+    """Whether `opentelemetry-instrument` was told not to load an instrumentation: a choice for us, too."""
+    disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
+    return name in {each.strip() for each in disabled.split(",")}

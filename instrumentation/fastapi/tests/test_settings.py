@@ -12,6 +12,7 @@ from fapilog_instrumentation_fastapi.settings_sources import rows
 
 MODULES = ["correlation", "exclusions", "sampling", "settings", "access", "middleware", "instrumentor"]
 MODULES += ["hidden_input", "http_exceptions", "validation"]
+MODULES += ["lifespan", "health"]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -32,6 +33,8 @@ def test_every_setting_has_a_variable_of_its_own_that_sets_it():
         "watch.recorder_statuses": "422, 5XX",
         "watch.blocked_seconds": "0.5",
     }
+    special |= {"lifecycle.drain_timeout_millis": "250", "health.unready_when": "losing, pressure"}
+    special |= {"health.live_path": "/a", "health.ready_path": "/b"}
     found = list(rows(RequestLogging))
     assert len({row.variable for row in found}) == len(found)
     for row in found:

@@ -6,6 +6,7 @@ use super::nested::Nested;
 use super::values::ValueReader;
 use crate::record::encoded_attributes::EncodedAttributes;
 use crate::record::fields::SeverityField;
+use crate::record::own::is_note;
 use crate::record::RecordWriter;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -105,7 +106,9 @@ impl BoundAttributes {
         let mut reader = ValueReader::new(py, &mut writer, policy, active.capture().max_depth);
         for (key, value) in self.attributes.bind(py).iter() {
             let name = reader.name_of(&key);
-            reader.named_attribute(&name, &value);
+            if !is_note(&name) {
+                reader.named_attribute(&name, &value);
+            }
         }
         let interrupt = reader.interrupt;
         let attributes = EncodedAttributes::new(writer.record()[head..].to_vec());

@@ -15,6 +15,7 @@ use super::values::ValueReader;
 use super::{location, trace};
 use crate::record::encoded_attributes::{has_key, EncodedAttributes};
 use crate::record::fields::{KeyBits, KeyField, TraceFields};
+use crate::record::own::is_note;
 use crate::record::{Meta, RecordWriter};
 use crate::redact::SECRET_MARKER;
 use pyo3::ffi;
@@ -34,6 +35,8 @@ pub struct Emission<'a, 'py> {
     pub meta: Meta,
     pub passage: Passage,
     reserved: bool,
+    /// Whether it passed redaction before, so that notes are those of redaction.
+    pub again: bool,
     pub interrupt: Option<PyErr>,
 }
 
@@ -84,6 +87,7 @@ impl<'a, 'py> Emission<'a, 'py> {
             meta,
             passage: Passage::FREE,
             reserved: false,
+            again: false,
             interrupt: None,
         }
     }
@@ -223,7 +227,8 @@ impl<'a, 'py> Emission<'a, 'py> {
             // SAFETY: a live object of the running call.
             self.meta.protected |= is_security(&unsafe { Bound::from_borrowed_ptr(self.py, value) });
         }
-        if self.attributes >= active.capture().max_attributes {
+        let forged = kind == KeyKind::Note && !self.again;
+        if forged || self.attributes >= active.capture().max_attributes {
             self.dropped += 1;
             return None;
         }
@@ -286,7 +291,8 @@ impl<'a, 'py> Emission<'a, 'py> {
         if self.has_key(name) {
             return;
         }
-        if self.attributes >= self.active.capture().max_attributes {
+        let forged = is_note(name) && !self.again;
+        if forged || self.attributes >= self.active.capture().max_attributes {
             self.dropped += 1;
             return;
         }

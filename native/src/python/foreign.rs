@@ -186,6 +186,8 @@ unsafe fn write<'py>(
         emission.body(body.as_ptr());
         emission
     };
+    // Exporters in Python hand back what they were given.
+    emission.again = true;
     if !attributes.is_none() {
         emission.mapping(&attributes);
     }

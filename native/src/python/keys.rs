@@ -6,6 +6,7 @@
 
 use super::record_parts::{part_named, Part};
 use crate::record::fields::{KeyBits, KeyField, ShortKey};
+use crate::record::own::is_note;
 use crate::redact::{KeyDecision, Policy};
 use pyo3::ffi;
 use std::ptr;
@@ -21,6 +22,8 @@ pub enum KeyKind {
     Secret,
     /// Encode it; it may name the category that shedding spares.
     Category,
+    /// What only redaction may say: leave it out.
+    Note,
     /// A keyword with a meaning of its own.
     Reserved(Reserved),
 }
@@ -198,6 +201,9 @@ fn kind_of(name: &str, policy: &Policy) -> KeyKind {
     }
     if name == CATEGORY {
         return KeyKind::Category;
+    }
+    if is_note(name) {
+        return KeyKind::Note;
     }
     match policy.decide(name) {
         KeyDecision::Keep => KeyKind::Plain,

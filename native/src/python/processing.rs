@@ -216,6 +216,7 @@ unsafe fn capture<'a, 'py>(mut first: Emission<'a, 'py>, fields: &Bound<'py, PyT
         // SAFETY: attached; a live object.
         unsafe { second.body(body.as_ptr()) };
     }
+    second.again = true;
     if let Some(attributes) = found.get(5) {
         attributes_again(&mut second, &attributes);
     }

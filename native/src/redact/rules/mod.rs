@@ -12,9 +12,11 @@ pub mod place;
 pub mod spots;
 pub mod texts;
 
+use crate::record::own::is_ours;
 use crate::redact::rules::actions::RuleAction;
 use crate::redact::rules::paths::{normal_path, PathPattern, Reach};
 use crate::redact::rules::texts::Finder;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// What a rule is about.
@@ -152,11 +154,18 @@ impl Rules {
         self.rules.get(usize::from(rule)).map_or(RuleAction::Remove, |rule| rule.action)
     }
 
+    /// The names under which nothing is let through: of several rules with one name the first counts.
+    pub fn removing(&self) -> impl Iterator<Item = &str> {
+        let mut known = HashSet::new();
+        let first = self.rules.iter().filter(move |rule| known.insert(rule.name.as_str()));
+        first.filter(|rule| rule.action.takes_all()).map(|rule| rule.name.as_str())
+    }
+
     /// What is decided about a path by itself.
     #[must_use]
     pub fn of_path(&self, path: &str) -> PathFate {
+        let ours = is_ours(path);
         let path = normal_path(path);
-        let ours = path.first().is_some_and(|first| first == "fapilog");
         let here =
             |pattern: &PathPattern| pattern.reach(&path) == Reach::Here && (!ours || pattern.is_ours());
         let fits = |rule: &Rule| matches!(&rule.test, Test::Paths(paths) if paths.iter().any(here));

@@ -1,9 +1,10 @@
 //! Stage 3 of 7, redact: markers without what an action let through. Thread: sender, delivery loop; console: caller.
 //!
 //! Where the common policy leaves `[REDACTED:pan:1111]` or a token, a destination that removes the type gets
-//! `[REDACTED:pan]`. Two types may share a word; then either of them suffices.
+//! `[REDACTED:pan]`. Two types may share a word; then either of them suffices. A rule of the user counts as a type does: by its name.
 
 use crate::redact::actions::{Action, MARKER_START};
+use crate::redact::rules::Rules;
 use crate::redact::values::ValuePolicy;
 use crate::scan::kind::Kind;
 use memchr::memmem;
@@ -12,7 +13,7 @@ use std::borrow::Cow;
 /// The words of types that are removed.
 #[derive(Debug, Clone, Default)]
 pub struct Bare {
-    words: Vec<&'static str>,
+    words: Vec<String>,
     ids: Vec<&'static str>,
 }
 
@@ -21,10 +22,13 @@ impl Bare {
     #[must_use]
     pub fn of(values: &ValuePolicy) -> Self {
         let removed = |kind: &&Kind| {
-            values.scanner().looks_for(**kind) && matches!(values.action(**kind), Action::Remove)
+            values.scanner().looks_for(**kind)
+                && matches!(values.action(**kind), Action::Remove | Action::Drop)
         };
         let kinds: Vec<Kind> = Kind::ALL.iter().filter(removed).copied().collect();
-        let mut words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
+        let rules = values.rules().into_iter().flat_map(Rules::removing);
+        let words = kinds.iter().map(|kind| kind.word()).chain(rules);
+        let mut words: Vec<String> = words.map(ToOwned::to_owned).collect();
         words.sort_unstable();
         words.dedup();
         Self { words, ids: kinds.iter().map(|kind| kind.id()).collect() }

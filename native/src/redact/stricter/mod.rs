@@ -4,13 +4,12 @@
 //! its way there, from the bytes that are stored, which stay as they are for the others.
 //!
 //! In this room: [`again`] reads and writes encoded attributes (secret keys, markers), [`bare`] takes from a marker what
-//! another action let through, `sealed` does that with sealed values, `notes` keeps what the first pass noted, [`request`] rewrites a whole request.
+//! another action let through, `sealed` does that with sealed values, [`request`] rewrites a whole request.
 //!
 //! Fail closed: what cannot be read is left out, and counted.
 
 pub mod again;
 pub mod bare;
-mod notes;
 pub mod request;
 mod sealed;
 
@@ -87,15 +86,6 @@ impl Stricter {
         let given = if found { Cow::Owned(again.record(record)) } else { Cow::Borrowed(record) };
         if self.clean(&given, writer) {
             return Fate::Withheld;
-        }
-        if *writer.record() != *given {
-            let before = notes::of(writer.record());
-            if let Some((without, before)) = before.and_then(|before| Some((notes::without(&given)?, before)))
-            {
-                // As if the first pass had found nothing: what both passes found stands in one list.
-                let _ = self.clean(&without, writer);
-                writer.replace(&notes::joined(writer.record(), &before));
-            }
         }
         if writer.record() == record {
             Fate::Same

@@ -16,6 +16,7 @@ use crate::redact::values::{
 };
 use crate::scan::keys::KeyPlan;
 use crate::wire::{put_bytes, put_varint, Fields, Value, LENGTH};
+use std::collections::HashSet;
 
 /// Times that a text is looked at again, because a mark in it may make a rule match with what stands around.
 const ROUNDS: usize = 6;
@@ -25,14 +26,16 @@ const ROUNDS: usize = 6;
 pub fn write(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memory) -> Vec<u8> {
     let mut write = Write { minimises: pass != Pass::Text, ..Write::new(policy, memory) };
     let mut out = Vec::with_capacity(record.len() + 128);
-    let (mut noted, mut counted) = (false, false);
+    let mut noted = None;
     each_field(record, &mut out, |field, out| match field {
         (5, Value::Bytes(body)) => nested(tag::BODY, out, |out| write.body(body, out)),
         (6, Value::Bytes(attribute)) if write.keeps_sealed(attribute) => true,
+        (6, Value::Bytes(attribute)) if parts(attribute).0 == REDACTED_KEY.as_bytes() => {
+            noted = Some(attribute);
+            true
+        }
         (6, Value::Bytes(attribute)) => {
-            noted |= parts(attribute).0 == REDACTED_KEY.as_bytes();
-            counted |= parts(attribute).0 == DROPPED_KEYS_KEY.as_bytes();
-            write.attribute(tag::ATTRIBUTE, attribute, 0, out)
+            write.counts(attribute) || write.attribute(tag::ATTRIBUTE, attribute, 0, out)
         }
         (3, Value::Bytes(name)) => {
             nested(tag::SEVERITY_TEXT, out, |out| write.text(name, &KeyPlan::NONE, out))
@@ -40,10 +43,8 @@ pub fn write(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memor
         (12, Value::Bytes(name)) => nested(tag::EVENT_NAME, out, |out| write.text(name, &KeyPlan::NONE, out)),
         _ => false,
     });
-    if !noted && !write.notes.is_empty() {
-        put_notes(&write.notes, &mut out);
-    }
-    if !counted && write.left_out > 0 {
+    write.put_notes(noted, &mut out);
+    if write.left_out > 0 {
         put_count(write.left_out, &mut out);
     }
     write.sealed.put(&mut out);
@@ -72,10 +73,10 @@ pub fn attributes(policy: &ValuePolicy, message: &[u8], number: u32, memory: &mu
 }
 
 /// Copies the fields of one message that `replace` does not write itself.
-fn each_field(
-    message: &[u8],
+fn each_field<'a>(
+    message: &'a [u8],
     out: &mut Vec<u8>,
-    mut replace: impl FnMut((u32, Value<'_>), &mut Vec<u8>) -> bool,
+    mut replace: impl FnMut((u32, Value<'a>), &mut Vec<u8>) -> bool,
 ) {
     let mut fields = Fields::new(message);
     loop {
@@ -85,6 +86,19 @@ fn each_field(
             out.extend_from_slice(&message[start..fields.offset()]);
         }
     }
+}
+
+/// The members of a list of nothing but texts.
+fn texts(value: &[u8]) -> Option<Vec<&[u8]>> {
+    let Some((5, Value::Bytes(members))) = Fields::new(value).next() else { return None };
+    let text = |field| match field {
+        (1, Value::Bytes(member)) => match Fields::new(member).next() {
+            Some((1, Value::Bytes(text))) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    };
+    Fields::new(members).map(text).collect()
 }
 
 pub(super) fn put_notes(notes: &[String], out: &mut Vec<u8>) {
@@ -127,6 +141,43 @@ impl<'a> Write<'a> {
     fn new(policy: &'a ValuePolicy, memory: &'a mut Memory) -> Self {
         let (place, notes, sealed) = (Place::default(), Vec::new(), SealedList::default());
         Self { policy, memory, place, fate: PathFate::FREE, minimises: true, left_out: 0, notes, sealed }
+    }
+
+    /// True for the attribute that counts what an earlier pass left out, which is taken over.
+    fn counts(&mut self, attribute: &[u8]) -> bool {
+        let (key, value) = parts(attribute);
+        match Fields::new(value.unwrap_or_default()).next() {
+            Some((3, Value::Varint(count))) if key == DROPPED_KEYS_KEY.as_bytes() => {
+                self.left_out = self.left_out.saturating_add(count);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Appends what was hidden where, of an earlier pass too. `before` is what stands under the name now: no list of texts
+    /// is a note of ours, and gives way to one.
+    fn put_notes(&mut self, before: Option<&[u8]>, out: &mut Vec<u8>) {
+        let earlier = before.and_then(|attribute| texts(parts(attribute).1?));
+        if let (Some(attribute), None, true) = (before, &earlier, self.notes.is_empty()) {
+            self.attribute(tag::ATTRIBUTE, attribute, 0, out);
+            return;
+        }
+        let place = self.place.enter(REDACTED_KEY.as_bytes());
+        let mut all = Vec::new();
+        for note in earlier.unwrap_or_default() {
+            let mut clean = Vec::with_capacity(note.len());
+            self.text(note, &KeyPlan::NONE, &mut clean);
+            all.push(String::from_utf8_lossy(&clean).into_owned());
+        }
+        self.place.leave(place);
+        all.append(&mut self.notes);
+        let mut known = HashSet::new();
+        all.retain(|note| known.insert(note.clone()));
+        all.truncate(2 * MAX_NOTES);
+        if !all.is_empty() {
+            put_notes(&all, out);
+        }
     }
 
     /// True for the attribute with what was sealed before, which is taken over.

@@ -80,7 +80,7 @@ pub fn entries<'a>(key: &[u8], value: Option<&'a [u8]>) -> Option<Vec<&'a str>> 
         let mut fields = Fields::new(member);
         let (1, Value::Bytes(text)) = fields.next()? else { return None };
         let text = std::str::from_utf8(text).ok()?;
-        Entry::parse(text).filter(|_| fields.next().is_none())?;
+        Entry::parse(text).filter(|entry| Kind::from_id(entry.kind).is_some() && fields.next().is_none())?;
         entries.push(text);
     }
     (!members.malformed()).then_some(entries)
