@@ -1,8 +1,8 @@
 """Attributes that every later record of a request has: of user, tenant and baggage. Thread: caller.
 
-They are kept in two places. A context variable carries them to records of this task, of tasks and threads that it
-starts. The exchange carries them to the access record, the exception record and request loggers, whatever
-context these are in.
+They are kept in two places. A context variable carries them to records of this task, and of tasks and threads
+that it starts. The exchange carries them to the access record, the exception record and request loggers,
+whatever context these are in.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def bind(attributes: Mapping[str, Any]) -> None:
 def request_attributes() -> Mapping[str, Any] | None:
     """Enricher for `configure_otel(enrichers=[request_attributes])`: what is bound to the current request.
 
-    A sync dependency runs in a thread with a copy of the context, so what it binds is on the access record and
-    on request loggers made later, but not on other records of the endpoint. With this enricher it is on all of
-    them; it costs each record a function call.
+    A sync dependency runs in a thread with a copy of the context, so what it binds is on the access record
+    and on request loggers made later, but not on other records of the endpoint. With this enricher it is on
+    all of them; it costs each record a function call.
 
     Example:
         >>> request_attributes() is None

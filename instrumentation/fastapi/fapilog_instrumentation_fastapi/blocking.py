@@ -1,7 +1,8 @@
 """Tells when something blocks the event loop, and which requests were under way. Thread: the event loop's.
 
-A timer of the loop that comes late was held up: by code between two awaits, in a request or elsewhere. Which one it
-was, the timer cannot see; it names the requests that were under way then. It runs while there are requests.
+A timer of the loop that comes late was held up: by code between two awaits, in a request or elsewhere. Which
+one it was, the timer cannot see; it names the requests that were under way then. It runs while there are
+requests.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Headers and bodies on the access record, as far as settings or a route ask for them. Thread: caller.
 
-Messages are looked at and never changed. Of each body at most `capture.body_bytes` are kept, until the end of its
-request.
+Messages are looked at and never changed. Of each body at most `capture.body_bytes` are kept, until the end of
+its request.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from fapilog_instrumentation_fastapi import contents, request_options
+from fapilog_instrumentation_fastapi import contents, route_options
 from fapilog_instrumentation_fastapi.exchange import Exchange, Message
 from fapilog_instrumentation_fastapi.plan import Plan
 from fapilog_instrumentation_fastapi.settings_capture import Capture
@@ -28,7 +28,7 @@ def attach(plan: Plan) -> None:
     """Capture for an application; from now on, or from when a route asks for it."""
     capture = plan.settings.capture
     bodies = capture.request_body != "never" or capture.response_body != "never"
-    if bodies or capture.request_headers or capture.response_headers or request_options.is_capturing():
+    if bodies or capture.request_headers or capture.response_headers or route_options.is_capturing():
         start(plan)
         return
     waiting = weakref.ref(plan)
@@ -38,7 +38,7 @@ def attach(plan: Plan) -> None:
         if found is not None:
             start(found)
 
-    request_options.on_capture.append(started)
+    route_options.on_capture.append(started)
 
 
 def start(plan: Plan) -> None:
@@ -131,7 +131,7 @@ class Copies:
 
 
 def _may_be_asked_for(exchange: Exchange) -> bool:
-    return request_options.is_capturing() and exchange.scope.get("endpoint") is None
+    return route_options.is_capturing() and exchange.scope.get("endpoint") is None
 
 
 def begin(exchange: Exchange) -> None:

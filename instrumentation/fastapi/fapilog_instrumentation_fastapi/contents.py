@@ -29,7 +29,9 @@ def media_type(header: bytes | None) -> tuple[str, str]:
         (('application/json', 'utf-8'), ('', 'utf-8'))
     """
     text, _, parameters = (header or b"").decode("latin-1").lower().partition(";")
-    charset = next((p.partition("=")[2] for p in parameters.split(";") if p.strip().startswith("charset=")), "")
+    charset = next(
+        (p.partition("=")[2] for p in parameters.split(";") if p.strip().startswith("charset=")), ""
+    )
     return text.strip(), charset.strip(' "') or "utf-8"
 
 

@@ -98,7 +98,8 @@ def bind_user(  # noqa: PLR0913 - the attributes that there are
         **attributes: Further ones by their full name, such as `{"enduser.id": ...}`.
 
     Example:
-        >>> bind_user("u-7", roles=["admin"])
+        >>> async def current_user() -> None:
+        ...     bind_user("u-7", roles=["admin"])
     """
     given = {"id": id, "name": name, "email": email, "full_name": full_name, "hash": hash}
     bound = {f"user.{key}": value for key, value in given.items() if value is not None}
@@ -115,6 +116,7 @@ def bind_tenant(id: object, **attributes: Any) -> None:  # noqa: A002 - the attr
         **attributes: Further ones by their full name.
 
     Example:
-        >>> bind_tenant("acme")
+        >>> async def current_tenant() -> None:
+        ...     bind_tenant("acme")
     """
     bind({TENANT: id, **attributes})

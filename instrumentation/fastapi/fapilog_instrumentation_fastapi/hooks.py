@@ -1,4 +1,4 @@
-"""Functions of the application that are called with each request, its response and its exception. Thread: caller.
+"""Functions of the application, called with each request, its response and its exception. Thread: caller.
 
 They may add attributes to the access record (`Exchange.add`). What they raise is counted and goes nowhere.
 """

@@ -17,6 +17,7 @@ from fapilog import LoggerProvider, Telemetry
 from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.failures import NativeLogs
+from fapilog_instrumentation_fastapi.hooks import Hooks
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
 from fapilog_instrumentation_fastapi.placement import Placement
 from fapilog_instrumentation_fastapi.plan import Plan
@@ -35,17 +36,28 @@ class Instrumented:
         spans: Who makes them.
         placement: Of the middleware.
         native_logs: Of FastAPI, which ours take the place of.
+        hooks: Of the application.
         by_itself: Whether it was done without a call in the application; such a call replaces it.
     """
 
     by_itself = False
 
-    def __init__(self, settings: RequestLogging, plan: Plan, spans: Spans, placement: Placement) -> None:
+    def __init__(  # noqa: PLR0913 - all that was made
+        self,
+        settings: RequestLogging,
+        plan: Plan,
+        spans: Spans,
+        placement: Placement,
+        *,
+        native_logs: NativeLogs,
+        hooks: Hooks | None,
+    ) -> None:
         self.settings = settings
         self.plan = plan
         self.spans = spans
         self.placement = placement
-        self.native_logs: NativeLogs | None = None
+        self.native_logs = native_logs
+        self.hooks = hooks
 
 
 # Kept on the application, so that both can go together.
@@ -61,6 +73,7 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     logger_provider: LoggerProvider | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
+    hooks: Hooks | None = None,
     **options: Any,
 ) -> _App:
     """Give an application correlation ids, access records and server spans; returns the application.
@@ -76,6 +89,7 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
         logger_provider: Instead of the one of `telemetry`, a `LoggerProvider` of fapilog.
         tracer_provider: Instead of the one of `telemetry`.
         meter_provider: Instead of the one of `telemetry`.
+        hooks: Functions that are called with each request, its response and its exception.
         **options: Fields of `RequestLogging`, which win over `settings`; groups as mappings.
 
     Raises:
@@ -95,19 +109,18 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     if known is not None and known.by_itself:
         uninstrument_fastapi(app)
     elif known is not None:
-        if known.settings == chosen:
+        if known.settings == chosen and known.hooks == hooks:
             return app
         raise LifecycleError(
             "already-configured", "the application is instrumented with other settings",
             (f"settings = {known.settings!r}",), "call uninstrument_fastapi(app) before",
         )  # fmt: skip
     providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
-    plan = planned(chosen, providers["logger"])
+    plan = planned(chosen, providers["logger"], hooks)
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
-    made = Instrumented(chosen, plan, spans, placement)
-    made.native_logs = NativeLogs(app, plan)
+    made = Instrumented(chosen, plan, spans, placement, native_logs=NativeLogs(app, plan), hooks=hooks)
     made.native_logs.silence()
     setattr(app, _PLACE, made)
     if chosen.access.silence_uvicorn:
@@ -131,8 +144,7 @@ def uninstrument_fastapi(app: Any) -> None:
     delattr(app, _PLACE)
     known.placement.undo()
     known.spans.undo(app)
-    if known.native_logs is not None:
-        known.native_logs.give_back()
+    known.native_logs.give_back()
     _silencing.discard(known)
     if not _silencing:
         logging.getLogger("uvicorn.access").removeFilter(_nothing)

@@ -32,7 +32,9 @@ class Release:
         self._statuses = frozenset(
             status
             for each in given
-            for status in (range(int(each[0]) * 100, int(each[0]) * 100 + 100) if "x" in each else (int(each),))
+            for status in (
+                range(int(each[0]) * 100, int(each[0]) * 100 + 100) if "x" in each else (int(each),)
+            )
         )
         self._plan = plan
 
