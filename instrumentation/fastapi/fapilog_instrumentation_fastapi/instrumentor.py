@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from opentelemetry.trace import TracerProvider
 
 from fapilog import LoggerProvider, Telemetry
 from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
+from fapilog_instrumentation_fastapi import outgoing
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
 from fapilog_instrumentation_fastapi.placement import Placement
 from fapilog_instrumentation_fastapi.plan import Plan
@@ -32,10 +34,12 @@ class Instrumented:
         plan: Made of them; hooks go there.
         spans: Who makes them.
         placement: Of the middleware.
+        leave_clients: Takes back what `outgoing.clients` asked for.
         by_itself: Whether it was done without a call in the application; such a call replaces it.
     """
 
     by_itself = False
+    leave_clients: Callable[[], object]
 
     def __init__(self, settings: RequestLogging, plan: Plan, spans: Spans, placement: Placement) -> None:
         self.settings = settings
@@ -101,8 +105,10 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     plan = Plan(chosen, providers["logger"])
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
+    leave_clients = outgoing.use(chosen.outgoing.clients)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare)
     made = Instrumented(chosen, plan, spans, placement)
+    made.leave_clients = weakref.finalize(made, leave_clients)
     setattr(app, _PLACE, made)
     if chosen.access.silence_uvicorn:
         _silence_uvicorn(made)
@@ -125,6 +131,7 @@ def uninstrument_fastapi(app: Any) -> None:
     delattr(app, _PLACE)
     known.placement.undo()
     known.spans.undo(app)
+    known.leave_clients()
     _silencing.discard(known)
     if not _silencing:
         logging.getLogger("uvicorn.access").removeFilter(_nothing)
