@@ -17,6 +17,8 @@ from opentelemetry.trace import TracerProvider
 from fapilog import LoggerProvider, Telemetry
 from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
 from fapilog_instrumentation_fastapi import outgoing
+from fapilog_instrumentation_fastapi.assembly import planned
+from fapilog_instrumentation_fastapi.failures import NativeLogs
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
 from fapilog_instrumentation_fastapi.placement import Placement
 from fapilog_instrumentation_fastapi.plan import Plan
@@ -35,6 +37,7 @@ class Instrumented:
         spans: Who makes them.
         placement: Of the middleware.
         leave_clients: Takes back what `outgoing.clients` asked for.
+        native_logs: Of FastAPI, which ours take the place of.
         by_itself: Whether it was done without a call in the application; such a call replaces it.
     """
 
@@ -46,6 +49,7 @@ class Instrumented:
         self.plan = plan
         self.spans = spans
         self.placement = placement
+        self.native_logs: NativeLogs | None = None
 
 
 # Kept on the application, so that both can go together.
@@ -102,13 +106,15 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
             (f"settings = {known.settings!r}",), "call uninstrument_fastapi(app) before",
         )  # fmt: skip
     providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
-    plan = Plan(chosen, providers["logger"])
+    plan = planned(chosen, providers["logger"])
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
     leave_clients = outgoing.use(chosen.outgoing.clients)
-    placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare)
+    placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
     made = Instrumented(chosen, plan, spans, placement)
     made.leave_clients = weakref.finalize(made, leave_clients)
+    made.native_logs = NativeLogs(app, plan)
+    made.native_logs.silence()
     setattr(app, _PLACE, made)
     if chosen.access.silence_uvicorn:
         _silence_uvicorn(made)
@@ -132,6 +138,8 @@ def uninstrument_fastapi(app: Any) -> None:
     known.placement.undo()
     known.spans.undo(app)
     known.leave_clients()
+    if known.native_logs is not None:
+        known.native_logs.give_back()
     _silencing.discard(known)
     if not _silencing:
         logging.getLogger("uvicorn.access").removeFilter(_nothing)
