@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,13 +41,13 @@ class Instrumented:
     """
 
     by_itself = False
-    leave_clients: Callable[[], object]
 
     def __init__(self, settings: RequestLogging, plan: Plan, spans: Spans, placement: Placement) -> None:
         self.settings = settings
         self.plan = plan
         self.spans = spans
         self.placement = placement
+        self.leave_clients = weakref.finalize(self, outgoing.use(settings.outgoing.clients))
         self.native_logs: NativeLogs | None = None
 
 
@@ -109,10 +108,8 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     plan = planned(chosen, providers["logger"])
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
-    leave_clients = outgoing.use(chosen.outgoing.clients)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
     made = Instrumented(chosen, plan, spans, placement)
-    made.leave_clients = weakref.finalize(made, leave_clients)
     made.native_logs = NativeLogs(app, plan)
     made.native_logs.silence()
     setattr(app, _PLACE, made)

@@ -8,7 +8,6 @@ leaves unasked: either a client is named (`propagate_correlation`), or the hosts
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import threading
 import weakref
 from collections import Counter
@@ -16,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from fapilog.errors import ConfigurationError, MissingDependencyError, OffendingSetting, Problem
+from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog_instrumentation_fastapi import exchange, outgoing_clients
 from fapilog_instrumentation_fastapi.outgoing_clients import Carried, Choose
 from fapilog_instrumentation_fastapi.settings import Outgoing
@@ -245,15 +244,8 @@ _switches: dict[str, _Switch] = {}
 
 
 def use(libraries: Iterable[str]) -> Callable[[], None]:
-    """Instrument libraries for one more application; returns what takes that back, once.
-
-    Raises:
-        MissingDependencyError: If one of them is not installed.
-    """
+    """Instrument libraries for one more application; returns what takes that back, once."""
     wanted = tuple(dict.fromkeys(libraries))
-    for library in wanted:
-        if importlib.util.find_spec(library) is None:
-            raise MissingDependencyError(library, "outgoing.clients")
     with _lock:
         for library in wanted:
             _users[library] += 1

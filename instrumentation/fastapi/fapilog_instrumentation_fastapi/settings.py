@@ -6,6 +6,7 @@ reads a pydantic model. `docs/reference/fastapi_settings.md` is made from this f
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -216,6 +217,9 @@ class Outgoing(Group):
     def _named(self) -> Self:
         if self.clients and not self.hosts:
             raise ValueError("clients need hosts: name those that may get the id, or * for every host")
+        missing = [name for name in self.clients if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ValueError(f"clients that are not installed: pip install {' '.join(missing)}")
         return self
 
 

@@ -21,7 +21,7 @@ from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from opentelemetry.propagate import inject
 
-from fapilog.errors import ConfigurationError, MissingDependencyError
+from fapilog.errors import ConfigurationError
 from fapilog_instrumentation_fastapi import (
     RequestLogging,
     RequestLoggingMiddleware,
@@ -258,8 +258,8 @@ def test_libraries_need_hosts_and_must_be_installed(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigurationError, match="clients need hosts"):
         RequestLogging.load(outgoing={"clients": ["httpx"]})
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingDependencyError, match=r"outgoing\.clients needs the package aiohttp"):
-        outgoing.use(["aiohttp"])
+    with pytest.raises(ConfigurationError, match="not installed: pip install aiohttp requests"):
+        RequestLogging.load(outgoing={"clients": ["aiohttp", "requests"], "hosts": ["*"]})
 
 
 def test_what_is_no_client_and_what_is_no_option_is_refused():
