@@ -450,7 +450,10 @@ class Pipeline:
         """
 
     def inventory(self) -> tuple[list[tuple[str, str, int]], int]:
-        """Return where stage 3 hid values: path, type and count of each place, and findings elsewhere."""
+        """Return where stage 3 hid values: path, type and count of each place, and findings elsewhere.
+
+        With `counts_keys` also names under which nothing was found, of type "".
+        """
 
     def exporter_stats(self) -> dict[str, Any]:
         """Return what the stages behind the caller did, for self-observability.

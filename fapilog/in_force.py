@@ -59,6 +59,8 @@ class _Configured:
 
 _lock = threading.RLock()
 _current: _Configured | None = None
+# Who wants to know what the process is configured with from now on: `fapilog.testing.capture_logs`.
+followers: list[Callable[[Telemetry], object]] = []
 
 
 def _renew_lock() -> None:
@@ -122,6 +124,7 @@ def configure(
         _replace()
         telemetry = installation.install(provider, dispatcher, _let_go, place)
         _current = _Configured(telemetry, fingerprint, by)
+        _tell(telemetry)
         return telemetry
 
 
@@ -170,7 +173,13 @@ def adopt(provider: LoggerProvider) -> Telemetry:
         _replace()
         telemetry = installation.install(provider, None, _let_go, installation.take_over)
         _current = _Configured(telemetry, (), "distribution")
+        _tell(telemetry)
         return telemetry
+
+
+def _tell(telemetry: Telemetry) -> None:
+    for follower in tuple(followers):
+        follower(telemetry)
 
 
 def on_notice(code: str, message: str) -> None:

@@ -39,7 +39,17 @@ def instrument_fastapi(app: _App, **options: Any) -> _App:
         >>> from fastapi import FastAPI
         >>> app = instrument_fastapi(FastAPI(), spans="none")
     """
-    if importlib.util.find_spec(_FASTAPI) is None:
-        raise MissingDependencyError("fapilog-instrumentation-fastapi", "fapilog.instrument_fastapi")
-    instrumented: _App = importlib.import_module(_FASTAPI).instrument_fastapi(app, **options)
+    package = load_fastapi("", "fapilog.instrument_fastapi")
+    instrumented: _App = package.instrument_fastapi(app, **options)
     return instrumented
+
+
+def load_fastapi(module: str, feature: str) -> Any:
+    """Load the package for FastAPI, or a module of it.
+
+    Raises:
+        MissingDependencyError: If the package is not installed.
+    """
+    if importlib.util.find_spec(_FASTAPI) is None:
+        raise MissingDependencyError("fapilog-instrumentation-fastapi", feature)
+    return importlib.import_module(f"{_FASTAPI}.{module}" if module else _FASTAPI)

@@ -65,6 +65,7 @@ def build(  # noqa: PLR0913 - what each stage needs besides the settings, one na
         "buffer": _buffer(settings),
         "sequenced": settings.sequence,
         "fields": native_fields(settings.profiles),
+        "counts_keys": settings.inventory,
         "flight_recorder": settings.flight_recorder.native(),
         # 6 export and 7 settle
         "exporters": _exporters(settings, exporters),

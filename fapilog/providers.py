@@ -147,8 +147,11 @@ class Telemetry:
         """Return which keys held values of which types, and how often; never a value.
 
         Counted is what stage 3 hid by type or by a rule, at the place where it stood (`body`, or the path of
-        the key), in at most 1,000 places. With `redaction="keys"` nothing is looked for, and nothing counted.
-        The metric `fapilog.redaction.findings` has the counts by type.
+        the key), in at most 1,000 places. With the setting `inventory` (FAPILOG_INVENTORY), in each mode,
+        also up to 1,000 names of attributes: those under which nothing was found (type ""), secret names and
+        `SecretStr` (`SECRET_KEY`), and URLs that held credentials (`URL_USERINFO`). Names are counted when
+        records leave: call `force_flush()` before. A name in which something is found is its marker. The
+        metric `fapilog.redaction.findings` has the counts by type.
         """
         return self.logger_provider.inventory()
 

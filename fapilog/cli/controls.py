@@ -113,6 +113,11 @@ def _shown(report: Report) -> Iterator[str]:
         f"sent: {len(report.types)} types in {len(plain['carriers'])} carriers;"
         f" looked at: {', '.join(report.exporters)}"
     )
+    if not report.outcomes:
+        yield (
+            "nothing was sent, so nothing can be said: set redaction.mode (FAPILOG_REDACTION) to scan,"
+            " or name a profile with --profile"
+        )
     yield from _clauses(report.clauses)
     totals = plain["totals"]
     yield f"vectors: {totals['vectors']:,}, passed {totals['passed']:,}, failed {totals['failed']:,}"

@@ -10,7 +10,7 @@ from fapilog.compliance.profile import TYPES
 from fapilog.controls.report import Report
 from fapilog.controls.vectors import Vector
 
-_KEY = "key:"
+KEY = "key:"
 _SETTING = "setting:"
 
 
@@ -43,9 +43,9 @@ def key_vectors(types: frozenset[str]) -> list[Vector]:
         >>> key_vectors(frozenset({"key:pin"}))[0].key
         'pin'
     """
-    names = sorted(kind.removeprefix(_KEY) for kind in types if kind.startswith(_KEY))
+    names = sorted(kind.removeprefix(KEY) for kind in types if kind.startswith(KEY))
     return [
-        Vector(f"{_KEY}{name}", value, name, value, "")
+        Vector(f"{KEY}{name}", value, name, value, "")
         for number, name in enumerate(names)
         for value in [f"contr0l-value-{number:03}"]
     ]

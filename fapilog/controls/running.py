@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from opentelemetry.sdk.resources import Resource
 
-from fapilog.controls import clauses
+from fapilog.controls import basics, clauses
 from fapilog.controls.log_carriers import CARRIERS, RESOURCE, Bench
 from fapilog.controls.places import SPOOL, Places, places, spool_place
 from fapilog.controls.report import Outcome, Report
@@ -43,8 +43,8 @@ def run(
 
     Args:
         settings: As the service has them. Addresses, files and directories are replaced by ones of this test.
-        only: Types that are tested. Default: those that the policy looks for, and those that the
-            clauses of the profiles are about.
+        only: Types that are tested. Default: what every mode hides (`basics`), the types that the policy
+            looks for, and those that the clauses of the profiles are about.
         progress: Called with each carrier before it is tested.
 
     Raises:
@@ -53,7 +53,7 @@ def run(
     plan = _Plan.of(settings, only)
     sent = plan.everywhere.union(*plan.besides.values())
     chosen = [vector for vector in vectors() if vector.type in sent] + clauses.key_vectors(sent)
-    report = Report.of(settings, [vector.type for vector in chosen])
+    report = Report.of(settings, [vector.type for vector in [*chosen, *basics.marked(sent)]])
     resource = build_resource(settings)
     with places(settings, resource) as made:
         report.add_exporters(made.names)
@@ -61,6 +61,9 @@ def run(
         for carrier, send in CARRIERS.items():
             progress(carrier)
             _positive(report, made, _send_all(bench, carrier, send, chosen), plan)
+        for carrier, send in basics.CARRIERS.items() if (secret := basics.marked(sent)) else ():
+            progress(carrier)
+            _positive(report, made, _send_all(bench, carrier, send, secret), plan)
         progress(NEGATIVE)
         _negative(report, made, bench, chosen)
     progress(RESOURCE)
@@ -74,7 +77,7 @@ def run(
         progress(SPOOL)
         _in_spool(report, settings, resource, chosen, plan)
     report.clauses += clauses.rows(settings.profiles, report)
-    report.not_tested += _not_tested(sent)
+    report.not_tested += _not_tested(settings.redaction_in_force, sent)
     return report
 
 
@@ -98,7 +101,8 @@ class _Plan(NamedTuple):
             return cls(frozenset(only), {}, dropped)
         policies = {name: policy_for(common, name) for name in common.destinations}
         besides = {name: _looked_for(policy) for name, policy in policies.items() if policy is not None}
-        return cls(_looked_for(common) | clauses.asked(settings.profiles), besides, dropped)
+        asked = clauses.asked(settings.profiles) | basics.types_of(common)
+        return cls(_looked_for(common) | asked, besides, dropped)
 
     def expects(self, exporter: str, kind: str) -> bool:
         """Whether this exporter must not get values of the type."""
@@ -192,14 +196,22 @@ def _in_spool(
         report.add_exporters([SPOOL])
 
 
-def _not_tested(sent: frozenset[str]) -> list[str]:
+def _not_tested(policy: RedactionSettings, sent: frozenset[str]) -> list[str]:
     kept = sorted({vector.type for vector in vectors()} - sent)
     notes = [
         "the way of spans and metrics behind their exporters: they are stock ones of the SDK",
         "processors, sampling and levels that keep records back: they were switched off for the test",
         "what other libraries of the process write or send without fapilog",
-        "values of your own rules and key names: the bundled values are of the built-in types",
+        "values of your own rules: the bundled values are of the built-in types and of secret key names",
     ]
+    if policy.mode == "keys":
+        notes.append(
+            "sensitive values: mode keys looks for none; set redaction.mode (FAPILOG_REDACTION) to scan, or"
+            " name a profile with --profile"
+        )
+    kept_names = basics.names_of(policy)[1]
+    if kept_names:
+        notes.append(f"secret key names that a rule of yours lets through: {', '.join(kept_names)}")
     if kept:
         notes.append(f"types that the policy does not look for: {', '.join(kept)}")
     return notes

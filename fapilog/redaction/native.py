@@ -14,8 +14,8 @@ def native_policy(redaction: RedactionSettings) -> dict[str, object]:
         ConfigurationError: `token-keys-unusable`, if the key provider gives no keys.
 
     Example:
-        >>> native_policy(RedactionSettings(secret_keys=("patient_number",)))["exact"]
-        ['patient_number']
+        >>> native_policy(RedactionSettings(secret_keys=("patient_number",)))["exact"][-1]
+        'patient_number'
     """
     values = redaction.native()
     if values is not None:
@@ -25,6 +25,7 @@ def native_policy(redaction: RedactionSettings) -> dict[str, object]:
         "anywhere": list(words.anywhere),
         "last": list(words.last),
         "exact": list(words.exact),
+        "kept": list(words.kept),
         "values": values,
         **redaction.native_rules(),
     }

@@ -27,21 +27,67 @@ _ANYWHERE = (
 _LAST = (
     "accesskey",
     "accesstoken",
+    "accesstokens",
+    "adminpass",
     "apikey",
     "apikeys",
+    "apitokens",
     "authkey",
+    "authpass",
     "authtoken",
+    "authtokens",
+    "basicauth",
     "bearer",
     "connectionstring",
+    "connectsid",
+    "cred",
+    "creds",
     "csrftoken",
+    "databasepass",
+    "dbpass",
+    "emailpass",
     "encryptionkey",
+    "ftppass",
+    "hostpass",
+    "httpauth",
     "jwt",
+    "ldappass",
+    "loginpass",
+    "mailpass",
+    "mysqlpass",
+    "otp",
     "passcode",
+    "pgpass",
     "pin",
+    "pincode",
+    "postgrespass",
+    "proxyauth",
+    "proxypass",
+    "pw",
+    "redispass",
+    "refreshtokens",
+    "rootpass",
+    "sessid",
+    "sessionid",
     "sessionkey",
+    "sessionsid",
     "signingkey",
+    "smtppass",
+    "sshpass",
+    "sudopass",
     "token",
+    "totp",
+    "userpass",
 )
+# The whole key: as a part of one they say little. `pass` is secret, `first_pass` and `pass_count` are not.
+_WHOLE = (
+    "auth",
+    "pass",
+    "sid",
+    "tokens",
+)
+# In just this spelling no secret: OpenTelemetry's conventions have it to tell visits apart.
+_KEPT = ("session.id",)
 
 
 @dataclass(frozen=True)
@@ -52,11 +98,13 @@ class Policy:
         anywhere: Words that do so wherever they stand in the key.
         last: Words, or neighbouring words joined, that do so at its end.
         exact: Whole names, compared without case and separators.
+        kept: Names that are no secret in just this spelling, unless they are in `exact`.
     """
 
     anywhere: tuple[str, ...]
     last: tuple[str, ...]
     exact: tuple[str, ...]
+    kept: tuple[str, ...] = ()
 
 
 def default_policy(secret_keys: Iterable[str] = ()) -> Policy:
@@ -66,7 +114,7 @@ def default_policy(secret_keys: Iterable[str] = ()) -> Policy:
         secret_keys: Further names (`FAPILOG_SECRET_KEYS`).
 
     Example:
-        >>> default_policy(["patient_number"]).exact
-        ('patient_number',)
+        >>> default_policy(["patient_number"]).exact[-1]
+        'patient_number'
     """
-    return Policy(_ANYWHERE, _LAST, tuple(secret_keys))
+    return Policy(_ANYWHERE, _LAST, (*_WHOLE, *secret_keys), _KEPT)

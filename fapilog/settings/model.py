@@ -145,6 +145,11 @@ class Settings(BaseSettings):
     disabled_plugins: types.Names = Field(
         (), description="Plugins of installed packages that are left alone: `name` or `group:name`."
     )
+    inventory: types.Flag = Field(
+        False,
+        description="Names of attributes are counted, for `Telemetry.inventory()`, when records leave;"
+        " without it only findings are.",
+    )
     self_observability: types.Flag = Field(
         False, description="The `otel.sdk.*` and `fapilog.*` metrics go to the process's meter provider."
     )

@@ -105,6 +105,7 @@ _TOP = (
     Row("record_uid", (_ours("RECORD_UID", parse.word),), "one word", "OTel semantic conventions: opt-in"),
     Row("exit_report", (_ours("EXIT_REPORT", parse.flag),), "true or false", _FAPILOG),
     Row("disabled_plugins", (_ours("DISABLED_PLUGINS", parse.names),), "list of names", _FAPILOG),
+    Row("inventory", (_ours("INVENTORY", parse.flag),), "true or false", _FAPILOG),
     Row(
         "self_observability",
         (_ours("SELF_OBSERVABILITY", parse.flag), _otel("PYTHON_SDK_INTERNAL_METRICS_ENABLED", parse.flag)),

@@ -7,7 +7,7 @@
 | `OtlpReceiver` | an OTLP/HTTP receiver on loopback, which can be told to misbehave |
 | `ExporterConformance`, `ProcessorConformance`, `EnricherConformance` | pytest classes for yours |
 | `FakeClock`, `SequentialIds` | fixed times and fixed trace and span ids |
-| `pytest_plugin` | the fixtures `fapilog_logs`, `no_leaks`, `otlp_receiver`, `fapilog_telemetry` |
+| `pytest_plugin` | fixtures: `fapilog_logs`, `fapilog_requests`, `no_leaks`, `otlp_receiver`, ... |
 
 Names are loaded when they are first used: pytest imports this package at its start, wherever fapilog is
 installed.

@@ -16,6 +16,7 @@ from fapilog._native import Pipeline
 from fapilog.bridges import stdlib
 from fapilog.logger import default_handle
 from fapilog.otel.provider import LoggerProvider
+from fapilog.providers import Telemetry
 from fapilog.settings import Settings
 from fapilog.severity import Severity
 from fapilog.testing.decoding import ReceivedLogRecord, decode_log_record
@@ -157,6 +158,7 @@ class _Isolated:
         self._users = 0
         self._provider: LoggerProvider | None = None
         self._undo: Callable[[], object] = lambda: None
+        self._remove_bridge: Callable[[], object] = lambda: None
 
     def enter(self) -> Pipeline:
         with self._lock:
@@ -170,11 +172,11 @@ class _Isolated:
         settings = Settings.load(environ={}, level=Severity.TRACE, sequence=False)
         provider = LoggerProvider(settings=settings, exporters=["none"])
         replaced = default_handle.pipeline
-        remove_bridge = stdlib.install(provider.handle)
+        self._remove_bridge = stdlib.install(provider.handle)
         default_handle.attach(provider.pipeline)
 
         def undo() -> None:
-            remove_bridge()
+            self.step_aside()
             # configure_otel() inside the block attached another one, which stays.
             if default_handle.pipeline is provider.pipeline:
                 default_handle.attach(replaced)
@@ -182,6 +184,12 @@ class _Isolated:
 
         self._provider, self._undo = provider, undo
         return provider
+
+    def step_aside(self) -> None:
+        """`configure_otel()` has a bridge of its own from here on, and each record is wanted once."""
+        with self._lock:
+            remove_bridge, self._remove_bridge = self._remove_bridge, lambda: None
+            remove_bridge()
 
     def leave(self) -> None:
         with self._lock:
@@ -194,16 +202,47 @@ class _Isolated:
 _isolated = _Isolated()
 
 
+class _Taps:
+    """Taps of one capture: on what is configured now, and on all that is configured during the block."""
+
+    def __init__(self, captured: CapturedLogs) -> None:
+        # One object each: a tap is removed by identity.
+        self._tap, self._follower = captured._take, self._add_configured
+        self._pipelines: list[Pipeline] = []
+
+    def add(self, pipeline: Pipeline) -> None:
+        if not any(pipeline is known for known in self._pipelines):
+            pipeline.add_tap(self._tap)
+            self._pipelines.append(pipeline)
+
+    def follow(self) -> None:
+        in_force.followers.append(self._follower)
+
+    def _add_configured(self, telemetry: Telemetry) -> None:
+        _isolated.step_aside()
+        self.add(telemetry.logger_provider.pipeline)
+
+    def remove(self) -> None:
+        if self._follower in in_force.followers:
+            in_force.followers.remove(self._follower)
+        for pipeline in self._pipelines:
+            pipeline.remove_tap(self._tap)
+
+
 @contextmanager
-def capture_logs() -> Iterator[CapturedLogs]:
+def capture_logs(*providers: LoggerProvider) -> Iterator[CapturedLogs]:
     """Capture every log record accepted inside the block, of all threads and tasks.
 
     After `configure_otel()` the records of the configured pipeline are captured, and are exported as usual;
     its levels apply. While nothing is configured, records of fapilog and of `logging` are captured from TRACE
-    upward, nothing is exported, the environment is not read, and what was there before is put back.
+    upward, nothing is exported, the environment is not read, and what was there before is put back. When
+    `configure_otel()` is called inside the block, as by an application that a test starts, its pipeline is
+    captured from then on.
 
-    Blocks may be nested, and may overlap in several threads: each captures everything. Records of a
-    `configure_otel()` that is called inside the block are not captured: configure first.
+    Blocks may be nested, and may overlap in several threads: each captures everything.
+
+    Args:
+        *providers: Instead of what the process is configured with: providers of your own.
 
     Example:
         >>> import fapilog
@@ -212,14 +251,30 @@ def capture_logs() -> Iterator[CapturedLogs]:
         >>> logs.find(body="stock is low").attributes["left"]
         3
     """
-    configured = in_force.current()
-    pipeline = configured.logger_provider.pipeline if configured is not None else _isolated.enter()
     captured = CapturedLogs()
-    tap = captured._take  # one object: remove_tap compares by identity
-    pipeline.add_tap(tap)
+    taps = _Taps(captured)
     try:
-        yield captured
+        if providers:
+            for provider in providers:
+                taps.add(provider.pipeline)
+            yield captured
+        else:
+            with _of_the_process() as pipeline:
+                taps.add(pipeline)
+                taps.follow()
+                yield captured
     finally:
-        pipeline.remove_tap(tap)
-        if configured is None:
-            _isolated.leave()
+        taps.remove()
+
+
+@contextmanager
+def _of_the_process() -> Iterator[Pipeline]:
+    configured = in_force.current()
+    if configured is not None:
+        yield configured.logger_provider.pipeline
+        return
+    pipeline = _isolated.enter()
+    try:
+        yield pipeline
+    finally:
+        _isolated.leave()

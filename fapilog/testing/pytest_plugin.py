@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fapilog.testing.capture import CapturedLogs
     from fapilog.testing.leaks import NoLeaks
     from fapilog.testing.receiver import OtlpReceiver
+    from fapilog_instrumentation_fastapi.testing import RequestLogs
 
 
 @pytest.fixture
@@ -74,3 +75,16 @@ def fapilog_telemetry(otlp_receiver: OtlpReceiver) -> Iterator[Telemetry]:
     )
     with configure_otel(settings=settings) as telemetry:
         yield telemetry
+
+
+@pytest.fixture
+def fapilog_requests(fapilog_logs: CapturedLogs) -> RequestLogs:
+    """The records of `fapilog_logs` by request: `fapilog_instrumentation_fastapi.testing.RequestLogs`.
+
+    Raises:
+        MissingDependencyError: The package is not installed; the message has the pip line.
+    """
+    from fapilog.instrumentation import load_fastapi  # noqa: PLC0415
+
+    requests: RequestLogs = load_fastapi("testing", "the fixture fapilog_requests").RequestLogs(fapilog_logs)
+    return requests

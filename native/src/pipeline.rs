@@ -26,7 +26,7 @@ use crate::process::Processors;
 use crate::record::{Meta, RecordWriter};
 use crate::redact::{redact, FrameSettings, Redacted};
 use crate::scopes::Scopes;
-use crate::seal::{fields::Fields, Sealer};
+use crate::seal::{looks::Looks, Sealer};
 use crate::settings::Settings;
 use crate::spooling::{end::Then, open_spool, spooler::Spooler};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,7 +55,7 @@ pub struct Pipeline {
     notices: Notices,
     losses: Losses,
     sealing: SealMeter,
-    pub(crate) fields: Fields,
+    pub(crate) looks: Looks,
     processors: Option<Processors>,
     summaries: Summaries,
     pub(crate) recorder: Option<FlightRecorder>,
@@ -99,7 +99,7 @@ impl Pipeline {
             notices: Notices::default(),
             losses: Losses::default(),
             sealing: SealMeter::default(),
-            fields: Fields::new(&settings.fields),
+            looks: Looks::new(&settings),
             processors: Processors::of(&settings),
             summaries: Summaries::default(),
             recorder: settings.recorder.as_ref().map(FlightRecorder::new),
@@ -172,7 +172,7 @@ impl Pipeline {
     fn run_sealer(&self) {
         let mut sealer = Sealer::new(if self.is_gated() { Codec::Identity } else { self.codec() });
         while let Some(chunk) = self.buffer.next_chunk(&|| self.end_windows()) {
-            self.fields.look(&chunk);
+            self.looks.chunk(&chunk);
             let resource = self.resource();
             let block =
                 self.sealing.time(chunk.records, || sealer.seal(&chunk, &self.scopes.prefixes(&resource)));

@@ -43,6 +43,8 @@ pub struct Settings {
     pub ring: Option<RingSettings>,
     /// Stage 5: fields that compliance profiles ask for; empty: records are not looked at.
     pub fields: Vec<FieldRule>,
+    /// Stage 5: whether names of attributes are counted.
+    pub counts_keys: bool,
     /// Stage 7: the file for refused requests; `None`: they are only counted.
     pub dead_letters: Option<FileSettings>,
 }

@@ -134,6 +134,10 @@ fn secret_key_names_are_found_in_every_spelling() {
         "token", "idToken", "jwt", "bearer", "private_key", "privateKey", "encryption.key", "signing-key",
         "session_key", "connection_string", "connectionString", "csrf_token", "card_cvc", "cvv", "pin", "passcode",
         "patient_number", "patientNumber", "Patient-Number", "PATIENTNUMBER", "größe.passwort.password",
+        "pass", "Pass", "db_pass", "DB_PASS", "smtp_pass", "app.smtp.pass", "user_pass", "userPass", "pw", "old_pw",
+        "session_id", "sessionId", "PHPSESSID", "sid", "connect.sid", "otp", "user_otp", "totp", "pin_code", "tokens",
+        "access_tokens", "refreshTokens", "cred", "creds", "db_creds", "credentials", "private_key_pem",
+        "card_cvv_code", "auth", "basic_auth",
     ];
     for key in secret {
         assert_eq!(policy.decide(key), Hide, "{key}");
@@ -145,10 +149,11 @@ fn harmless_key_names_are_kept() {
     let policy = default_policy(&["patient number"]);
     #[rustfmt::skip]
     let harmless = [
-        "", "_", "user", "user.id", "token_count", "tokens", "tokenizer", "pin_count", "pinned", "spin", "shipping",
+        "", "_", "user", "user.id", "token_count", "max_tokens", "prompt_tokens", "tokenizer", "pin_count", "pinned", "spin", "shipping",
         "author", "authorized", "key", "primary_key", "cache_key", "keyboard",
         "url.full", "http.request.method", "jwt_issuer", "bearer_of_news", "patient", "number", "patient_number_count",
-        "secretary", "passenger", "compass", "monkey", "session_id", "api", "apikey_count", "connection_strings_seen",
+        "secretary", "passenger", "compass", "monkey", "session.id", "session_id_count", "api", "pass_count", "passed", "bypass", "pass_rate", "first_pass", "sidecar",
+        "side", "sides", "auth_method", "author_id", "oauth", "otp_sent", "pincodes_seen", "credit", "sacred", "spw", "apikey_count", "connection_strings_seen",
     ];
     for key in harmless {
         assert_eq!(policy.decide(key), Keep, "{key}");

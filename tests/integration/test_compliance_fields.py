@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 import fapilog
 from fapilog.compliance import Profile
 from fapilog.testing import OtlpReceiver
@@ -73,3 +75,51 @@ def test_without_profiles_nothing_is_looked_at(configure: Configure, receiver: O
     fapilog.get_logger("shop").audit("role granted")
     assert telemetry.force_flush(10_000)
     assert telemetry.ledger().violations == {}
+
+
+def test_a_forbidden_field_counts_in_any_spelling_and_at_any_depth(
+    configure: Configure, receiver: OtlpReceiver
+) -> None:
+    telemetry = configure(
+        compliance=[profile("gdpr", {"business": {"forbidden": ["trade_union", "religion"]}})]
+    )
+    log = fapilog.get_logger("shop")
+    for attributes in (
+        {"tradeUnion": "x"},
+        {"member": {"Trade-Union": "x"}},
+        {"members": [{"name": "ann"}, {"trade_union": ["x"]}]},
+        {"person.religion": "x"},
+    ):
+        log.info("sold", category="business", **attributes)
+    log.info("sold", category="business", trade_unions_counted=3, religion="", member={"note": "union"})
+    assert telemetry.force_flush(10_000)
+    assert telemetry.ledger().violations == {
+        "business forbidden trade_union": 3,
+        "business forbidden religion": 1,
+    }
+
+
+def test_a_required_field_counts_in_any_spelling_where_it_is_asked_for(
+    configure: Configure, receiver: OtlpReceiver
+) -> None:
+    telemetry = configure(compliance=[profile("pci", {"audit": {"required": ["user.id|actor"]}})])
+    log = fapilog.get_logger("shop")
+    log.audit("granted", user={"id": 7})
+    log.audit("granted", userId=7)
+    log.audit("granted", target={"actor": "somebody else"})
+    assert telemetry.force_flush(10_000)
+    assert telemetry.ledger().violations == {"audit required user.id|actor": 1}
+
+
+def test_violations_are_counted_where_the_console_is_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry = fapilog.configure_otel("shop", compliance=[PCI, GDPR], exporters=["console"])
+    log = fapilog.get_logger("shop")
+    log.audit("role granted", resource="orders")
+    log.info("sold", category="business", religion="none of your business")
+    assert telemetry.ledger().violations == {
+        "audit required user.id|actor": 1,
+        "audit required event.name": 1,
+        "business forbidden religion": 1,
+    }
+    telemetry.shutdown()
+    capsys.readouterr()

@@ -1,5 +1,6 @@
 """Every file of examples/ runs and shows its feature; no network but loopback."""
 
+import json
 import os
 import re
 import signal
@@ -96,7 +97,7 @@ LINES = {
         "ZeroDivisionError: division by zero",
     ],
 }
-OTHERS = {"fastapi_app", "testing_example"}
+OTHERS = {"fastapi_app/", "testing_example"}
 
 
 def run(name: str) -> str:
@@ -111,9 +112,10 @@ def run(name: str) -> str:
 
 def test_every_example_is_run_here_and_listed_in_their_readme():
     names = {path.stem for path in EXAMPLES.glob("*.py")}
+    names |= {f"{path.parent.name}/" for path in EXAMPLES.glob("*/__init__.py")}
     assert names == {*OUTPUTS, *LINES, *OTHERS}
     listed = re.findall(
-        r"^\| \[(\w+)\.py\]", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+        r"^\| \[(\w+/?)(?:\.py)?\]", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     assert sorted(listed) == sorted(names)
 
@@ -140,32 +142,42 @@ def test_the_example_of_a_test_passes():
 
 
 def test_the_fastapi_example_serves_under_uvicorn_and_delivers_when_it_is_terminated():
+    card = "4111 1111 1111 1111"
+    order = json.dumps({"customer": "ann@example.com", "card": card, "item": "tea"}).encode()
     with OtlpReceiver() as receiver, socket.create_server(("127.0.0.1", 0)) as listener:
         listener.set_inheritable(True)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/orders/42"
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
         }
-        command = [sys.executable, "-m", "uvicorn", "fastapi_app:app", "--fd", str(listener.fileno())]
+        command = [sys.executable, "-m", "uvicorn", "fastapi_app.serve:app", "--fd", str(listener.fileno())]
         with subprocess.Popen(
             command, cwd=EXAMPLES, env=environment, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL
         ) as service:
             try:
+                headers = {"Content-Type": "application/json", "X-Correlation-ID": "c-1"}
                 # The socket listens already, so the request waits for the service to come up.
-                with urllib.request.urlopen(url, timeout=30) as answer:
-                    body = answer.read()
+                with urllib.request.urlopen(
+                    urllib.request.Request(f"{address}/orders", order, headers), timeout=30
+                ) as answer:
+                    body, echoed = json.load(answer), answer.headers["X-Correlation-ID"]
                 service.send_signal(signal.SIGTERM)
                 service.wait(30)
             finally:
                 service.kill()
-        records = {record.scope_name: record for record in receiver.log_records}
-    assert body == b'{"order_id":42}'
-    order, access = records["orders"], records["uvicorn.access"]
-    assert (order.body, order.attributes["order_id"], order.resource["service.name"]) == (
-        "order read",
-        42,
-        "orders",
-    )
-    assert order.trace_id == access.trace_id != ""
+        # A request groups records by their logger.
+        records = sorted(receiver.log_records, key=lambda record: record.attributes["fapilog.sequence"])
+        received = str([request.message for request in receiver.requests])
+    assert (body, echoed) == ({"order_id": 1, "item": "tea", "count": 1}, "c-1")
+    inside = [record for record in records if "fapilog.correlation_id" in record.attributes]
+    assert [(record.scope_name, record.body) for record in inside] == [
+        ("shop", "order placed"),
+        ("fapilog.http", "POST /orders 201"),
+        ("shop", "receipt of order 1 sent to [REDACTED:email]"),
+    ]
+    assert {record.attributes["fapilog.correlation_id"] for record in inside} == {"c-1"}
+    assert len({record.trace_id for record in inside} - {""}) == 1
+    assert {record.resource["service.name"] for record in records} == {"shop"}
+    assert [word for word in (card, card.replace(" ", ""), "ann@example.com") if word in received] == []

@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from pydantic import SecretStr
 
 import fapilog
 from fapilog._native import Logger
@@ -14,8 +16,8 @@ from fapilog.settings import Settings
 CARD = "4111 1111 1111 1111"
 
 
-def provider(**settings) -> LoggerProvider:
-    loaded = Settings.load(environ={}, exporters=("none",), **settings)
+def provider(exporters=("none",), **settings) -> LoggerProvider:
+    loaded = Settings.load(environ={}, exporters=exporters, **settings)
     return LoggerProvider(settings=loaded, shutdown_on_exit=False)
 
 
@@ -54,6 +56,65 @@ def test_places_are_bounded_and_types_are_not_lost():
     assert len(found.entries) == MOST_PLACES
     assert sum(found.elsewhere.values()) == 50
     assert by_type == {"EMAIL": MOST_PLACES + 50}
+
+
+NAMES = {
+    ("order", ""): 1,
+    ("user.name", ""): 1,
+    ("user.tags.a", ""): 2,
+    ("note", ""): 1,
+    ("password", "SECRET_KEY"): 1,
+    ("pin", "SECRET_KEY"): 1,
+    ("url", "URL_USERINFO"): 1,
+}
+
+
+def log_names(made: LoggerProvider) -> None:
+    user = {"name": "x", "tags": [{"a": 1}, {"a": 2}]}
+    secrets = {"password": "hunter2", "pin": SecretStr("0000"), "url": "https://u:p@host/"}
+    Logger(made.handle, "orders").info("hello", order=1, user=user, note=["a", "b"], **secrets)
+    assert made.force_flush(10_000)
+
+
+@pytest.mark.parametrize("redaction", ["keys", "scan"])
+def test_with_the_setting_names_without_findings_and_secret_names_are_counted_too(redaction):
+    with provider(exporters=("memory",), inventory=True, redaction=redaction) as made:
+        log_names(made)
+        found = made.inventory()
+    assert places(found) == NAMES
+    assert found.types() == {"SECRET_KEY": 2, "URL_USERINFO": 1}
+    assert not any(value in json.dumps(found.plain()) for value in ("hunter2", "0000", "u:p"))
+
+
+def test_a_name_in_which_something_is_found_is_shown_as_its_marker():
+    with provider(exporters=("memory",), inventory=True, redaction="scan") as made:
+        Logger(made.handle, "orders").info("hello", **{f"card {CARD}": 1, "mail": "to ann@example.org"})
+        assert made.force_flush(10_000)
+        found = made.inventory()
+    assert places(found) == {("card [REDACTED:pan]", ""): 1, ("*", "PAN"): 1, ("mail", "EMAIL"): 1}
+
+
+def test_names_are_counted_where_the_console_is_alone(capsys):
+    with provider(exporters=("console",), inventory=True) as made:
+        log_names(made)
+        assert places(made.inventory()) == NAMES
+    capsys.readouterr()
+
+
+def test_without_the_setting_no_name_is_counted():
+    with provider(exporters=("memory",)) as made:
+        log_names(made)
+        assert made.inventory().entries == ()
+
+
+def test_names_are_bounded_and_the_others_counted_together():
+    with provider(exporters=("memory",), inventory=True) as made:
+        log = Logger(made.handle, "orders")
+        for number in range(MOST_PLACES + 50):
+            log.info("hello", **{f"key{number}": 1})
+        assert made.force_flush(10_000)
+        found = made.inventory()
+    assert (len(found.entries), sum(found.elsewhere.values())) == (MOST_PLACES, 50)
 
 
 def test_two_pipelines_do_not_share_their_counts():

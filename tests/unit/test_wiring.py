@@ -42,7 +42,8 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
         "redaction": {
             "anywhere": list(default_policy().anywhere),
             "last": list(default_policy().last),
-            "exact": [],
+            "exact": list(default_policy().exact),
+            "kept": list(default_policy().kept),
             "values": None,
             "rules": [],
             "minimise": None,
@@ -68,6 +69,7 @@ def test_settings_cross_as_one_dict_of_primitives(monkeypatch):
         "console": None,
         "dead_letters": None,
         "fields": [],
+        "counts_keys": False,
         "flight_recorder": None,
         "ring": None,
     }
@@ -184,7 +186,9 @@ def test_resource_attributes_come_from_detection_then_settings_then_arguments(
 
 def test_the_default_policy_takes_further_names():
     plain = default_policy()
-    assert default_policy(["patient_number"]) == Policy(plain.anywhere, plain.last, ("patient_number",))
+    assert default_policy(["patient_number"]) == Policy(
+        plain.anywhere, plain.last, (*plain.exact, "patient_number"), plain.kept
+    )
 
 
 SECRET = [

@@ -27,7 +27,8 @@ class Exchange:
     """One request or WebSocket connection, from its first byte to its access record.
 
     Attributes:
-        scope: The ASGI scope as the middleware got it. Routers fill it on the way: `endpoint`, `route`.
+        scope: The ASGI scope; routers fill it on the way: `endpoint`, `route`. Where middleware made a copy
+            of it, the copy that the router got.
         plan: What the application's settings mean.
         correlation_id: Accepted or made; checked.
         context: OpenTelemetry's context at the entry: its span is the server span.

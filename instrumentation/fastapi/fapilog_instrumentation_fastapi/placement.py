@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fapilog_instrumentation_fastapi.exchange import KEY
+
 _SPAN_MIDDLEWARE = ("opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware")
 # Longer stacks are circles.
 _LONGEST = 1_000
@@ -82,7 +84,15 @@ class Placement:
             stack = self._build_below() if outermost == self.build else outermost()
         finally:
             self._is_building = False
-        return insert(stack, self.make)
+        return self._noting(insert(stack, self.make))
+
+    def _noting(self, stack: Any) -> Any:
+        """Put a `ScopeNote` before the router, if it is not there already."""
+        for each in chain(stack):
+            if getattr(each, "app", None) is self._app.router and not isinstance(each, ScopeNote):
+                each.app = ScopeNote(self._app.router)
+                break
+        return stack
 
     def _rebuilt(self, stack: Any) -> Any:
         """A stack that exists stays, with the state of its middleware; ours and spans are put around it."""
@@ -111,7 +121,7 @@ class Placement:
     def move(self) -> None:
         """Put ours into the stack that is in use."""
         if self._app.middleware_stack is not None:
-            self._app.middleware_stack = insert(self._app.middleware_stack, self.make)
+            self._app.middleware_stack = self._noting(insert(self._app.middleware_stack, self.make))
 
     def undo(self) -> None:
         """Take ours out of the stack; later stacks are built without."""
@@ -127,6 +137,24 @@ class Placement:
 
     def _is_ours(self, middleware: Any) -> bool:
         return any(middleware is made for made in self._made)
+
+
+class ScopeNote:
+    """Tells the exchange which scope the router fills: middleware before it may have made a copy.
+
+    Args:
+        app: The router.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        """Call the router; no coroutine of ours stands between."""
+        exchange = scope.get(KEY)
+        if exchange is not None:
+            exchange.scope = scope
+        return self.app(scope, receive, send)
 
 
 class PlaceHolder:

@@ -116,7 +116,7 @@ impl Pipeline {
     pub(crate) fn report_losses(&self) {
         self.losses().report(&self.lost(), |scope, write| self.log(scope, write));
         let scope = Scope { name: losses::SCOPE.to_owned(), ..Scope::default() };
-        self.fields.report(Duration::from_nanos(monotonic_nanos()), |write| self.log(&scope, write));
+        self.looks.fields.report(Duration::from_nanos(monotonic_nanos()), |write| self.log(&scope, write));
     }
 
     /// Takes back what the batch processors made of the block `sequence`: the uncompressed request that stands in its

@@ -5,6 +5,7 @@ use crate::flight::store::Counts;
 use crate::ledger::meters::SendMeter;
 use crate::ledger::REFUSALS;
 use crate::pipeline::Pipeline;
+use crate::seal::key_counts::KeyCounts;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -123,7 +124,7 @@ pub fn exporter_stats<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Bou
 
 /// By demand, as `audit required user.id|actor`: records that did not meet it.
 fn violations<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let broken: Vec<_> = pipeline.fields.counts().filter(|(_, count)| *count > 0).collect();
+    let broken: Vec<_> = pipeline.looks.fields.counts().filter(|(_, count)| *count > 0).collect();
     if broken.is_empty() {
         return Ok(None);
     }
@@ -135,13 +136,15 @@ fn violations<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Option<Boun
     Ok(Some(violations))
 }
 
-/// Where values were hidden: path, type and count of each place, and findings elsewhere.
+/// Where values were hidden, and names under which nothing was, if they are counted: path, type and count of each place,
+/// and what was elsewhere.
 pub fn inventory(pipeline: &Pipeline) -> (Vec<(String, String, u64)>, u64) {
     let counts =
         pipeline.settings().policy.values().map(|values| values.found().counts()).unwrap_or_default();
     let places = counts.places.into_iter();
-    let places = places.map(|((path, kind), count)| (path.into(), kind.into(), count)).collect();
-    (places, counts.elsewhere)
+    let places = places.map(|((path, kind), count)| (path.into(), kind.into(), count));
+    let (keys, others) = pipeline.looks.keys.as_ref().map(KeyCounts::counts).unwrap_or_default();
+    (places.chain(keys).collect(), counts.elsewhere + others)
 }
 
 /// What the flight recorder did; nothing where there is none.

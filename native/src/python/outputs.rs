@@ -34,6 +34,7 @@ pub unsafe fn after_append(
     if appended == Appended::Refused || !may_call_python() {
         return (result, None);
     }
+    active.pipeline.looks.shown(redacted);
     (result, tell(py, active, redacted.record(), scope))
 }
 

@@ -69,6 +69,7 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
             .map(recorder)
             .transpose()?,
         fields: field_rules(required(settings, "fields")?)?,
+        counts_keys: required(settings, "counts_keys")?,
         dead_letters: dead_letters(settings)?,
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
         ring: required::<Option<Bound<'_, PyDict>>>(settings, "ring")?.as_ref().map(ring).transpose()?,
@@ -311,8 +312,8 @@ fn otlp_settings(dict: &Bound<'_, PyDict>) -> PyResult<OtlpSettings> {
 pub fn policy(dict: &Bound<'_, PyDict>) -> PyResult<Policy> {
     let list = |key| required::<Vec<String>>(dict, key);
     let policy = Policy::new(&list("anywhere")?, &list("last")?, &list("exact")?);
-    let exempt = if dict.contains("exempt")? { list("exempt")? } else { Vec::new() };
-    let policy = policy.with_exempt(&exempt);
+    let optional = |key| if dict.contains(key)? { list(key) } else { Ok(Vec::new()) };
+    let policy = policy.with_exempt(&optional("exempt")?).with_kept(&optional("kept")?);
     Ok(match value_policy_and_rules(dict)? {
         Some(values) => policy.with_values(values),
         None => policy,

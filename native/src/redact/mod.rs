@@ -48,6 +48,7 @@ pub struct Policy {
     last: Vec<String>,
     exact: Vec<String>,
     exempt: Vec<String>,
+    kept: Vec<String>,
     values: Option<Arc<ValuePolicy>>,
     value_length: Option<usize>,
     later: Vec<Arc<ValuePolicy>>,
@@ -66,6 +67,7 @@ impl Policy {
             last: last.to_vec(),
             exact: exact.iter().map(|name| words(name).concat()).collect(),
             exempt: Vec::new(),
+            kept: Vec::new(),
             values: None,
             value_length: None,
             later: Vec::new(),
@@ -76,6 +78,12 @@ impl Policy {
     #[must_use]
     pub fn with_exempt(self, exempt: &[String]) -> Self {
         Self { exempt: exempt.iter().map(|name| words(name).concat()).collect(), ..self }
+    }
+
+    /// The same policy, which takes the names `kept`, in just this spelling, for those of secrets only where they are exact ones.
+    #[must_use]
+    pub fn with_kept(self, kept: &[String]) -> Self {
+        Self { kept: kept.to_vec(), ..self }
     }
 
     /// The same policy, which also hides sensitive values under any key.
@@ -119,9 +127,10 @@ impl Policy {
         let tails =
             (1..=words_before.len().min(3)).map(|count| words_before[words_before.len() - count..].concat());
         let pairs = words.windows(2).map(<[String]>::concat);
-        let secret = words.iter().cloned().chain(pairs).any(|word| names(&self.anywhere, &word))
-            || tails.into_iter().any(|tail| names(&self.last, &tail))
-            || self.exact.contains(&words.concat());
+        let by_words = words.iter().cloned().chain(pairs).any(|word| names(&self.anywhere, &word))
+            || tails.into_iter().any(|tail| names(&self.last, &tail));
+        let kept = self.kept.iter().any(|kept| kept == key);
+        let secret = (by_words && !kept) || self.exact.contains(&words.concat());
         if secret && !self.exempt.contains(&words.concat()) {
             KeyDecision::Hide
         } else {

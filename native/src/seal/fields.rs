@@ -1,4 +1,5 @@
-//! Stage 5 of 7, seal: which fields records of a category have to have, and must not. Thread: sealer; senders report.
+//! Stage 5 of 7, seal: which fields records of a category have to have, and must not. Thread: sealer; the caller where
+//! the console is alone; senders report.
 //!
 //! Compliance profiles ask for it. No caller pays: records are looked at on their way out. Nothing is held back; what is
 //! missing, or there against a rule, is counted, and one record of category `compliance` a minute says so for each
@@ -7,7 +8,8 @@
 use crate::buffer::chunk::{Chunk, SCOPE_MARK};
 use crate::decode::{AnyView, RecordView};
 use crate::record::fields::KeyField;
-use crate::record::RecordWriter;
+use crate::record::{Meta, RecordWriter};
+use crate::seal::field_names::{normal, Path};
 use crate::wire::get_varint;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -50,7 +52,7 @@ pub struct FieldRule {
     pub category: String,
     /// What is asked.
     pub demand: Demand,
-    /// Names of attributes, any of which counts.
+    /// Names of attributes, any of which counts, in any spelling.
     pub names: Vec<String>,
     /// The profile that asks.
     pub profile: String,
@@ -58,33 +60,33 @@ pub struct FieldRule {
     pub clause: String,
 }
 
-impl FieldRule {
-    /// True for a record that breaks the rule.
-    fn is_broken(&self, record: &RecordView<'_>) -> bool {
-        let there = self.names.iter().any(|name| has(record, name));
-        match self.demand {
-            Demand::Required => !there,
-            Demand::Forbidden => there,
-        }
-    }
-}
-
-/// True when the record has the attribute with a value; `event.name` is also a field of its own.
-fn has(record: &RecordView<'_>, name: &str) -> bool {
-    if name == "event.name" && !record.event_name.is_empty() {
-        return true;
-    }
-    let said = |value| !matches!(value, AnyView::Empty | AnyView::Str(""));
-    record.attributes.iter().any(|(key, value)| key == name && said(value))
-}
+/// The name of the field that a record has beside its attributes, as [`normal`] writes it.
+const EVENT_NAME_FIELD: &str = "eventname";
 
 /// What was counted of one rule.
 #[derive(Debug)]
 struct Tally {
     rule: FieldRule,
+    /// Its names, as [`normal`] writes them.
+    names: Vec<String>,
     count: AtomicU64,
     /// What was reported, and when.
     told: Mutex<(u64, Option<Duration>)>,
+}
+
+impl Tally {
+    fn new(rule: &FieldRule) -> Self {
+        let names = rule.names.iter().map(|name| normal(name)).collect();
+        Self { rule: rule.clone(), names, count: AtomicU64::new(0), told: Mutex::default() }
+    }
+
+    /// Whether a value is what the rule is about: what is required stands where it is said, what is forbidden anywhere.
+    fn is_about(&self, path: &Path) -> bool {
+        match self.rule.demand {
+            Demand::Required => self.names.iter().any(|name| path.is(name)),
+            Demand::Forbidden => self.names.iter().any(|name| path.ends_with(name)),
+        }
+    }
 }
 
 /// All rules of a pipeline.
@@ -99,10 +101,8 @@ impl Fields {
     /// Rules with nothing counted yet.
     #[must_use]
     pub fn new(rules: &[FieldRule]) -> Self {
-        let tally =
-            |rule: &FieldRule| Tally { rule: rule.clone(), count: AtomicU64::new(0), told: Mutex::default() };
         let audited_only = rules.iter().all(|rule| matches!(rule.category.as_str(), "audit" | "security"));
-        Self { tallies: rules.iter().map(tally).collect(), audited_only }
+        Self { tallies: rules.iter().map(Tally::new).collect(), audited_only }
     }
 
     /// Looks at the records of a chunk.
@@ -119,11 +119,39 @@ impl Fields {
         if record.event_name == EVENT_NAME {
             return;
         }
-        let category = category(record, audited);
-        for tally in self.tallies.iter().filter(|tally| Some(tally.rule.category.as_str()) == category) {
-            if tally.rule.is_broken(record) {
+        let Some(category) = category(record, audited) else { return };
+        let asked = self.tallies.iter().filter(|tally| tally.rule.category == category);
+        let mut asked: Vec<(&Tally, bool)> = asked.map(|tally| (tally, false)).collect();
+        if asked.is_empty() {
+            return;
+        }
+        if !record.event_name.is_empty() {
+            let is_named = |tally: &Tally| tally.names.iter().any(|name| name == EVENT_NAME_FIELD);
+            for (tally, there) in &mut asked {
+                *there |= is_named(tally);
+            }
+        }
+        let mut see = |path: &Path| {
+            for (tally, there) in &mut asked {
+                *there = *there || tally.is_about(path);
+            }
+        };
+        Path::default().each(record.attributes, &mut see);
+        if let Some(AnyView::KvList(body)) = record.body {
+            Path::default().each(body, &mut see);
+        }
+        for (tally, there) in asked {
+            if there == (tally.rule.demand == Demand::Forbidden) {
                 tally.count.fetch_add(1, Ordering::Relaxed);
             }
+        }
+    }
+
+    /// Looks at a record that no exporter gets, so that no chunk of it is ever sealed: the console is alone.
+    pub fn look_at_shown(&self, record: &[u8], meta: Meta) {
+        let audited = meta.protected && matches!(i32::from(meta.severity), AUDIT | SECURITY);
+        if !self.tallies.is_empty() && (audited || !self.audited_only) {
+            self.look_at(&RecordView::parse(record), audited);
         }
     }
 
@@ -185,11 +213,11 @@ fn write(writer: &mut RecordWriter, rule: &FieldRule, new: u64) {
 }
 
 /// The records of a chunk, without scope marks, tags and lengths.
-fn frames(bytes: &[u8]) -> Frames<'_> {
+pub(crate) fn frames(bytes: &[u8]) -> Frames<'_> {
     Frames { bytes, at: 0 }
 }
 
-struct Frames<'a> {
+pub(crate) struct Frames<'a> {
     bytes: &'a [u8],
     at: usize,
 }
@@ -279,6 +307,40 @@ mod tests {
             ],
         ));
         assert_eq!(counts(&fields), [1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_forbidden_field_is_found_in_any_spelling_and_at_any_depth() {
+        let fields = Fields::new(&[rule("business", Demand::Forbidden, &["health_data", "user.faith"])]);
+        let nested = |write: &dyn Fn(&mut RecordWriter)| {
+            let mut writer = RecordWriter::new();
+            writer.begin(1, 1, &SeverityField::new(9, ""), None);
+            writer.attribute_str(&KeyField::new(CATEGORY.as_bytes()), b"business");
+            write(&mut writer);
+            writer.record().to_vec()
+        };
+        let broken =
+            ["health_data", "healthData", "Health-Data", "patient.health_data", "user.faith", "UserFaith"];
+        let kept = ["health", "health_data_count", "mental_health", "faith", "superuser.faithful"];
+        for key in broken.iter().chain(&kept) {
+            fields.look(&chunk(
+                false,
+                &[nested(&|writer| {
+                    writer.attribute_str(&KeyField::new(key.as_bytes()), b"x");
+                })],
+            ));
+        }
+        assert_eq!(counts(&fields), [broken.len() as u64]);
+    }
+
+    #[test]
+    fn a_record_that_only_the_console_gets_is_looked_at_too() {
+        let fields = Fields::new(&[rule("audit", Demand::Required, &["user.id"])]);
+        let meta = |protected| Meta { severity: 10, protected };
+        fields.look_at_shown(&record(10, "", &[("user_id", "7")]), meta(true));
+        fields.look_at_shown(&record(10, "", &[]), meta(true));
+        fields.look_at_shown(&record(10, "", &[]), meta(false));
+        assert_eq!(counts(&fields), [1]);
     }
 
     #[test]

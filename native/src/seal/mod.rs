@@ -7,7 +7,10 @@
 //! on their way out.
 
 pub mod compress;
+pub mod field_names;
 pub mod fields;
+pub mod key_counts;
+pub mod looks;
 pub mod reseal;
 
 use crate::block::{Block, Codec};

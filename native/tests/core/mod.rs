@@ -25,8 +25,9 @@ fn words(name: &str) -> Vec<String> {
 
 /// The policy that applies without configuration, and `exact` further names.
 pub fn default_policy(exact: &[&str]) -> Policy {
-    let exact: Vec<String> = exact.iter().map(|name| (*name).to_owned()).collect();
-    Policy::new(&words("_ANYWHERE"), &words("_LAST"), &exact)
+    let exact: Vec<String> =
+        words("_WHOLE").into_iter().chain(exact.iter().map(|name| (*name).to_owned())).collect();
+    Policy::new(&words("_ANYWHERE"), &words("_LAST"), &exact).with_kept(&words("_KEPT"))
 }
 
 /// One record to log: `id` and `size` make its body.

@@ -117,6 +117,7 @@ fn settings_of(buffer: BufferSettings, exporters: Vec<ExporterSettings>) -> Sett
         spool: None,
         ring: None,
         fields: Vec::new(),
+        counts_keys: false,
         dead_letters: None,
         recorder: None,
     }

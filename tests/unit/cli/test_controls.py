@@ -97,3 +97,24 @@ def test_wrong_settings_end_with_an_error(files_of_a_service):
     (files_of_a_service / "key").write_text("x")
     assert run("test", "--profile", "unknown").exception is not None
     assert run("new-key", "key").exit_code == 1
+
+
+def test_without_a_mode_and_a_profile_what_mode_keys_promises_is_tested(files_of_a_service, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.chdir(files_of_a_service)
+    (files_of_a_service / "now.yaml").write_text("exporters: [memory]\nredaction: {mode: keys}\n")
+    result = run("test", "--settings", "now.yaml")
+    assert (result.exit_code, "result: passed" in result.stdout) == (0, True)
+    assert "sensitive values: mode keys looks for none; set redaction.mode" in result.stdout
+
+
+def test_a_report_about_nothing_says_what_to_do(files_of_a_service, monkeypatch):
+    monkeypatch.setattr("fapilog.controls.running._looked_for", lambda _policy: frozenset())
+    monkeypatch.setattr("fapilog.controls.basics.types_of", lambda _policy: frozenset())
+    (files_of_a_service / "now.yaml").write_text("exporters: [memory]\n")
+    result = run("test", "--settings", "now.yaml")
+    assert result.exit_code == 1
+    assert (
+        "nothing was sent, so nothing can be said: set redaction.mode (FAPILOG_REDACTION) to scan"
+        in result.stdout
+    )

@@ -54,7 +54,8 @@ def test_the_sections_stand_in_order_under_their_titles(finished):
 
 def test_the_console_shows_trace_ids_redaction_bound_context_and_a_stdlib_record(finished):
     lines = section(finished.stdout, TITLES[0]).splitlines()
-    plain = [re.sub(r"^\S+Z |\b[0-9a-f]{8}$", "", line) for line in lines]
+    noise = r"^\S+Z |\b[0-9a-f]{8}$| fapilog.correlation_id=[0-9a-f]{32}"
+    plain = [re.sub(noise, "", line) for line in lines]
     assert "INFO  shop.orders  signed in  user=ada password=[REDACTED:secret]  " in plain
     warning = "WARN  legacy.billing  invoice R-42 is printed by old code  order_id=42 customer=acme code."
     assert [line[: len(warning)] for line in plain if " legacy.billing " in line] == [warning]
@@ -71,13 +72,24 @@ def test_the_receiver_shows_the_records_in_the_order_of_the_calls(finished):
         ["severity", "scope"],
         ["INFO", "shop.orders"],
         ["WARN", "legacy.billing"],
-        ["INFO", "uvicorn.access"],
+        ["INFO", "fapilog.http"],
         ["INFO", "shop.orders"],
-        ["INFO", "uvicorn.access"],
+        ["INFO", "fapilog.http"],
         ["INFO", "shop.orders"],
-        ["INFO", "uvicorn.access"],
+        ["INFO", "fapilog.http"],
         ["ERROR", "shop.orders"],
-        ["INFO", "uvicorn.access"],
+        ["WARN", "fapilog.http"],
+    ]
+
+
+def test_access_records_stand_in_place_of_uvicorns(finished):
+    lines = section(finished.stdout, TITLES[0]).splitlines()
+    found = [re.search(r" fapilog\.http  (\S+ \S+ \d+)  ", line) for line in lines]
+    assert [match[1] for match in found if match] == [
+        "GET /orders/{order_id} 200",
+        "GET /login 200",
+        "GET /stock 200",
+        "GET /payments/{order_id} 402",
     ]
 
 
@@ -96,7 +108,7 @@ def test_both_equations_are_written_out(finished):
 
 def test_every_check_holds(finished):
     checks = section(finished.stdout, TITLES[3]).splitlines()
-    assert [line.split()[0] for line in checks] == ["ok"] * 6
+    assert [line.split()[0] for line in checks] == ["ok"] * 7
 
 
 def test_no_secret_is_anywhere_in_the_output(finished):
@@ -132,7 +144,7 @@ def test_checks_fail_when_nothing_arrived_and_the_ledger_does_not_add_up():
     ledger = Ledger(3, 0, {}, 2, 0, {"otlp": ExporterLedger(2, 1, 0, {}, 1)})
     with OtlpReceiver() as receiver:
         checks = demo_service.find_checks(receiver, ledger, [200, 500])
-    assert [check.holds for check in checks] == [False, False, False, False, False, True]
+    assert [check.holds for check in checks] == [False, False, False, False, False, False, True]
 
 
 def test_a_failed_check_ends_the_command_with_1(monkeypatch):

@@ -112,3 +112,44 @@ def test_records_that_did_not_arrive_are_no_success(tmp_path, monkeypatch):
 def test_settings_without_an_exporter_are_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="have no exporter"):
         run(settings(tmp_path, exporters=("none",)), only=["PAN"])
+
+
+def test_mode_keys_is_tested_for_what_it_promises_in_every_carrier_that_can_hold_it(tmp_path):
+    plain_settings = settings(
+        tmp_path, redaction={"secret_keys": ("patient_number",)}, exporters=("memory", "console")
+    )
+    report = run(plain_settings)
+    plain = report.plain()
+    assert (plain["result"], plain["failures"], plain["missing"]) == ("passed", [], [])
+    assert {"SecretStr", "URL_USERINFO", "key:password", "key:X-Auth-Token", "key:patient_number"} <= set(
+        report.types
+    )
+    with_keys = {each.carrier for each in report.outcomes if each.type == "key:password"}
+    assert {
+        "attribute.str",
+        "attribute.nested",
+        "body.dict",
+        "span.attribute",
+        "metric.exemplar",
+    } <= with_keys
+    secrets = {each.carrier for each in report.outcomes if each.type == "SecretStr"}
+    assert secrets == {"attribute.SecretStr", "attribute.SecretStr.nested", "body.SecretStr"}
+    assert {"exception.cause", "scope.name", "span.name", "baggage.text", RESOURCE} <= {
+        each.carrier for each in report.outcomes if each.type == "URL_USERINFO"
+    }
+    assert any(
+        note.startswith("sensitive values: mode keys looks for none; set") for note in report.not_tested
+    )
+
+
+def test_a_secret_key_name_that_a_rule_lets_through_is_named_and_found_when_it_is_asked_for(tmp_path):
+    rule = {"name": "csrf", "paths": ("token",), "action": "keep", "even_secrets": True}
+    lenient = settings(tmp_path, redaction={"rules": (rule,)}, exporters=("memory",))
+    assert "secret key names that a rule of yours lets through: token" in run(lenient).not_tested
+    assert {each.type for each in run(lenient, only=["key:token", "key:pin"]).leaks} == {"key:token"}
+
+
+def test_a_secret_that_its_type_no_longer_hides_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr("fapilog.controls.basics.SecretStr", str)
+    report = run(settings(tmp_path, exporters=("memory",)), only=["SecretStr"])
+    assert {each.type for each in report.leaks} == {"SecretStr"}

@@ -121,6 +121,30 @@ def test_telemetry_configured_inside_a_block_outlives_it():
     default_handle.attach(None)
 
 
+def test_what_is_configured_inside_a_block_is_captured_from_then_on_each_record_once():
+    log = fapilog.get_logger("a")
+    with capture_logs() as logs:
+        log.info("before")
+        with fapilog.configure_otel(exporters=["none"], level="info"):
+            log.debug("filtered")
+            log.info("after", password="hunter2")
+            logging.getLogger("legacy").warning("once")
+        with fapilog.configure_otel(exporters=["none"], redaction="scan"):
+            log.info("card 4111 1111 1111 1111")
+    assert logs.bodies == ["before", "after", "once", "card [REDACTED:pan]"]
+
+
+def test_a_provider_of_its_own_is_captured_in_place_of_the_process():
+    log = fapilog.get_logger("a")
+    with (
+        fapilog.LoggerProvider(settings=Settings.load(environ={}), exporters=["none"]) as provider,
+        capture_logs(provider) as logs,
+    ):
+        provider.logger("own").info("captured")
+        log.info("not this one")
+    assert logs.bodies == ["captured"]
+
+
 def test_every_record_of_many_threads_is_captured_once():
     log = fapilog.get_logger("a")
     with capture_logs() as logs:
