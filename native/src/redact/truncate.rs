@@ -29,7 +29,7 @@ pub fn fit(record: &[u8], limit_bytes: usize, policy: &Policy) -> Option<Vec<u8>
     loop {
         out.clear();
         rewrite(record, &mut out, &mut |kind, text, out| {
-            out.extend_from_slice(cut(kind, text, text_bytes, policy))
+            out.extend_from_slice(cut(kind, text, text_bytes, policy));
         });
         if out.len() <= room || text_bytes <= SHORTEST_TEXT_BYTES {
             break;
