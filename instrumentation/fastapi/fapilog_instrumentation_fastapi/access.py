@@ -44,6 +44,20 @@ def known_methods() -> frozenset[str]:
 
 
 _known_methods = known_methods()
+_OTHER = "_OTHER"
+
+
+def method_of(scope: Scope) -> str:
+    """Return the method as `http.request.method` has it: one that is not known is `_OTHER`."""
+    method: str = scope.get("method", "GET")
+    return method if method in _known_methods else _OTHER
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Tell whether an exception says that the client went away, alone or in groups."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_disconnect(each) for each in error.exceptions)
+    return isinstance(error, (ClientDisconnect, WebSocketDisconnect))
 
 
 def write(exchange: Exchange) -> None:
@@ -79,7 +93,7 @@ def write(exchange: Exchange) -> None:
     method = attributes["http.request.method"] if is_http else _connection(exchange, attributes)
     if exchange.attributes is not None:
         attributes.update(exchange.attributes)
-    exchange.plan.logger.emit_record(
+    options.logger.emit_record(
         body=_body(method, route, exchange.status),
         severity_number=severity,
         severity_text=_TEXTS[severity],
@@ -94,7 +108,7 @@ def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[
     """The severity, and `error.type` where it failed; sets the status of what ended without a response."""
     error, status = exchange.error, exchange.status
     if error is not None:
-        if isinstance(error, (ClientDisconnect, WebSocketDisconnect)):
+        if is_disconnect(error):
             return _INFO, None
         if isinstance(error, asyncio.CancelledError):
             return (_INFO, None) if exchange.is_disconnected else (_WARN, "asyncio.CancelledError")
@@ -154,7 +168,7 @@ def _origin(scope: Scope, host: bytes | None) -> dict[str, Any]:
     method, scheme, version, _ = key
     attributes = {"http.request.method": method, "url.scheme": scheme}
     if method not in _known_methods:
-        attributes |= {"http.request.method": "_OTHER", "http.request.method_original": method}
+        attributes |= {"http.request.method": _OTHER, "http.request.method_original": method}
     if version:
         attributes["network.protocol.version"] = version
     attributes |= _server(host, scope)

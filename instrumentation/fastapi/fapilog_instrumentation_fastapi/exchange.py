@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fapilog_instrumentation_fastapi.plan import Plan, RouteOptions
 
 KEY = "fapilog.exchange"
+CORRELATION_ATTRIBUTE = "fapilog.correlation_id"
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
@@ -47,6 +48,8 @@ class Exchange:
         error: What the application raised; `CancelledError` too.
         exception_written: Whether a record of `error` exists; who writes one sets it.
         attributes: Further attributes of the access record; they win. None: no.
+        bound: Attributes of user, tenant and baggage, which every later record of the request has. None: no.
+        handled: `id()` of the exception that an exception handler was last seen to handle.
         on_receive, on_send: Called with every message, before the application or the server gets it; or
             None.
         is_excluded: Whether it has no access record because of its path.
@@ -68,6 +71,8 @@ class Exchange:
     error: BaseException | None = None
     exception_written = False
     attributes: dict[str, Any] | None = None
+    bound: dict[str, Any] | None = None
+    handled = 0
     on_receive: Callable[[Message], object] | None = None
     on_send: Callable[[Message], object] | None = None
     is_excluded = False

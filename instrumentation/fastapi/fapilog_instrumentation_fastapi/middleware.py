@@ -15,12 +15,13 @@ from typing import Any
 from opentelemetry import context as otel_context
 
 from fapilog import LoggerProvider, Telemetry, bind_context
-from fapilog_instrumentation_fastapi import access, exchange
-from fapilog_instrumentation_fastapi.exchange import KEY, Exchange, Message, Scope
+from fapilog_instrumentation_fastapi import access, exchange, handlers
+from fapilog_instrumentation_fastapi.assembly import planned
+from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, KEY, Exchange, Message, Scope
 from fapilog_instrumentation_fastapi.plan import Observer, Plan
 from fapilog_instrumentation_fastapi.settings import RequestLogging
 
-CORRELATION_ATTRIBUTE = "fapilog.correlation_id"
+__all__ = ["CORRELATION_ATTRIBUTE", "RequestLoggingMiddleware"]
 
 _SERVED = frozenset({"http", "websocket"})
 _STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
@@ -62,7 +63,8 @@ class RequestLoggingMiddleware:
         self.app: Application = app
         if plan is None:
             provider = telemetry.logger_provider if telemetry is not None else logger_provider
-            plan = Plan(settings if settings is not None else RequestLogging.load(), provider)
+            plan = planned(settings if settings is not None else RequestLogging.load(), provider)
+            plan.on_request.append(handlers.Late(plan, app))
         self.plan = plan
         self._wanted = plan.wanted
 

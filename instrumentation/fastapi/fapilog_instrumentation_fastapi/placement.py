@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fapilog_instrumentation_fastapi import handlers
 from fapilog_instrumentation_fastapi.exchange import KEY
+from fapilog_instrumentation_fastapi.plan import Plan
 
 _SPAN_MIDDLEWARE = ("opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware")
 # Longer stacks are circles.
@@ -53,13 +55,15 @@ class Placement:
         app: The application.
         make: Makes the middleware around what is below it.
         before_build: Called with the application before its stack is built.
+        plan: Of the application.
 
     Attributes:
         is_undone: Whether it was taken back.
     """
 
-    def __init__(self, app: Any, make: Make, before_build: Callable[[Any], object]) -> None:
+    def __init__(self, app: Any, make: Make, before_build: Callable[[Any], object], plan: Plan) -> None:
         self._app = app
+        self._plan = plan
         self._make = make
         self._before_build = before_build
         self._build_below: Callable[[], Any] = app.build_middleware_stack
@@ -81,7 +85,8 @@ class Placement:
             self._before_build(self._app)
             # Who was asked for spans just now has put himself in our place.
             outermost = self._app.build_middleware_stack
-            stack = self._build_below() if outermost == self.build else outermost()
+            with handlers.watched(self._app, self._plan):
+                stack = self._build_below() if outermost == self.build else outermost()
         finally:
             self._is_building = False
         return self._noting(insert(stack, self.make))
@@ -96,6 +101,7 @@ class Placement:
 
     def _rebuilt(self, stack: Any) -> Any:
         """A stack that exists stays, with the state of its middleware; ours and spans are put around it."""
+        handlers.watch_built(self._app, chain(stack), self._plan)
         below, self._build_below = self._build_below, lambda: stack
         try:
             return self.build()
@@ -108,7 +114,8 @@ class Placement:
         What he builds around is a place holder that moves ours to its place at the first call.
         """
         self._before_build(self._app)
-        stack = self._build_below()
+        with handlers.watched(self._app, self._plan):
+            stack = self._build_below()
         stack.app = PlaceHolder(stack.app, self)
         return stack
 

@@ -9,42 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from fapilog import Severity
 from fapilog_instrumentation_fastapi import exclusions, settings_sources
+from fapilog_instrumentation_fastapi.setting_types import Group, HeaderName, Ratio, Seconds, SeverityName
+from fapilog_instrumentation_fastapi.settings_capture import Baggage, Capture, Exceptions, Watch
 from fapilog_instrumentation_fastapi.settings_sources import setting
 
 SpansChoice = Literal["auto", "contrib", "native", "none"]
-_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-
-
-def _header(name: str) -> str:
-    if not name or not _TOKEN.issuperset(name):
-        raise ValueError("no name of a header: RFC 9110 allows letters, digits and !#$%&'*+-.^_`|~")
-    return name
-
-
-def _severity(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().upper() in Severity.__members__:
-        return Severity[value.strip().upper()]
-    return value
 
 
 def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
     exclusions.searcher(patterns)
     return patterns
-
-
-HeaderName = Annotated[str, AfterValidator(_header)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(gt=0)]
-
-
-class Group(BaseModel):
-    """A group of settings: frozen, and no name but its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class Correlation(Group):
@@ -97,7 +75,7 @@ class Access(Group):
         about="From this duration on a request is slow: always written, with `fapilog.http.slow`.",
         unit="seconds",
     )
-    client_error_severity: Annotated[Severity, BeforeValidator(_severity)] = setting(
+    client_error_severity: SeverityName = setting(
         Severity.WARN,
         variable="CLIENT_ERROR_SEVERITY",
         source="the caller's mistake, no failure of ours",
@@ -228,6 +206,10 @@ class RequestLogging(Group):
     )
     correlation: Correlation = Correlation()
     access: Access = Access()
+    exceptions: Exceptions = Exceptions()
+    capture: Capture = Capture()
+    baggage: Baggage = Baggage()
+    watch: Watch = Watch()
     lifecycle: Lifecycle = Lifecycle()
     health: Health = Health()
 
