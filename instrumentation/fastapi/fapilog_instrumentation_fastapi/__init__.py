@@ -27,6 +27,7 @@ from fapilog_instrumentation_fastapi.hooks import Hooks
 from fapilog_instrumentation_fastapi.instrumentor import instrument_fastapi, uninstrument_fastapi
 from fapilog_instrumentation_fastapi.lifespan import fapilog_lifespan
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
+from fapilog_instrumentation_fastapi.outgoing import propagate_correlation, stop_propagating
 from fapilog_instrumentation_fastapi.route_options import request_options
 from fapilog_instrumentation_fastapi.settings import RequestLogging
 from fapilog_instrumentation_fastapi.zero_code import FastAPIInstrumentor
@@ -45,8 +46,10 @@ __all__ = [
     "get_request_logger",
     "health_router",
     "instrument_fastapi",
+    "propagate_correlation",
     "request_attributes",
     "request_logger",
     "request_options",
+    "stop_propagating",
     "uninstrument_fastapi",
 ]

@@ -18,6 +18,8 @@ _VALID = re.compile(rb"[A-Za-z0-9!#$&'*+\-./:@^_`|~?(){}\[\]]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _NO_TRACE = b"0" * 32
 _NO_SPAN = b"0" * 16
+# Of the generator that the system seeds, and again in every forked child: unique, not secret.
+_random_bits = random.getrandbits
 
 
 def valid(value: bytes) -> str | None:
@@ -57,10 +59,9 @@ def new_id() -> str:
         >>> len(new_id()), new_id() != new_id()
         (32, True)
     """
-    # Unique, not secret; seeded by the system, and again in every forked child. The 7 is the version, the
-    # highest bit of the last number the variant.
-    low = 0x8000_0000_0000_0000 | random.getrandbits(62)
-    return "%012x7%03x%016x" % (time.time_ns() // 1_000_000, random.getrandbits(12), low)  # noqa: UP031
+    # The 7 is the version, the highest bit of the last number the variant.
+    low = 0x8000_0000_0000_0000 | _random_bits(62)
+    return "%012x7%03x%016x" % (time.time_ns() // 1_000_000, _random_bits(12), low)  # noqa: UP031 - faster
 
 
 class Correlator:

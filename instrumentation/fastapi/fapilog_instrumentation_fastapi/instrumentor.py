@@ -15,6 +15,7 @@ from opentelemetry.trace import TracerProvider
 
 from fapilog import LoggerProvider, Telemetry
 from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
+from fapilog_instrumentation_fastapi import outgoing
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.failures import NativeLogs
 from fapilog_instrumentation_fastapi.hooks import Hooks
@@ -35,6 +36,7 @@ class Instrumented:
         plan: Made of them; hooks go there.
         spans: Who makes them.
         placement: Of the middleware.
+        leave_clients: Takes back what `outgoing.clients` asked for.
         native_logs: Of FastAPI, which ours take the place of.
         hooks: Of the application.
         by_itself: Whether it was done without a call in the application; such a call replaces it.
@@ -57,7 +59,9 @@ class Instrumented:
         self.spans = spans
         self.placement = placement
         self.native_logs = native_logs
+        native_logs.silence()
         self.hooks = hooks
+        self.leave_clients = weakref.finalize(self, outgoing.use(settings.outgoing.clients))
 
 
 # Kept on the application, so that both can go together.
@@ -121,7 +125,6 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
     made = Instrumented(chosen, plan, spans, placement, native_logs=NativeLogs(app, plan), hooks=hooks)
-    made.native_logs.silence()
     setattr(app, _PLACE, made)
     if chosen.access.silence_uvicorn:
         _silence_uvicorn(made)
@@ -144,6 +147,7 @@ def uninstrument_fastapi(app: Any) -> None:
     delattr(app, _PLACE)
     known.placement.undo()
     known.spans.undo(app)
+    known.leave_clients()
     known.native_logs.give_back()
     _silencing.discard(known)
     if not _silencing:

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-_SECRET = "[REDACTED:secret]"  # noqa: S105 - a marker
+_SECRET = "[REDACTED:secret]"  # noqa: S105  # nosec B105 - a marker
 _UNKNOWN = "[REDACTED:sensitive]"
 _DEEPEST = 16
 _UNIONS: tuple[Any, ...] = (typing.Union, types.UnionType)

@@ -14,7 +14,8 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 
-from fapilog import LoggerProvider, Telemetry, bind_context
+from fapilog import LoggerProvider, Telemetry
+from fapilog.context import attach, detach
 from fapilog_instrumentation_fastapi import access, exchange, handlers
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, KEY, Exchange, Message, Scope
@@ -85,20 +86,18 @@ class RequestLoggingMiddleware:
             receive, send = partial(self._receive, current, receive), partial(self._send, current, send)
         else:
             receive, send = partial(self._receive_ws, current, receive), partial(self._send_ws, current, send)
-        token = exchange.enter(current)
+        token, bound = exchange.enter(current), attach({CORRELATION_ATTRIBUTE: current.correlation_id})
         try:
-            with bind_context(**{CORRELATION_ATTRIBUTE: current.correlation_id}):
-                if self.plan.on_request:
-                    self._tell(self.plan.on_request, current, "on_request")
-                try:
-                    await self.app(scope, receive, send)
-                except BaseException as error:
-                    self._failed(current, error)
-                    raise
-                finally:
-                    if not current.is_finished:
-                        self._finish(current)
+            if self.plan.on_request:
+                self._tell(self.plan.on_request, current, "on_request")
+            await self.app(scope, receive, send)
+        except BaseException as error:
+            self._failed(current, error)
+            raise
         finally:
+            if not current.is_finished:
+                self._finish(current)
+            detach(bound)
             exchange.leave(token)
             # No circle of references is left for the garbage collector.
             scope.pop(KEY, None)
