@@ -92,6 +92,31 @@ class bind_context(Binding[_native.BoundAttributes | None]):  # noqa: N801 - use
         self._tokens.append(_bound.set(merged))
 
 
+def attach(attributes: dict[str, Any]) -> Token[_native.BoundAttributes | None]:
+    """Bind attributes as `bind_context` does, until `detach`: for middleware, where each microsecond counts.
+
+    Returns:
+        What `detach` takes, in the same task or thread.
+
+    Example:
+        >>> token = attach({"request_id": "r-1"})
+        >>> current_context()
+        {'request_id': 'r-1'}
+        >>> detach(token)
+    """
+    _native.watch_bound_context()
+    return _bound.set(_native.BoundAttributes(attributes, _bound.get()))
+
+
+def detach(token: Token[_native.BoundAttributes | None]) -> None:
+    """Put back what was bound before `attach`; of another task's token it takes no notice."""
+    # `suppress` costs more than everything else here.
+    try:  # noqa: SIM105
+        _bound.reset(token)
+    except ValueError:
+        pass
+
+
 def current_context() -> dict[str, Any]:
     """Return the attributes that `bind_context` binds here, as a new dict.
 

@@ -39,6 +39,9 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         " mode is `keys`: values are then not looked for.",
         "keys-beside-records": "The file with the keys of tokens lies in the same directory tree as records."
         " Who gets the records must not get the keys with them (GDPR 4(5)).",
+        "logged-before": "Records were logged before `configure_otel()`, which asks for more redaction than"
+        " the defaults that applied to them: they went to the console, and to the collector where an endpoint"
+        " is set. `FAPILOG_REDACTION` and `FAPILOG_COMPLIANCE` apply from the first record.",
         "profile-exempted": "A rule of your own with the action `keep` lets values through, whatever type"
         " they have, although a compliance profile is in force. An assessor may ask for its reason.",
         "config-file-unread": "OTEL_CONFIG_FILE is set, and `configure_otel()` does not read it: that is for"

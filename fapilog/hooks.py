@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from fapilog.diagnostics import while_delivering
 from fapilog.exceptions import recorded
 from fapilog.logger import get_logger
 
@@ -85,3 +86,17 @@ def watch_loop(loop: asyncio.AbstractEventLoop | None = None) -> None:
             recorded.reset(token)
 
     watched.set_exception_handler(on_loop_exception)
+
+
+def without_record(call: Callable[[], object]) -> None:
+    """Call something whose records of `logging` are none of fapilog's, because they repeat what is one.
+
+    Handlers of `logging` get them as ever.
+
+    Args:
+        call: Called at once, in a copy of the context.
+
+    Example:
+        >>> without_record(lambda: None)
+    """
+    while_delivering(call)

@@ -29,6 +29,7 @@ from fapilog.otel.resource import build_resource
 from fapilog.providers import Telemetry
 from fapilog.settings import Settings
 from fapilog.settings.variables import VARIABLE_NAMES
+from fapilog.settings.weaker import hides_less
 
 _EXPORT_CODES = ("endpoint-unreachable", "export-timeout", "export-rejected", "exporter-failed")
 
@@ -121,11 +122,25 @@ def configure(
             enrichers=given.enrichers,
         )
         dispatcher = OnError(given.on_error) if given.on_error is not None else None
+        _say_what_left(settings)
         _replace()
         telemetry = installation.install(provider, dispatcher, _let_go, place)
         _current = _Configured(telemetry, fingerprint, by)
         _tell(telemetry)
         return telemetry
+
+
+def _say_what_left(settings: Settings) -> None:
+    """Say how many records the defaults took before a stricter policy came."""
+    if _current is None or _current.by != "defaults":
+        return
+    before, records = _current.telemetry.logger_provider.settings, _current.telemetry.ledger().accepted
+    if records and hides_less(before.redaction_in_force, settings.redaction_in_force):
+        what = (
+            f"{records} log records were accepted before configure_otel(), under less redaction than it asks"
+            " for: call it before the first log call, or set FAPILOG_REDACTION or FAPILOG_COMPLIANCE"
+        )
+        say("logged-before", what)
 
 
 def configure_defaults() -> None:

@@ -64,7 +64,8 @@ class Redactor:
 
         Args:
             attributes: Nested as it is.
-            notes: Adds `fapilog.redacted`, which says of which types the hidden values were, and where.
+            notes: Adds `fapilog.redacted`, which says of which types hidden values were, and where: what the
+                scanner and rules hid. Markers of secret names, `SecretStr` and URLs say it themselves.
         """
         left = self.changed(attributes, notes=notes)
         try:

@@ -8,6 +8,8 @@ use fapilog_native::record::fields::SeverityField;
 use fapilog_native::record::RecordWriter;
 use fapilog_native::redact::actions::Action;
 use fapilog_native::redact::lengths::{marker_around, KEPT_TEXT_BYTES, READ_TEXT_BYTES};
+use fapilog_native::redact::stricter::Stricter;
+use fapilog_native::redact::truncate::fit;
 use fapilog_native::redact::values::ValuePolicy;
 use fapilog_native::redact::{clean, FrameSettings, Policy};
 use fapilog_native::scan::kind::{Kind, Kinds};
@@ -152,6 +154,24 @@ fn texts_of_usual_lengths_are_kept_whole() {
     let broken = [&vec![b'x'; KEPT_TEXT_BYTES + 9][..], &[0xff, 0xfe]].concat();
     let kept = value(Value::BytesValue(vec![b'x'; KEPT_TEXT_BYTES]));
     assert_eq!(becomes(&cards(), value(Value::BytesValue(broken))), kept);
+}
+
+#[test]
+fn no_cut_goes_through_what_the_policy_of_a_destination_hides() {
+    let later = [Stricter::new(cards())];
+    let policy = Policy::default().with_later(&later).with_value_length(Some(18));
+    assert_eq!(becomes(&policy, string(&format!("pay {CARD} now"))), string("pay "));
+    assert_eq!(becomes(&policy, string(&format!("or {CARD} no"))), string("or "));
+    assert_eq!(becomes(&policy, string(&format!("{CARD} now"))), string("4111111111111111 n"));
+    assert_eq!(becomes(&policy, string("no card number at all")), string("no card number at "));
+    let text = format!("{}4111 1111 1111 1111 and more", "x ".repeat(16_358));
+    let record = LogRecord { body: Some(string(&text.repeat(2))), ..LogRecord::default() };
+    let short = fit(&record.encode_to_vec(), 65_536, &policy).unwrap();
+    let Some(Value::StringValue(body)) = LogRecord::decode(short.as_slice()).unwrap().body.unwrap().value
+    else {
+        panic!()
+    };
+    assert_eq!(body, "x ".repeat(16_358));
 }
 
 #[test]

@@ -81,7 +81,7 @@ proptest! {
     #[test]
     fn a_truncated_record_fits_is_marked_and_counts_what_it_lost(record in big_record(), limit in 300..20_000usize) {
         let bytes = record.encode_to_vec();
-        let Some(short) = fit(&bytes, limit) else {
+        let Some(short) = fit(&bytes, limit, &Policy::default()) else {
             prop_assert!(bytes.len() <= limit);
             return Ok(());
         };
@@ -103,7 +103,7 @@ proptest! {
 
     #[test]
     fn what_says_what_the_record_is_stays_before_attributes(record in big_record(), limit in 700..5_000usize) {
-        let Some(short) = fit(&record.encode_to_vec(), limit) else { return Ok(()) };
+        let Some(short) = fit(&record.encode_to_vec(), limit, &Policy::default()) else { return Ok(()) };
         let cut = LogRecord::decode(short.as_slice()).unwrap();
         let identity = |record: &LogRecord| LogRecord {
             body: None,
@@ -130,7 +130,7 @@ proptest! {
 
     #[test]
     fn any_bytes_fit_and_never_panic(bytes in vec(any::<u8>(), 0..2_000), limit in 0..1_000usize) {
-        if let Some(short) = fit(&bytes, limit) {
+        if let Some(short) = fit(&bytes, limit, &Policy::default()) {
             prop_assert!(short.len() <= limit.max(MARK_BYTES));
         }
     }
@@ -139,7 +139,7 @@ proptest! {
 #[test]
 fn a_record_that_fits_is_left_alone() {
     let record = LogRecord { body: Some(string(&"x".repeat(500))), ..LogRecord::default() };
-    assert_eq!(fit(&record.encode_to_vec(), 1_000), None);
+    assert_eq!(fit(&record.encode_to_vec(), 1_000, &Policy::default()), None);
 }
 
 #[test]
@@ -151,7 +151,8 @@ fn a_long_body_is_cut_and_everything_else_is_kept() {
         event_name: "order".into(),
         ..LogRecord::default()
     };
-    let cut = LogRecord::decode(fit(&record.encode_to_vec(), 1_000).unwrap().as_slice()).unwrap();
+    let cut = LogRecord::decode(fit(&record.encode_to_vec(), 1_000, &Policy::default()).unwrap().as_slice())
+        .unwrap();
     let expected = LogRecord {
         body: Some(string(&"ä".repeat(230))),
         attributes: [attributes, vec![mark()]].concat(),
@@ -171,7 +172,8 @@ fn attributes_without_end_cost_neither_the_message_nor_the_event_name() {
         event_name: "payment.refused".into(),
         ..LogRecord::default()
     };
-    let cut = LogRecord::decode(fit(&record.encode_to_vec(), 16_384).unwrap().as_slice()).unwrap();
+    let cut = LogRecord::decode(fit(&record.encode_to_vec(), 16_384, &Policy::default()).unwrap().as_slice())
+        .unwrap();
     assert_eq!((&cut.body, &cut.event_name), (&record.body, &record.event_name));
     assert_eq!(cut.attributes.len() as u32 - 1 + cut.dropped_attributes_count, 2_000);
     assert_eq!(cut.attributes[0], record.attributes[0]);
@@ -187,6 +189,6 @@ fn a_count_that_would_overflow_stays_at_its_maximum() {
     .encode_to_vec();
     // The same field again, with the largest varint.
     record.extend_from_slice(b"\x38\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
-    let cut = LogRecord::decode(fit(&record, 1_000).unwrap().as_slice()).unwrap();
+    let cut = LogRecord::decode(fit(&record, 1_000, &Policy::default()).unwrap().as_slice()).unwrap();
     assert_eq!(cut.dropped_attributes_count, u32::MAX);
 }

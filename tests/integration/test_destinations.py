@@ -321,3 +321,16 @@ def test_a_rule_that_removes_takes_the_rest_that_the_common_rule_of_its_name_lef
     assert provider.force_flush(10_000)
     assert strict.bodies == ["of [REDACTED:acct]"]
     assert str(newest().get_finished_logs()[0].log_record.body) == "of [REDACTED:acct:ACCT...7890]"
+
+
+def test_no_limit_cuts_what_a_destination_alone_hides(make: Make) -> None:
+    strict = Keeping("strict")
+    provider = make(
+        strict, limits={"attribute_value_length": 14}, redaction={"destinations": {"strict": SCAN}}
+    )
+    given = {"a": f"card {CARD} of", "b": [f"{MAIL} and others"], "c": "nothing of the kind"}
+    provider.get_logger("shop").emit(body="x" * 32_728 + f" {CARD} " + "y" * 70_000, attributes=given)
+    assert provider.force_flush(10_000)
+    [record] = strict.records
+    assert {key: record.attributes[key] for key in given} == {"a": "card ", "b": [""], "c": "nothing of the"}
+    assert "4111" not in repr(record)

@@ -154,3 +154,17 @@ def test_one_binding_may_be_shared_by_tasks_that_leave_it_in_any_order():
 
     asyncio.run(main())
     assert seen == [{}, {}]
+
+
+def test_what_is_attached_is_bound_until_it_is_detached():
+    with bind_context(a=1, b=1):
+        token = context.attach({"b": 2})
+        assert current_context() == {"a": 1, "b": 2}
+        context.detach(token)
+        assert current_context() == {"a": 1, "b": 1}
+
+
+def test_a_token_of_another_task_is_no_error():
+    token = contextvars.copy_context().run(context.attach, {"a": 1})
+    context.detach(token)
+    assert current_context() == {}

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.websockets import WebSocketDisconnect
 
 from fapilog import Severity
-from fapilog_instrumentation_fastapi.exchange import Exchange
+from fapilog_instrumentation_fastapi.exchange import Exchange, Scope
 from fapilog_instrumentation_fastapi.plan import RouteOptions
 
 HTTP_EVENT = "fapilog.http.server.request"
@@ -31,9 +31,9 @@ _TEXTS = {int(severity): severity.name for severity in Severity}
 # RFC 6455, 7.4.1: what is no failure of the server. 1005: no code given; 1006: the connection broke.
 _SERVER_FAILED = frozenset({1011, 1012, 1013, 1014})
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-# Hosts and methods come from outside, so what is remembered needs a bound.
+# Hosts come from outside, so what is remembered needs a bound.
 _REMEMBERED = 1_024
-_hosts: dict[bytes, tuple[str | None, int | None]] = {}
+_origins: dict[tuple[Any, ...], dict[str, Any]] = {}
 _bodies: dict[tuple[str, str | None, int | None], str] = {}
 
 
@@ -44,6 +44,20 @@ def known_methods() -> frozenset[str]:
 
 
 _known_methods = known_methods()
+_OTHER = "_OTHER"
+
+
+def method_of(scope: Scope) -> str:
+    """Return the method as `http.request.method` has it: one that is not known is `_OTHER`."""
+    method: str = scope.get("method", "GET")
+    return method if method in _known_methods else _OTHER
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Tell whether an exception says that the client went away, alone or in groups."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_disconnect(each) for each in error.exceptions)
+    return isinstance(error, (ClientDisconnect, WebSocketDisconnect))
 
 
 def write(exchange: Exchange) -> None:
@@ -55,12 +69,15 @@ def write(exchange: Exchange) -> None:
     if seconds is None:
         seconds = exchange.seconds = (perf_counter_ns() - exchange.started_nanos) / 1e9
     is_http = exchange.scope["type"] == "http"
-    severity, error_type = _outcome(exchange, options, is_http)
-    is_success = severity == _INFO and (exchange.status or 0) < 400
-    if is_success and seconds < options.slow_seconds and not _sampled(exchange, options):
-        return
+    if is_http and exchange.error is None and exchange.is_complete:
+        severity, error_type = _by_status(exchange.status, options)
+    else:
+        severity, error_type = _outcome(exchange, options, is_http)
     route = exchange.route
-    if exchange.plan.exclusions.routes and route in exchange.plan.exclusions.routes:
+    is_slow = seconds >= options.slow_seconds
+    if severity == _INFO and not is_slow and not _sampled(exchange, options):
+        return
+    if route in exchange.plan.exclusions.routes:
         return
     attributes = _request(exchange, options)
     if route is not None:
@@ -69,18 +86,14 @@ def write(exchange: Exchange) -> None:
         attributes["http.response.status_code"] = exchange.status
     if error_type is not None:
         attributes["error.type"] = error_type
-    if seconds >= options.slow_seconds:
-        attributes["fapilog.http.slow"] = True
     if exchange.is_disconnected and is_http:
         attributes["fapilog.http.client_disconnected"] = True
-    if is_http:
-        method = attributes["http.request.method"]
-    else:
-        method = "WS"
-        _connection(exchange, attributes)
+    if is_slow:
+        attributes["fapilog.http.slow"] = True
+    method = attributes["http.request.method"] if is_http else _connection(exchange, attributes)
     if exchange.attributes is not None:
         attributes.update(exchange.attributes)
-    exchange.plan.logger.emit_record(
+    options.logger.emit_record(
         body=_body(method, route, exchange.status),
         severity_number=severity,
         severity_text=_TEXTS[severity],
@@ -95,7 +108,7 @@ def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[
     """The severity, and `error.type` where it failed; sets the status of what ended without a response."""
     error, status = exchange.error, exchange.status
     if error is not None:
-        if isinstance(error, (ClientDisconnect, WebSocketDisconnect)):
+        if is_disconnect(error):
             return _INFO, None
         if isinstance(error, asyncio.CancelledError):
             return (_INFO, None) if exchange.is_disconnected else (_WARN, "asyncio.CancelledError")
@@ -118,8 +131,9 @@ def _by_status(status: int | None, options: RouteOptions) -> tuple[int, str | No
 
 
 def _sampled(exchange: Exchange, options: RouteOptions) -> bool:
+    """Whether a request without failure is written; one of 400 to 499 may have the severity of a success."""
     sampler = options.sampler
-    if sampler.keeps_all:
+    if sampler.keeps_all or (exchange.status or 0) >= 400:
         return True
     return sampler.keeps(trace.get_current_span(exchange.context).get_span_context().trace_id)
 
@@ -127,45 +141,51 @@ def _sampled(exchange: Exchange, options: RouteOptions) -> bool:
 def _request(exchange: Exchange, options: RouteOptions) -> dict[str, Any]:
     """The attributes of the request, and the sizes."""
     scope, plan, headers = exchange.scope, exchange.plan, exchange.headers
-    method = scope.get("method", "GET")
-    attributes: dict[str, Any] = {
-        "http.request.method": method,
-        "url.scheme": scope.get("scheme", "http"),
-        "url.path": exchange.path,
-        DURATION: exchange.seconds,
-        "http.request.body.size": _request_size(exchange, headers[plan.content_length]),
-        # Servers send no body in answer to HEAD, whatever the application gave them.
-        "http.response.body.size": 0 if method == "HEAD" else exchange.response_bytes,
-    }
-    if method not in _known_methods:
-        attributes["http.request.method"] = "_OTHER"
-        attributes["http.request.method_original"] = method
-    version = scope.get("http_version")
-    if version:
-        attributes["network.protocol.version"] = version
+    attributes = _origin(scope, headers[plan.host])
+    attributes["url.path"] = exchange.path
+    attributes[DURATION] = exchange.seconds
+    attributes["http.request.body.size"] = _request_size(exchange, headers[plan.content_length])
+    # Servers send no body in answer to HEAD, whatever the application gave them.
+    is_head = attributes["http.request.method"] == "HEAD"
+    attributes["http.response.body.size"] = 0 if is_head else exchange.response_bytes
     if options.query and (query := scope.get("query_string")):
         attributes["url.query"] = query.decode("latin-1")
     if options.client and (client := scope.get("client")):
         attributes["client.address"] = client[0]
         if client[1]:
             attributes["client.port"] = client[1]
-    address, port = _server(headers[plan.host], scope)
-    if address is not None:
-        attributes["server.address"] = address
-        if port is not None:
-            attributes["server.port"] = port
     if options.user_agent and (agent := headers[plan.user_agent]) is not None:
         attributes["user_agent.original"] = agent.decode("latin-1")
     return attributes
 
 
-def _connection(exchange: Exchange, attributes: dict[str, Any]) -> None:
-    """What a WebSocket connection has beyond its request."""
+def _origin(scope: Scope, host: bytes | None) -> dict[str, Any]:
+    """What many requests have in common: method, scheme, version and server; a dict of the caller's own."""
+    key = (scope.get("method", "GET"), scope.get("scheme", "http"), scope.get("http_version"), host)
+    known = _origins.get(key)
+    if known is not None:
+        return known.copy()
+    method, scheme, version, _ = key
+    attributes = {"http.request.method": method, "url.scheme": scheme}
+    if method not in _known_methods:
+        attributes |= {"http.request.method": _OTHER, "http.request.method_original": method}
+    if version:
+        attributes["network.protocol.version"] = version
+    attributes |= _server(host, scope)
+    # Without the header the server's socket counts, which is no part of the key.
+    if host is not None and len(_origins) < _REMEMBERED:
+        _origins[key] = attributes.copy()
+    return attributes
+
+
+def _connection(exchange: Exchange, attributes: dict[str, Any]) -> str:
+    """Add what a WebSocket connection has beyond its request; returns what stands for its method."""
     attributes["network.protocol.name"] = "websocket"
     attributes["fapilog.websocket.received_messages"] = exchange.received_messages
     attributes["fapilog.websocket.sent_messages"] = exchange.sent_messages
     if exchange.close_code is not None:
         attributes["fapilog.websocket.close_code"] = exchange.close_code
+    return "WS"
 
 
 def _request_size(exchange: Exchange, content_length: bytes | None) -> int:
@@ -175,18 +195,17 @@ def _request_size(exchange: Exchange, content_length: bytes | None) -> int:
     return exchange.request_bytes
 
 
-def _server(host: bytes | None, scope: Any) -> tuple[str | None, int | None]:
+def _server(host: bytes | None, scope: Scope) -> dict[str, Any]:
     """Address and port of the `Host` header, which HTTP/2 and 3 have too; else of the socket."""
     if host is None:
-        server = scope.get("server")
-        return (server[0], server[1]) if server else (None, None)
-    known = _hosts.get(host)
-    if known is None:
-        known = _parsed(host)
-        if len(_hosts) < _REMEMBERED:
-            _hosts[host] = known
-    address, port = known
-    return address, port if port is not None else _DEFAULT_PORTS.get(scope.get("scheme", "http"))
+        address, port = scope.get("server") or (None, None)
+    else:
+        address, port = _parsed(host)
+        if port is None:
+            port = _DEFAULT_PORTS.get(scope.get("scheme", "http"))
+    if address is None:
+        return {}
+    return {"server.address": address} if port is None else {"server.address": address, "server.port": port}
 
 
 def _parsed(host: bytes) -> tuple[str | None, int | None]:

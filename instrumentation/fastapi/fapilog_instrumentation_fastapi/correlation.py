@@ -18,6 +18,8 @@ _VALID = re.compile(rb"[A-Za-z0-9!#$&'*+\-./:@^_`|~?(){}\[\]]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _NO_TRACE = b"0" * 32
 _NO_SPAN = b"0" * 16
+# Of the generator that the system seeds, and again in every forked child: unique, not secret.
+_random_bits = random.getrandbits
 
 
 def valid(value: bytes) -> str | None:
@@ -57,13 +59,9 @@ def new_id() -> str:
         >>> len(new_id()), new_id() != new_id()
         (32, True)
     """
-    # Unique, not secret; seeded by the system, and again in every forked child.
-    bits = random.getrandbits(74)
-    millis = time.time_ns() // 1_000_000
-    # Version 7 and variant 10 stand in fixed places.
-    high = (millis << 16) | 0x7000 | (bits >> 62)
-    low = 0x8000_0000_0000_0000 | (bits & 0x3FFF_FFFF_FFFF_FFFF)
-    return f"{high:016x}{low:016x}"
+    # The 7 is the version, the highest bit of the last number the variant.
+    low = 0x8000_0000_0000_0000 | _random_bits(62)
+    return "%012x7%03x%016x" % (time.time_ns() // 1_000_000, _random_bits(12), low)  # noqa: UP031 - faster
 
 
 class Correlator:
@@ -89,11 +87,15 @@ class Correlator:
         if accept and traceparent:
             names.setdefault(b"traceparent", None)
         self.wanted = tuple(names)
-        self._readers = tuple(trace_id_of if name == b"traceparent" else valid for name in self.wanted)
+        self._readers = tuple(
+            (place, trace_id_of if name == b"traceparent" else valid)
+            for place, name in enumerate(self.wanted)
+        )
 
     def choose(self, values: Sequence[bytes | None]) -> str:
         """Return the first valid id, or a new one; more values than wanted headers may follow."""
-        for reader, value in zip(self._readers, values, strict=False):
+        for place, reader in self._readers:
+            value = values[place]
             if value is not None and (found := reader(value)) is not None:
                 return found
         return new_id()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fapilog_instrumentation_fastapi.plan import Plan, RouteOptions
 
 KEY = "fapilog.exchange"
+CORRELATION_ATTRIBUTE = "fapilog.correlation_id"
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
@@ -27,7 +28,8 @@ class Exchange:
     """One request or WebSocket connection, from its first byte to its access record.
 
     Attributes:
-        scope: The ASGI scope as the middleware got it. Routers fill it on the way: `endpoint`, `route`.
+        scope: The ASGI scope; routers fill it on the way: `endpoint`, `route`. Where middleware made a copy
+            of it, the copy that the router got.
         plan: What the application's settings mean.
         correlation_id: Accepted or made; checked.
         context: OpenTelemetry's context at the entry: its span is the server span.
@@ -46,6 +48,8 @@ class Exchange:
         error: What the application raised; `CancelledError` too.
         exception_written: Whether a record of `error` exists; who writes one sets it.
         attributes: Further attributes of the access record; they win. None: no.
+        bound: Attributes of user, tenant and baggage, which every later record of the request has. None: no.
+        handled: `id()` of the exception that an exception handler was last seen to handle.
         on_receive, on_send: Called with every message, before the application or the server gets it; or
             None.
         is_excluded: Whether it has no access record because of its path.
@@ -67,6 +71,8 @@ class Exchange:
     error: BaseException | None = None
     exception_written = False
     attributes: dict[str, Any] | None = None
+    bound: dict[str, Any] | None = None
+    handled = 0
     on_receive: Callable[[Message], object] | None = None
     on_send: Callable[[Message], object] | None = None
     is_excluded = False
@@ -119,5 +125,9 @@ def enter(exchange: Exchange) -> Any:
 
 
 def leave(token: Any) -> None:
-    """Put back what was current before."""
-    _current.reset(token)
+    """Put back what was current before; of another task's token it takes no notice."""
+    # `suppress` costs more than everything else here.
+    try:  # noqa: SIM105
+        _current.reset(token)
+    except ValueError:
+        pass

@@ -15,6 +15,9 @@ from opentelemetry.trace import TracerProvider
 
 from fapilog import LoggerProvider, Telemetry
 from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
+from fapilog_instrumentation_fastapi import outgoing
+from fapilog_instrumentation_fastapi.assembly import planned
+from fapilog_instrumentation_fastapi.failures import NativeLogs
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
 from fapilog_instrumentation_fastapi.placement import Placement
 from fapilog_instrumentation_fastapi.plan import Plan
@@ -32,6 +35,8 @@ class Instrumented:
         plan: Made of them; hooks go there.
         spans: Who makes them.
         placement: Of the middleware.
+        leave_clients: Takes back what `outgoing.clients` asked for.
+        native_logs: Of FastAPI, which ours take the place of.
         by_itself: Whether it was done without a call in the application; such a call replaces it.
     """
 
@@ -42,6 +47,8 @@ class Instrumented:
         self.plan = plan
         self.spans = spans
         self.placement = placement
+        self.leave_clients = weakref.finalize(self, outgoing.use(settings.outgoing.clients))
+        self.native_logs: NativeLogs | None = None
 
 
 # Kept on the application, so that both can go together.
@@ -98,11 +105,13 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
             (f"settings = {known.settings!r}",), "call uninstrument_fastapi(app) before",
         )  # fmt: skip
     providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
-    plan = Plan(chosen, providers["logger"])
+    plan = planned(chosen, providers["logger"])
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
-    placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare)
+    placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
     made = Instrumented(chosen, plan, spans, placement)
+    made.native_logs = NativeLogs(app, plan)
+    made.native_logs.silence()
     setattr(app, _PLACE, made)
     if chosen.access.silence_uvicorn:
         _silence_uvicorn(made)
@@ -125,6 +134,9 @@ def uninstrument_fastapi(app: Any) -> None:
     delattr(app, _PLACE)
     known.placement.undo()
     known.spans.undo(app)
+    known.leave_clients()
+    if known.native_logs is not None:
+        known.native_logs.give_back()
     _silencing.discard(known)
     if not _silencing:
         logging.getLogger("uvicorn.access").removeFilter(_nothing)

@@ -14,13 +14,15 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 
-from fapilog import LoggerProvider, Telemetry, bind_context
-from fapilog_instrumentation_fastapi import access, exchange
-from fapilog_instrumentation_fastapi.exchange import KEY, Exchange, Message, Scope
+from fapilog import LoggerProvider, Telemetry
+from fapilog.context import attach, detach
+from fapilog_instrumentation_fastapi import access, exchange, handlers
+from fapilog_instrumentation_fastapi.assembly import planned
+from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, KEY, Exchange, Message, Scope
 from fapilog_instrumentation_fastapi.plan import Observer, Plan
 from fapilog_instrumentation_fastapi.settings import RequestLogging
 
-CORRELATION_ATTRIBUTE = "fapilog.correlation_id"
+__all__ = ["CORRELATION_ATTRIBUTE", "RequestLoggingMiddleware"]
 
 _SERVED = frozenset({"http", "websocket"})
 _STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
@@ -62,7 +64,8 @@ class RequestLoggingMiddleware:
         self.app: Application = app
         if plan is None:
             provider = telemetry.logger_provider if telemetry is not None else logger_provider
-            plan = Plan(settings if settings is not None else RequestLogging.load(), provider)
+            plan = planned(settings if settings is not None else RequestLogging.load(), provider)
+            plan.on_request.append(handlers.Late(plan, app))
         self.plan = plan
         self._wanted = plan.wanted
 
@@ -76,31 +79,26 @@ class RequestLoggingMiddleware:
         if current is None:
             await self.app(scope, receive, send)
             return
-        token = exchange.enter(current)
-        try:
-            with bind_context(**{CORRELATION_ATTRIBUTE: current.correlation_id}):
-                await self._serve(current, kind, receive, send)
-        finally:
-            exchange.leave(token)
-            # No circle of references is left for the garbage collector.
-            scope.pop(KEY, None)
-
-    async def _serve(self, current: Exchange, kind: str, receive: Receive, send: Send) -> None:
-        if self.plan.on_request:
-            self._tell(self.plan.on_request, current, "on_request")
         if kind == "http":
             receive, send = partial(self._receive, current, receive), partial(self._send, current, send)
         else:
             receive, send = partial(self._receive_ws, current, receive), partial(self._send_ws, current, send)
+        token, bound = exchange.enter(current), attach({CORRELATION_ATTRIBUTE: current.correlation_id})
         try:
-            await self.app(current.scope, receive, send)
+            if self.plan.on_request:
+                self._tell(self.plan.on_request, current, "on_request")
+            await self.app(scope, receive, send)
         except BaseException as error:
-            current.error = error
-            if self.plan.on_exception and isinstance(error, Exception):
-                self._tell(self.plan.on_exception, current, "on_exception")
+            self._failed(current, error)
             raise
         finally:
-            self._finish(current)
+            if not current.is_finished:
+                self._finish(current)
+            detach(bound)
+            exchange.leave(token)
+            # No circle of references is left for the garbage collector.
+            scope.pop(KEY, None)
+            current.scope.pop(KEY, None)
 
     def _begin(self, scope: Scope) -> Exchange | None:
         """Read the headers once, and make the exchange."""
@@ -151,7 +149,7 @@ class RequestLoggingMiddleware:
             ) or kind == "http.response.pathsend":
                 current.is_complete = True
                 current.seconds = (perf_counter_ns() - current.started_nanos) / 1e9
-                if current.status is not None and current.status < 500:
+                if current.status is not None and current.status < 500 and not current.is_finished:
                     self._finish(current)
         except Exception as error:
             self.plan.own_errors.add(error, "send")
@@ -163,8 +161,11 @@ class RequestLoggingMiddleware:
         current.status = message.get("status", 101)
         headers = current.response_headers = message.get("headers") or ()
         echo = self.plan.echo
-        if echo is None or any(name.lower() == echo for name, _ in headers):
+        if echo is None:
             return message
+        for name, _ in headers:
+            if len(name) == len(echo) and name.lower() == echo:
+                return message
         # A copy: an application may send the same response again and again.
         return {**message, "headers": [*headers, (echo, current.correlation_id.encode("ascii"))]}
 
@@ -212,10 +213,13 @@ class RequestLoggingMiddleware:
             current.status = 403
         current.is_complete = True
 
+    def _failed(self, current: Exchange, error: BaseException) -> None:
+        current.error = error
+        if self.plan.on_exception and isinstance(error, Exception):
+            self._tell(self.plan.on_exception, current, "on_exception")
+
     def _finish(self, current: Exchange) -> None:
-        """Tell who asked, and write the record; once."""
-        if current.is_finished:
-            return
+        """Tell who asked, and write the record; called once."""
         current.is_finished = True
         if self.plan.on_response:
             self._tell(self.plan.on_response, current, "on_response")

@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fapilog_instrumentation_fastapi import handlers
+from fapilog_instrumentation_fastapi.exchange import KEY
+from fapilog_instrumentation_fastapi.plan import Plan
+
 _SPAN_MIDDLEWARE = ("opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware")
 # Longer stacks are circles.
 _LONGEST = 1_000
@@ -51,13 +55,15 @@ class Placement:
         app: The application.
         make: Makes the middleware around what is below it.
         before_build: Called with the application before its stack is built.
+        plan: Of the application.
 
     Attributes:
         is_undone: Whether it was taken back.
     """
 
-    def __init__(self, app: Any, make: Make, before_build: Callable[[Any], object]) -> None:
+    def __init__(self, app: Any, make: Make, before_build: Callable[[Any], object], plan: Plan) -> None:
         self._app = app
+        self._plan = plan
         self._make = make
         self._before_build = before_build
         self._build_below: Callable[[], Any] = app.build_middleware_stack
@@ -79,13 +85,23 @@ class Placement:
             self._before_build(self._app)
             # Who was asked for spans just now has put himself in our place.
             outermost = self._app.build_middleware_stack
-            stack = self._build_below() if outermost == self.build else outermost()
+            with handlers.watched(self._app, self._plan):
+                stack = self._build_below() if outermost == self.build else outermost()
         finally:
             self._is_building = False
-        return insert(stack, self.make)
+        return self._noting(insert(stack, self.make))
+
+    def _noting(self, stack: Any) -> Any:
+        """Put a `ScopeNote` before the router, if it is not there already."""
+        for each in chain(stack):
+            if getattr(each, "app", None) is self._app.router and not isinstance(each, ScopeNote):
+                each.app = ScopeNote(self._app.router)
+                break
+        return stack
 
     def _rebuilt(self, stack: Any) -> Any:
         """A stack that exists stays, with the state of its middleware; ours and spans are put around it."""
+        handlers.watch_built(self._app, chain(stack), self._plan)
         below, self._build_below = self._build_below, lambda: stack
         try:
             return self.build()
@@ -98,7 +114,8 @@ class Placement:
         What he builds around is a place holder that moves ours to its place at the first call.
         """
         self._before_build(self._app)
-        stack = self._build_below()
+        with handlers.watched(self._app, self._plan):
+            stack = self._build_below()
         stack.app = PlaceHolder(stack.app, self)
         return stack
 
@@ -111,7 +128,7 @@ class Placement:
     def move(self) -> None:
         """Put ours into the stack that is in use."""
         if self._app.middleware_stack is not None:
-            self._app.middleware_stack = insert(self._app.middleware_stack, self.make)
+            self._app.middleware_stack = self._noting(insert(self._app.middleware_stack, self.make))
 
     def undo(self) -> None:
         """Take ours out of the stack; later stacks are built without."""
@@ -127,6 +144,24 @@ class Placement:
 
     def _is_ours(self, middleware: Any) -> bool:
         return any(middleware is made for made in self._made)
+
+
+class ScopeNote:
+    """Tells the exchange which scope the router fills: middleware before it may have made a copy.
+
+    Args:
+        app: The router.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        """Call the router; no coroutine of ours stands between."""
+        exchange = scope.get(KEY)
+        if exchange is not None:
+            exchange.scope = scope
+        return self.app(scope, receive, send)
 
 
 class PlaceHolder:

@@ -34,12 +34,15 @@ class RouteOptions:
         slow_seconds: From when on a request is slow; infinite: never.
         client_error_severity: OTel number for responses 400 to 499.
         query, client, user_agent: Whether the record has these attributes.
+        logger: Who writes the records of the request.
+        settings: What all of this is made of.
     """
 
     __slots__ = (
         "access",
         "client",
         "client_error_severity",
+        "logger",
         "query",
         "sampler",
         "settings",
@@ -47,9 +50,10 @@ class RouteOptions:
         "user_agent",
     )
 
-    def __init__(self, settings: RequestLogging) -> None:
+    def __init__(self, settings: RequestLogging, logger: Logger) -> None:
         access = settings.access
         self.settings = settings
+        self.logger = logger
         self.access = access.enabled
         self.sampler = Sampler(access.sample_ratio)
         self.slow_seconds = float("inf") if access.slow_seconds is None else access.slow_seconds
@@ -76,7 +80,7 @@ class Plan:
         self.settings = settings
         self.logger_provider = logger_provider
         self.logger = self.get_logger(settings.logger)
-        self.options = RouteOptions(settings)
+        self.options = RouteOptions(settings, self.logger)
         correlation, access = settings.correlation, settings.access
         self.correlator = Correlator(correlation.request_headers, correlation.accept, correlation.traceparent)
         self.wanted = {name: place for place, name in enumerate(self.correlator.wanted)}
@@ -120,8 +124,11 @@ class Plan:
         if not changes:
             return self.options
         settings = self.settings
-        for group, fields in changes.items():
-            settings = settings.model_copy(
-                update={group: getattr(settings, group).model_copy(update=dict(fields))}
-            )
-        return RouteOptions(settings)
+        logger = self.logger
+        for name, value in changes.items():
+            if name == "logger":
+                logger = self.get_logger(value)
+                continue
+            group = getattr(settings, name)
+            settings = settings.model_copy(update={name: group.model_copy(update=dict(value))})
+        return RouteOptions(settings, logger)

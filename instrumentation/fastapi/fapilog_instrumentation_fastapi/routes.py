@@ -1,17 +1,19 @@
 """The template of the route that a router chose: `http.route`, never the path itself. Thread: caller.
 
-FastAPI leaves the route in the scope, with the prefixes of included routers in a context beside it; Starlette
-leaves the endpoint alone; a mount leaves the part of the path that it took. What has to be searched for is
-remembered by endpoint and mount.
+FastAPI and Starlette leave the route in the scope, with the prefixes of included routers in a context beside
+it; FastAPI leaves the endpoint alone of routes that are Starlette's; a mount leaves the part of the path that
+it took. What has to be searched for is remembered by endpoint and mount.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 # Mounts with parameters take parts of paths, which come from outside.
 _REMEMBERED = 4_096
+# How the template of a mount ends.
+_REST = "/{path}"
 
 
 class Routes:
@@ -20,7 +22,7 @@ class Routes:
     __slots__ = ("_found", "_prefixes")
 
     def __init__(self) -> None:
-        self._found: dict[tuple[Any, str], str | None] = {}
+        self._found: dict[tuple[int, str], tuple[Any, str | None]] = {}
         self._prefixes: dict[str, str] = {}
 
     def find(self, scope: MutableMapping[str, Any]) -> str | None:
@@ -31,15 +33,19 @@ class Routes:
         template: str | None = _of_included_router(scope, route) or getattr(route, "path_format", None)
         if template is None:
             return None
-        if "app_root_path" in scope:
-            return self._prefix(scope) + template
-        return template
+        if template.endswith(_REST) and _is_mount(route):
+            # Starlette names the mount; a router below that names nothing may have found more.
+            return self._searched(scope)
+        return self._prefix(scope) + template if scope.get("root_path") else template
 
     def _prefix(self, scope: MutableMapping[str, Any]) -> str:
-        """The template of the mounts above the route."""
-        taken = scope.get("root_path", "")[len(scope["app_root_path"]) :]
-        if not taken:
-            return ""
+        """The root of the application, as the conventions want it, and the templates of the mounts."""
+        path: str = scope.get("root_path", "")
+        root: str = scope.get("app_root_path", path)
+        taken = path[len(root) :]
+        return root + self._of_mounts(scope, taken) if taken else root
+
+    def _of_mounts(self, scope: MutableMapping[str, Any], taken: str) -> str:
         known = self._prefixes.get(taken)
         if known is None:
             known = _mounts(scope.get("router"), taken)
@@ -51,18 +57,26 @@ class Routes:
         endpoint = scope.get("endpoint")
         if endpoint is None:
             return None
-        prefix = self._prefix(scope) if "app_root_path" in scope else ""
-        try:
-            key = (endpoint, prefix)
-            if key in self._found:
-                return self._found[key]
-        except TypeError:
-            return None
-        found = _templates(scope.get("router"), endpoint)
-        template = found[0] if len(found) == 1 else prefix or None
+        prefix = self._prefix(scope) if scope.get("root_path") else ""
+        # Some endpoints, such as routers, cannot be keys.
+        key = (id(endpoint), prefix)
+        known = self._found.get(key)
+        if known is not None and known[0] is endpoint:
+            return known[1]
+        template = self._template(scope, endpoint, prefix)
         if len(self._found) < _REMEMBERED:
-            self._found[key] = template
+            self._found[key] = (endpoint, template)
         return template
+
+    def _template(self, scope: MutableMapping[str, Any], endpoint: Any, prefix: str) -> str | None:
+        root = scope.get("app_root_path", prefix)
+        found = [root + each for each in _templates(scope.get("router"), endpoint)]
+        below = [each for each in found if each.startswith(prefix)]
+        if found:
+            # One function may serve several routes; which one it was cannot always be told.
+            return below[0] if len(below) == 1 else None
+        # A mounted application that is none of Starlette's, or that found no route.
+        return prefix + _REST if "app_root_path" in scope else None
 
 
 def _of_included_router(scope: MutableMapping[str, Any], route: Any) -> Any:
@@ -79,7 +93,7 @@ def _mounts(router: Any, taken: str) -> str:
     for route in getattr(router, "routes", ()) or ():
         if not _is_mount(route):
             continue
-        own = route.path_format.removesuffix("/{path}")
+        own = route.path_format.removesuffix(_REST)
         if own == taken:
             return str(own)
         match = route.path_regex.match(taken + "/")
@@ -96,7 +110,7 @@ def _templates(router: Any, endpoint: Any, prefix: str = "") -> list[str]:
     found = []
     for route in getattr(router, "routes", ()) or ():
         if _is_mount(route):
-            found.extend(_templates(route, endpoint, prefix + route.path_format.removesuffix("/{path}")))
+            found.extend(_templates(route, endpoint, prefix + route.path_format.removesuffix(_REST)))
         elif getattr(route, "endpoint", None) == endpoint:
             found.append(prefix + route.path_format)
     return list(dict.fromkeys(found))
@@ -104,13 +118,3 @@ def _templates(router: Any, endpoint: Any, prefix: str = "") -> list[str]:
 
 def _is_mount(route: Any) -> bool:
     return hasattr(route, "path_regex") and hasattr(route, "routes") and not hasattr(route, "endpoint")
-
-
-def all_templates(router: Any) -> Iterator[str]:
-    """Yield the templates of all routes, for checks of settings."""
-    for route in getattr(router, "routes", ()) or ():
-        if _is_mount(route):
-            prefix = route.path_format.removesuffix("/{path}")
-            yield from (prefix + inner for inner in all_templates(route))
-        elif hasattr(route, "path_format"):
-            yield route.path_format

@@ -31,5 +31,5 @@ class Sampler:
     def keeps(self, trace_id: int) -> bool:
         """Tell whether a success is written; without a trace (0) chance decides."""
         if not trace_id:
-            return random.random() < self._ratio  # noqa: S311 - no secret
+            return random.random() < self._ratio  # noqa: S311  # nosec B311 - no secret
         return (trace_id & _RANDOM_BITS) >= self._bound

@@ -6,45 +6,24 @@ reads a pydantic model. `docs/reference/fastapi_settings.md` is made from this f
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from fapilog import Severity
 from fapilog_instrumentation_fastapi import exclusions, settings_sources
+from fapilog_instrumentation_fastapi.setting_types import Group, HeaderName, Ratio, Seconds, SeverityName
+from fapilog_instrumentation_fastapi.settings_capture import Baggage, Capture, Exceptions, Watch
 from fapilog_instrumentation_fastapi.settings_sources import setting
 
 SpansChoice = Literal["auto", "contrib", "native", "none"]
-_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-
-
-def _header(name: str) -> str:
-    if not name or not _TOKEN.issuperset(name):
-        raise ValueError("no name of a header: RFC 9110 allows letters, digits and !#$%&'*+-.^_`|~")
-    return name
-
-
-def _severity(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().upper() in Severity.__members__:
-        return Severity[value.strip().upper()]
-    return value
 
 
 def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
     exclusions.searcher(patterns)
     return patterns
-
-
-HeaderName = Annotated[str, AfterValidator(_header)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(gt=0)]
-
-
-class Group(BaseModel):
-    """A group of settings: frozen, and no name but its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class Correlation(Group):
@@ -97,7 +76,7 @@ class Access(Group):
         about="From this duration on a request is slow: always written, with `fapilog.http.slow`.",
         unit="seconds",
     )
-    client_error_severity: Annotated[Severity, BeforeValidator(_severity)] = setting(
+    client_error_severity: SeverityName = setting(
         Severity.WARN,
         variable="CLIENT_ERROR_SEVERITY",
         source="the caller's mistake, no failure of ours",
@@ -204,6 +183,46 @@ class Health(Group):
     )
 
 
+class Outgoing(Group):
+    """The correlation id in calls to other services: of clients that were named, or to hosts that were."""
+
+    clients: tuple[Literal["httpx", "httpx2", "requests", "aiohttp"], ...] = setting(
+        (),
+        variable="OUTGOING_CLIENTS",
+        source="an id tells strangers which calls belong together, so none leaves unasked",
+        about="Libraries all of whose clients carry the id to `hosts`. Without any, only clients that were"
+        " given to `propagate_correlation` carry it.",
+    )
+    hosts: tuple[Annotated[str, Field(min_length=1)], ...] = setting(
+        (),
+        variable="OUTGOING_HOSTS",
+        source="which hosts are your own, only you know",
+        about="Hosts that get it: names, `*.` before a domain for all names below it, or `*`. With `clients`"
+        " it must not be empty; for clients of `propagate_correlation` empty means every host.",
+    )
+    header: HeaderName | None = setting(
+        "X-Correlation-ID",
+        variable="OUTGOING_HEADER",
+        source="the first of the headers that requests are asked for",
+        about="The header that carries it. A header that the caller sets stays.",
+    )
+    baggage: HeaderName | None = setting(
+        "fapilog.correlation_id",
+        variable="OUTGOING_BAGGAGE",
+        source="the attribute of records",
+        about="The member of the header `baggage` (W3C) that carries it too, for services behind it.",
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.clients and not self.hosts:
+            raise ValueError("clients need hosts: name those that may get the id, or * for every host")
+        missing = [name for name in self.clients if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ValueError(f"clients that are not installed: pip install {' '.join(missing)}")
+        return self
+
+
 class RequestLogging(Group):
     """What one application logs of its requests; frozen.
 
@@ -228,8 +247,13 @@ class RequestLogging(Group):
     )
     correlation: Correlation = Correlation()
     access: Access = Access()
+    exceptions: Exceptions = Exceptions()
+    capture: Capture = Capture()
+    baggage: Baggage = Baggage()
+    watch: Watch = Watch()
     lifecycle: Lifecycle = Lifecycle()
     health: Health = Health()
+    outgoing: Outgoing = Outgoing()
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:

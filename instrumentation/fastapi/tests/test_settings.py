@@ -11,7 +11,8 @@ from fapilog_instrumentation_fastapi import RequestLogging
 from fapilog_instrumentation_fastapi.settings_sources import rows
 
 MODULES = ["correlation", "exclusions", "sampling", "settings", "access", "middleware", "instrumentor"]
-MODULES += ["lifespan", "health"]
+MODULES += ["hidden_input", "http_exceptions", "validation"]
+MODULES += ["lifespan", "health", "outgoing", "outgoing_clients"]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -21,16 +22,27 @@ def test_the_examples_in_docstrings_run(name: str):
 
 
 def test_every_setting_has_a_variable_of_its_own_that_sets_it():
-    texts = {bool: "false", float: "0.25", str: "Other", tuple: "one, two", type(None): "x"}
-    special = {"spans": "none", "access.client_error_severity": "fatal2", "access.silence_uvicorn": "true"}
+    texts = {float: "0.25", int: "7", str: "Other", tuple: "one, two", type(None): "x"}
+    special = {
+        "spans": "none",
+        "access.client_error_severity": "fatal2",
+        "exceptions.http": "404=info, 503",
+        "capture.request_body": "error",
+        "capture.response_body": "always",
+        "capture.body_types": "text/*",
+        "watch.recorder_statuses": "422, 5XX",
+        "watch.blocked_seconds": "0.5",
+    }
     special |= {"lifecycle.drain_timeout_millis": "250", "health.unready_when": "losing, pressure"}
     special |= {"health.live_path": "/a", "health.ready_path": "/b"}
-    special |= {"health.in_schema": "true", "health.access": "true"}
+    special |= {"outgoing.clients": "httpx", "outgoing.hosts": "stock.internal"}
+    needed = {"outgoing.clients": {"FAPILOG_FASTAPI_OUTGOING_HOSTS": "*"}}
     found = list(rows(RequestLogging))
     assert len({row.variable for row in found}) == len(found)
     for row in found:
-        text = special.get(row.path) or texts[type(row.default)]
-        loaded = RequestLogging.load({row.variable: text})
+        opposite = str(not row.default).lower() if isinstance(row.default, bool) else ""
+        text = special.get(row.path) or opposite or texts[type(row.default)]
+        loaded = RequestLogging.load({row.variable: text, **needed.get(row.path, {})})
         assert loaded != RequestLogging(), row.path
         assert RequestLogging.load({row.variable: " "}) == RequestLogging()
 

@@ -184,7 +184,7 @@ impl Redactor {
     fn clean(&self, work: &mut Work, pass: Pass) {
         work.before.clear();
         work.before.extend_from_slice(work.writer.record());
-        lengths::bound(&mut work.writer, self.policy.values());
+        lengths::bound(&mut work.writer, &self.policy);
         clean_parts(&mut work.writer, &self.policy, pass);
     }
 

@@ -50,11 +50,17 @@ pub struct Read {
 pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
     let capture: Bound<'_, PyDict> = required(settings, "capture")?;
     let policy = policy(&required(settings, "redaction")?)?;
+    let exporters = exporters(&required(settings, "exporters")?)?;
+    let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
+    let console = console.as_ref().map(console_settings).transpose()?;
+    let destinations = exporters.iter().map(|exporter| &exporter.stricter);
+    let destinations = destinations.chain(console.as_ref().map(|console| &console.stricter)).flatten();
+    let policy = policy.with_later(destinations).with_value_length(required(&capture, "max_length")?);
     let native = Settings {
         buffer: buffer(&required(settings, "buffer")?)?,
-        exporters: exporters(&required(settings, "exporters")?)?,
+        exporters,
         batch_processors: required(settings, "batch_processors")?,
-        policy: policy.with_value_length(required(&capture, "max_length")?),
+        policy,
         sequenced: required(settings, "sequenced")?,
         resource: required::<Vec<u8>>(settings, "resource")?,
         process: process_settings::read(&required(settings, "processing")?)?,
@@ -68,8 +74,6 @@ pub fn read(settings: &Bound<'_, PyDict>) -> PyResult<Read> {
         spool: required::<Option<Bound<'_, PyDict>>>(settings, "spool")?.as_ref().map(spool).transpose()?,
         ring: required::<Option<Bound<'_, PyDict>>>(settings, "ring")?.as_ref().map(ring).transpose()?,
     };
-    let console: Option<Bound<'_, PyDict>> = required(settings, "console")?;
-    let console = console.as_ref().map(console_settings).transpose()?;
     let outputs = Outputs { console, taps: Vec::new(), processors: None, enrichers: Enrichers::default() };
     let on_start = required(settings, "on_start")?;
     Ok(Read { native, capture: capture_settings(&capture)?, outputs, on_start })

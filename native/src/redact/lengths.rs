@@ -8,13 +8,12 @@
 use crate::record::{tag, uid, RecordWriter};
 use crate::redact::actions::seal::SEALED_KEY;
 use crate::redact::actions::{MARKER_START, MAX_MARKER_BYTES};
-use crate::redact::ends_authority;
 use crate::redact::rewrite::{attribute, nested, rewrite, Text};
 use crate::redact::rules::NO_RULE;
 use crate::redact::values::look::parts;
-use crate::redact::values::memory::{with_memory, Memory};
-use crate::redact::values::whole::emptied;
-use crate::redact::values::{ValuePolicy, MAX_DEPTH, REDACTED_KEY, UNSCANNED_MARKER};
+use crate::redact::values::memory::with_memory;
+use crate::redact::values::{ValuePolicy, MAX_DEPTH, REDACTED_KEY};
+use crate::redact::{ends_authority, Policy};
 use crate::scan::keys::KeyPlan;
 use crate::wire::{Fields, Value};
 use memchr::memmem;
@@ -26,66 +25,71 @@ pub const READ_TEXT_BYTES: usize = 256 * 1024;
 /// More than this of one text is never kept: what the end of the reading cut in two lies behind it. The longest secret that
 /// has a form, a private key of 16,384 bits, takes 13 KiB.
 pub const KEPT_TEXT_BYTES: usize = 240 * 1024;
+/// No value is longer than this.
+const MAX_VALUE_BYTES: usize = READ_TEXT_BYTES - KEPT_TEXT_BYTES;
 /// A word as long as this, or longer, is cut where the end is.
 const MAX_WORD_BYTES: usize = 4 * 1024;
 
 /// Cuts texts of more than [`KEPT_TEXT_BYTES`] in front of the value that stands at the end.
 #[inline]
-pub fn bound(writer: &mut RecordWriter, values: Option<&ValuePolicy>) {
+pub fn bound(writer: &mut RecordWriter, policy: &Policy) {
     if writer.len() > KEPT_TEXT_BYTES {
-        bound_large(writer, values);
+        bound_large(writer, policy);
     }
 }
 
 #[cold]
-fn bound_large(writer: &mut RecordWriter, values: Option<&ValuePolicy>) {
-    let bounded = catch_unwind(AssertUnwindSafe(|| match values {
-        Some(values) => with_memory(values, |memory| bounded(writer.record(), Some((values, memory)))),
-        None => bounded(writer.record(), None),
-    }));
-    match bounded {
-        Ok(record) => writer.replace(&record),
-        // Fail closed, as redaction itself does.
-        Err(_) => writer.replace(&emptied(writer.record(), UNSCANNED_MARKER, None)),
-    }
-}
-
-fn bounded(record: &[u8], mut values: Option<(&ValuePolicy, &mut Memory)>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(record.len());
-    rewrite(record, &mut out, &mut |_, text, out| {
-        let end = if text.len() > KEPT_TEXT_BYTES { end_of(text, &mut values) } else { text.len() };
-        out.extend_from_slice(&text[..end]);
+fn bound_large(writer: &mut RecordWriter, policy: &Policy) {
+    let mut out = Vec::with_capacity(writer.len());
+    rewrite(writer.record(), &mut out, &mut |_, text, out| {
+        let long = text.len() > KEPT_TEXT_BYTES;
+        out.extend_from_slice(if long { &text[..end_of(text, policy)] } else { text });
     });
-    out
+    writer.replace(&out);
 }
 
 /// Where a long text may end: at a blank, or another sign that no credentials in a URL hold, and inside of no value.
-fn end_of(text: &[u8], values: &mut Option<(&ValuePolicy, &mut Memory)>) -> usize {
-    let mut end = on_border(text, KEPT_TEXT_BYTES);
-    if let Some((values, memory)) = values {
-        // What was cut off may have been the rest of a character.
-        let text = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        let spots = values.spots(text, &KeyPlan::NONE, NO_RULE, &mut memory.scratch);
-        let at_end = spots.iter().find(|spot| spot.range.start < end && end < spot.range.end);
-        end = at_end.map_or(end, |spot| spot.range.start);
-    }
+fn end_of(text: &[u8], policy: &Policy) -> usize {
+    let end = on_border(text, KEPT_TEXT_BYTES);
+    let end = in_front_of_value(text, end, policy.values().into_iter().chain(policy.later()));
     let word = &text[end.saturating_sub(MAX_WORD_BYTES)..end];
     word.iter().rposition(|byte| ends_authority(*byte)).map_or(end, |at| end - word.len() + at + 1)
+}
+
+/// A place in a text, or where the value begins that a cut at the place would go through.
+pub fn in_front_of_value<'a>(
+    text: &[u8],
+    at: usize,
+    policies: impl IntoIterator<Item = &'a ValuePolicy>,
+) -> usize {
+    policies.into_iter().fold(at, |at, values| {
+        let from = on_border(text, at.saturating_sub(MAX_VALUE_BYTES));
+        let around = &text[from..text.len().min(at + MAX_VALUE_BYTES)];
+        // The end may go through a character.
+        let around = around.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let spots = catch_unwind(AssertUnwindSafe(|| {
+            with_memory(values, |memory| values.spots(around, &KeyPlan::NONE, NO_RULE, &mut memory.scratch))
+        }));
+        // Fail closed: what could not be looked at does not stay.
+        let Ok(spots) = spots else { return from };
+        let through = spots.iter().find(|spot| from + spot.range.start < at && at < from + spot.range.end);
+        through.map_or(at, |spot| from + spot.range.start)
+    })
 }
 
 /// Cuts attribute values, at any depth: texts at `length` code points, bytes at `length` bytes.
 ///
 /// A marker is not cut: it stays whole, and the value is that much longer. What fapilog itself writes as a list of texts,
-/// and the record's uid, is no value that the limit is about.
+/// and the record's uid, is no value that the limit is about. Nor is a value cut that the policy of a destination looks for.
 #[inline]
-pub fn limit(writer: &mut RecordWriter, length: usize) {
+pub fn limit(writer: &mut RecordWriter, length: usize, policy: &Policy) {
     if writer.len() > length && has_longer(writer.record(), length) {
-        limit_some(writer, length);
+        limit_some(writer, length, policy);
     }
 }
 
 #[cold]
-fn limit_some(writer: &mut RecordWriter, length: usize) {
+fn limit_some(writer: &mut RecordWriter, length: usize, policy: &Policy) {
     let (record, mut out) = (writer.record(), Vec::with_capacity(writer.len()));
     let mut fields = Fields::new(record);
     loop {
@@ -95,7 +99,7 @@ fn limit_some(writer: &mut RecordWriter, length: usize) {
             (6, Value::Bytes(inner)) if !is_exempt(inner) => {
                 nested(tag::ATTRIBUTE, &mut out, |out| {
                     attribute(inner, out, &mut |kind, text, out| {
-                        out.extend_from_slice(&text[..limited(kind, text, length)]);
+                        out.extend_from_slice(&text[..limited(kind, text, length, policy)]);
                     });
                 });
             }
@@ -136,13 +140,17 @@ fn is_exempt(attribute: &[u8]) -> bool {
 }
 
 /// How much of a text stays.
-fn limited(kind: Text, text: &[u8], length: usize) -> usize {
+fn limited(kind: Text, text: &[u8], length: usize, policy: &Policy) -> usize {
     let end = match kind {
         Text::Name => return text.len(),
         Text::Bytes => text.len().min(length),
         Text::String => nth_character(text, length),
     };
-    marker_around(text, end).map_or(end, |marker| marker.end)
+    match marker_around(text, end) {
+        Some(marker) => marker.end,
+        None if end < text.len() => in_front_of_value(text, end, policy.later()),
+        None => end,
+    }
 }
 
 /// Where the character with this index begins, or the text's end.

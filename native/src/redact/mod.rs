@@ -23,6 +23,7 @@ pub mod values;
 use crate::record::fields::{KeyField, SeverityField};
 use crate::record::{tag, Meta, RecordWriter, SEQUENCE_ATTRIBUTE_BYTES};
 use crate::redact::rewrite::rewrite;
+use crate::redact::stricter::Stricter;
 use crate::redact::values::{Pass, ValuePolicy};
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ pub struct Policy {
     kept: Vec<String>,
     values: Option<Arc<ValuePolicy>>,
     value_length: Option<usize>,
+    later: Vec<Arc<ValuePolicy>>,
 }
 
 impl Policy {
@@ -68,6 +70,7 @@ impl Policy {
             kept: Vec::new(),
             values: None,
             value_length: None,
+            later: Vec::new(),
         }
     }
 
@@ -93,6 +96,18 @@ impl Policy {
     #[must_use]
     pub fn with_value_length(self, value_length: Option<usize>) -> Self {
         Self { value_length, ..self }
+    }
+
+    /// The same policy, whose cuts go through nothing that `destinations` look for: they see what is stored.
+    #[must_use]
+    pub fn with_later<'a>(self, destinations: impl IntoIterator<Item = &'a Stricter>) -> Self {
+        let later = destinations.into_iter().filter_map(|each| each.policy().values.clone());
+        Self { later: later.collect(), ..self }
+    }
+
+    /// Which values destinations look for.
+    pub fn later(&self) -> impl Iterator<Item = &ValuePolicy> {
+        self.later.iter().map(Arc::as_ref)
     }
 
     /// Which values are hidden wherever they stand; `None`: values are not looked at.
@@ -286,7 +301,7 @@ pub fn redact<'a>(
 #[inline]
 #[must_use]
 pub fn clean(writer: &mut RecordWriter, policy: &Policy, settings: FrameSettings) -> bool {
-    lengths::bound(writer, policy.values());
+    lengths::bound(writer, policy);
     if holds_url(behind_times(writer.record())) {
         hide_url_credentials(writer);
     }
@@ -296,10 +311,10 @@ pub fn clean(writer: &mut RecordWriter, policy: &Policy, settings: FrameSettings
         }
     }
     if let Some(length) = policy.value_length {
-        lengths::limit(writer, length);
+        lengths::limit(writer, length, policy);
     }
     if writer.len() + 128 > settings.record_bytes {
-        if let Some(shorter) = truncate::fit(writer.record(), settings.record_bytes) {
+        if let Some(shorter) = truncate::fit(writer.record(), settings.record_bytes, policy) {
             writer.replace(&shorter);
         }
     }

@@ -5,8 +5,9 @@
 //! are never cut: half a key is another key.
 
 use crate::record::tag;
-use crate::redact::lengths::marker_around;
+use crate::redact::lengths::{in_front_of_value, marker_around};
 use crate::redact::rewrite::{append_attribute_bool, rewrite, Text};
+use crate::redact::Policy;
 use crate::wire::{put_varint, Fields, Value};
 
 /// Attribute that marks a record which lost something to the cap.
@@ -18,7 +19,7 @@ const SHORTEST_TEXT_BYTES: usize = 128;
 
 /// Returns a record of at most `limit_bytes`, marked, when `record` is larger; `None` when it fits.
 #[must_use]
-pub fn fit(record: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
+pub fn fit(record: &[u8], limit_bytes: usize, policy: &Policy) -> Option<Vec<u8>> {
     if record.len() + RESERVE_BYTES <= limit_bytes {
         return None;
     }
@@ -27,7 +28,9 @@ pub fn fit(record: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     loop {
         out.clear();
-        rewrite(record, &mut out, &mut |kind, text, out| out.extend_from_slice(cut(kind, text, text_bytes)));
+        rewrite(record, &mut out, &mut |kind, text, out| {
+            out.extend_from_slice(cut(kind, text, text_bytes, policy));
+        });
         if out.len() <= room || text_bytes <= SHORTEST_TEXT_BYTES {
             break;
         }
@@ -51,8 +54,8 @@ fn is_marked(record: &[u8]) -> bool {
     })
 }
 
-/// The longest prefix of at most `limit` bytes that splits neither a character nor a marker.
-fn cut(kind: Text, text: &[u8], limit: usize) -> &[u8] {
+/// The longest prefix of at most `limit` bytes that splits neither a character, nor a marker, nor a value that a destination hides.
+fn cut<'a>(kind: Text, text: &'a [u8], limit: usize, policy: &Policy) -> &'a [u8] {
     if kind == Text::Name || text.len() <= limit {
         return text;
     }
@@ -60,7 +63,7 @@ fn cut(kind: Text, text: &[u8], limit: usize) -> &[u8] {
     while kind == Text::String && end > 0 && text[end] & 0xc0 == 0x80 {
         end -= 1;
     }
-    &text[..end]
+    &text[..in_front_of_value(text, end, policy.later())]
 }
 
 /// Keeps the fields that fit: the small ones that say what the record is, then its body, then attributes in order.

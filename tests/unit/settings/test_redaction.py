@@ -3,6 +3,7 @@
 import pytest
 
 from fapilog import ConfigurationError
+from fapilog.redaction import Redactor
 from fapilog.settings.redaction import KINDS, RedactionSettings
 from fapilog.settings.without_effect import without_effect
 
@@ -95,3 +96,24 @@ def test_a_settings_file_may_say_minimise_alone(load, tmp_path):
     (tmp_path / "settings.yaml").write_text("minimise: true\nredaction: scan\n")
     settings = load(path=tmp_path / "settings.yaml")
     assert (settings.redaction.mode, settings.redaction.minimise) == ("scan", True)
+
+
+@pytest.mark.parametrize(
+    ("key", "hidden"),
+    [
+        ("session_id", True),
+        ("session.id", False),
+        ("db_pass", True),
+        ("first_pass", False),
+        ("tokens", True),
+        ("max_tokens", False),
+        ("auth", True),
+        ("auth_method", False),
+    ],
+)
+def test_a_word_is_secret_where_it_stands_for_a_secret(key, hidden):
+    assert (Redactor().text("x", key) != "x") is hidden
+
+
+def test_the_session_id_of_opentelemetry_is_secret_when_somebody_says_so():
+    assert Redactor(RedactionSettings(secret_keys=("session.id",))).text("x", "session.id") != "x"

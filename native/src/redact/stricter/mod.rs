@@ -56,6 +56,12 @@ impl Stricter {
         Self { policy, bare, keys: Arc::default() }
     }
 
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// A record, and the name of its scope, as the destination may have them. `None`: nothing of them.
     #[must_use]
     pub fn shown(&self, record: &[u8], scope: &str) -> Option<(Vec<u8>, String)> {

@@ -28,15 +28,16 @@ pub fn write(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memor
     let mut out = Vec::with_capacity(record.len() + 128);
     let mut noted = None;
     each_field(record, &mut out, |field, out| match field {
+        (number @ (3 | 5 | 12), Value::Bytes(part)) if write.knows(pass, number, part) => false,
         (5, Value::Bytes(body)) => nested(tag::BODY, out, |out| write.body(body, out)),
         (6, Value::Bytes(attribute)) if write.keeps_sealed(attribute) => true,
         (6, Value::Bytes(attribute)) if parts(attribute).0 == REDACTED_KEY.as_bytes() => {
             noted = Some(attribute);
             true
         }
-        (6, Value::Bytes(attribute)) => {
-            write.counts(attribute) || write.attribute(tag::ATTRIBUTE, attribute, 0, out)
-        }
+        (6, Value::Bytes(attribute)) if write.counts(attribute) => true,
+        (6, Value::Bytes(attribute)) if write.knows(pass, 6, attribute) => false,
+        (6, Value::Bytes(attribute)) => write.attribute(tag::ATTRIBUTE, attribute, 0, out),
         (3, Value::Bytes(name)) => {
             nested(tag::SEVERITY_TEXT, out, |out| write.text(name, &KeyPlan::NONE, out))
         }
@@ -178,6 +179,11 @@ impl<'a> Write<'a> {
         if !all.is_empty() {
             put_notes(&all, out);
         }
+    }
+
+    /// True of a part of a record that came by lately, and in which nothing was found then: it stays as it is.
+    fn knows(&self, pass: Pass, number: u32, part: &[u8]) -> bool {
+        pass == Pass::Record && self.memory.clean.get(number as u8, part).is_some()
     }
 
     /// True for the attribute with what was sealed before, which is taken over.

@@ -1,0 +1,15 @@
+"""Makes the plan of an application, with all that hooks into it. Threads: the configuring one."""
+
+from __future__ import annotations
+
+from fapilog import LoggerProvider
+from fapilog_instrumentation_fastapi import failures
+from fapilog_instrumentation_fastapi.plan import Plan
+from fapilog_instrumentation_fastapi.settings import RequestLogging
+
+
+def planned(settings: RequestLogging, logger_provider: LoggerProvider | None = None) -> Plan:
+    """Return the plan of these settings; what is switched off is not in it, and costs nothing."""
+    plan = Plan(settings, logger_provider)
+    failures.attach(plan)
+    return plan

@@ -1,0 +1,76 @@
+"""Requests that are not valid: where and why, without what they held. Thread: caller.
+
+Values come only when settings ask for them, and then without what the models mark as sensitive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import time_ns
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+
+from fapilog import Severity
+from fapilog_instrumentation_fastapi import marks
+from fapilog_instrumentation_fastapi.exchange import Exchange
+from fapilog_instrumentation_fastapi.facts import facts, title
+from fapilog_instrumentation_fastapi.http_exceptions import shortened
+
+EVENT = "fapilog.http.server.validation_failed"
+ERRORS = "fapilog.validation.errors"
+COUNT = "fapilog.validation.error_count"
+# Callers choose how many errors there are and, by keys of their own, how a location reads.
+_ERRORS_LIMIT = 20
+_STEPS_LIMIT = 16
+_STEP_CHARS = 64
+_VALUE_CHARS = 256
+
+
+def write(exchange: Exchange, error: RequestValidationError | WebSocketRequestValidationError) -> None:
+    """Write the WARN record of a request that is not valid, unless settings leave it out."""
+    settings = exchange.options.settings.exceptions
+    if not settings.validation:
+        return
+    errors = error.errors()
+    attributes = facts(exchange)
+    if isinstance(error, RequestValidationError):
+        attributes["http.response.status_code"] = 422
+    attributes[COUNT] = len(errors)
+    fields = marks.Fields(exchange.scope.get("route")) if settings.validation_values else None
+    attributes[ERRORS] = [_described(each, fields) for each in errors[:_ERRORS_LIMIT]]
+    exchange.options.logger.emit_record(
+        body=f"request of {title(exchange)} is not valid",
+        severity_number=int(Severity.WARN),
+        severity_text="WARN",
+        time_unix_nano=time_ns(),
+        attributes=attributes,
+        event_name=EVENT,
+        context=exchange.context,
+    )
+
+
+def _described(error: Any, fields: marks.Fields | None) -> dict[str, Any]:
+    if not isinstance(error, Mapping):
+        # A handler of the application may raise one with anything inside.
+        return {"type": type(error).__name__}
+    steps = tuple(error.get("loc", ()))
+    described: dict[str, Any] = {"loc": location(steps), "type": str(error.get("type", ""))[:_STEP_CHARS]}
+    if fields is not None:
+        # What is missing has no value: the input of the error is what it is missing from.
+        place = steps[:-1] if described["type"].startswith("missing") else steps
+        marker, value = fields.hidden(place, error.get("input"))
+        # A message may repeat the value.
+        described["message"] = marker or shortened(str(error.get("msg", "")), _VALUE_CHARS)
+        described["input"] = marker or shortened(value, _VALUE_CHARS)
+    return described
+
+
+def location(steps: Sequence[Any]) -> str:
+    """Return a location as text: its steps with dots, each at most 64 characters, at most 16 of them.
+
+    Example:
+        >>> location(("body", "items", 0, "price"))
+        'body.items.0.price'
+    """
+    return ".".join(str(step)[:_STEP_CHARS] for step in steps[:_STEPS_LIMIT])
