@@ -18,6 +18,7 @@ from fapilog_instrumentation_fastapi.health import health_router
 from fapilog_instrumentation_fastapi.instrumentor import instrument_fastapi, uninstrument_fastapi
 from fapilog_instrumentation_fastapi.lifespan import fapilog_lifespan
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
+from fapilog_instrumentation_fastapi.outgoing import propagate_correlation, stop_propagating
 from fapilog_instrumentation_fastapi.settings import RequestLogging
 from fapilog_instrumentation_fastapi.zero_code import FastAPIInstrumentor
 
@@ -30,5 +31,7 @@ __all__ = [
     "fapilog_lifespan",
     "health_router",
     "instrument_fastapi",
+    "propagate_correlation",
+    "stop_propagating",
     "uninstrument_fastapi",
 ]

@@ -15,6 +15,7 @@ from opentelemetry.trace import TracerProvider
 
 from fapilog import LoggerProvider, Telemetry
 from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
+from fapilog_instrumentation_fastapi import outgoing
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.failures import NativeLogs
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
@@ -34,6 +35,7 @@ class Instrumented:
         plan: Made of them; hooks go there.
         spans: Who makes them.
         placement: Of the middleware.
+        leave_clients: Takes back what `outgoing.clients` asked for.
         native_logs: Of FastAPI, which ours take the place of.
         by_itself: Whether it was done without a call in the application; such a call replaces it.
     """
@@ -45,6 +47,7 @@ class Instrumented:
         self.plan = plan
         self.spans = spans
         self.placement = placement
+        self.leave_clients = weakref.finalize(self, outgoing.use(settings.outgoing.clients))
         self.native_logs: NativeLogs | None = None
 
 
@@ -131,6 +134,7 @@ def uninstrument_fastapi(app: Any) -> None:
     delattr(app, _PLACE)
     known.placement.undo()
     known.spans.undo(app)
+    known.leave_clients()
     if known.native_logs is not None:
         known.native_logs.give_back()
     _silencing.discard(known)

@@ -6,10 +6,11 @@ reads a pydantic model. `docs/reference/fastapi_settings.md` is made from this f
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from fapilog import Severity
 from fapilog_instrumentation_fastapi import exclusions, settings_sources
@@ -182,6 +183,46 @@ class Health(Group):
     )
 
 
+class Outgoing(Group):
+    """The correlation id in calls to other services: of clients that were named, or to hosts that were."""
+
+    clients: tuple[Literal["httpx", "httpx2", "requests", "aiohttp"], ...] = setting(
+        (),
+        variable="OUTGOING_CLIENTS",
+        source="an id tells strangers which calls belong together, so none leaves unasked",
+        about="Libraries all of whose clients carry the id to `hosts`. Without any, only clients that were"
+        " given to `propagate_correlation` carry it.",
+    )
+    hosts: tuple[Annotated[str, Field(min_length=1)], ...] = setting(
+        (),
+        variable="OUTGOING_HOSTS",
+        source="which hosts are your own, only you know",
+        about="Hosts that get it: names, `*.` before a domain for all names below it, or `*`. With `clients`"
+        " it must not be empty; for clients of `propagate_correlation` empty means every host.",
+    )
+    header: HeaderName | None = setting(
+        "X-Correlation-ID",
+        variable="OUTGOING_HEADER",
+        source="the first of the headers that requests are asked for",
+        about="The header that carries it. A header that the caller sets stays.",
+    )
+    baggage: HeaderName | None = setting(
+        "fapilog.correlation_id",
+        variable="OUTGOING_BAGGAGE",
+        source="the attribute of records",
+        about="The member of the header `baggage` (W3C) that carries it too, for services behind it.",
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.clients and not self.hosts:
+            raise ValueError("clients need hosts: name those that may get the id, or * for every host")
+        missing = [name for name in self.clients if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ValueError(f"clients that are not installed: pip install {' '.join(missing)}")
+        return self
+
+
 class RequestLogging(Group):
     """What one application logs of its requests; frozen.
 
@@ -212,6 +253,7 @@ class RequestLogging(Group):
     watch: Watch = Watch()
     lifecycle: Lifecycle = Lifecycle()
     health: Health = Health()
+    outgoing: Outgoing = Outgoing()
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:

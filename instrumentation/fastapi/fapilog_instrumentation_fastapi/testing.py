@@ -20,7 +20,7 @@ from fapilog_instrumentation_fastapi.settings import RequestLogging
 
 _EVENTS = frozenset({HTTP_EVENT, WEBSOCKET_EVENT})
 # Servers and clients log about more than one request.
-_OUTSIDE = ("uvicorn", "uvicorn.error", "httpx", "httpcore", "asyncio")
+_OUTSIDE = ("uvicorn", "uvicorn.error", "httpx", "httpx2", "httpcore", "httpcore2", "asyncio")
 _SHOWN = 10
 
 Application = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]

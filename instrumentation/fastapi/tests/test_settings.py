@@ -12,7 +12,7 @@ from fapilog_instrumentation_fastapi.settings_sources import rows
 
 MODULES = ["correlation", "exclusions", "sampling", "settings", "access", "middleware", "instrumentor"]
 MODULES += ["hidden_input", "http_exceptions", "validation"]
-MODULES += ["lifespan", "health"]
+MODULES += ["lifespan", "health", "outgoing", "outgoing_clients"]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -35,12 +35,14 @@ def test_every_setting_has_a_variable_of_its_own_that_sets_it():
     }
     special |= {"lifecycle.drain_timeout_millis": "250", "health.unready_when": "losing, pressure"}
     special |= {"health.live_path": "/a", "health.ready_path": "/b"}
+    special |= {"outgoing.clients": "httpx", "outgoing.hosts": "stock.internal"}
+    needed = {"outgoing.clients": {"FAPILOG_FASTAPI_OUTGOING_HOSTS": "*"}}
     found = list(rows(RequestLogging))
     assert len({row.variable for row in found}) == len(found)
     for row in found:
         opposite = str(not row.default).lower() if isinstance(row.default, bool) else ""
         text = special.get(row.path) or opposite or texts[type(row.default)]
-        loaded = RequestLogging.load({row.variable: text})
+        loaded = RequestLogging.load({row.variable: text, **needed.get(row.path, {})})
         assert loaded != RequestLogging(), row.path
         assert RequestLogging.load({row.variable: " "}) == RequestLogging()
 

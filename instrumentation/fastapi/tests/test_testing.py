@@ -81,7 +81,7 @@ def test_a_record_without_id_fails_the_check(fapilog_requests: RequestLogs):
     assert failure(fapilog_requests) == (
         'records and requests do not fit together:\nno correlation id:\n  INFO shop: "nobody\'s" trace - '
     )
-    fapilog_requests.check(outside=["shop", "httpx", "asyncio"])
+    fapilog_requests.check(outside=["shop", "httpx", "httpx2", "asyncio"])
 
 
 def test_a_record_of_another_request_fails_the_check(fapilog_requests: RequestLogs):
