@@ -93,13 +93,13 @@ class LogBatch(Sequence[ReadableLogRecord]):
     def documents(self, shape: Shape, *, bulk: bool = False, **options: Any) -> _native.Documents:
         """Return one document for each record, for a destination that answers record by record.
 
-        The documents are the same each time: whoever sends a part again need not encode anew, and whoever does
-        comes to the same ids.
+        The documents are the same each time: whoever sends a part again need not encode anew, and whoever
+        does comes to the same ids.
 
         Args:
-            shape: `hec` for Splunk; `otel`, `ecs`, `raw`, `bodymap` and `flat` for Elasticsearch and others that
-                take its bulk requests; `ss4o` for OpenSearch. See docs/reference/document_shapes.md.
-            bulk: Put an action line of a bulk request before each document: `create`, the index, and an id.
+            shape: `hec` for Splunk; `otel`, `ecs`, `raw`, `bodymap` and `flat` for Elasticsearch and others
+                that take its bulk requests; `ss4o` for OpenSearch. See docs/reference/document_shapes.md.
+            bulk: Put an action line of a bulk request before each document: `create`, the index, an id.
             **options: Of that shape, listed on that page, such as `time="iso"` or `dataset="orders"`.
 
         Raises:

@@ -1,6 +1,6 @@
 //! Documents beside those that the Collector's exporters made of the same requests (`tests/data/golden`).
 //!
-//! Where ours differ on purpose, `DIFFERENCES` says so; docs/reference/document_shapes.md gives the same list.
+//! Where ours differ on purpose, `DIFFERENCES` says so; `docs/reference/document_shapes.md` gives the same list.
 #![allow(clippy::unwrap_used)] // A test may fail.
 
 use fapilog_native::encode::action::BulkOptions;

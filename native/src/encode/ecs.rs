@@ -1,7 +1,7 @@
 //! Stage 6 of 7, export: documents of Elastic Common Schema. Thread: as `encode`.
 //!
 //! Attributes become nested objects, those that ECS knows under its names. As the Collector's `elasticsearch` exporter in
-//! mode `ecs`, but for the differences in docs/reference/document_shapes.md.
+//! mode `ecs`, but for the differences in `docs/reference/document_shapes.md`.
 
 use super::documents::{Encoder, Skipped};
 use super::paths::{Paths, Rank};

@@ -3,7 +3,7 @@
 //! `event` is the body; `fields`, which Splunk indexes, are flat: attributes of the record, then those of the resource,
 //! with trace and severity. Some attributes are metadata and become `host`, `source`, `sourcetype` and `index` instead;
 //! a token among the attributes is never sent. As the Collector's `splunkhec` exporter, but for the differences in
-//! docs/reference/document_shapes.md.
+//! `docs/reference/document_shapes.md`.
 
 use super::documents::{Encoder, Skipped};
 use super::members::{Allowed, Common, Members, Style};

@@ -98,7 +98,7 @@ impl Members {
         out.push(':');
         write(out);
         if let Some(places) = &mut self.places {
-            let hash = hash(out[place..key_end].as_bytes());
+            let hash = hash(&out.as_bytes()[place..key_end]);
             places.push(Member { start: place, key_end, end: out.len(), hash });
         }
         true

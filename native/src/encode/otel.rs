@@ -2,7 +2,7 @@
 //!
 //! The fields of the data model under their names; keys of attributes keep their dots. What addresses the document, and
 //! not a reader, leaves the attributes. As the Collector's `elasticsearch` exporter, but for the differences in
-//! docs/reference/document_shapes.md.
+//! `docs/reference/document_shapes.md`.
 
 use super::documents::{Encoder, Skipped};
 use super::geo;
