@@ -21,6 +21,8 @@ MAIN = ROOT / ".venv"
 CACHE = ROOT / ".cache" / "sdk"
 # What reads, extends or replaces something of OpenTelemetry.
 TESTS = (
+    "../instrumentation/fastapi/tests/test_spans.py",
+    "../instrumentation/fastapi/tests/test_zero_code.py",
     "unit/bridges",
     "unit/test_batch.py",
     "unit/test_limits.py",

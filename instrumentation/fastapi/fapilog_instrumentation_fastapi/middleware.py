@@ -19,6 +19,7 @@ from fapilog.context import attach, detach
 from fapilog_instrumentation_fastapi import access, exchange, handlers
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, KEY, Exchange, Message, Scope
+from fapilog_instrumentation_fastapi.hooks import Hooks
 from fapilog_instrumentation_fastapi.plan import Observer, Plan
 from fapilog_instrumentation_fastapi.settings import RequestLogging
 
@@ -44,6 +45,7 @@ class RequestLoggingMiddleware:
         settings: Default: the environment (`RequestLogging.load`).
         telemetry: Whose pipeline the records take. Default: the one of the process.
         logger_provider: The same for a `LoggerProvider` of fapilog without `Telemetry`.
+        hooks: Functions that are called with each request, its response and its exception.
         plan: Instead of all of these: what is worked out already.
 
     Example:
@@ -52,19 +54,20 @@ class RequestLoggingMiddleware:
         True
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options by keyword are the point
         self,
         app: Any,
         settings: RequestLogging | None = None,
         *,
         telemetry: Telemetry | None = None,
         logger_provider: LoggerProvider | None = None,
+        hooks: Hooks | None = None,
         plan: Plan | None = None,
     ) -> None:
         self.app: Application = app
         if plan is None:
             provider = telemetry.logger_provider if telemetry is not None else logger_provider
-            plan = planned(settings if settings is not None else RequestLogging.load(), provider)
+            plan = planned(settings if settings is not None else RequestLogging.load(), provider, hooks)
             plan.on_request.append(handlers.Late(plan, app))
         self.plan = plan
         self._wanted = plan.wanted

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+import fastapi
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor as ContribInstrumentor
 from opentelemetry.metrics import MeterProvider
@@ -28,7 +29,8 @@ _UNASKED: dict[str, Any] = {
     "metrics": True,
     "logs": True,
     "operation_spans": True,
-    "auto_configure": False,
+    # The first release did it unasked.
+    "auto_configure": fastapi.__version__.startswith("0.142."),
     "exclude": None,
 }
 

@@ -207,7 +207,6 @@ def test_exporters_of_fastapi_are_not_added_to_ours(
     app = instrument_fastapi(shop())
     assert ask(app, lifespan=True) == 200
     assert telemetry.force_flush(30_000)
-    assert instrumented(app).spans.made_by == "native"
     ids = [
         span.span_id
         for request in otlp_receiver.requests
