@@ -149,7 +149,9 @@ def shop() -> Iterator[Any]:
         telemetry.tracer_provider.add_span_processor(SimpleSpanProcessor(spans))
         bare = create_app()
         uninstrument_fastapi(bare)
-        yield create_app(), bare, spans
+        served = create_app()
+        yield served, bare, spans
+        uninstrument_fastapi(served)
 
 
 def left(logs: CapturedLogs, spans: InMemorySpanExporter) -> str:
