@@ -15,6 +15,7 @@ from fapilog.testing import OtlpReceiver, ReceivedLogRecord
 from tests.integration.fastapi_load import RECORDS, trace_of
 from tests.integration.harness import PROGRAMS, ROOT
 from tests.integration.zero_code import BIN, variables
+from tests.servers.collector import Collector
 
 ACCESS = {"fapilog.http.server.request", "fapilog.websocket.server.connection"}
 _PACKAGE = ROOT / "instrumentation" / "fastapi"
@@ -50,7 +51,7 @@ class Server:
         self,
         command: str,
         port: int,
-        receiver: OtlpReceiver,
+        receiver: OtlpReceiver | Collector,
         written: Path,
         *,
         zero_code: bool = False,

@@ -33,6 +33,8 @@ SERVERS = {
     "hypercorn": (f"{HYPERCORN} 1", "call", 0),
     "hypercorn, two workers": (f"{HYPERCORN} 2", "lifespan", 0),
 }
+# What these add is little: the long run has them.
+LONG = {"gunicorn, preload", "hypercorn"}
 # Of the report of an exporter's ledger at the end of a process.
 REPORT = re.compile(r"accepted (\d+) = delivered (\d+) \+ rejected 0 \+ pending 0$", re.MULTILINE)
 
@@ -80,7 +82,9 @@ def assert_nothing_is_wrong_or_lost(loaded: Loaded) -> None:
     assert "refused" not in loaded.written
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in SERVERS]
+)
 def test_no_record_is_lost_or_has_the_ids_of_another_request(name: str, tmp_path: Path) -> None:
     loaded = serve(name, tmp_path / "written", answers=300)
     assert_nothing_is_wrong_or_lost(loaded)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from fapilog import LoggerProvider
-from fapilog_instrumentation_fastapi import failures
+from fapilog_instrumentation_fastapi import baggage, blocking, bodies, failures, recorder
+from fapilog_instrumentation_fastapi.hooks import Hooks
 from fapilog_instrumentation_fastapi.plan import Plan
 from fapilog_instrumentation_fastapi.settings import RequestLogging
 
 
-def planned(settings: RequestLogging, logger_provider: LoggerProvider | None = None) -> Plan:
+def planned(
+    settings: RequestLogging, logger_provider: LoggerProvider | None = None, hooks: Hooks | None = None
+) -> Plan:
     """Return the plan of these settings; what is switched off is not in it, and costs nothing."""
     plan = Plan(settings, logger_provider)
+    baggage.attach(plan)
+    bodies.attach(plan)
     failures.attach(plan)
+    recorder.attach(plan)
+    blocking.attach(plan)
+    if hooks is not None:
+        hooks.attach(plan)
     return plan

@@ -50,6 +50,7 @@ class Exchange:
         attributes: Further attributes of the access record; they win. None: no.
         bound: Attributes of user, tenant and baggage, which every later record of the request has. None: no.
         handled: `id()` of the exception that an exception handler was last seen to handle.
+        copies: Of the bodies, where they are captured.
         on_receive, on_send: Called with every message, before the application or the server gets it; or
             None.
         is_excluded: Whether it has no access record because of its path.
@@ -73,6 +74,7 @@ class Exchange:
     attributes: dict[str, Any] | None = None
     bound: dict[str, Any] | None = None
     handled = 0
+    copies: Any = None
     on_receive: Callable[[Message], object] | None = None
     on_send: Callable[[Message], object] | None = None
     is_excluded = False

@@ -18,6 +18,7 @@ from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting,
 from fapilog_instrumentation_fastapi import outgoing
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.failures import NativeLogs
+from fapilog_instrumentation_fastapi.hooks import Hooks
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
 from fapilog_instrumentation_fastapi.placement import Placement
 from fapilog_instrumentation_fastapi.plan import Plan
@@ -37,18 +38,30 @@ class Instrumented:
         placement: Of the middleware.
         leave_clients: Takes back what `outgoing.clients` asked for.
         native_logs: Of FastAPI, which ours take the place of.
+        hooks: Of the application.
         by_itself: Whether it was done without a call in the application; such a call replaces it.
     """
 
     by_itself = False
 
-    def __init__(self, settings: RequestLogging, plan: Plan, spans: Spans, placement: Placement) -> None:
+    def __init__(  # noqa: PLR0913 - all that was made
+        self,
+        settings: RequestLogging,
+        plan: Plan,
+        spans: Spans,
+        placement: Placement,
+        *,
+        native_logs: NativeLogs,
+        hooks: Hooks | None,
+    ) -> None:
         self.settings = settings
         self.plan = plan
         self.spans = spans
         self.placement = placement
+        self.native_logs = native_logs
+        native_logs.silence()
+        self.hooks = hooks
         self.leave_clients = weakref.finalize(self, outgoing.use(settings.outgoing.clients))
-        self.native_logs: NativeLogs | None = None
 
 
 # Kept on the application, so that both can go together.
@@ -64,6 +77,7 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     logger_provider: LoggerProvider | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
+    hooks: Hooks | None = None,
     **options: Any,
 ) -> _App:
     """Give an application correlation ids, access records and server spans; returns the application.
@@ -79,6 +93,7 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
         logger_provider: Instead of the one of `telemetry`, a `LoggerProvider` of fapilog.
         tracer_provider: Instead of the one of `telemetry`.
         meter_provider: Instead of the one of `telemetry`.
+        hooks: Functions that are called with each request, its response and its exception.
         **options: Fields of `RequestLogging`, which win over `settings`; groups as mappings.
 
     Raises:
@@ -98,20 +113,18 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     if known is not None and known.by_itself:
         uninstrument_fastapi(app)
     elif known is not None:
-        if known.settings == chosen:
+        if known.settings == chosen and known.hooks == hooks:
             return app
         raise LifecycleError(
             "already-configured", "the application is instrumented with other settings",
             (f"settings = {known.settings!r}",), "call uninstrument_fastapi(app) before",
         )  # fmt: skip
     providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
-    plan = planned(chosen, providers["logger"])
+    plan = planned(chosen, providers["logger"], hooks)
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
-    made = Instrumented(chosen, plan, spans, placement)
-    made.native_logs = NativeLogs(app, plan)
-    made.native_logs.silence()
+    made = Instrumented(chosen, plan, spans, placement, native_logs=NativeLogs(app, plan), hooks=hooks)
     setattr(app, _PLACE, made)
     if chosen.access.silence_uvicorn:
         _silence_uvicorn(made)
@@ -135,11 +148,10 @@ def uninstrument_fastapi(app: Any) -> None:
     known.placement.undo()
     known.spans.undo(app)
     known.leave_clients()
-    if known.native_logs is not None:
-        known.native_logs.give_back()
+    known.native_logs.give_back()
     _silencing.discard(known)
     if not _silencing:
-        logging.getLogger("uvicorn.access").removeFilter(_nothing)
+        logging.getLogger("uvicorn.access").removeFilter(_unless_silenced)
 
 
 def instrumented(app: Any) -> Instrumented | None:
@@ -167,13 +179,13 @@ def _no_application(app: object) -> ConfigurationError:
     )
 
 
-def _nothing(_: logging.LogRecord) -> bool:
-    return False
+def _unless_silenced(_: logging.LogRecord) -> bool:
+    return not _silencing
 
 
 def _silence_uvicorn(asked_by: Instrumented) -> None:
     _silencing.add(asked_by)
     # A filter outlives uvicorn's own `dictConfig`, which a level would not.
     access = logging.getLogger("uvicorn.access")
-    if _nothing not in access.filters:
-        access.addFilter(_nothing)
+    if _unless_silenced not in access.filters:
+        access.addFilter(_unless_silenced)

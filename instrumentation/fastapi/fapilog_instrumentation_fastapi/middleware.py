@@ -19,12 +19,15 @@ from fapilog.context import attach, detach
 from fapilog_instrumentation_fastapi import access, exchange, handlers
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, KEY, Exchange, Message, Scope
+from fapilog_instrumentation_fastapi.hooks import Hooks
 from fapilog_instrumentation_fastapi.plan import Observer, Plan
 from fapilog_instrumentation_fastapi.settings import RequestLogging
 
 __all__ = ["CORRELATION_ATTRIBUTE", "RequestLoggingMiddleware"]
 
 _SERVED = frozenset({"http", "websocket"})
+# The body, and the two extensions of ASGI that let a server send a file.
+_BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 _STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
 _ENDS = frozenset({"http.response.body", "http.response.pathsend"})
 
@@ -44,6 +47,7 @@ class RequestLoggingMiddleware:
         settings: Default: the environment (`RequestLogging.load`).
         telemetry: Whose pipeline the records take. Default: the one of the process.
         logger_provider: The same for a `LoggerProvider` of fapilog without `Telemetry`.
+        hooks: Functions that are called with each request, its response and its exception.
         plan: Instead of all of these: what is worked out already.
 
     Example:
@@ -52,19 +56,20 @@ class RequestLoggingMiddleware:
         True
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options by keyword are the point
         self,
         app: Any,
         settings: RequestLogging | None = None,
         *,
         telemetry: Telemetry | None = None,
         logger_provider: LoggerProvider | None = None,
+        hooks: Hooks | None = None,
         plan: Plan | None = None,
     ) -> None:
         self.app: Application = app
         if plan is None:
             provider = telemetry.logger_provider if telemetry is not None else logger_provider
-            plan = planned(settings if settings is not None else RequestLogging.load(), provider)
+            plan = planned(settings if settings is not None else RequestLogging.load(), provider, hooks)
             plan.on_request.append(handlers.Late(plan, app))
         self.plan = plan
         self._wanted = plan.wanted
@@ -142,11 +147,11 @@ class RequestLoggingMiddleware:
                 message = self._start(current, message)
             elif kind == "http.response.pathsend":
                 current.response_bytes = _content_length(current.response_headers)
+            elif kind == "http.response.zerocopysend":
+                current.response_bytes += message.get("count") or 0
             if current.on_send is not None:
                 current.on_send(message)
-            if (
-                kind == "http.response.body" and not message.get("more_body")
-            ) or kind == "http.response.pathsend":
+            if kind in _BODIES and not message.get("more_body"):
                 current.is_complete = True
                 current.seconds = (perf_counter_ns() - current.started_nanos) / 1e9
                 if current.status is not None and current.status < 500 and not current.is_finished:

@@ -14,6 +14,7 @@ from fapilog_instrumentation_fastapi.correlation import Correlator
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.exclusions import Exclusions
 from fapilog_instrumentation_fastapi.own_errors import OwnErrors
+from fapilog_instrumentation_fastapi.queries import Queries
 from fapilog_instrumentation_fastapi.routes import Routes
 from fapilog_instrumentation_fastapi.sampling import Sampler
 from fapilog_instrumentation_fastapi.settings import RequestLogging
@@ -91,6 +92,7 @@ class Plan:
         self.echo = header.lower().encode("ascii") if header is not None else None
         self.exclusions = Exclusions(access.exclude_paths, access.exclude_routes, access.exclude_patterns)
         self.routes = Routes()
+        self.queries = Queries(logger_provider)
         self.own_errors = OwnErrors()
         self.on_request: list[Observer] = []
         self.on_response: list[Observer] = []

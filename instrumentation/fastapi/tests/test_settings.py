@@ -11,7 +11,8 @@ from fapilog_instrumentation_fastapi import RequestLogging
 from fapilog_instrumentation_fastapi.settings_sources import rows
 
 MODULES = ["correlation", "exclusions", "sampling", "settings", "access", "middleware", "instrumentor"]
-MODULES += ["hidden_input", "http_exceptions", "validation"]
+MODULES += ["hidden_input", "http_exceptions", "validation", "contents", "route_options", "hooks"]
+MODULES += ["baggage", "binding", "dependencies"]
 MODULES += ["lifespan", "health", "outgoing", "outgoing_clients"]
 
 
