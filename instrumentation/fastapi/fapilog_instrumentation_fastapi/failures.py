@@ -26,7 +26,7 @@ from fapilog_instrumentation_fastapi.plan import Plan
 HTTP_EVENT = "http.server.request.exception"
 WEBSOCKET_EVENT = "fapilog.websocket.server.connection.exception"
 # Loggers of servers that log what an application raised.
-_SERVER_LOGGERS = ("uvicorn.error", "hypercorn.error", "granian")
+_SERVER_LOGGERS = ("uvicorn.error", "hypercorn.error")
 _WRITTEN = "_fapilog_written"
 
 
