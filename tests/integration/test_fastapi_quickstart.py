@@ -1,4 +1,4 @@
-"""The quickstart of docs/how-to/fastapi.md, typed in as it stands there: what the page shows is what comes."""
+"""The quickstart of docs/how-to/fastapi.md, typed in as it stands there: it shows what the page says."""
 
 import json
 import os
