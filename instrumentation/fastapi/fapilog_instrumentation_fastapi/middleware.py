@@ -29,7 +29,6 @@ _SERVED = frozenset({"http", "websocket"})
 # The body, and the two extensions of ASGI that let a server send a file.
 _BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 _STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
-_ENDS = frozenset({"http.response.body", "http.response.pathsend"})
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
