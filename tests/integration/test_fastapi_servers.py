@@ -30,11 +30,12 @@ SERVERS = {
     "uvicorn, zero code": (f"{UVICORN} 1", "none", -signal.SIGTERM),
     "gunicorn": (f"{GUNICORN} 2", "lifespan", 0),
     "gunicorn, preload": (f"{GUNICORN} 2 --preload", "call", 0),
+    "gunicorn, workers replaced": (f"{GUNICORN} 2 --max-requests 100", "call", 0),
     "hypercorn": (f"{HYPERCORN} 1", "call", 0),
     "hypercorn, two workers": (f"{HYPERCORN} 2", "lifespan", 0),
 }
 # What these add is little: the long run has them.
-LONG = {"gunicorn, preload", "hypercorn"}
+LONG = {"gunicorn, preload", "gunicorn, workers replaced", "hypercorn"}
 # Of the report of an exporter's ledger at the end of a process.
 REPORT = re.compile(r"accepted (\d+) = delivered (\d+) \+ rejected 0 \+ pending 0$", re.MULTILINE)
 
