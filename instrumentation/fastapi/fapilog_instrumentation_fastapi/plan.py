@@ -35,12 +35,14 @@ class RouteOptions:
         slow_seconds: From when on a request is slow; infinite: never.
         client_error_severity: OTel number for responses 400 to 499.
         query, client, user_agent: Whether the record has these attributes.
+        capture: Which headers and bodies it has.
         logger: Who writes the records of the request.
         settings: What all of this is made of.
     """
 
     __slots__ = (
         "access",
+        "capture",
         "client",
         "client_error_severity",
         "logger",
@@ -55,6 +57,7 @@ class RouteOptions:
         access = settings.access
         self.settings = settings
         self.logger = logger
+        self.capture = settings.capture
         self.access = access.enabled
         self.sampler = Sampler(access.sample_ratio)
         self.slow_seconds = float("inf") if access.slow_seconds is None else access.slow_seconds
