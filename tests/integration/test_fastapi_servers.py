@@ -15,6 +15,7 @@ from tests.integration.fastapi_serving import (
     Server,
     assert_all_arrived_once,
     assert_each_has_its_own_ids,
+    assert_nobody_mixes_ids,
     of_requests,
     start_load,
 )
@@ -75,6 +76,7 @@ def serve(name: str, written: Path, answers: int) -> Loaded:
 def assert_nothing_is_wrong_or_lost(loaded: Loaded) -> None:
     records = of_requests(loaded.records)
     assert_each_has_its_own_ids(records)
+    assert_nobody_mixes_ids(loaded.records)
     assert_all_arrived_once(records, loaded.answers)
     ledgers = [(int(accepted), int(delivered)) for accepted, delivered in REPORT.findall(loaded.written)]
     assert [each for each in ledgers if each[0] != each[1]] == []
