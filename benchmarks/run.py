@@ -26,6 +26,7 @@ BENCHMARKS = {
     "scaling": "Threads and processes",
     "flight_recorder": "Records that are kept for failures",
     "redaction": "Sensitive values",
+    "fastapi_overhead": "Requests of a FastAPI application",
     "footprint": "Import, set-up, size, exit",
     "instructions": "Instructions per call",
 }
@@ -68,7 +69,7 @@ def write(results: dict[str, Any], readme: Path, document: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under two minutes; written to no page")
+    parser.add_argument("--quick", action="store_true", help="about three minutes; written to no page")
     parser.add_argument(
         "--only", nargs="*", choices=list(BENCHMARKS), help="some benchmarks; written to no page"
     )

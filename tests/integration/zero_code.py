@@ -9,6 +9,7 @@ from typing import Any
 
 from fapilog.testing import OtlpReceiver
 from tests.integration.harness import PROGRAMS, environment
+from tests.servers.collector import Collector
 
 BIN = Path(sys.executable).parent
 # Nothing leaves by itself: what arrives, arrived because the end of the process delivered it.
@@ -19,7 +20,7 @@ NO_SCHEDULE = {
 }
 
 
-def variables(receiver: OtlpReceiver, **more: str) -> dict[str, str]:
+def variables(receiver: OtlpReceiver | Collector, **more: str) -> dict[str, str]:
     """The environment of a program under the distribution, all three signals going to the receiver."""
     given = environment(receiver.logs_endpoint)
     for name in ("FAPILOG_EXPORTERS", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OTEL_TRACES_EXPORTER"):

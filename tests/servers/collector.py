@@ -158,6 +158,20 @@ class Collector:
         """Each log record in plain Python values, in the form that `OtlpReceiver.log_records` has too."""
         return [record for line in self.lines() for record in decode_log_records(_message(line))]
 
+    def spans(self) -> list[dict[str, Any]]:
+        """Each span as OTLP JSON."""
+        return [
+            span
+            for line in self.lines("traces")
+            for resource_spans in line["resourceSpans"]
+            for scope_spans in resource_spans["scopeSpans"]
+            for span in scope_spans["spans"]
+        ]
+
+    def wait_for_spans(self, count: int, timeout_seconds: float = 10.0) -> list[dict[str, Any]]:
+        """Blocks until at least so many spans are written, and answers all, as `spans` does."""
+        return self._wait_for(self.spans, count, timeout_seconds)
+
     def wait_for_records(self, count: int, timeout_seconds: float = 10.0) -> list[dict[str, Any]]:
         """Blocks until at least so many log records are written, and answers all, as `records` does."""
         return self._wait_for(self.records, count, timeout_seconds)
