@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from fapilog.cli import bench, config, controls, demo, gaps, inventory, plugins, redact, seal, spool
+from fapilog.cli import bench, config, controls, demo, gaps, inventory, plugins, redact, seal, spool, validate
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
 from fapilog.plugins import COMMANDS, Plugins
@@ -38,6 +38,7 @@ app.command()(bench.bench)
 app.command()(gaps.gaps)
 app.command()(redact.redact)
 app.command()(inventory.inventory)
+app.command()(validate.validate)
 
 
 def _print_version(wanted: bool) -> None:

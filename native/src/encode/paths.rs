@@ -2,7 +2,7 @@
 //!
 //! A dot in a key is a step, whether the key was written so or a map was nested: both are the same field to an index. Of
 //! a path that occurs twice, the higher rank is kept, and within a rank the first. A value whose path is also the
-//! beginning of others (`a` and `a.b`) moves below it and is called `a.value`.
+//! beginning of others (`a` and `a.b`) moves below it and is called `a.value`. A step without a name is called `_`.
 
 use crate::console::json_value::{push_comma, push_string, push_value_in, Dialect};
 use crate::decode::{AnyView, KvListView};
@@ -81,6 +81,11 @@ impl<'a> Paths<'a> {
             self.text.push('.');
         }
         self.text.push_str(key);
+        if has_empty_step(&self.text[start..]) {
+            let filled = filled(&self.text[start..]);
+            self.text.truncate(start);
+            self.text.push_str(&filled);
+        }
         start..self.text.len()
     }
 
@@ -220,6 +225,16 @@ fn push_element(out: &mut String, value: &AnyView<'_>) {
     }
 }
 
+/// Whether two dots, or a dot and an end, have nothing between them. An index refuses the whole document then.
+fn has_empty_step(path: &str) -> bool {
+    path.is_empty() || path.starts_with('.') || path.ends_with('.') || path.contains("..")
+}
+
+fn filled(path: &str) -> String {
+    let steps: Vec<_> = path.split('.').map(|step| if step.is_empty() { "_" } else { step }).collect();
+    steps.join(".")
+}
+
 /// Whether `path` is at least one step longer than `above`, and begins with it.
 fn is_below(path: &[u8], above: &[u8]) -> bool {
     path.get(above.len()) == Some(&b'.') && path.starts_with(above)
@@ -265,7 +280,7 @@ mod tests {
             (&["a", "a.value"], r#"{"a":{"value":1}}"#),
             (&["a", "a.value.x"], r#"{"a":{"value":{"value":0,"x":1}}}"#),
             (&["a", "a.b", "a.b.c"], r#"{"a":{"b":{"c":2,"value":1},"value":0}}"#),
-            (&["", ".", "a.", "a..b"], r#"{"":{"":1,"value":0},"a":{"":{"b":3,"value":2}}}"#),
+            (&["", ".", "a.", "a..b"], r#"{"_":{"_":1,"value":0},"a":{"_":{"b":3,"value":2}}}"#),
             (&["kept.x", "kept", "kept.y.z", "l"], r#"{"kept":1,"l":3}"#),
         ];
         for (paths, expected) in cases {
