@@ -36,7 +36,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 RUST_SOURCES := $(shell find native \( -path native/target -o -path native/fuzz \) -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
 
-.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench redaction-report soak outage model-check test-faults kill-rounds fuzz wheels docs clean
+.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench redaction-report soak outage model-check test-faults kill-rounds fastapi-load fuzz wheels docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -105,6 +105,9 @@ test-faults: build ## Every fault on the wire, on every way, judged by the ledge
 
 kill-rounds: build ## Kill a thousand processes while they log and recover; nothing that a call returned from may be missing
 	@$(BIN)/python -m pytest -m long -s tests/integration/test_kill_rounds.py
+
+fastapi-load: build ## Load uvicorn, gunicorn and hypercorn with mixed requests and end them by SIGTERM; nothing may be lost or mixed up
+	@$(BIN)/python -m pytest -m long -s tests/integration/test_fastapi_servers.py
 
 # Ten minutes at 200,000 records per second, as the goals say; a slower machine says what it reached.
 SOAK ?= --seconds 600 --rate 200000

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "scaling": "Threads and processes",
     "flight_recorder": "Records that are kept for failures",
     "redaction": "Sensitive values",
+    "fastapi_overhead": "Requests of a FastAPI application",
     "footprint": "Import, set-up, size, exit",
     "instructions": "Instructions per call",
 }

@@ -45,6 +45,8 @@ class Stoppable(Protocol):
 _providers: weakref.WeakSet[Flushable] = weakref.WeakSet()
 # Strongly: the application may let go of what it asked a report of.
 _reported: list[Flushable] = []
+# How many records a provider had accepted when its last flush was not in time.
+_waited_for: weakref.WeakKeyDictionary[Flushable, int] = weakref.WeakKeyDictionary()
 # With the seconds that each gets at the end of the process.
 _stock: list[tuple[Stoppable, float]] = []
 # What other providers still hold for a pipeline of ours.
@@ -97,8 +99,19 @@ def _ask_sources() -> None:
 
 def finish_all() -> bool:
     """Flush every provider within its timeout. True when nothing is pending anywhere."""
-    finished = [provider.finish() for provider in list(_providers)]
+    finished = [_finish(provider) for provider in list(_providers)]
     return all(finished)
+
+
+def _finish(provider: Flushable) -> bool:
+    """Flush, but do not wait again for what was waited for in vain: some processes have several exits."""
+    accepted = provider.ledger().accepted
+    if _waited_for.get(provider) == accepted:
+        return False
+    finished = provider.finish()
+    if not finished:
+        _waited_for[provider] = accepted
+    return finished
 
 
 def _at_exit() -> None:
@@ -146,14 +159,14 @@ def _flush_on_sigterm() -> None:
 def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
     _ask_sources()
     _at_exit()
-    # The C exit handler, which says what was lost, does not run when a signal ends the process.
-    lost = sum(_pending(provider) for provider in list(_providers))
-    if lost:
-        say("records-lost", f"{lost} records were not delivered before the process ended.")
     _end_by_sigterm()
 
 
 def _end_by_sigterm() -> None:
+    # The C exit handler, which says what was lost, does not run when a signal ends the process.
+    lost = sum(_pending(provider) for provider in list(_providers))
+    if lost:
+        say("records-lost", f"{lost} records were not delivered before the process ended.")
     _native.end_rings()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)

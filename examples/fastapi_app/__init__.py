@@ -1,4 +1,4 @@
-"""A small shop with FastAPI: a database, a background task, a stream, a WebSocket, a failure, and secrets.
+"""A small shop with FastAPI: database, background task, stream, WebSocket, outgoing call, failure, secrets.
 
 Run it: pip install "fapilog[fastapi]", then `uvicorn fastapi_app.serve:app` in the folder above. What reaches
 a collector has the trace id and the correlation id of its request, and no card, password or e-mail address.

@@ -8,6 +8,7 @@ from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException, Re
 from fastapi.responses import StreamingResponse
 
 import fapilog
+from fapilog_instrumentation_fastapi import RequestLogger, bind_user, health_router, propagate_correlation
 
 from .database import Orders
 from .models import Login, NewOrder, Order
@@ -21,14 +22,22 @@ def orders_of(request: Request) -> Orders:
     return orders
 
 
+async def current_user(user: Annotated[str | None, Header(alias="X-User")] = None) -> None:
+    """Who asks, as a gateway tells it; later records of the request carry it."""
+    if user is not None:
+        bind_user(user)
+
+
 Database = Annotated[Orders, Depends(orders_of)]
 
 
-def create_app(database: str = ":memory:", **options: Any) -> FastAPI:
+def create_app(database: str = ":memory:", warehouse: Any = None, **options: Any) -> FastAPI:
     """Return the application, instrumented.
 
     Args:
         database: Path of the SQLite file.
+        warehouse: A client of httpx for the service that knows the stock; its requests carry the correlation
+            id. Default: nothing is in stock.
         **options: Of `fapilog.instrument_fastapi`.
     """
 
@@ -37,12 +46,14 @@ def create_app(database: str = ":memory:", **options: Any) -> FastAPI:
         yield
         app.state.orders.close()
 
-    app = FastAPI(title="shop", lifespan=lifespan)
+    app = FastAPI(title="shop", lifespan=lifespan, dependencies=[Depends(current_user)])
     app.state.orders = Orders(database)
+    app.state.warehouse = None if warehouse is None else propagate_correlation(warehouse)
+    app.include_router(health_router())
     _add_orders(app)
     _add_others(app)
-    # Nobody wants to read that a probe was answered, nor every request twice.
-    options.setdefault("access", {"exclude_paths": ["/healthz"], "silence_uvicorn": True})
+    # Nobody wants to read every request twice.
+    options.setdefault("access", {"silence_uvicorn": True})
     return fapilog.instrument_fastapi(app, **options)
 
 
@@ -61,7 +72,7 @@ def _add_orders(app: FastAPI) -> None:
         return Order(order_id=order_id, item=order.item, count=order.count)
 
     @app.get("/orders/{order_id}")
-    def read(order_id: int, orders: Database) -> Order:
+    def read(order_id: int, orders: Database, log: RequestLogger) -> Order:
         found = orders.find(order_id)
         if found is None:
             raise HTTPException(404, "no such order")
@@ -99,6 +110,11 @@ def _add_others(app: FastAPI) -> None:
         log.info("signed in", user=login.user, password=login.password, headers=dict(request.headers))
         return {"user": login.user}
 
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
+    @app.get("/stock/{item}")
+    async def stock(item: str, request: Request) -> dict[str, int]:
+        warehouse = request.app.state.warehouse
+        if warehouse is None:
+            return {item: 0}
+        answer = await warehouse.get(f"/stock/{item}")
+        log.info("warehouse asked", item=item, status=answer.status_code)
+        return {item: answer.json()[item] + 1}

@@ -81,7 +81,9 @@ def _make_heard() -> Callable[[], None]:
     """Let records be made that nobody would make without a handler; return what undoes it."""
     _levels.install()
     logger, listener = logging.getLogger(_ASKS_FOR_HANDLERS), logging.NullHandler()
-    logger.addHandler(listener)
+    # So uvicorn leaves it where no access log is wanted (`--no-access-log`), before it loads the application.
+    if logger.handlers or logger.propagate:
+        logger.addHandler(listener)
 
     def restore() -> None:
         logger.removeHandler(listener)

@@ -66,6 +66,7 @@ class Load:
 
     async def _connection(self, start: int) -> None:
         kinds = itertools.islice(itertools.cycle(KINDS), start, None)
+        kind = next(kinds)
         while self.left > 0:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -73,9 +74,11 @@ class Load:
                 return
             try:
                 while self.left > 0:
-                    await self._ask(next(kinds), reader, writer)
+                    await self._ask(kind, reader, writer)
+                    kind = next(kinds)
             except (OSError, EOFError, WebSocketException) as error:
-                # Servers close connections between two requests, and the second one was not heard.
+                # Servers close connections between two requests, as after an exception; the second one, which
+                # was not heard, is asked again.
                 self.broken += getattr(error, "partial", b"?") != b""
             finally:
                 writer.close()

@@ -18,6 +18,8 @@ from tests.integration.zero_code import BIN, variables
 from tests.servers.collector import Collector
 
 ACCESS = {"fapilog.http.server.request", "fapilog.websocket.server.connection"}
+# Who logs about more than one request.
+OUTSIDE = {"uvicorn.error", "gunicorn.error", "hypercorn.error", "fapilog.application"}
 _PACKAGE = ROOT / "instrumentation" / "fastapi"
 
 
@@ -129,6 +131,14 @@ def assert_each_has_its_own_ids(records: Iterable[ReceivedLogRecord]) -> None:
         or not record.span_id
     ]
     assert strangers == []
+
+
+def assert_nobody_mixes_ids(records: Iterable[ReceivedLogRecord]) -> None:
+    """Whoever logs below a request, the server too, has the trace that belongs to its correlation id."""
+    pairs = {(each.attributes.get("fapilog.correlation_id"), each.trace_id) for each in records}
+    loaded = [(found, trace) for found, trace in pairs if str(found).partition(".")[0] in RECORDS]
+    assert [(found, trace) for found, trace in loaded if trace != trace_of(found)] == []
+    assert {each.scope_name for each in records if "fapilog.correlation_id" not in each.attributes} <= OUTSIDE
 
 
 def assert_all_arrived_once(records: Iterable[ReceivedLogRecord], answers: Answers) -> None:

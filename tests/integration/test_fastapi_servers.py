@@ -15,6 +15,7 @@ from tests.integration.fastapi_serving import (
     Server,
     assert_all_arrived_once,
     assert_each_has_its_own_ids,
+    assert_nobody_mixes_ids,
     of_requests,
     start_load,
 )
@@ -30,11 +31,12 @@ SERVERS = {
     "uvicorn, zero code": (f"{UVICORN} 1", "none", -signal.SIGTERM),
     "gunicorn": (f"{GUNICORN} 2", "lifespan", 0),
     "gunicorn, preload": (f"{GUNICORN} 2 --preload", "call", 0),
+    "gunicorn, workers replaced": (f"{GUNICORN} 2 --max-requests 100", "call", 0),
     "hypercorn": (f"{HYPERCORN} 1", "call", 0),
     "hypercorn, two workers": (f"{HYPERCORN} 2", "lifespan", 0),
 }
 # What these add is little: the long run has them.
-LONG = {"gunicorn, preload", "hypercorn"}
+LONG = {"gunicorn, preload", "gunicorn, workers replaced", "hypercorn"}
 # Of the report of an exporter's ledger at the end of a process.
 REPORT = re.compile(r"accepted (\d+) = delivered (\d+) \+ rejected 0 \+ pending 0$", re.MULTILINE)
 
@@ -74,6 +76,7 @@ def serve(name: str, written: Path, answers: int) -> Loaded:
 def assert_nothing_is_wrong_or_lost(loaded: Loaded) -> None:
     records = of_requests(loaded.records)
     assert_each_has_its_own_ids(records)
+    assert_nobody_mixes_ids(loaded.records)
     assert_all_arrived_once(records, loaded.answers)
     ledgers = [(int(accepted), int(delivered)) for accepted, delivered in REPORT.findall(loaded.written)]
     assert [each for each in ledgers if each[0] != each[1]] == []

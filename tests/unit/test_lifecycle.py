@@ -93,6 +93,18 @@ def test_when_time_runs_out_the_native_exit_handler_is_told_not_to_wait_again(cl
     assert clean == ["gave up"]
 
 
+def test_a_second_exit_of_a_process_waits_only_for_what_came_after_the_first(clean):
+    """A worker that multiprocessing spawned has its finalizers, then `atexit`."""
+    provider = Provider(False)
+    lifecycle.register(provider)
+    lifecycle._at_exit()
+    lifecycle._at_exit()
+    assert (provider.calls, clean) == (1, ["gave up", "gave up"])
+    provider.pending += 1
+    lifecycle._at_exit()
+    assert provider.calls == 2
+
+
 def test_a_report_is_printed_for_providers_that_asked_for_one(capsys):
     lifecycle.report_at_exit(Provider())
     lifecycle._at_exit()
@@ -134,6 +146,17 @@ def test_what_is_lost_by_sigterm_is_said_because_no_exit_handler_follows(monkeyp
     provider = Provider(finished=False)
     lifecycle.register(provider)
     lifecycle._on_sigterm(signal.SIGTERM, None)
+    said = "fapilog: 3 records were not delivered before the process ended. [records-lost]\n"
+    assert capsys.readouterr().err == said
+
+
+def test_what_is_lost_is_said_too_where_a_server_ended_first_and_the_signal_follows(monkeypatch, capsys):
+    diagnostics._voice.forget()
+    monkeypatch.setattr(os, "kill", lambda *_: None)
+    monkeypatch.setattr(_native, "begin_exit", lambda: None)
+    monkeypatch.setattr(lifecycle, "_terminated", True)
+    lifecycle.register(Provider(finished=False))
+    lifecycle._at_normal_exit()
     said = "fapilog: 3 records were not delivered before the process ended. [records-lost]\n"
     assert capsys.readouterr().err == said
 

@@ -149,7 +149,7 @@ def _request(exchange: Exchange, options: RouteOptions) -> dict[str, Any]:
     is_head = attributes["http.request.method"] == "HEAD"
     attributes["http.response.body.size"] = 0 if is_head else exchange.response_bytes
     if options.query and (query := scope.get("query_string")):
-        attributes["url.query"] = query.decode("latin-1")
+        attributes["url.query"] = plan.queries.shown(query)
     if options.client and (client := scope.get("client")):
         attributes["client.address"] = client[0]
         if client[1]:

@@ -116,7 +116,7 @@ class Beat:
         self._watch = watch
         self._interval = watch.seconds / _STEPS
         self._due: float | None = None
-        self._ended: list[dict[str, Any]] = []
+        self._ended: list[Exchange] = []
         self.under_way: weakref.WeakSet[Exchange] = weakref.WeakSet()
 
     def start(self) -> None:
@@ -128,9 +128,9 @@ class Beat:
             loop.call_at(self._due, self._come, context=contextvars.Context())
 
     def ended(self, exchange: Exchange) -> None:
-        """Keep the name of a request until the timer comes."""
+        """Keep a request until the timer comes."""
         if exchange in self.under_way and len(self._ended) < _NAMED:
-            self._ended.append(_named(exchange))
+            self._ended.append(exchange)
 
     def _come(self) -> None:
         loop, due = self._loop(), self._due
@@ -139,9 +139,8 @@ class Beat:
             return
         late = loop.time() - due
         if late >= self._watch.seconds:
-            known = {each[CORRELATION_ATTRIBUTE] for each in ended}
-            running = [_named(each) for each in self.under_way if each.correlation_id not in known]
-            self._watch.report(late, [*ended, *running])
+            concerned = [*ended, *(each for each in self.under_way if each not in ended)]
+            self._watch.report(late, [_named(each) for each in concerned])
         if self.under_way:
             self.start()
 

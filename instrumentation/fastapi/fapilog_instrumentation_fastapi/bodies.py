@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from typing import Any
 
 from fapilog_instrumentation_fastapi import contents, route_options
@@ -27,18 +26,15 @@ _HEADERS_LIMIT = 64
 def attach(plan: Plan) -> None:
     """Capture for an application; from now on, or from when a route asks for it."""
     capture = plan.settings.capture
-    bodies = capture.request_body != "never" or capture.response_body != "never"
-    if bodies or capture.request_headers or capture.response_headers or route_options.is_capturing():
+    if (
+        _wants_bodies(capture)
+        or capture.request_headers
+        or capture.response_headers
+        or route_options.is_capturing()
+    ):
         start(plan)
-        return
-    waiting = weakref.ref(plan)
-
-    def started() -> None:
-        found = waiting()
-        if found is not None:
-            start(found)
-
-    route_options.on_capture.append(started)
+    else:
+        route_options.waiting[plan] = start
 
 
 def start(plan: Plan) -> None:
@@ -62,13 +58,13 @@ class Copy:
 
     def __init__(self, content_type: bytes | None, encoding: bytes | None) -> None:
         self.kind, self.charset = contents.media_type(content_type)
-        self._is_coded = (encoding or b"identity").strip().lower() not in {b"identity", b""}
+        self._is_coded = encoding is not None and encoding.strip().lower() not in {b"identity", b""}
         self.data = bytearray()
         self.is_cut = False
 
-    def fits(self, types: Iterable[str]) -> bool:
+    def fits(self, types: tuple[str, ...]) -> bool:
         """Tell whether the body may be kept: its type is asked for, and it is not compressed."""
-        return bool(self.kind) and not self._is_coded and any(fnmatchcase(self.kind, each) for each in types)
+        return not self._is_coded and contents.is_one_of(self.kind, types)
 
     def take(self, chunk: bytes, capture: Capture) -> None:
         """Keep what there is room for."""
@@ -111,7 +107,7 @@ class Copies:
         exchange = self._exchange()
         if exchange is None or message["type"] != "http.request":
             return
-        capture = exchange.options.settings.capture
+        capture = exchange.options.capture
         # Who reads the body before the router chose a route does not know yet what the route asks for.
         if capture.request_body != "never" or _may_be_asked_for(exchange):
             self.request.take(message.get("body", b""), capture)
@@ -121,7 +117,7 @@ class Copies:
         exchange = self._exchange()
         if exchange is None:
             return
-        capture = exchange.options.settings.capture
+        capture = exchange.options.capture
         if capture.response_body == "never":
             return
         if message["type"] == "http.response.start":
@@ -138,13 +134,15 @@ def begin(exchange: Exchange) -> None:
     """Begin to look at the messages of an exchange."""
     if exchange.scope["type"] != "http":
         return
+    if not (route_options.is_capturing() or _wants_bodies(exchange.options.capture)):
+        return
     copies = exchange.copies = Copies(exchange)
     exchange.on_receive, exchange.on_send = copies.receive, copies.send
 
 
 def finish(exchange: Exchange) -> None:
     """Put what settings ask for on the access record."""
-    capture = exchange.options.settings.capture
+    capture = exchange.options.capture
     attributes: dict[str, Any] = {}
     _headers(attributes, "http.request.header.", exchange.scope.get("headers", ()), capture.request_headers)
     _headers(attributes, "http.response.header.", exchange.response_headers, capture.response_headers)
@@ -158,6 +156,10 @@ def finish(exchange: Exchange) -> None:
             copies.response.put(attributes, RESPONSE_BODY, capture)
     if attributes:
         exchange.add(attributes)
+
+
+def _wants_bodies(capture: Capture) -> bool:
+    return capture.request_body != "never" or capture.response_body != "never"
 
 
 def _wants(when: str, failed: bool) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +17,8 @@ _FORM = "application/x-www-form-urlencoded"
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],"]+', re.DOTALL)
 _CLOSERS = {"{": "}", "[": "]"}
 _MOST_FIELDS = 1_000
+# Longer headers than any type has; what is remembered comes from outside.
+_LONGEST_TYPE = 256
 
 
 class UnreadableError(ValueError):
@@ -28,11 +32,27 @@ def media_type(header: bytes | None) -> tuple[str, str]:
         >>> media_type(b"Application/JSON; charset=UTF-8"), media_type(None)
         (('application/json', 'utf-8'), ('', 'utf-8'))
     """
-    text, _, parameters = (header or b"").decode("latin-1").lower().partition(";")
+    return _media_type(header or b"") if len(header or b"") <= _LONGEST_TYPE else ("", "utf-8")
+
+
+@lru_cache(maxsize=256)
+def _media_type(header: bytes) -> tuple[str, str]:
+    text, _, parameters = header.decode("latin-1").lower().partition(";")
     charset = next(
         (p.partition("=")[2] for p in parameters.split(";") if p.strip().startswith("charset=")), ""
     )
     return text.strip(), charset.strip(' "') or "utf-8"
+
+
+@lru_cache(maxsize=256)
+def is_one_of(kind: str, types: tuple[str, ...]) -> bool:
+    """Tell whether a media type is one of some, which may have stars.
+
+    Example:
+        >>> is_one_of("text/html", ("text/*",)), is_one_of("", ("*/*",))
+        (True, False)
+    """
+    return any(fnmatchcase(kind, each) for each in types)
 
 
 def is_json(kind: str) -> bool:

@@ -26,7 +26,7 @@ from fapilog_instrumentation_fastapi.plan import Plan
 HTTP_EVENT = "http.server.request.exception"
 WEBSOCKET_EVENT = "fapilog.websocket.server.connection.exception"
 # Loggers of servers that log what an application raised.
-_SERVER_LOGGERS = ("uvicorn.error", "hypercorn.error", "granian")
+_SERVER_LOGGERS = ("uvicorn.error", "hypercorn.error")
 _WRITTEN = "_fapilog_written"
 
 
@@ -53,8 +53,7 @@ def write(exchange: Exchange) -> None:
     attributes["error.type"] = type_name(error)
     if is_http:
         attributes["http.response.status_code"] = exchange.status or 500
-    if any(isinstance(each, (ValidationException, ValidationError)) for each in hidden_input.chain(error)):
-        attributes.update(_without_input(error))
+    attributes.update(_without_input(error))
     exchange.options.logger.emit_record(
         body=f"unhandled exception in {title(exchange)}",
         severity_number=int(Severity.ERROR),
@@ -70,12 +69,20 @@ def write(exchange: Exchange) -> None:
 
 
 def _without_input(error: BaseException) -> dict[str, Any]:
-    """Message and stack without what was validated: the text of such an exception has all of it."""
-    stack = "".join(traceback.format_exception(error, limit=-hidden_input.FRAMES_LIMIT))
-    return {
-        "exception.message": hidden_input.without_input(error, str(error)),
-        "exception.stacktrace": hidden_input.without_input(error, stack),
-    }
+    """Message and stack of a chain with validations, whose texts hold what was validated; else nothing."""
+    if not any(
+        isinstance(each, (ValidationException, ValidationError)) for each in hidden_input.chain(error)
+    ):
+        return {}
+    try:
+        stack = "".join(traceback.format_exception(error, limit=-hidden_input.FRAMES_LIMIT))
+        return {
+            "exception.message": hidden_input.without_input(error, str(error)),
+            "exception.stacktrace": hidden_input.without_input(error, stack),
+        }
+    except Exception:
+        # A class can lie about anything; its type is kept.
+        return {"exception.message": "<unprintable>", "exception.stacktrace": "<no stack trace>"}
 
 
 def _is_of_the_process(plan: Plan) -> bool:
@@ -96,12 +103,18 @@ def _mark(error: BaseException) -> None:
 
 def _pass_on(record: logging.LogRecord) -> bool:
     """Give what a server logs of a written exception to its handlers, without a record of ours."""
-    info = record.exc_info
-    error = info[1] if isinstance(info, tuple) else None
-    if error is None or not getattr(error, _WRITTEN, False):
+    if not _is_written(record.exc_info):
         return True
     without_record(lambda: logging.getLogger(record.name).callHandlers(record))
     return False
+
+
+def _is_written(info: Any) -> bool:
+    try:
+        return isinstance(info, tuple) and bool(getattr(info[1], _WRITTEN, False))
+    except Exception:
+        # What an attribute of an exception raises must not reach the server.
+        return False
 
 
 class NativeLogs:

@@ -151,7 +151,7 @@ def uninstrument_fastapi(app: Any) -> None:
     known.native_logs.give_back()
     _silencing.discard(known)
     if not _silencing:
-        logging.getLogger("uvicorn.access").removeFilter(_nothing)
+        logging.getLogger("uvicorn.access").removeFilter(_unless_silenced)
 
 
 def instrumented(app: Any) -> Instrumented | None:
@@ -179,13 +179,13 @@ def _no_application(app: object) -> ConfigurationError:
     )
 
 
-def _nothing(_: logging.LogRecord) -> bool:
-    return False
+def _unless_silenced(_: logging.LogRecord) -> bool:
+    return not _silencing
 
 
 def _silence_uvicorn(asked_by: Instrumented) -> None:
     _silencing.add(asked_by)
     # A filter outlives uvicorn's own `dictConfig`, which a level would not.
     access = logging.getLogger("uvicorn.access")
-    if _nothing not in access.filters:
-        access.addFilter(_nothing)
+    if _unless_silenced not in access.filters:
+        access.addFilter(_unless_silenced)

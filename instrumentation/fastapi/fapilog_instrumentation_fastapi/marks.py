@@ -9,13 +9,17 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 _SECRET = "[REDACTED:secret]"  # noqa: S105  # nosec B105 - a marker
 _UNKNOWN = "[REDACTED:sensitive]"
 _DEEPEST = 16
+_MEMBERS_LIMIT = 500
 _UNIONS: tuple[Any, ...] = (typing.Union, types.UnionType)
 _Kinds = tuple[Any, ...]
+_known: WeakKeyDictionary[type, dict[Any, str]] = WeakKeyDictionary()
 
 
 class Fields:
@@ -28,6 +32,12 @@ class Fields:
     def __init__(self, route: Any) -> None:
         self._by_place: dict[str, dict[str, _Kinds]] = {}
         self._read(getattr(route, "dependant", None), 0)
+        # A marked field is hidden by its name everywhere: callers put things in wrong places.
+        self._names: dict[Any, str] = {}
+        for known in self._by_place.values():
+            self._names.update((name, found) for name, kinds in known.items() if (found := _marker(kinds)))
+            for kinds in known.values():
+                self._names.update(_marked_names(kinds))
 
     def _read(self, dependant: Any, depth: int) -> None:
         if dependant is None or depth > _DEEPEST:
@@ -41,29 +51,35 @@ class Fields:
             self._read(inner, depth + 1)
 
     def hidden(self, steps: Sequence[Any], value: Any) -> tuple[str | None, Any]:
-        """Return the marker that stands for a value as a whole, or None and the value without marked parts.
+        """Return what stands for a value: twice the marker, or None and the value without marked parts.
 
         Args:
             steps: Where it stands: `("body", "card", "number")`.
             value: As the caller sent it.
         """
-        if not steps:
+        if not self._names and not any(
+            _marker(k) for known in self._by_place.values() for k in known.values()
+        ):
             return None, value
+        by_name = next((self._names[step] for step in steps[1:] if step in self._names), None)
+        if by_name is not None or not steps:
+            return by_name, by_name if by_name is not None else value
+        cleaning = _Cleaning(self._names)
         known = self._by_place.get(str(steps[0]), {})
         # One parameter is the body itself; several are its members. Both readings count.
         kinds = list(known.values())
         if len(steps) == 1:
             whole = None if isinstance(value, Mapping) else _first_marker(kinds)
-            return whole, _cleaned(value, [*kinds, known], 0)
+            return whole, whole or cleaning.cleaned(value, [*kinds, known], 0)
         found = [known[str(steps[1])]] if str(steps[1]) in known else []
         marker, inside = _walk(found, steps[2:])
         if marker is None:
             marker, deeper = _walk([each for each in kinds if not _marker(each)], steps[1:])
             inside = [*inside, *deeper]
-        if marker is None and not inside and any(_has_marks(each, 0) for each in kinds):
+        if marker is None and not inside and _any_marks(kinds):
             # Where the location leads nowhere, nobody can tell what the value is.
             marker = _UNKNOWN
-        return marker, _cleaned(value, inside, 0)
+        return marker, marker or cleaning.cleaned(value, inside, 0)
 
 
 def _walk(kinds: list[_Kinds], steps: Iterable[Any]) -> tuple[str | None, list[Any]]:
@@ -154,11 +170,36 @@ def _marker(given: Any, depth: int = 0) -> str | None:
     return next((each for each in found if each is not None), None)
 
 
-def _has_marks(kinds: _Kinds, depth: int) -> bool:
-    if _marker(kinds) is not None:
-        return True
-    return depth < _DEEPEST and any(
-        _has_marks(field, depth + 1) for kind in _every(kinds) for _, field in _members(kind)
+def _marked_names(kinds: Iterable[Any]) -> dict[Any, str]:
+    """The names of marked fields, with their markers, in models at any depth below some kinds."""
+    names: dict[Any, str] = {}
+    for kind in _every(kinds):
+        if isinstance(kind, type):
+            names.update(_names_of(kind))
+    return names
+
+
+def _names_of(model: type) -> dict[Any, str]:
+    known = _known.get(model)
+    if known is None:
+        known = {}
+        waiting, seen = [model], {model}
+        while waiting:
+            for own, field in _members(waiting.pop()):
+                if (marker := _marker(field)) is not None:
+                    known.update((name, marker) for name in own if name is not None)
+                below = [each for each in _every(field) if isinstance(each, type) and each not in seen]
+                seen.update(below)
+                waiting += below
+        _known[model] = known
+    return known
+
+
+def _any_marks(kinds: Iterable[Any]) -> bool:
+    return any(
+        _marker(inner) is not None or _marked_names(inner)
+        for each in kinds
+        for inner in (each.values() if isinstance(each, dict) else (each,))
     )
 
 
@@ -170,36 +211,46 @@ def _every(kinds: Iterable[Any], depth: int = 0) -> Iterator[Any]:
             yield from _every(typing.get_args(kind), depth + 1)
 
 
-def _cleaned(value: Any, kinds: list[Any], depth: int) -> Any:
-    """A raw value without the members that are marked; `types` holds kinds, or mappings of names to types."""
-    if depth > _DEEPEST:
-        return _UNKNOWN if isinstance(value, (Mapping, list, tuple)) else value
-    if isinstance(value, Mapping):
-        return {name: _member(name, inner, kinds, depth) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_member(place, inner, kinds, depth) for place, inner in enumerate(value)]
-    # A text where a model with marked fields was expected may be one of them.
-    return _UNKNOWN if _any_marks(kinds) else value
+class _Cleaning:
+    """Takes marked members out of one raw value, of which it looks at so many members and no more.
 
+    Args:
+        names: Of fields that are hidden wherever they stand.
+    """
 
-def _any_marks(kinds: Iterable[Any]) -> bool:
-    return any(
-        any(_has_marks(inner, 0) for inner in each.values())
-        if isinstance(each, dict)
-        else _has_marks(each, 0)
-        for each in kinds
-    )
+    def __init__(self, names: Mapping[Any, str]) -> None:
+        self._names = names
+        self._left = _MEMBERS_LIMIT
 
+    def cleaned(self, value: Any, kinds: list[Any], depth: int) -> Any:
+        """Return the value; `kinds` holds kinds, or mappings of names to kinds."""
+        if isinstance(value, (Mapping, list, tuple)):
+            if depth > _DEEPEST:
+                return _UNKNOWN
+            if isinstance(value, Mapping):
+                members = islice(value.items(), self._left)
+                return {name: self._member(name, inner, kinds, depth) for name, inner in members}
+            return [
+                self._member(place, inner, kinds, depth)
+                for place, inner in enumerate(islice(value, self._left))
+            ]
+        # A text where a model with marked fields was expected may be one of them.
+        return _UNKNOWN if kinds and _any_marks(kinds) else value
 
-def _member(step: Any, value: Any, kinds: list[Any], depth: int) -> Any:
-    inner: list[Any] = []
-    for each in kinds:
-        if isinstance(each, dict):
-            inner += [each[step]] if step in each else []
-        else:
-            inner += _below(each, step)
-    if (marker := _first_marker(inner)) is not None:
-        return marker
-    if not inner and isinstance(step, int) and _any_marks(kinds):
-        return _UNKNOWN
-    return _cleaned(value, inner, depth + 1)
+    def _member(self, step: Any, value: Any, kinds: list[Any], depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            return _UNKNOWN
+        if isinstance(step, str) and step in self._names:
+            return self._names[step]
+        inner: list[Any] = []
+        for each in kinds:
+            if isinstance(each, dict):
+                inner += [each[step]] if step in each else []
+            else:
+                inner += _below(each, step)
+        if (marker := _first_marker(inner)) is not None:
+            return marker
+        if not inner and isinstance(step, int) and _any_marks(kinds):
+            return _UNKNOWN
+        return self.cleaned(value, inner, depth + 1)

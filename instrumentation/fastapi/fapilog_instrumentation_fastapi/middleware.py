@@ -26,8 +26,9 @@ from fapilog_instrumentation_fastapi.settings import RequestLogging
 __all__ = ["CORRELATION_ATTRIBUTE", "RequestLoggingMiddleware"]
 
 _SERVED = frozenset({"http", "websocket"})
+# The body, and the two extensions of ASGI that let a server send a file.
+_BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 _STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
-_ENDS = frozenset({"http.response.body", "http.response.pathsend"})
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -145,11 +146,11 @@ class RequestLoggingMiddleware:
                 message = self._start(current, message)
             elif kind == "http.response.pathsend":
                 current.response_bytes = _content_length(current.response_headers)
+            elif kind == "http.response.zerocopysend":
+                current.response_bytes += message.get("count") or 0
             if current.on_send is not None:
                 current.on_send(message)
-            if (
-                kind == "http.response.body" and not message.get("more_body")
-            ) or kind == "http.response.pathsend":
+            if kind in _BODIES and not message.get("more_body"):
                 current.is_complete = True
                 current.seconds = (perf_counter_ns() - current.started_nanos) / 1e9
                 if current.status is not None and current.status < 500 and not current.is_finished:

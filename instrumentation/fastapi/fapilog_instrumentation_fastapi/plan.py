@@ -14,6 +14,7 @@ from fapilog_instrumentation_fastapi.correlation import Correlator
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.exclusions import Exclusions
 from fapilog_instrumentation_fastapi.own_errors import OwnErrors
+from fapilog_instrumentation_fastapi.queries import Queries
 from fapilog_instrumentation_fastapi.routes import Routes
 from fapilog_instrumentation_fastapi.sampling import Sampler
 from fapilog_instrumentation_fastapi.settings import RequestLogging
@@ -34,12 +35,14 @@ class RouteOptions:
         slow_seconds: From when on a request is slow; infinite: never.
         client_error_severity: OTel number for responses 400 to 499.
         query, client, user_agent: Whether the record has these attributes.
+        capture: Which headers and bodies it has.
         logger: Who writes the records of the request.
         settings: What all of this is made of.
     """
 
     __slots__ = (
         "access",
+        "capture",
         "client",
         "client_error_severity",
         "logger",
@@ -54,6 +57,7 @@ class RouteOptions:
         access = settings.access
         self.settings = settings
         self.logger = logger
+        self.capture = settings.capture
         self.access = access.enabled
         self.sampler = Sampler(access.sample_ratio)
         self.slow_seconds = float("inf") if access.slow_seconds is None else access.slow_seconds
@@ -91,6 +95,7 @@ class Plan:
         self.echo = header.lower().encode("ascii") if header is not None else None
         self.exclusions = Exclusions(access.exclude_paths, access.exclude_routes, access.exclude_patterns)
         self.routes = Routes()
+        self.queries = Queries(logger_provider)
         self.own_errors = OwnErrors()
         self.on_request: list[Observer] = []
         self.on_response: list[Observer] = []

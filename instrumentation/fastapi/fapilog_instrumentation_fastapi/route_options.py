@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, TypeVar, Unpack
+from weakref import WeakKeyDictionary
 
 from fapilog import Severity
 from fapilog_instrumentation_fastapi import settings_sources
-from fapilog_instrumentation_fastapi.plan import OPTIONS_ATTRIBUTE
+from fapilog_instrumentation_fastapi.plan import OPTIONS_ATTRIBUTE, Plan
 from fapilog_instrumentation_fastapi.settings import RequestLogging
 from fapilog_instrumentation_fastapi.settings_capture import When
 
@@ -33,8 +34,8 @@ _PLACES = {
     "validation_values": ("exceptions", "validation_values"),
     "http_exceptions": ("exceptions", "http"),
 }
-# Called when the first route asks for headers or bodies.
-on_capture: list[Callable[[], None]] = []
+# Plans, and what is called with each when the first route asks for headers or bodies.
+waiting: WeakKeyDictionary[Plan, Callable[[Plan], None]] = WeakKeyDictionary()
 _is_capturing = False
 
 
@@ -97,8 +98,9 @@ def begin_capture() -> None:
     """Tell those who wait for it that a route asks for headers or bodies."""
     global _is_capturing  # noqa: PLW0603
     _is_capturing = True
-    while on_capture:
-        on_capture.pop()()
+    for plan, start in list(waiting.items()):
+        start(plan)
+    waiting.clear()
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class Access(Group):
         False,
         variable="SILENCE_UVICORN",
         source="another logger is the application's",
-        about="Whether `uvicorn.access`, which says the same without trace and correlation id, is silenced.",
+        about="Whether `uvicorn.access`, which says less of the same, is silenced.",
     )
 
 

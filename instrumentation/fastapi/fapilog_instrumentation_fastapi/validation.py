@@ -62,7 +62,7 @@ def _described(error: Any, fields: marks.Fields | None) -> dict[str, Any]:
         marker, value = fields.hidden(place, error.get("input"))
         # A message may repeat the value.
         described["message"] = marker or shortened(str(error.get("msg", "")), _VALUE_CHARS)
-        described["input"] = marker or shortened(value, _VALUE_CHARS)
+        described["input"] = shortened(value, _VALUE_CHARS)
     return described
 
 

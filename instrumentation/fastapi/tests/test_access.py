@@ -1,13 +1,16 @@
 """Every request has one access record, with the attributes of OpenTelemetry's conventions."""
 
-from typing import Any
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI
 
 import fapilog
 from fapilog.testing import CapturedLogs
-from fapilog_instrumentation_fastapi import instrument_fastapi
+from fapilog_instrumentation_fastapi import instrument_fastapi, uninstrument_fastapi
 from fapilog_instrumentation_fastapi.access import DURATION, HTTP_EVENT
 from instrumentation.fastapi.tests.calling import client
 
@@ -119,3 +122,53 @@ async def test_a_response_of_400_to_499_has_the_severity_of_the_settings_and_no_
     [record] = access(fapilog_logs)
     assert (record.severity_text, record.body) == (expected, "GET 404")
     assert not {"http.route", "error.type"} & record.attributes.keys()
+
+
+async def test_dependencies_and_tasks_in_threads_belong_to_the_request(fapilog_logs: CapturedLogs):
+    app = FastAPI()
+
+    def sync_dependency() -> str:
+        log.info("sync dependency")
+        return "tea"
+
+    async def async_dependency(item: Annotated[str, Depends(sync_dependency)]) -> AsyncIterator[str]:
+        log.info("async dependency")
+        yield item
+        logging.getLogger("legacy").warning("after the response")
+
+    def task() -> None:
+        log.info("task in a thread")
+
+    @app.get("/")
+    def read(item: Annotated[str, Depends(async_dependency)], tasks: BackgroundTasks) -> str:
+        tasks.add_task(task)
+        asyncio.run(asyncio.to_thread(log.info, "thread of a thread"))
+        return item
+
+    async with client(instrument_fastapi(app, spans="none")) as http:
+        await http.get("/", headers={"X-Request-ID": "r-1"})
+    ids = {
+        record.body: record.attributes.get("fapilog.correlation_id")
+        for record in fapilog_logs
+        if record.scope_name in {"shop", "legacy", "fapilog.http"}
+    }
+    assert ids == dict.fromkeys(
+        [
+            "sync dependency",
+            "async dependency",
+            "thread of a thread",
+            "GET / 200",
+            "after the response",
+            "task in a thread",
+        ],
+        "r-1",
+    )
+
+
+def test_a_silenced_uvicorn_access_log_is_no_record_of_ours(fapilog_logs: CapturedLogs):
+    logging.getLogger("uvicorn.access").warning("one")
+    app = shop(access={"silence_uvicorn": True})
+    logging.getLogger("uvicorn.access").warning("two")
+    uninstrument_fastapi(app)
+    assert "one" in fapilog_logs.bodies
+    assert "two" not in fapilog_logs.bodies

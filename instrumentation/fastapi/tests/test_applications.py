@@ -129,7 +129,9 @@ def test_an_application_that_nobody_uses_any_more_is_freed():
     assert gone() is None
 
 
-def test_uvicorns_access_log_is_silent_only_while_an_application_asks_for_it():
+def test_uvicorns_access_log_is_silent_only_while_an_application_asks_for_it(monkeypatch: pytest.MonkeyPatch):
+    # Applications of other tests may ask for it, too.
+    monkeypatch.setattr("fapilog_instrumentation_fastapi.instrumentor._silencing", weakref.WeakSet())
     access = logging.getLogger("uvicorn.access")
     record = access.makeRecord(access.name, logging.INFO, "x.py", 1, "GET /", (), None)
     assert access.filter(record)
@@ -138,6 +140,9 @@ def test_uvicorns_access_log_is_silent_only_while_an_application_asks_for_it():
     uninstrument_fastapi(apps[0])
     assert not access.filter(record)
     uninstrument_fastapi(apps[1])
+    assert access.filter(record)
+    shop(access={"silence_uvicorn": True})
+    gc.collect()
     assert access.filter(record)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import BackgroundTasks, FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace import TracerProvider
@@ -326,6 +327,34 @@ async def test_a_response_that_is_not_valid_is_one_without_what_it_held(fapilog_
     assert "in serialize_response" in direct_record.attributes["exception.stacktrace"]
     assert "input_type=str" in inner_record.attributes["exception.stacktrace"]
     assert SECRET not in repr([record.attributes for record in fapilog_logs])
+
+
+class LyingError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name) if name.startswith("_fapilog") else AttributeError(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize("cause", [None, RequestValidationError([{"loc": ("body",), "input": SECRET}])])
+async def test_an_exception_that_lies_about_everything_is_a_record_and_harms_nobody(
+    cause: Exception | None, fapilog_logs: CapturedLogs
+):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise LyingError from cause
+
+    middleware, wire = RequestLoggingMiddleware(app, SETTINGS), Wire()
+    with pytest.raises(LyingError) as caught:
+        await middleware(scope(), wire.receive, wire.send)
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=caught.value)
+    [record] = failures(fapilog_logs)
+    assert record.attributes["exception.type"].endswith("LyingError")
+    assert middleware.plan.own_errors.count == 0
+    assert SECRET not in repr([each.attributes for each in failures(fapilog_logs)])
 
 
 async def test_a_problem_document_with_the_id_answers_only_when_asked(fapilog_logs: CapturedLogs):

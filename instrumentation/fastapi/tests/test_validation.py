@@ -7,7 +7,9 @@ import pytest
 from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
-from pydantic import BaseModel, Field, SecretStr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Route
@@ -294,6 +296,45 @@ async def test_a_marked_parameter_that_is_the_whole_body_is_hidden(fapilog_logs:
     instrument_fastapi(app, SETTINGS, exceptions={"validation_values": True})
     record = await the_record(app, fapilog_logs, "/cards", CARD + "x")
     assert [each["input"] for each in record.attributes[ERRORS]] == ["[REDACTED:pan]"]
+
+
+class Tree(BaseModel):
+    left: "Tree | None" = None
+    right: "list[Tree] | None" = None
+    card: Card | None = None
+    count: int = 0
+
+
+NUMBER = st.just(CARD) | st.just([CARD]) | st.just({"number": CARD})
+RAW = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5) | st.fixed_dictionaries({"number": NUMBER}),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["left", "right", "card", "cards", "count", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60)
+@given(body=RAW)
+def test_a_marked_field_is_hidden_wherever_a_caller_puts_it(body: Any):
+    app = FastAPI()
+
+    @app.post("/")
+    async def grow(tree: Tree) -> None: ...
+
+    route = next(each for each in app.routes if getattr(each, "path", "") == "/")
+    fields = Fields(route)
+    for validated in (Tree, Order):
+        try:
+            validated.model_validate(body)
+        except ValidationError as error:
+            for each in error.errors():
+                assert CARD not in repr(fields.hidden(("body", *each["loc"]), each["input"]))
+                assert CARD not in repr(fields.hidden(("body",), each["input"]))
 
 
 def test_a_route_that_is_none_of_fastapi_has_no_known_fields():

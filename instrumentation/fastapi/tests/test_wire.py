@@ -125,6 +125,18 @@ async def test_a_file_that_the_server_sends_has_the_size_of_its_header(
     assert some(the_record(fapilog_logs), "http.response.body.size") == [1_000]
 
 
+async def test_a_file_that_the_server_copies_is_counted_in_parts(fapilog_logs: CapturedLogs):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.zerocopysend", "file": 3, "count": 700, "more_body": True})
+        await send({"type": "http.response.zerocopysend", "file": 3, "count": 50})
+
+    wire = Wire()
+    await RequestLoggingMiddleware(app, SETTINGS)(scope(), wire.receive, wire.send)
+    record = the_record(fapilog_logs)
+    assert (record.severity_text, *some(record, "http.response.body.size")) == ("INFO", 750)
+
+
 async def test_a_client_that_goes_away_in_the_middle_is_no_error(fapilog_logs: CapturedLogs):
     async def parts() -> AsyncIterator[bytes]:
         while True:

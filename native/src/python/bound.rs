@@ -99,7 +99,8 @@ impl BoundAttributes {
     unsafe fn encode(&self, py: Python<'_>, active: &Active) -> Option<PyErr> {
         // A bound value whose method logs to the same logger comes here again; then the attributes are left out.
         let _level = Nested::enter()?;
-        let mut writer = RecordWriter::new();
+        // Requests bind an id of their own each, so this is no rare path.
+        let mut writer = RecordWriter::for_attributes();
         writer.begin(0, 0, &SeverityField::NONE, None);
         let head = writer.len();
         let policy = &active.pipeline.settings().policy;

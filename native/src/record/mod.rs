@@ -66,6 +66,12 @@ impl RecordWriter {
         Self { bytes: Vec::with_capacity(4096) }
     }
 
+    /// Memory for a few attributes, for those who make a writer each time; grows for more.
+    #[must_use]
+    pub fn for_attributes() -> Self {
+        Self { bytes: Vec::with_capacity(512) }
+    }
+
     /// Starts a record: times, severity and the active span. `time` may be 0 (unknown).
     #[inline]
     pub fn begin(

@@ -116,6 +116,18 @@ def test_uvicorn_without_a_configuration_writes_its_access_log():
         assert (access.hasHandlers(), [record.body for record in recorder.records]) == (False, ["GET /"])
 
 
+def test_uvicorn_that_was_told_to_write_no_access_log_writes_none():
+    from uvicorn.config import Config
+
+    access = logging.getLogger("uvicorn.access")
+    with bare_logging(), Recorder() as recorder:
+        Config("app:app", access_log=False).configure_logging()
+        remove = stdlib.install(recorder.provider.handle)
+        assert not access.hasHandlers()
+        remove()
+        assert (access.handlers, access.propagate) == ([], False)
+
+
 def test_gunicorn_s_own_configuration_loses_no_record_and_doubles_none(bare_bridge):
     from gunicorn.config import Config
     from gunicorn.glogging import Logger
