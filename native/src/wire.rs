@@ -185,12 +185,6 @@ impl<'a> Fields<'a> {
         self.malformed
     }
 
-    /// The next field, and its bytes from the tag on.
-    pub fn next_verbatim(&mut self) -> Option<((u32, Value<'a>), &'a [u8])> {
-        let start = self.at;
-        Some((self.next()?, &self.bytes[start..self.at]))
-    }
-
     /// Offset of the next unread byte.
     #[must_use]
     pub const fn offset(&self) -> usize {

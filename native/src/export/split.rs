@@ -86,7 +86,10 @@ impl Cut {
     fn copy(&mut self, message: &[u8], level: usize, out: &mut Vec<u8>) -> Option<bool> {
         let mut kept = false;
         let mut fields = Fields::new(message);
-        while let Some(((number, value), verbatim)) = fields.next_verbatim() {
+        loop {
+            let start = fields.offset();
+            let Some((number, value)) = fields.next() else { break };
+            let verbatim = &message[start..fields.offset()];
             match value {
                 Value::Bytes(record) if level == SCOPE_LOGS && number == u32::from(CHILD_FIELD[level]) => {
                     if self.keeps(record) {

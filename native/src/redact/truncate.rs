@@ -66,11 +66,14 @@ fn what_fits(record: &[u8], room: usize) -> Vec<u8> {
     let mut dropped = 0u64;
     for turn in 0..3 {
         let mut fields = Fields::new(record);
-        while let Some((field, raw)) = fields.next_verbatim() {
-            match field {
+        loop {
+            let start = fields.offset();
+            let Some((number, value)) = fields.next() else { break };
+            let raw = &record[start..fields.offset()];
+            match (number, value) {
                 (7, Value::Varint(count)) if turn == 0 => dropped = dropped.saturating_add(count),
                 (7, _) => {}
-                _ if turn_of(field.0) != turn => {}
+                _ if turn_of(number) != turn => {}
                 _ if out.len() + raw.len() <= room => out.extend_from_slice(raw),
                 (6, _) => dropped = dropped.saturating_add(1),
                 _ => {}

@@ -11,11 +11,13 @@ pub fn copy<'a>(
     out: &mut Vec<u8>,
     mut replace: impl FnMut((u32, Value<'a>), &mut Vec<u8>) -> bool,
 ) {
-    let mut fields = Fields::new(message);
-    while let Some((field, verbatim)) = fields.next_verbatim() {
+    let (mut fields, mut start) = (Fields::new(message), 0);
+    while let Some(field) = fields.next() {
+        let end = fields.offset();
         if !replace(field, out) {
-            out.extend_from_slice(verbatim);
+            out.extend_from_slice(&message[start..end]);
         }
+        start = end;
     }
 }
 
@@ -25,11 +27,10 @@ pub fn copy_around(
     out: &mut Vec<u8>,
     mut replace: impl FnMut(u32, &[u8], &mut Vec<u8>) -> bool,
 ) {
-    copy(
-        message,
-        out,
-        |(number, value), out| matches!(value, Value::Bytes(inner) if replace(number, inner, out)),
-    );
+    copy(message, out, |(number, value), out| match value {
+        Value::Bytes(inner) => replace(number, inner, out),
+        _ => false,
+    });
 }
 
 /// The members of an array or a map.
