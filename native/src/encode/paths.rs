@@ -23,6 +23,8 @@ pub(super) struct Paths<'a> {
 #[derive(Debug, Clone)]
 struct Entry<'a> {
     path: Range<usize>,
+    /// What decides most comparisons: see [`head`].
+    head: u64,
     /// Rank, then the place among those of one rank, the first one highest.
     weight: u64,
     value: Leaf<'a>,
@@ -91,7 +93,8 @@ impl<'a> Paths<'a> {
 
     fn insert(&mut self, path: Range<usize>, value: Leaf<'a>, rank: Rank) {
         let place = u32::MAX - self.entries.len() as u32;
-        self.entries.push(Entry { path, weight: u64::from(rank) << 32 | u64::from(place), value });
+        let head = head(&self.text.as_bytes()[path.clone()]);
+        self.entries.push(Entry { path, head, weight: u64::from(rank) << 32 | u64::from(place), value });
     }
 
     /// Begins again with what `other` holds.
@@ -114,10 +117,14 @@ impl<'a> Paths<'a> {
 
     fn order(&mut self) {
         let text = self.text.as_bytes();
-        self.entries.sort_by(|one, other| {
-            compare(&text[one.path.clone()], &text[other.path.clone()]).then(other.weight.cmp(&one.weight))
+        self.entries.sort_by(|one, other| match one.head.cmp(&other.head) {
+            Ordering::Equal => compare(&text[one.path.clone()], &text[other.path.clone()])
+                .then(other.weight.cmp(&one.weight)),
+            decided => decided,
         });
-        self.entries.dedup_by(|next, kept| text[next.path.clone()] == text[kept.path.clone()]);
+        self.entries.dedup_by(|next, kept| {
+            next.head == kept.head && text[next.path.clone()] == text[kept.path.clone()]
+        });
     }
 
     /// Moves each value that others stand below, the deepest first.
@@ -143,7 +150,9 @@ impl<'a> Paths<'a> {
             if others(&|other| other == moved.as_bytes()) {
                 self.entries.remove(at);
             } else {
-                self.entries[at].path = self.path("", &moved);
+                let path = self.path("", &moved);
+                self.entries[at].head = head(&self.text.as_bytes()[path.clone()]);
+                self.entries[at].path = path;
             }
         }
     }
@@ -238,6 +247,13 @@ fn filled(path: &str) -> String {
 /// Whether `path` is at least one step longer than `above`, and begins with it.
 fn is_below(path: &[u8], above: &[u8]) -> bool {
     path.get(above.len()) == Some(&b'.') && path.starts_with(above)
+}
+
+/// The first eight bytes as a number that orders paths as [`compare`] does, unless it is equal.
+fn head(path: &[u8]) -> u64 {
+    let bytes =
+        path.iter().take(8).map(|byte| u64::from(if *byte == b'.' { 0 } else { byte.saturating_add(1) }));
+    bytes.chain(std::iter::repeat(0)).take(8).fold(0, |head, byte| head << 8 | byte)
 }
 
 /// An order in which everything below a path follows it at once: a dot comes before all other bytes.
