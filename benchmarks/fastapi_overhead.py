@@ -91,7 +91,8 @@ def run(options: Options) -> list[Row]:
 def without_server(endpoint: str, options: Options) -> list[Row]:
     """Microseconds that each way adds to a request."""
     rows: list[Row] = []
-    requests, rounds = options.pick((60, 500), (60, 100))
+    # Rounds of a few milliseconds: some of them nobody disturbs.
+    requests, rounds = options.pick((60, 500), (60, 50))
     for way in WAYS:
         if way == "bare app":
             continue
@@ -109,7 +110,7 @@ def without_server(endpoint: str, options: Options) -> list[Row]:
 
 def under_uvicorn(endpoint: str, options: Options) -> list[Row]:
     """Requests per second and latency of each way; the best round."""
-    rounds, seconds = options.pick((5, 3.0), (2, 1.0))
+    rounds, seconds = options.pick((5, 3.0), (1, 0.5))
     found: dict[str, list[dict[str, float]]] = {}
     absent: dict[str, str] = dict(LEFT_OUT)
     with ExitStack() as stack:

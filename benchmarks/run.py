@@ -69,7 +69,7 @@ def write(results: dict[str, Any], readme: Path, document: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under two minutes; written to no page")
+    parser.add_argument("--quick", action="store_true", help="about three minutes; written to no page")
     parser.add_argument(
         "--only", nargs="*", choices=list(BENCHMARKS), help="some benchmarks; written to no page"
     )

@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fapilog._native import Documents
     from fapilog.batch import LogBatch
     from fapilog.category import EventCategory
     from fapilog.context import bind_context
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigurationError",
+    "Documents",
     "EventCategory",
     "ExportOutcome",
     "Exporter",
@@ -69,6 +71,7 @@ __all__ = [
 
 _HOMES = {
     "ConfigurationError": "fapilog.errors",
+    "Documents": "fapilog._native",
     "EventCategory": "fapilog.category",
     "ExportOutcome": "fapilog.exporters.base",
     "Exporter": "fapilog.exporters.base",

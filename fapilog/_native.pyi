@@ -19,6 +19,7 @@ __all__ = [
     "Batch",
     "BoundAttributes",
     "Completed",
+    "Documents",
     "Flow",
     "HttpClient",
     "HttpError",
@@ -45,6 +46,7 @@ __all__ = [
     "ed25519_new_key",
     "ed25519_public_key",
     "ed25519_sign",
+    "encode_documents",
     "encode_request",
     "encode_resource",
     "end_rings",
@@ -1033,6 +1035,61 @@ def encode_request(request: bytes, form: str, *, colour: bool = False) -> bytes:
         >>> request = bytes([0x0a, 12, 0x12, 10, 0x12, 8]) + record
         >>> encode_request(request, "minimal")
         b'INFO hi\n'
+    """
+
+@final
+class Documents:
+    """The documents of one request, in the order of its records; `LogBatch.documents` makes them.
+
+    Document `i` is `bytes[offsets[i]:offsets[i + 1]]`: one line of JSON, with its action line before it where
+    action lines were asked for, and its newline. So a part can be sent again, and the whole be cut by size,
+    without encoding anew. `len()` is the number of documents.
+    """
+
+    @property
+    def bytes(self) -> bytes:
+        """All documents, one after the other, in UTF-8."""
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each document starts in `bytes`, and at last where they end: `len() + 1` numbers."""
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many records have no document, by reason; empty when all have one.
+
+        `body_not_a_map`: the shape `bodymap` has nothing else to write.
+        """
+
+    def index(self, document: int) -> int:
+        """Return which record of the batch a document is, both counted from 0.
+
+        Raises:
+            IndexError: If there is no such document.
+        """
+
+    def __len__(self) -> int: ...
+
+def encode_documents(request: bytes, shape: str, *, bulk: bool = False, **options: Any) -> Documents:
+    r"""Write one encoded `ExportLogsServiceRequest`, not compressed, as documents, one for each record.
+
+    Works without the interpreter lock. Never raises for damaged bytes, as `decode_request`.
+
+    Args:
+        request: Bytes of the request.
+        shape: `hec`, `otel`, `ecs`, `raw`, `bodymap`, `ss4o` or `flat`: docs/reference/document_shapes.md.
+        bulk: An action line before each document, for `_bulk`; not for `hec`.
+        **options: Of that shape, as the same page lists them. None is as good as not given.
+
+    Raises:
+        ValueError: If `shape` or the value of an option is none of the allowed words.
+        TypeError: If the shape has no such option, or a value has the wrong type.
+
+    Example:
+        >>> record = bytes([0x10, 9, 0x2a, 4, 0x0a, 2]) + b"hi"
+        >>> request = bytes([0x0a, 12, 0x12, 10, 0x12, 8]) + record
+        >>> encode_documents(request, "hec", severity_number_key="n").bytes
+        b'{"event":"hi","fields":{"n":9},"host":"unknown"}\n'
     """
 
 def split_request(request: bytes, records: int) -> tuple[bytes, bytes] | None:

@@ -8,7 +8,7 @@ objects.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -21,7 +21,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from fapilog import _native
 
 Form = Literal["otlp_json", "json", "logfmt", "pretty", "minimal"]
+Shape = Literal["hec", "otel", "ecs", "raw", "bodymap", "ss4o", "flat"]
 
+_SHAPES = frozenset(get_args(Shape))
 # Not empty: an empty one would make `LogRecord` take the span that is current where a batch is decoded.
 _NO_SPAN = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 
@@ -73,18 +75,45 @@ class LogBatch(Sequence[ReadableLogRecord]):
             self._bytes = self._source.otlp_bytes()
         return self._bytes
 
-    def encode(self, form: Form, **options: Any) -> bytes:
+    def encode(self, form: Form | Shape, **options: Any) -> bytes:
         """Return the batch in another form, encoded natively.
 
         Args:
             form: `otlp_json`: one JSON document as OTLP/HTTP takes it. `json`, `logfmt`, `pretty`, `minimal`:
-                lines as the console writes them.
-            **options: Of that form, such as `colour=True`.
+                lines as the console writes them. Any shape of `documents`: its bytes.
+            **options: Of that form, such as `colour=True`, or of that shape.
 
         Raises:
-            ValueError: If the form is unknown.
+            ValueError, TypeError: If the form is unknown, or has no such option or value.
         """
+        if form in _SHAPES:
+            return _native.encode_documents(self.otlp_bytes(), form, **options).bytes
         return _native.encode_request(self.otlp_bytes(), form, **options)
+
+    def documents(self, shape: Shape, *, bulk: bool = False, **options: Any) -> _native.Documents:
+        """Return one document for each record, for a destination that answers record by record.
+
+        The documents are the same each time: whoever sends a part again need not encode anew, and whoever
+        does comes to the same ids.
+
+        Args:
+            shape: `hec` for Splunk; `otel`, `ecs`, `raw`, `bodymap` and `flat` for Elasticsearch and others
+                that take its bulk requests; `ss4o` for OpenSearch. See docs/reference/document_shapes.md.
+            bulk: Put an action line of a bulk request before each document: `create`, the index, an id.
+            **options: Of that shape, listed on that page, such as `time="iso"` or `dataset="orders"`.
+
+        Raises:
+            ValueError, TypeError: If the shape is unknown, or has no such option or value.
+
+        Example:
+            >>> from fapilog.testing.samples import sample_batch
+            >>> documents = sample_batch(3).documents("otel", bulk=True, dataset="orders")
+            >>> len(documents), documents.skipped
+            (3, {})
+            >>> documents.bytes[documents.offsets[2] :].decode().split(',"_id"')[0]
+            '{"create":{"_index":"logs-orders.otel-default"'
+        """
+        return _native.encode_documents(self.otlp_bytes(), shape, bulk=bulk, **options)
 
     @property
     def resource(self) -> Resource:

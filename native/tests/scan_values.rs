@@ -125,7 +125,19 @@ fn a_card_is_found_whatever_sign_stands_beside_it() {
         finds(&format!("n {card} x"), &[&format!("PAN={card}")]);
     }
     finds("4111 1111 1111 1111/123/1227", &["PAN=4111 1111 1111 1111"]);
+    for before in ["http://host:8000/", "http://127.0.0.1/", "GET /v1/7/", "2026/"] {
+        finds(&format!("{before}{card}"), &[&format!("PAN={card}")]);
+    }
+    finds("12/123-45-6789 and 0.4111111111111111", &[]);
     finds("to be04911847273268, today", &["IBAN=be04911847273268"]);
+}
+
+#[test]
+fn addresses_of_machines_are_nobodys_home() {
+    finds_under("server.address", "testserver", &[]);
+    finds_under("client.address", "testclient", &[]);
+    finds_under("duration_ms", "Smith", &[]);
+    finds_under("customer.address", "Downtown", &["ADDRESS=Downtown"]);
 }
 
 #[test]

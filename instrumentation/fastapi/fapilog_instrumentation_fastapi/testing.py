@@ -203,14 +203,14 @@ async def measure_overhead(  # noqa: PLR0913 - a request has parts
     method: str = "GET",
     headers: Iterable[tuple[bytes, bytes]] = (),
     logger_provider: LoggerProvider | None = None,
-    requests: int = 500,
-    rounds: int = 9,
+    requests: int = 60,
+    rounds: int = 75,
 ) -> Overhead:
     """Measure what correlation and the access record add to a request; spans, servers and sockets excluded.
 
     The same application is called as servers call it, without and with the middleware, in turns; the best
-    round of each counts, so that another process on the machine disturbs little. Compare the figure with an
-    earlier one of the same machine; a limit in a test needs room for a busy one.
+    round of each counts, and rounds are short, so that some of them are disturbed by nobody. Compare the
+    figure with an earlier one of the same machine; a limit in a test needs room for a busy one.
 
     Args:
         app: An application that is not instrumented: FastAPI, or any ASGI application.

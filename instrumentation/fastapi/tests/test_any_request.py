@@ -142,6 +142,63 @@ def test_whatever_the_headers_say_the_id_of_a_request_is_harmless(
     assert valid(found) == found.decode("ascii")
 
 
+odd_values = st.none() | st.integers() | st.text(max_size=5) | st.binary(max_size=5) | st.booleans()
+odd_messages = st.builds(
+    lambda kind, fields: {"type": kind, **fields},
+    st.sampled_from(
+        [
+            *("http.request", "http.disconnect", "http.response.start", "http.response.body"),
+            *("http.response.pathsend", "websocket.connect", "websocket.receive", "websocket.disconnect"),
+            *("websocket.accept", "websocket.send", "websocket.close", "websocket.http.response.start"),
+            *("lifespan.startup", ""),
+        ]
+    ),
+    st.dictionaries(
+        st.sampled_from(["body", "more_body", "status", "headers", "text", "bytes", "code", "path"]),
+        odd_values | st.lists(st.tuples(st.binary(max_size=3), st.binary(max_size=3)), max_size=2),
+        max_size=4,
+    ),
+)
+
+
+@any_request_settings
+@given(
+    kind=st.sampled_from(["http", "websocket"]),
+    received=st.lists(odd_messages, max_size=5),
+    sent=st.lists(odd_messages, max_size=5),
+)
+def test_messages_of_any_kind_pass_in_both_directions_as_they_are(
+    kind: str, received: list[Any], sent: list[Any], provider: LoggerProvider
+):
+    got: list[Any] = []
+    came: list[Any] = []
+    waiting = list(received)
+
+    async def app(_: Any, receive: Any, send: Any) -> None:
+        for _message in received:
+            got.append(await receive())
+        for message in sent:
+            await send(message)
+
+    async def receive() -> Any:
+        return waiting.pop(0)
+
+    async def send(message: Any) -> None:
+        came.append(message)
+
+    middleware = RequestLoggingMiddleware(app, SETTINGS, logger_provider=provider)
+    with capture_logs(provider) as logs:
+        asyncio.run(middleware({**plain_scope(), "type": kind}, receive, send))
+    assert got == received
+    for message, original in zip(came, sent, strict=True):
+        if message is not original:
+            added = [header for header in message["headers"] if header not in (original.get("headers") or ())]
+            assert [name for name, _ in added] == [b"x-correlation-id"]
+            assert {**message, "headers": None} == {**original, "headers": None}
+    # What breaks the protocol may cost the record, and is counted then.
+    assert len(logs) == 1 or middleware.plan.own_errors.count
+
+
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Any]:
     with fapilog.configure_otel(exporters=["none"], redaction="scan", level="trace") as telemetry:

@@ -38,7 +38,7 @@ fn push_time_of_day(out: &mut String, unix_nanos: u64) {
 }
 
 /// Appends the low `width` decimal digits of `value`, with leading zeros.
-fn push_digits(out: &mut String, mut value: u64, width: usize) {
+pub(crate) fn push_digits(out: &mut String, mut value: u64, width: usize) {
     let mut digits = [b'0'; 9];
     for digit in digits.iter_mut().take(width).rev() {
         *digit = b'0' + (value % 10) as u8;

@@ -223,6 +223,11 @@ impl<'a> KvListView<'a> {
         Self { bytes: message, field, depth: 0 }
     }
 
+    /// The message that holds the entries, with whatever else is in it.
+    pub(crate) const fn message(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Iterates the entries in wire order, duplicates included.
     #[must_use]
     pub fn iter(self) -> KeyValues<'a> {

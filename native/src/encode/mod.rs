@@ -3,8 +3,25 @@
 //! Reads the sealed bytes through [`crate::decode::request`] and [`crate::decode`], so it works on what was captured and
 //! redacted, and never on Python objects. Total over all bytes: of a damaged request, what can be read is written.
 
+pub mod action;
+mod bodymap;
+pub mod documents;
+mod ecs;
+mod flat;
+mod geo;
+pub mod hec;
+mod ids;
+mod keys;
+pub mod members;
+mod object;
+mod otel;
 pub mod otlp_json;
 pub mod otlp_lines;
+mod paths;
+mod raw;
+mod ss4o;
+pub mod stream;
+pub mod timestamp;
 
 use crate::console::{render, ConsoleSettings, Style};
 use crate::decode::request::resources;

@@ -5,8 +5,8 @@
 //! decimal strings, bytes are base64, NaN and the infinities are strings, an `AnyValue` without a value is `{}`.
 //! Fields with protobuf's default are left out, except the arrays of resources, scopes, records and values.
 
+use super::object::{push_name, Object};
 use crate::console::base64::push_base64;
-use crate::console::escape::push_hex;
 use crate::console::json_value::{bool_text, push_comma, push_double, push_int, push_string};
 use crate::decode::request::{resources, ResourceLogsView, ScopeLogsView};
 use crate::decode::{AnyView, KvListView, RecordView};
@@ -69,7 +69,7 @@ fn push_attributed(out: &mut String, names: &[(&str, &str)], attributes: KvListV
     for (key, text) in names {
         object.text(key, text);
     }
-    object.attributes(attributes);
+    push_attributes(&mut object, attributes);
     object.number("droppedAttributesCount", dropped);
     object.close();
 }
@@ -77,14 +77,14 @@ fn push_attributed(out: &mut String, names: &[(&str, &str)], attributes: KvListV
 /// Appends one `LogRecord` as an object.
 pub fn push_record(out: &mut String, record: &RecordView<'_>) {
     let mut object = Object::open(out);
-    object.nanos("timeUnixNano", record.time_unix_nanos);
-    object.nanos("observedTimeUnixNano", record.observed_time_unix_nanos);
+    push_nanos(&mut object, "timeUnixNano", record.time_unix_nanos);
+    push_nanos(&mut object, "observedTimeUnixNano", record.observed_time_unix_nanos);
     object.number("severityNumber", record.severity_number);
     object.text("severityText", record.severity_text);
     if let Some(body) = &record.body {
         push_any(object.key("body"), body);
     }
-    object.attributes(record.attributes);
+    push_attributes(&mut object, record.attributes);
     object.number("droppedAttributesCount", record.dropped_attributes_count);
     object.number("flags", record.flags);
     object.id("traceId", record.trace_id.map(<[u8; 16]>::as_slice));
@@ -160,75 +160,17 @@ fn push_array<T>(
     out.push(']');
 }
 
-/// Names are ours and need no escape.
-fn push_name(out: &mut String, name: &str) {
-    out.push('"');
-    out.push_str(name);
-    out.push_str("\":");
+fn push_nanos(object: &mut Object<'_>, name: &str, nanos: u64) {
+    if nanos != 0 {
+        let out = object.key(name);
+        out.push('"');
+        push_int(out, nanos);
+        out.push('"');
+    }
 }
 
-/// An object under construction, which leaves out what has protobuf's default.
-struct Object<'a> {
-    out: &'a mut String,
-    fields: usize,
-}
-
-impl<'a> Object<'a> {
-    fn open(out: &'a mut String) -> Self {
-        out.push('{');
-        Self { out, fields: 0 }
-    }
-
-    fn close(self) {
-        self.out.push('}');
-    }
-
-    /// The text, ready for the next field.
-    fn separated(&mut self) -> &mut String {
-        push_comma(self.out, self.fields);
-        self.fields += 1;
-        self.out
-    }
-
-    /// The text, ready for the value of this field.
-    fn key(&mut self, name: &str) -> &mut String {
-        push_name(self.separated(), name);
-        self.out
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        if !text.is_empty() {
-            push_string(self.key(name), text);
-        }
-    }
-
-    fn number<N: itoa::Integer + Default + PartialEq>(&mut self, name: &str, number: N) {
-        if number != N::default() {
-            push_int(self.key(name), number);
-        }
-    }
-
-    fn nanos(&mut self, name: &str, nanos: u64) {
-        if nanos != 0 {
-            let out = self.key(name);
-            out.push('"');
-            push_int(out, nanos);
-            out.push('"');
-        }
-    }
-
-    fn id(&mut self, name: &str, id: Option<&[u8]>) {
-        if let Some(id) = id {
-            let out = self.key(name);
-            out.push('"');
-            push_hex(out, id);
-            out.push('"');
-        }
-    }
-
-    fn attributes(&mut self, attributes: KvListView<'_>) {
-        if attributes.iter().next().is_some() {
-            push_array(self.separated(), "attributes", attributes.iter(), push_key_value);
-        }
+fn push_attributes(object: &mut Object<'_>, attributes: KvListView<'_>) {
+    if attributes.iter().next().is_some() {
+        push_array(object.separated(), "attributes", attributes.iter(), push_key_value);
     }
 }

@@ -11,6 +11,7 @@ mod bound;
 mod counts;
 mod decoded;
 mod delivery;
+mod documents;
 mod emission;
 mod encoded;
 mod ending;
@@ -93,6 +94,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decoded::decode_record, module)?)?;
     module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
     module.add_function(wrap_pyfunction!(encoded::encode_request, module)?)?;
+    module.add_class::<documents::PyDocuments>()?;
+    module.add_function(wrap_pyfunction!(documents::encode_documents, module)?)?;
     module.add_function(wrap_pyfunction!(split::split_request, module)?)?;
     module.add_function(wrap_pyfunction!(spools::spool_directories, module)?)?;
     module.add_function(wrap_pyfunction!(spools::survey_spool, module)?)?;

@@ -56,13 +56,24 @@ pub fn in_key(name: &str) -> Words {
         let bare = hit.word == Word::BareName && hit.start > 0 && hit.end - hit.start == 4;
         // `duration_ms` is no woman: titles stand before names, not in the names of keys.
         let title = hit.word == Word::Person && hit.end - hit.start <= LONGEST_TITLE;
-        if (last || ends_name(&name[hit.end as usize..])) && !bare && !title {
+        let machine = hit.word == Word::Address && MACHINES.iter().any(|known| known == &name);
+        if (last || ends_name(&name[hit.end as usize..])) && !bare && !title && !machine {
             words = words.with(hit.word);
         }
     };
     Search::new(name, true, found).run(&blocks);
     words
 }
+
+/// Addresses of machines, nobody's home (OpenTelemetry's semantic conventions).
+const MACHINES: [&[u8]; 6] = [
+    b"server.address",
+    b"client.address",
+    b"source.address",
+    b"destination.address",
+    b"network.peer.address",
+    b"network.local.address",
+];
 
 /// Letters of `mrs`.
 const LONGEST_TITLE: u32 = 3;

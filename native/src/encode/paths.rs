@@ -1,0 +1,275 @@
+//! Stage 6 of 7, export: attributes as paths, from which a document of unique, consistent fields is made. Thread: as `encode`.
+//!
+//! A dot in a key is a step, whether the key was written so or a map was nested: both are the same field to an index. Of
+//! a path that occurs twice, the higher rank is kept, and within a rank the first. A value whose path is also the
+//! beginning of others (`a` and `a.b`) moves below it and is called `a.value`.
+
+use crate::console::json_value::{push_comma, push_string, push_value_in, Dialect};
+use crate::decode::{AnyView, KvListView};
+use std::cmp::Ordering;
+use std::ops::Range;
+
+/// Source of a value: of two values under one path, the higher one is kept.
+pub(super) type Rank = u32;
+
+/// Paths with their values, in any order until [`Paths::settle`].
+#[derive(Debug, Clone, Default)]
+pub(super) struct Paths<'a> {
+    /// Every path, and every value that is written already.
+    text: String,
+    entries: Vec<Entry<'a>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry<'a> {
+    path: Range<usize>,
+    /// Rank, then the place among those of one rank, the first one highest.
+    weight: u64,
+    value: Leaf<'a>,
+}
+
+#[derive(Debug, Clone)]
+enum Leaf<'a> {
+    View(AnyView<'a>),
+    /// JSON in the paths' text.
+    Json(Range<usize>),
+}
+
+impl<'a> Paths<'a> {
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.entries.clear();
+    }
+
+    /// Adds one attribute: a map as a path for each of its values. What has no value, or is an empty array or map, is no
+    /// field to an index and is left out.
+    pub(super) fn attribute(&mut self, prefix: &str, key: &str, value: &AnyView<'a>, rank: Rank) {
+        match value {
+            AnyView::Empty => {}
+            AnyView::Array(values) if values.iter().next().is_none() => {}
+            AnyView::KvList(entries) => {
+                let path = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
+                self.attributes(&path, *entries, rank);
+            }
+            _ => {
+                let path = self.path(prefix, key);
+                self.insert(path, Leaf::View(*value), rank);
+            }
+        }
+    }
+
+    /// Adds all attributes of a map.
+    pub(super) fn attributes(&mut self, prefix: &str, entries: KvListView<'a>, rank: Rank) {
+        for (key, value) in entries {
+            self.attribute(prefix, key, &value, rank);
+        }
+    }
+
+    /// Adds a value that `write` writes as JSON.
+    pub(super) fn json(&mut self, path: &str, rank: Rank, write: impl FnOnce(&mut String)) {
+        let path = self.path("", path);
+        let start = self.text.len();
+        write(&mut self.text);
+        let value = Leaf::Json(start..self.text.len());
+        self.insert(path, value, rank);
+    }
+
+    fn path(&mut self, prefix: &str, key: &str) -> Range<usize> {
+        let start = self.text.len();
+        if !prefix.is_empty() {
+            self.text.push_str(prefix);
+            self.text.push('.');
+        }
+        self.text.push_str(key);
+        start..self.text.len()
+    }
+
+    fn insert(&mut self, path: Range<usize>, value: Leaf<'a>, rank: Rank) {
+        let place = u32::MAX - self.entries.len() as u32;
+        self.entries.push(Entry { path, weight: u64::from(rank) << 32 | u64::from(place), value });
+    }
+
+    /// Begins again with what `other` holds.
+    pub(super) fn assign(&mut self, other: &Self) {
+        self.text.clone_from(&other.text);
+        self.entries.clone_from(&other.entries);
+    }
+
+    /// Orders the paths, and makes each of them a field. The values of `protected` paths stay where they are: what would
+    /// stand below them is left out.
+    pub(super) fn settle(&mut self, protected: impl Fn(&str) -> bool) {
+        self.order();
+        let keys = |entry: &Entry<'_>| self.text[entry.path.clone()].as_bytes();
+        let mut pairs = self.entries.windows(2);
+        if pairs.any(|pair| is_below(keys(&pair[1]), keys(&pair[0]))) {
+            self.resolve(protected);
+            self.order();
+        }
+    }
+
+    fn order(&mut self) {
+        let text = self.text.as_bytes();
+        self.entries.sort_by(|one, other| {
+            compare(&text[one.path.clone()], &text[other.path.clone()]).then(other.weight.cmp(&one.weight))
+        });
+        self.entries.dedup_by(|next, kept| text[next.path.clone()] == text[kept.path.clone()]);
+    }
+
+    /// Moves each value that others stand below, the deepest first.
+    fn resolve(&mut self, protected: impl Fn(&str) -> bool) {
+        for at in (0..self.entries.len()).rev() {
+            let path = self.entries[at].path.clone();
+            let below = self.count_below(at, self.text[path.clone()].as_bytes());
+            if below == 0 {
+                continue;
+            }
+            if protected(&self.text[path.clone()]) {
+                self.entries.drain(at + 1..=at + below);
+                continue;
+            }
+            let mut moved = format!("{}.value", &self.text[path]);
+            let group = at + 1..at + 1 + below;
+            let others = |test: &dyn Fn(&[u8]) -> bool| {
+                self.entries[group.clone()].iter().any(|entry| test(self.text[entry.path.clone()].as_bytes()))
+            };
+            while others(&|other| is_below(other, moved.as_bytes())) {
+                moved.push_str(".value");
+            }
+            if others(&|other| other == moved.as_bytes()) {
+                self.entries.remove(at);
+            } else {
+                self.entries[at].path = self.path("", &moved);
+            }
+        }
+    }
+
+    /// How many of the entries behind `at` stand below `path`; they are neighbours, moved ones too.
+    fn count_below(&self, at: usize, path: &[u8]) -> usize {
+        let behind = self.entries[at + 1..].iter();
+        behind.take_while(|entry| is_below(self.text[entry.path.clone()].as_bytes(), path)).count()
+    }
+
+    /// Appends the document with each path as the name of a field.
+    pub(super) fn push_flat(&self, out: &mut String) {
+        out.push('{');
+        for (index, entry) in self.entries.iter().enumerate() {
+            push_comma(out, index);
+            push_string(out, &self.text[entry.path.clone()]);
+            out.push(':');
+            self.push_leaf(out, &entry.value);
+        }
+        out.push('}');
+    }
+
+    /// Appends the document with an object for each step.
+    pub(super) fn push_nested(&self, out: &mut String) {
+        out.push('{');
+        // The steps of the objects that are open, with the dot behind each.
+        let mut open = "";
+        for (index, entry) in self.entries.iter().enumerate() {
+            let path = &self.text[entry.path.clone()];
+            let common = common_steps(open, path);
+            let closed = open[common..].matches('.').count();
+            out.extend(std::iter::repeat_n('}', closed));
+            push_comma(out, index);
+            let mut rest = common;
+            while let Some(step) = path[rest..].find('.') {
+                push_string(out, &path[rest..rest + step]);
+                out.push_str(":{");
+                rest += step + 1;
+            }
+            open = &path[..rest];
+            push_string(out, &path[rest..]);
+            out.push(':');
+            self.push_leaf(out, &entry.value);
+        }
+        out.extend(std::iter::repeat_n('}', open.matches('.').count()));
+        out.push('}');
+    }
+
+    fn push_leaf(&self, out: &mut String, value: &Leaf<'_>) {
+        match value {
+            Leaf::View(view) => push_element(out, view),
+            Leaf::Json(place) => out.push_str(&self.text[place.clone()]),
+        }
+    }
+}
+
+/// A value; maps in arrays are documents of their own.
+fn push_element(out: &mut String, value: &AnyView<'_>) {
+    match value {
+        AnyView::Array(values) => {
+            out.push('[');
+            for (index, member) in values.iter().enumerate() {
+                push_comma(out, index);
+                push_element(out, &member);
+            }
+            out.push(']');
+        }
+        AnyView::KvList(entries) => {
+            let mut paths = Paths::default();
+            paths.attributes("", *entries, 0);
+            paths.settle(|_| false);
+            if paths.entries.is_empty() {
+                out.push_str("null");
+            } else {
+                paths.push_nested(out);
+            }
+        }
+        other => push_value_in(out, other, Dialect::Index),
+    }
+}
+
+/// Whether `path` is at least one step longer than `above`, and begins with it.
+fn is_below(path: &[u8], above: &[u8]) -> bool {
+    path.get(above.len()) == Some(&b'.') && path.starts_with(above)
+}
+
+/// An order in which everything below a path follows it at once: a dot comes before all other bytes.
+fn compare(one: &[u8], other: &[u8]) -> Ordering {
+    let weight = |byte: u8| if byte == b'.' { 0 } else { u16::from(byte) + 1 };
+    match one.iter().zip(other).find(|(left, right)| left != right) {
+        Some((left, right)) => weight(*left).cmp(&weight(*right)),
+        None => one.len().cmp(&other.len()),
+    }
+}
+
+/// Length of the steps, dots included, that both paths begin with.
+fn common_steps(open: &str, path: &str) -> usize {
+    let same = open.bytes().zip(path.bytes()).take_while(|(left, right)| left == right).count();
+    open.as_bytes()[..same].iter().rposition(|byte| *byte == b'.').map_or(0, |dot| dot + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(paths: &[&str]) -> String {
+        let mut made = Paths::default();
+        for (number, path) in paths.iter().enumerate() {
+            made.json(path, 0, |out| out.push_str(&number.to_string()));
+        }
+        made.settle(|path| path == "kept");
+        let mut out = String::new();
+        made.push_nested(&mut out);
+        out
+    }
+
+    #[test]
+    fn paths_become_objects_with_every_name_once() {
+        let cases: [(&[&str], &str); 9] = [
+            (&[], "{}"),
+            (&["b", "a.c", "a.b.x", "a.b.y"], r#"{"a":{"b":{"x":2,"y":3},"c":1},"b":0}"#),
+            (&["a", "a", "a.b", "a.b"], r#"{"a":{"b":2,"value":0}}"#),
+            (&["a.b", "a", "a-c"], r#"{"a":{"b":0,"value":1},"a-c":2}"#),
+            (&["a", "a.value"], r#"{"a":{"value":1}}"#),
+            (&["a", "a.value.x"], r#"{"a":{"value":{"value":0,"x":1}}}"#),
+            (&["a", "a.b", "a.b.c"], r#"{"a":{"b":{"c":2,"value":1},"value":0}}"#),
+            (&["", ".", "a.", "a..b"], r#"{"":{"":1,"value":0},"a":{"":{"b":3,"value":2}}}"#),
+            (&["kept.x", "kept", "kept.y.z", "l"], r#"{"kept":1,"l":3}"#),
+        ];
+        for (paths, expected) in cases {
+            assert_eq!(nested(paths), expected, "{paths:?}");
+        }
+    }
+}
