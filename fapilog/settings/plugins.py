@@ -9,10 +9,7 @@ from fapilog.settings.types import Group, Names, Positive
 
 
 class PluginSettings(Group):
-    """Which plugins of installed packages may be used, and for how long one may run.
-
-    Names are `name`, `group:name` (`enrichers:team`) or `package:distribution` (`package:acme-logs`).
-    """
+    """Which plugins may be used, as `name`, `group:name` or `package:distribution`, and what they may cost."""
 
     allow: Names | None = Field(
         None,
