@@ -149,6 +149,7 @@ EXAMPLES = {
     "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": ("11", 11),
     "FAPILOG_ATTRIBUTE_DEPTH_LIMIT": ("3", 3),
     "FAPILOG_REDACTION": ("keys", "keys"),
+    "FAPILOG_INVENTORY": ("true", True),
     "FAPILOG_REDACTION_ACTIONS": ("PAN=mask:4", {"PAN": "mask:4"}),
     "FAPILOG_SECRET_KEYS": ("ssn, iban", ["ssn", "iban"]),
     "FAPILOG_SAMPLING_RATIO": ("0.25", 0.25),
