@@ -9,7 +9,7 @@ from fapilog.settings.types import Group, Names, Positive
 
 
 class PluginSettings(Group):
-    """Which plugins may be used, as `name`, `group:name` or `package:distribution`, and what they may cost."""
+    """Which plugins may be used, as `name`, `group:name` or `package:distribution`, and their costs."""
 
     allow: Names | None = Field(
         None,
