@@ -39,7 +39,6 @@ EXAMPLES = {
     "FAPILOG_PLUGINS_DENY": ("enrichers:team, audit", ["enrichers:team", "audit"]),
     "FAPILOG_PLUGINS_LOAD_TIMEOUT_MILLIS": ("500", 500),
     "FAPILOG_PLUGINS_CALL_BUDGET_MICROS": ("50", 50),
-    "FAPILOG_INVENTORY": ("true", True),
     "FAPILOG_DISABLED_PLUGINS": ("enrichers:team, audit", ["enrichers:team", "audit"]),
     "FAPILOG_SELF_OBSERVABILITY": ("true", True),
     "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": ("true", True),
