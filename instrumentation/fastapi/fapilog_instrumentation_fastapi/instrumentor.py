@@ -43,7 +43,7 @@ class Instrumented:
 
     by_itself = False
 
-    def __init__(  # noqa: PLR0913 - all that was made
+    def __init__(
         self,
         settings: RequestLogging,
         plan: Plan,

@@ -1,4 +1,4 @@
-"""FastAPI's own telemetry says nothing a second time: not below the middleware alone, not in what is mounted."""
+"""FastAPI's own telemetry says nothing twice: below the middleware alone, and in what is mounted."""
 
 from collections.abc import Callable
 from typing import Any
