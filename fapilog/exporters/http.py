@@ -2,7 +2,8 @@
 
 | name | what it is |
 |---|---|
-| `HttpClient`, `HttpError` | posts without the interpreter lock: TLS, kept connections, proxies; why there is no answer |
+| `HttpClient` | posts without the interpreter lock: TLS, kept connections, proxies |
+| `HttpError` | why there is no answer |
 | `run_aside` | a call that blocks, in a daemon thread that no end of the interpreter waits for |
 | `retry_after_millis` | the pause that a header asks for |
 | `sent_secrets`, `without` | hide what was sent in what a server answers |

@@ -11,9 +11,6 @@ from exporters.elasticsearch.tests.shapes import SHAPES, becomes, the_batch
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 FENCES = re.findall(r"^`(\w+)`: .*?```json\n(.*?)```", README, re.MULTILINE | re.DOTALL)
 SHOWN = {shape: json.loads(text) for shape, text in FENCES}
-    shape: json.loads(text)
-    for shape, text in re.findall(r"^`(\w+)`: .*?```json\n(.*?)```", README, re.M | re.S)
-}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
