@@ -54,11 +54,13 @@ def test_every_module_and_test_of_a_row_exists(row):
     named = re.findall(r"`([^`]+)`", row["modules"] + row["tests"])
     assert [name for name in named if not (ROOT / name).is_file()] == []
     assert all(
-        name.startswith(("fapilog/", "native/src/", "docs/", "instrumentation/"))
+        name.startswith(("fapilog/", "native/src/", "docs/", "instrumentation/", "exporters/"))
         for name in re.findall(r"`([^`]+)`", row["modules"])
     )
     assert all(
-        name.startswith(("tests/", "native/tests/", "instrumentation/fastapi/tests/"))
+        name.startswith(
+            ("tests/", "native/tests/", "instrumentation/fastapi/tests/", "exporters/splunk/tests/")
+        )
         for name in re.findall(r"`([^`]+)`", row["tests"])
     )
 
