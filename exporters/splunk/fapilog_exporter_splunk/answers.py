@@ -38,6 +38,8 @@ _HINTS = {
     HTTPStatus.NOT_FOUND: "no collector there, or a rolling restart: check the URL",
 }
 _LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+# Others may come from a balancer that lost the collector's answer.
+_TAKES_NOTHING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class Fate(Enum):
@@ -65,6 +67,7 @@ class Answer:
         retry_after_millis: The pause that the collector asked for.
         cause: For people; never a secret.
         reason: One word: what dropped events are counted by, and `error.type`.
+        uncertain: Whether events may have been taken all the same.
     """
 
     fate: Fate
@@ -74,6 +77,7 @@ class Answer:
     retry_after_millis: int | None = None
     cause: str = ""
     reason: str = ""
+    uncertain: bool = False
 
 
 Response = tuple[int, Sequence[tuple[str, str]], bytes]
@@ -100,7 +104,8 @@ def read(response: Response, events: int, now: float, hide: Callable[[str], str]
     ack_id = _number(said.get("ackId"))
     if 200 <= status < 300:
         return Answer(Fate.TAKEN, code=code, ack_id=ack_id)
-    position = _number(said.get("invalid-event-number"))
+    given = said.get("invalid-event-number")
+    position = _number(given)
     if position is not None and position >= events:
         position = None
     cause = _cause(status, hide(body.decode("utf-8", "replace")))
@@ -108,7 +113,8 @@ def read(response: Response, events: int, now: float, hide: Callable[[str], str]
     after = (
         retry_after_millis(list(headers), now) if fate in (Fate.LATER, Fate.BUSY, Fate.NOT_FOUND) else None
     )
-    return Answer(fate, position, code, ack_id, after, cause, reason)
+    unclear = fate is Fate.LATER and (status not in _TAKES_NOTHING or given is not None)
+    return Answer(fate, position, code, ack_id, after, cause, reason, unclear)
 
 
 def _fate(status: int, code: int | None, position: int | None) -> tuple[Fate, str]:

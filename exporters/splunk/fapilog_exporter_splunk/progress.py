@@ -107,6 +107,8 @@ class Progress:
                 cut = piece.start + answer.position
                 self._replace(Piece(cut, piece.end))
                 self._take(Piece(piece.start, cut), key, deadline)
+            if answer.uncertain:
+                self.uncertain(len(piece))
             return False
         return True
 
