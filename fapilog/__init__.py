@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fapilog.otel.flight_recorder import FlightRecorderSpanProcessor
     from fapilog.otel.processor import FapilogLogRecordProcessor
     from fapilog.otel.provider import LoggerProvider
+    from fapilog.plugins import PluginMetadata, PluginPerformance
     from fapilog.settings import Settings
     from fapilog.severity import Severity
     from fapilog.telemetry import Telemetry, configure_otel, current_telemetry
@@ -53,6 +54,8 @@ __all__ = [
     "LogEvent",
     "Logger",
     "LoggerProvider",
+    "PluginMetadata",
+    "PluginPerformance",
     "Settings",
     "Severity",
     "SpoolKeys",
@@ -81,6 +84,8 @@ _HOMES = {
     "LogEvent": "fapilog.event",
     "Logger": "fapilog.logger",
     "LoggerProvider": "fapilog.otel.provider",
+    "PluginMetadata": "fapilog.plugins",
+    "PluginPerformance": "fapilog.plugins",
     "Settings": "fapilog.settings",
     "Severity": "fapilog.severity",
     "SpoolKeys": "fapilog.keys.base",

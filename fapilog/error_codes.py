@@ -193,6 +193,16 @@ CODES: Mapping[str, CodeEntry] = MappingProxyType(
             "A setting names a plugin that no installed package provides.",
             "Correct the name, or install the package; `fapilog plugins list` shows what is there.",
         ),
+        "plugin-refused": CodeEntry(
+            "ConfigurationError",
+            "A setting names a plugin that `plugins.deny` names, or that `plugins.allow` does not.",
+            "Change one of the settings: what was asked for would be missing without a word.",
+        ),
+        "detector-invalid": CodeEntry(
+            "ConfigurationError",
+            "A plugin that `redaction.detectors` names is broken or disabled, or its rules cannot be used.",
+            "Update the package, or leave the detector out; `fapilog plugins validate` says what is wrong.",
+        ),
         "exporter-invalid": CodeEntry(
             "ConfigurationError",
             "An object that was passed as an exporter is none, or an installed exporter cannot be made.",

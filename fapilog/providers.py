@@ -19,6 +19,7 @@ from fapilog.diagnostics import OnError, say
 from fapilog.ledger import WANTED_REFUSALS, Ledger
 from fapilog.otel.provider import LoggerProvider
 from fapilog.otel.rules import Rules
+from fapilog.plugin_health import PluginHealth, plugin_health
 from fapilog.redaction.inventory import Inventory
 from fapilog.settings import Settings
 from fapilog.severity import Severity
@@ -37,6 +38,7 @@ class Health:
         lost: Records dropped so far, or refused for want of room or by a fault.
         violations: Broken demands of compliance profiles on fields so far; `ledger().violations` has them one
             by one.
+        plugins: How each exporter in Python, processor and enricher does, and which plugins were left out.
     """
 
     status: str
@@ -46,6 +48,7 @@ class Health:
     pending: int
     lost: int
     violations: int = 0
+    plugins: tuple[PluginHealth, ...] = ()
 
 
 class Telemetry:
@@ -171,6 +174,7 @@ class Telemetry:
             pending=max((side.pending for side in ledger.exporters.values()), default=0),
             lost=lost,
             violations=sum(ledger.violations.values()),
+            plugins=plugin_health(self.logger_provider.timings, self.settings),
         )
 
     def set_level(

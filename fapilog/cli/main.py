@@ -5,18 +5,17 @@ Exit codes: 0 done, 1 a command failed, 2 wrong usage or wrong configuration.
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from fapilog.cli import bench, config, controls, demo, gaps, inventory, plugins, redact, seal, spool
+from fapilog.cli import bench, config, controls, demo, gaps, inventory, plugins, redact, seal, spool, validate
+from fapilog.cli.plugin_policy import installed_plugins
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
 from fapilog.plugins import COMMANDS, Plugins
-from fapilog.settings import parse
 
 FAILED = 1
 WRONG_CONFIGURATION = 2
@@ -38,6 +37,7 @@ app.command()(bench.bench)
 app.command()(gaps.gaps)
 app.command()(redact.redact)
 app.command()(inventory.inventory)
+app.command()(validate.validate)
 
 
 def _print_version(wanted: bool) -> None:
@@ -64,12 +64,12 @@ def add_plugin_commands(target: typer.Typer, found: Plugins | None = None) -> No
 
     Args:
         target: Where to add them.
-        found: The plugins; None: those installed, without those that FAPILOG_DISABLED_PLUGINS names.
+        found: The plugins; None: those installed that FAPILOG_PLUGINS_ALLOW and _DENY let be used.
     """
     taken = {group.name for group in target.registered_groups}
     taken |= {command.name for command in target.registered_commands}
     if found is None:
-        found = Plugins(parse.names(os.environ.get("FAPILOG_DISABLED_PLUGINS", "")))
+        found = installed_plugins()
     for name in found.names(COMMANDS):
         command = found.load(COMMANDS, name)
         if command is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -11,9 +10,9 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
+from fapilog.cli.plugin_policy import installed_plugins
 from fapilog.diagnostics import shown_error
 from fapilog.plugins import COMMANDS, Plugin, Plugins
-from fapilog.settings import parse
 
 app = typer.Typer(help="Look at what installed packages add to fapilog.", no_args_is_help=True)
 
@@ -31,8 +30,7 @@ def list_plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print every plugin with its package, version, status and problem."""
-    disabled = parse.names(os.environ.get("FAPILOG_DISABLED_PLUGINS", ""))
-    installed = Plugins(disabled)
+    installed = installed_plugins()
     if check:
         _check_commands(installed)
     found = installed.listed(check=check)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from fapilog.compliance.errors import ProfileError
 from fapilog.compliance.profile import Profile, is_path, parse
+from fapilog.plugins.loading import imported
 
 GROUP = "fapilog.profiles"
 PACKAGE = "fapilog-compliance"
@@ -116,7 +117,7 @@ def _installed(name: str) -> Profile:
 def _loaded(point: EntryPoint) -> Profile:
     """A broken profile is an error, not left out as other plugins are: nobody would see what is missing."""
     try:
-        target = point.load()
+        target = imported(point)
         made = target() if callable(target) else target
     except ProfileError:
         raise

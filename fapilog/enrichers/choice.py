@@ -26,7 +26,7 @@ def choose(enrichers: Iterable[object], settings: Settings) -> tuple[Source, ...
     Raises:
         ConfigurationError: `enricher-unknown` or `enricher-invalid`; all problems at once.
     """
-    plugins = Plugins(settings.disabled_plugins)
+    plugins = Plugins(settings.plugins.policy)
     problems: list[Problem] = []
     found: list[Source] = []
     for each in dict.fromkeys(_Once(one) for one in enrichers):

@@ -6,23 +6,20 @@ Names that are built in come first; every other name is looked up in the entry-p
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any
 
-from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem, configuration_error
 from fapilog.exporters import duties
 from fapilog.exporters.auth import DEFAULT_EXPORTER, AnyAuth, Auth, AuthFunction, checked_functions
 from fapilog.exporters.base import Exporter, NativeExporter, is_exporter, is_otel_exporter
 from fapilog.exporters.otel_adapter import OtelExporterAdapter
-from fapilog.plugins import AUTH, Plugins
+from fapilog.plugins import AUTH, EXPORTERS, Plugins, PluginUnusableError
 from fapilog.settings import Settings
-from fapilog.settings.types import BUILT_IN_EXPORTERS, LOGS_EXPORTER_GROUP
+from fapilog.settings.types import BUILT_IN_EXPORTERS
 
 # Where a built-in exporter comes from: a function of the settings, loaded when it is chosen. The console is
 # no exporter with a cursor: it writes on the caller.
@@ -157,18 +154,18 @@ def _named(name: str, settings: Settings, functions: Mapping[str, AuthFunction])
         extra = (Auth(function),) if function is not None else ()
         made: Exporter | NativeExporter = getattr(import_module(module), maker)(settings, *extra)
         return made
-    points = {point.name: point for point in entry_points(group=LOGS_EXPORTER_GROUP)}
-    if name not in points:
-        known = ", ".join(dict.fromkeys((*BUILT_IN_EXPORTERS, *sorted(points))))
+    plugins = Plugins(settings.plugins.policy)
+    plugin = plugins.find(EXPORTERS, name)
+    if plugin is None:
+        known = ", ".join(dict.fromkeys((*BUILT_IN_EXPORTERS, *plugins.names(EXPORTERS))))
         what = f"exporters names an exporter that does not exist: {name}"
         raise _problem(
             "exporter-unknown", what, repr(name), f"set exporters to one or more of {known}", settings
         )
     try:
-        target = points[name].load()
-        exporter = target() if isinstance(target, type) or inspect.isfunction(target) else target
-    except Exception as error:
-        what = f"the exporter {name} ({points[name].value}) cannot be made: {shown_error(error)}"
+        exporter = plugins.require(EXPORTERS, name)
+    except PluginUnusableError as error:
+        what = f"the exporter {name} ({plugin.target}) cannot be made: {error}"
         remedy = "set what it needs in its own variables, or pass the exporter as an object"
         raise _problem("exporter-invalid", what, repr(name), remedy, settings) from error
     return _adapted(exporter, name)
@@ -180,7 +177,7 @@ def _auth_plugin(settings: Settings) -> AuthFunction | None:
     if name is None:
         return None
     origin = settings.origin("otlp.auth")
-    made: AuthFunction | None = Plugins(settings.disabled_plugins).make(AUTH, name, "otlp.auth", origin)
+    made: AuthFunction | None = Plugins(settings.plugins.policy).make(AUTH, name, "otlp.auth", origin)
     if made is None:
         remedy = "correct the plugin; `fapilog plugins list --check` says what is wrong with it"
         setting = OffendingSetting("otlp.auth", repr(name), origin, remedy)

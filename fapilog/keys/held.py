@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol
 from fapilog.errors import MASK, ConfigurationError, OffendingSetting, Problem
 from fapilog.keys.base import AnyProvider, SpoolKeys, UnusableKeysError, ask
 from fapilog.keys.built_in import EnvironmentKeys, FileKeys
-from fapilog.plugins import KEY_PROVIDERS, Plugins
+from fapilog.plugins import KEY_PROVIDERS, PluginPolicy, Plugins
 from fapilog.settings import Settings
 from fapilog.settings.key_provider import ENVIRONMENT, FILE, GivenKeyProvider
 
@@ -45,7 +45,7 @@ def held(settings: Settings, tell: Callable[[str, str, str], object]) -> HeldKey
         return None
     origin = settings.origin(SETTING)
     try:
-        provider = provider_of(given, SETTING, origin, settings.disabled_plugins)
+        provider = provider_of(given, SETTING, origin, settings.plugins.policy)
         return HeldKeys(provider, settings.spool.key_refresh_seconds, tell)
     except UnusableKeysError as error:
         raise unusable(CODE, SETTING, given, origin, str(error)) from None
@@ -155,7 +155,7 @@ def _watch(this: weakref.ref[HeldKeys], stop: threading.Event, first: float, sec
 
 
 def provider_of(
-    given: str | GivenKeyProvider, setting: str, origin: str, disabled: Sequence[str]
+    given: str | GivenKeyProvider, setting: str, origin: str, policy: PluginPolicy
 ) -> AnyProvider:
     """Return what a setting names.
 
@@ -163,7 +163,7 @@ def provider_of(
         given: The value of the setting.
         setting: Its name.
         origin: Where the value comes from.
-        disabled: Plugins that are left alone.
+        policy: Which plugins may be used.
 
     Raises:
         ConfigurationError: `plugin-unknown`.
@@ -177,7 +177,7 @@ def provider_of(
         return EnvironmentKeys(rest)
     if kind == FILE:
         return FileKeys(Path(rest))
-    made = Plugins(tuple(disabled)).make(KEY_PROVIDERS, given, setting, origin)
+    made = Plugins(policy).make(KEY_PROVIDERS, given, setting, origin)
     if made is None:
         # A spool without encryption, or a value without its token, is not what was asked for.
         raise UnusableKeysError(f"the plugin {given} cannot be used")

@@ -15,6 +15,7 @@ from fapilog import _native
 from fapilog.diagnostics import say
 from fapilog.keys.base import AnyProvider, SpoolKeys, UnusableKeysError, ask
 from fapilog.keys.held import HeldKeys, provider_of, unusable
+from fapilog.plugins import PluginPolicy
 from fapilog.settings import RedactionSettings, Settings
 from fapilog.settings.key_provider import FILE
 
@@ -96,7 +97,7 @@ def hold(settings: Settings, tell: Callable[[str, str, str], object]) -> HeldTok
         if held is not None:
             held.take(held.ask())
         else:
-            provider = provider_of(redaction.key_provider, SETTING, origin, settings.disabled_plugins)
+            provider = provider_of(redaction.key_provider, SETTING, origin, settings.plugins.policy)
             seconds = redaction.key_refresh_seconds
             held = HeldTokens(provider, seconds, tell, redaction.token_namespace)
             _in_use[_place(redaction)] = held
@@ -125,7 +126,7 @@ def token_keys(redaction: RedactionSettings) -> _native.TokenKeys | None:
     if held is not None:
         return held.native
     try:
-        keys = _with_current(ask(provider_of(given, SETTING, "argument", ()), HeldTokens.method))
+        keys = _with_current(ask(provider_of(given, SETTING, "argument", PluginPolicy()), HeldTokens.method))
         return _made(keys, redaction.token_namespace)
     except UnusableKeysError as error:
         raise unusable(CODE, SETTING, given, "argument", str(error)) from None
@@ -155,7 +156,7 @@ def all_tokens(redaction: RedactionSettings, kind: str, value: str) -> dict[int,
     if given is None:
         raise ValueError(f"{SETTING} is not set")
     try:
-        keys = ask(provider_of(given, SETTING, "argument", ()), HeldTokens.method)
+        keys = ask(provider_of(given, SETTING, "argument", PluginPolicy()), HeldTokens.method)
     except UnusableKeysError as error:
         raise unusable(CODE, SETTING, given, "argument", str(error)) from None
     ids = sorted(keys.by_id, key=lambda key_id: (key_id != keys.current, key_id))

@@ -60,7 +60,7 @@ def _chosen(
 ) -> list[Any]:
     """A plugin that is broken or disabled is left out; it was named on stderr."""
     found: list[Any] = []
-    plugins = Plugins(settings.disabled_plugins)
+    plugins = Plugins(settings.plugins.policy)
     for each in getattr(settings, name) if given is None else as_tuple(name, given):
         by_name = isinstance(each, str)
         origin = settings.origin(name) if by_name and given is None else "argument"

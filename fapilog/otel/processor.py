@@ -99,7 +99,7 @@ class FapilogLogRecordProcessor(LogRecordProcessor):
             names, origin = ", ".join(self.settings.processors), self.settings.origin("processors")
             what = f"the processors {names} ({origin}) run on a provider of fapilog alone: add them to yours"
             say("processors-unused", what)
-        self.timings = Timings()
+        self.timings = Timings(budget_seconds=self.settings.plugins.call_budget_micros / 1e6)
         self.outlet = Outlet(
             self.settings, exporters, batch_processors, timings=self.timings, auth=auth, enrichers=enrichers
         )

@@ -89,9 +89,9 @@ class LoggerProvider(otel_private.ProviderHooks, SdkLoggerProvider):
         log_record_limits: LogRecordLimits | None = None,
         **private: Any,
     ) -> None:
-        self.timings = Timings()
         configurator = otel_private.logger_configurator(private, _where_else)
         self.settings = limits.applied(settings if settings is not None else Settings(), log_record_limits)
+        self.timings = Timings(budget_seconds=self.settings.plugins.call_budget_micros / 1e6)
         named = given.log_record_processors(processors, self.settings)
         chosen = exporters if exporters is not None else self.settings.exporters
         # What is there without being asked for.

@@ -10,7 +10,9 @@ from pydantic import BeforeValidator, ValidationError
 
 from fapilog.compliance import Combined, Profile, ProfileError, combine, strictness
 from fapilog.compliance.loader import find
+from fapilog.compliance.profile import is_path
 from fapilog.errors import OffendingSetting, Problem
+from fapilog.plugins import PROFILES, Plugins
 from fapilog.settings import compliance_retention, compliance_transport, parse, problems
 from fapilog.settings import destinations as per_destination
 from fapilog.settings.redaction import RedactionSettings
@@ -142,6 +144,7 @@ def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> I
         environ: Variables, for what the stock exporters of traces and metrics read.
     """
     profiles = settings.profiles
+    yield from _denied(settings, origin("compliance"))
     if profiles:
         weakened = tuple(_weakened(settings.redaction.actions, profiles, origin("redaction.actions")))
         problems = weakened or tuple(_unusable(settings))
@@ -151,6 +154,18 @@ def refused(settings: Settings, origin: Origin, environ: Mapping[str, str]) -> I
         if profiles.tls is not None:
             yield from compliance_transport.refused(settings, profiles.tls, origin, environ)
         yield from compliance_retention.refused(settings, origin)
+
+
+def _denied(settings: Settings, origin: str) -> Iterator[Problem]:
+    """Yield the installed profiles that `plugins.allow` and `plugins.deny` do not let be used."""
+    plugins = Plugins(settings.plugins.policy)
+    names = [each.strip().lower() for each in settings.compliance if isinstance(each, str)]
+    for plugin in (plugins.find(PROFILES, name) for name in names if not is_path(name)):
+        if plugin is not None and plugin.status == "disabled":
+            remedy = "let plugins.allow and plugins.deny agree with compliance"
+            offender = OffendingSetting("compliance", repr(plugin.name), origin, remedy)
+            what = f"the profile {plugin.name} may not be used: {plugin.problem}"
+            yield Problem("plugin-refused", what, (offender,), remedy)
 
 
 def _unusable(settings: Settings) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from fapilog.compliance import Combined
 from fapilog.errors import ConfigurationError, configuration_error
 from fapilog.settings import compliance as compliance_checks
-from fapilog.settings import problems, types
+from fapilog.settings import detectors, problems, types
 from fapilog.settings.compliance import Compliance
 from fapilog.settings.explain import Explained, Explanation, masked
 from fapilog.settings.exporting import DeliverySettings
@@ -31,6 +31,7 @@ from fapilog.settings.groups import (
 )
 from fapilog.settings.nesting import leaves, nest
 from fapilog.settings.otel_config_translation import Declared
+from fapilog.settings.plugins import PluginSettings
 from fapilog.settings.processing import (
     BATCH_PROCESSORS_FIELD,
     ENRICHERS_FIELD,
@@ -85,7 +86,9 @@ class Settings(BaseSettings):
     )
 
     # Settings of groups that are so frequent that they have a short name of their own.
-    short_names: ClassVar[Mapping[str, str]] = MappingProxyType({"minimise": "redaction.minimise"})
+    short_names: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"minimise": "redaction.minimise", "disabled_plugins": "plugins.deny"}
+    )
 
     level: types.Level = Field(Severity.INFO, description="Records below it are filtered.")
     levels: types.Levels = Field(
@@ -142,9 +145,6 @@ class Settings(BaseSettings):
     exit_report: types.Flag = Field(
         False, description="The ledger is printed on stderr when the process ends."
     )
-    disabled_plugins: types.Names = Field(
-        (), description="Plugins of installed packages that are left alone: `name` or `group:name`."
-    )
     inventory: types.Flag = Field(
         False,
         description="Names of attributes are counted, for `Telemetry.inventory()`, when records leave;"
@@ -170,6 +170,7 @@ class Settings(BaseSettings):
     dedupe: DedupeSettings = Field(default_factory=DedupeSettings)
     enrichment: EnrichmentSettings = Field(default_factory=EnrichmentSettings)
     flight_recorder: FlightRecorderSettings = Field(default_factory=FlightRecorderSettings)
+    plugins: PluginSettings = Field(default_factory=PluginSettings)
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _preset_headers: frozenset[str] = PrivateAttr(default=frozenset())
@@ -189,6 +190,7 @@ class Settings(BaseSettings):
         if load.problems:
             raise configuration_error(load.problems)
         self._origins, self._preset_headers = load.origins, load.preset_headers
+        _ = self.with_detectors  # raises for one that cannot be used
         if refused := tuple(compliance_checks.refused(self, self.origin, load.environ)):
             raise configuration_error(refused)
 
@@ -280,7 +282,12 @@ class Settings(BaseSettings):
     @cached_property
     def redaction_in_force(self) -> RedactionSettings:
         """The policy of stage 3: `redaction`, and what the compliance profiles ask for."""
-        return compliance_checks.redaction_in_force(self.redaction, self.profiles)
+        return compliance_checks.redaction_in_force(self.with_detectors, self.profiles)
+
+    @cached_property
+    def with_detectors(self) -> RedactionSettings:
+        """What the user wrote in `redaction`, with the rules of its detectors."""
+        return detectors.with_rules(self.redaction, self.plugins.policy, self.origin(detectors.SETTING))
 
     @cached_property
     def profiles(self) -> Combined:

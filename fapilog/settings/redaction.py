@@ -13,6 +13,7 @@ from fapilog.settings.redaction_keys import RedactionKeySettings, missing_key
 from fapilog.settings.redaction_policy import refusal
 from fapilog.settings.redaction_rules import (
     ALLOWED_KEYS_FIELD,
+    DETECTORS_FIELD,
     MINIMISE_FIELD,
     RULES_FIELD,
     AllowedKeys,
@@ -125,6 +126,7 @@ class RedactionSettings(RedactionKeySettings):
         " whole record is dropped).",
     )
     rules: RedactionRules = RULES_FIELD
+    detectors: Names = DETECTORS_FIELD
     minimise: Flag = MINIMISE_FIELD
     allowed_keys: AllowedKeys = ALLOWED_KEYS_FIELD
     destinations: Destinations = Field(

@@ -259,6 +259,11 @@ RULES_FIELD: Any = Field(
     description="What you know is sensitive, or harmless: rules by path, pattern or words, each with a"
     " name and an action. The first rule that fits decides. In both modes.",
 )
+DETECTORS_FIELD: Any = Field(
+    (),
+    description="Rules that installed packages bring, by the names of plugins (`fapilog.detectors`). Your own"
+    " rules decide first. In both modes.",
+)
 MINIMISE_FIELD: Any = Field(
     False,
     description="Attributes whose keys nobody allowed are left out and counted (`fapilog.dropped_keys`):"

@@ -104,7 +104,6 @@ _TOP = (
     Row("sequence", (_ours("SEQUENCE", parse.flag),), "true or false", _FAPILOG),
     Row("record_uid", (_ours("RECORD_UID", parse.word),), "one word", "OTel semantic conventions: opt-in"),
     Row("exit_report", (_ours("EXIT_REPORT", parse.flag),), "true or false", _FAPILOG),
-    Row("disabled_plugins", (_ours("DISABLED_PLUGINS", parse.names),), "list of names", _FAPILOG),
     Row("inventory", (_ours("INVENTORY", parse.flag),), "true or false", _FAPILOG),
     Row(
         "self_observability",
@@ -407,6 +406,7 @@ _REDACTION = (
     Row("redaction.secret_keys", (_ours("SECRET_KEYS", parse.names),), "list of names", _FAPILOG),
     Row("redaction.actions", (_ours("REDACTION_ACTIONS", parse.pairs),), "type=action list", _FAPILOG),
     Row("redaction.rules", (), "list of rules", _FAPILOG),
+    Row("redaction.detectors", (_ours("REDACTION_DETECTORS", parse.names),), "list of names", _FAPILOG),
     Row("redaction.minimise", (_ours("MINIMISE", parse.flag),), "true or false", _FAPILOG),
     Row("redaction.allowed_keys", (_ours("ALLOWED_KEYS", parse.names),), "list of names", _FAPILOG),
     Row(
@@ -498,6 +498,28 @@ _RING = (
     ),
 )
 
+_PLUGINS = (
+    Row("plugins.allow", (_ours("PLUGINS_ALLOW", parse.names),), "list of names", _FAPILOG),
+    Row(
+        "plugins.deny",
+        (_ours("PLUGINS_DENY", parse.names), _ours("DISABLED_PLUGINS", parse.names)),
+        "list of names",
+        _FAPILOG,
+    ),
+    Row(
+        "plugins.load_timeout_millis",
+        (_ours("PLUGINS_LOAD_TIMEOUT_MILLIS", parse.whole_number),),
+        "milliseconds",
+        _FAPILOG,
+    ),
+    Row(
+        "plugins.call_budget_micros",
+        (_ours("PLUGINS_CALL_BUDGET_MICROS", parse.whole_number),),
+        "microseconds",
+        _FAPILOG,
+    ),
+)
+
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         row.name: row
@@ -516,6 +538,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             *_REDACTION,
             *_PROCESSORS,
             *_FLIGHT_RECORDER,
+            *_PLUGINS,
         )
     }
 )

@@ -246,3 +246,19 @@ impl<'a> Fields<'a> {
         field
     }
 }
+
+/// The fields `wanted` of a message, as far as they have a length; stops where it is malformed.
+#[inline]
+pub fn messages(message: &[u8], wanted: u32) -> impl Iterator<Item = &[u8]> {
+    Fields::new(message).filter_map(move |(number, value)| match value {
+        Value::Bytes(inner) if number == wanted => Some(inner),
+        _ => None,
+    })
+}
+
+/// Reads the fields of a message; `None` when it is malformed, or when `read` says so, which ends the reading.
+pub fn each_field<'a>(message: &'a [u8], read: impl FnMut((u32, Value<'a>)) -> Option<()>) -> Option<()> {
+    let mut fields = Fields::new(message);
+    fields.by_ref().try_for_each(read)?;
+    (!fields.malformed()).then_some(())
+}

@@ -46,7 +46,8 @@ def generate():
 
 
 @pytest.mark.parametrize(
-    "name", ["errors", "severity", "event", "diagnostics", "plugins", "settings.model", "settings.parse"]
+    "name",
+    ["errors", "severity", "event", "diagnostics", "plugins.registry", "settings.model", "settings.parse"],
 )
 def test_the_examples_in_docstrings_run(name):
     result = doctest.testmod(importlib.import_module(f"fapilog.{name}"))

@@ -133,7 +133,7 @@ def test_an_exporter_is_named_by_an_entry_point(make: Make, monkeypatch: pytest.
     def points(*, group: str) -> list[metadata.EntryPoint]:
         return [point, broken] if group == "opentelemetry_logs_exporter" else []
 
-    for module in ("fapilog.exporters.registry", "fapilog.settings.types"):
+    for module in ("fapilog.plugins.registry", "fapilog.settings.types"):
         monkeypatch.setattr(f"{module}.entry_points", points)
     provider = make("memory-of-otel")
     log(provider, "one")

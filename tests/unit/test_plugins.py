@@ -7,7 +7,7 @@ import pytest
 
 from fapilog import diagnostics
 from fapilog.errors import ConfigurationError
-from fapilog.plugins import GROUPS, Plugin, Plugins
+from fapilog.plugins import GROUPS, Plugin, PluginPolicy, Plugins
 from tests.unit.distributions import install
 
 
@@ -21,7 +21,7 @@ def said(monkeypatch):
         if voice._due((code, about)) is not None:
             lines.append(message)
 
-    monkeypatch.setattr("fapilog.plugins.say", say)
+    monkeypatch.setattr("fapilog.plugins.registry.say", say)
     return lines
 
 
@@ -55,6 +55,9 @@ GOOD = """
 
     def user():
         return {"user.id": 7}
+
+    def detector():
+        return {"ticket": {"pattern": "TCK-[0-9]{6}"}}
 """
 
 
@@ -74,8 +77,8 @@ def test_a_package_is_listed_with_its_version_and_not_imported(site):
         ("fapilog.enrichers", "Tenant", "Tenant"),
         ("fapilog.enrichers", "team", "dict"),
         ("fapilog.enrichers", "user", "function"),
-        ("fapilog.detectors", "Tenant", "Tenant"),
-        ("fapilog.detectors", "make", "Batch"),
+        ("fapilog.detectors", "team", "dict"),
+        ("fapilog.detectors", "detector", "dict"),
         ("fapilog.profiles", "team", "dict"),
     ],
 )
@@ -115,7 +118,7 @@ BROKEN = {
     "other contract": (
         "acme:x",
         "class x:\n    fapilog_contract = 2",
-        "TypeError: it is made for plugin contract 2, this fapilog has 1",
+        "TypeError: it is made for plugin contract 2, this fapilog has 1: update fapilog",
     ),
 }
 
@@ -166,17 +169,17 @@ def test_a_processor_is_async_or_has_what_one_of_opentelemetry_has(site, said, c
 @pytest.mark.parametrize("by", ["bad", "processors:bad", "fapilog.processors:bad"])
 def test_a_disabled_plugin_is_never_imported(site, said, by):
     install(site, "acme", {"fapilog.processors": {"bad": "acme:x"}}, "raise RuntimeError")
-    plugins = Plugins([by])
+    plugins = Plugins(PluginPolicy(deny=frozenset([by])))
     assert plugins.make("fapilog.processors", "bad", "processors") is None
     (plugin,) = [found for found in plugins.listed(check=True) if found.name == "bad"]
-    assert (plugin.status, plugin.problem) == ("disabled", f"disabled_plugins names {by}")
+    assert (plugin.status, plugin.problem) == ("disabled", f"plugins.deny names {by}")
     assert ("acme" in sys.modules, said) == (False, [])
 
 
 def test_disabling_in_one_group_leaves_the_name_in_others(site):
     groups = {"fapilog.enrichers": {"team": "acme:team"}, "fapilog.profiles": {"team": "acme:team"}}
     install(site, "acme", groups, GOOD)
-    plugins = Plugins(["profiles:team"])
+    plugins = Plugins(PluginPolicy(deny=frozenset(["profiles:team"])))
     assert plugins.make("fapilog.enrichers", "team", "enrichers") == {"team": "x"}
     assert plugins.load("fapilog.profiles", "team") is None
 

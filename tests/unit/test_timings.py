@@ -36,7 +36,7 @@ def test_a_call_that_raises_is_counted_as_failed_and_still_raises():
     timings = Timings(ticking())
     with pytest.raises(ZeroDivisionError), timings.measure("enricher", "user"):
         raise ZeroDivisionError
-    assert timings.snapshot() == {("enricher", "user"): Spent(1, 1, 1.0)}
+    assert timings.snapshot() == {("enricher", "user"): Spent(1, 1, 1.0, failing=1)}
 
 
 def test_threads_lose_no_call():
@@ -71,7 +71,7 @@ def test_a_failure_counts_whether_its_call_is_timed_or_not():
         meter.end(meter.begin(), failed=True)
     timings.add("enricher", "user", 2.0, failed=True)
     timings.meter("enricher", "never asked")
-    assert timings.snapshot() == {("enricher", "user"): Spent(4, 4, 3.0)}
+    assert timings.snapshot() == {("enricher", "user"): Spent(4, 4, 3.0, failing=4)}
 
 
 def test_threads_lose_no_call_of_a_meter():

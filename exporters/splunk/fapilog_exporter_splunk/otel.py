@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
-from fapilog import ExportOutcome, FapilogLogRecordProcessor, Ledger, LogBatch, Settings
+from fapilog import ExportOutcome, FapilogLogRecordProcessor, Ledger, LogBatch, PluginMetadata, Settings
 from fapilog_exporter_splunk.exporter import SplunkHecExporter, Statistics
+from fapilog_exporter_splunk.settings import SplunkHecSettings
 
 
 class SplunkHecLogExporter(LogRecordExporter):
@@ -35,6 +37,13 @@ class SplunkHecLogExporter(LogRecordExporter):
     """
 
     name = SplunkHecExporter.name
+    fapilog_plugin = PluginMetadata(
+        name=SplunkHecExporter.name,
+        version=version("fapilog-exporter-splunk"),
+        type="exporter",
+        description="Sends records to Splunk's HTTP Event Collector.",
+        settings=SplunkHecSettings,
+    )
 
     def __init__(self, **given: Any) -> None:
         self.exporter = SplunkHecExporter(**given)

@@ -95,7 +95,8 @@ class Placement:
         """Put a `ScopeNote` before the router, if it is not there already."""
         for each in chain(stack):
             if getattr(each, "app", None) is self._app.router and not isinstance(each, ScopeNote):
-                each.app = ScopeNote(self._app.router)
+                alone = span_middleware(stack) is not None or self._plan.settings.spans == "none"
+                each.app = ScopeNote(self._app.router, alone)
                 break
         return stack
 
@@ -151,16 +152,22 @@ class ScopeNote:
 
     Args:
         app: The router.
+        alone: Whether FastAPI applications that are mounted below make no spans, metrics and log events of
+            their own: OpenTelemetry's middleware is outside, or nobody shall.
     """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, alone: bool = False) -> None:
         self.app = app
+        self._is_alone = alone
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Call the router; no coroutine of ours stands between."""
         exchange = scope.get(KEY)
         if exchange is not None:
             exchange.scope = scope
+            if self._is_alone:
+                # As FastAPI itself keeps mounted applications from watching what it was told to leave out.
+                scope.setdefault("fastapi.telemetry", None)
         return self.app(scope, receive, send)
 
 

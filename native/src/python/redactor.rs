@@ -18,7 +18,7 @@ use crate::record::RecordWriter;
 use crate::redact::lengths::{self, KEPT_TEXT_BYTES};
 use crate::redact::values::{Pass, DROPPED_KEYS_KEY, REDACTED_KEY, UNSCANNED_MARKER};
 use crate::redact::{clean_parts, KeyDecision, Policy, SECRET_MARKER};
-use crate::wire::{Fields, Value};
+use crate::wire::messages;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use std::collections::HashMap;
@@ -259,10 +259,7 @@ impl<'a> Given<'a> {
 
 /// The attributes of a record as they are encoded.
 fn raw_attributes(record: &[u8]) -> impl Iterator<Item = &[u8]> {
-    Fields::new(record).filter_map(|field| match field {
-        (6, Value::Bytes(attribute)) => Some(attribute),
-        _ => None,
-    })
+    messages(record, 6)
 }
 
 /// The items of any mapping, which may change while they are read.

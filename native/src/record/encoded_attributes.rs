@@ -6,7 +6,7 @@
 
 use crate::record::fields::KeyBits;
 use crate::record::{tag, RecordWriter};
-use crate::wire::{Fields, Value};
+use crate::wire::{messages, Fields, Value};
 
 /// Encoded `LogRecord.attributes` fields with what is needed to keep keys unique.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +93,7 @@ impl EncodedAttributes {
 /// True when `record` has an attribute under `key`.
 #[must_use]
 pub fn has_key(record: &[u8], key: &[u8]) -> bool {
-    Fields::new(record).any(|field| matches!(field, (6, Value::Bytes(attribute)) if is_under(attribute, key)))
+    messages(record, 6).any(|attribute| is_under(attribute, key))
 }
 
 /// Whether an attribute's key is `key`. Attributes of ours begin with it.

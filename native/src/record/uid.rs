@@ -4,9 +4,9 @@
 //! child included, and 30 count. So uids of one process rise in the order of its calls as long as the clock does, and
 //! two processes share one only if both drew the same 50 bits and count alike in the same millisecond.
 
+use crate::record::encoded_attributes::has_key;
 use crate::record::fields::KeyField;
 use crate::record::RecordWriter;
-use crate::wire::{Fields, Value};
 use ::ring::rand::{SecureRandom, SystemRandom};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -56,19 +56,13 @@ impl Uids {
     /// Adds one to the record, unless it has one from elsewhere.
     pub fn identify(&self, writer: &mut RecordWriter) {
         let record = writer.record();
-        if memchr::memmem::find(record, ENCODED_KEY).is_some() && has_uid(record) {
+        if memchr::memmem::find(record, ENCODED_KEY).is_some() && has_key(record, KEY.as_bytes()) {
             return;
         }
         // Every record begins with two times of nine bytes each; the second is when it was observed.
         let nanos = record.get(10..18).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
         writer.attribute_str(&self.key, &self.next(nanos));
     }
-}
-
-/// Whether one of the record's own attributes is a uid: bodies and nested values may hold the same bytes.
-fn has_uid(record: &[u8]) -> bool {
-    let is_uid = |attribute: &[u8]| matches!(Fields::new(attribute).next(), Some((1, Value::Bytes(key))) if key == KEY.as_bytes());
-    Fields::new(record).any(|field| matches!(field, (6, Value::Bytes(attribute)) if is_uid(attribute)))
 }
 
 /// Fills `place` with the lowest bits of `value`, five to a character.

@@ -8,14 +8,14 @@
 use crate::record::{tag, uid, RecordWriter};
 use crate::redact::actions::seal::SEALED_KEY;
 use crate::redact::actions::{MARKER_START, MAX_MARKER_BYTES};
-use crate::redact::rewrite::{attribute, nested, rewrite, Text};
+use crate::redact::rewrite::{attribute, rewrite, Text};
 use crate::redact::rules::NO_RULE;
-use crate::redact::values::look::parts;
 use crate::redact::values::memory::with_memory;
 use crate::redact::values::{ValuePolicy, MAX_DEPTH, REDACTED_KEY};
+use crate::redact::walk::{copy_around, members_of, nested, parts};
 use crate::redact::{ends_authority, Policy};
 use crate::scan::keys::KeyPlan;
-use crate::wire::{Fields, Value};
+use crate::wire::{messages, Fields, Value};
 use memchr::memmem;
 use std::ops::Range;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -91,45 +91,29 @@ pub fn limit(writer: &mut RecordWriter, length: usize, policy: &Policy) {
 #[cold]
 fn limit_some(writer: &mut RecordWriter, length: usize, policy: &Policy) {
     let (record, mut out) = (writer.record(), Vec::with_capacity(writer.len()));
-    let mut fields = Fields::new(record);
-    loop {
-        let start = fields.offset();
-        let Some(field) = fields.next() else { break };
-        match field {
-            (6, Value::Bytes(inner)) if !is_exempt(inner) => {
-                nested(tag::ATTRIBUTE, &mut out, |out| {
-                    attribute(inner, out, &mut |kind, text, out| {
-                        out.extend_from_slice(&text[..limited(kind, text, length, policy)]);
-                    });
-                });
-            }
-            _ => out.extend_from_slice(&record[start..fields.offset()]),
-        }
-    }
+    let mut edit = |kind, text: &[u8], out: &mut Vec<u8>| {
+        out.extend_from_slice(&text[..limited(kind, text, length, policy)]);
+    };
+    copy_around(record, &mut out, |number, inner, out| {
+        number == 6
+            && !is_exempt(inner)
+            && nested(tag::ATTRIBUTE, out, |out| attribute(inner, out, &mut edit))
+    });
     writer.replace(&out);
 }
 
 /// Whether an attribute may hold something to cut; a code point has a byte at least.
 fn has_longer(record: &[u8], length: usize) -> bool {
-    Fields::new(record).any(|field| {
-        matches!(field, (6, Value::Bytes(inner)) if parts(inner).1.is_some_and(|value| is_longer(value, length, 0)))
-    })
+    messages(record, 6).filter_map(|attribute| parts(attribute).1).any(|value| is_longer(value, length, 0))
 }
 
 fn is_longer(value: &[u8], length: usize, depth: usize) -> bool {
-    let member = |field| match field {
-        (1, Value::Bytes(member)) => is_longer(member, length, depth + 1),
-        _ => false,
-    };
-    let entry = |field| match field {
-        (1, Value::Bytes(entry)) => parts(entry).1.is_some_and(|value| is_longer(value, length, depth + 1)),
-        _ => false,
-    };
+    let within = |member| is_longer(member, length, depth + 1);
     depth > MAX_DEPTH
         || Fields::new(value).any(|field| match field {
             (1 | 7, Value::Bytes(text)) => text.len() > length,
-            (5, Value::Bytes(members)) => Fields::new(members).any(member),
-            (6, Value::Bytes(entries)) => Fields::new(entries).any(entry),
+            (5, Value::Bytes(members)) => members_of(members).any(within),
+            (6, Value::Bytes(entries)) => members_of(entries).filter_map(|entry| parts(entry).1).any(within),
             _ => false,
         })
 }

@@ -7,7 +7,7 @@
 //! by [`Policy::decide`], and cached by capture) and credentials in URLs, wherever a text holds one. With
 //! [`Policy::with_values`], sensitive values too, wherever they stand.
 //!
-//! In this room: [`values`] hides what the scanner finds, by [`actions`], and what users describe by [`rules`]; [`inventory`] counts it; [`mod@rewrite`] copies a record while editing its texts, [`lengths`] bounds one text, [`truncate`] fits a record into its cap, [`scope_secrets`] does a logger's scope;
+//! In this room: [`values`] hides what the scanner finds, by [`actions`], and what users describe by [`rules`]; [`inventory`] counts it; [`mod@rewrite`] copies a record while editing its texts, `walk` is what all who do such things share, [`lengths`] bounds one text, [`truncate`] fits a record into its cap, [`scope_secrets`] does a logger's scope;
 //! [`stricter`] removes more for one destination, on the way there.
 
 pub mod actions;
@@ -19,6 +19,7 @@ pub mod scope_secrets;
 pub mod stricter;
 pub mod truncate;
 pub mod values;
+pub(crate) mod walk;
 
 use crate::record::fields::{KeyField, SeverityField};
 use crate::record::{tag, Meta, RecordWriter, SEQUENCE_ATTRIBUTE_BYTES};

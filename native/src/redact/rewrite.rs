@@ -4,7 +4,8 @@
 //! written anew, so an edit may change a text's size. What cannot be parsed is left out: fail closed.
 
 use crate::record::tag;
-use crate::wire::{put_bytes, put_varint, varint_len, Fields, Value};
+use crate::redact::walk::{copy_around, nested};
+use crate::wire::put_bytes;
 
 /// Nesting that is followed; capture stops at 30 (ADR 0006).
 const MAX_DEPTH: usize = 80;
@@ -22,7 +23,7 @@ pub enum Text {
 
 /// Copies `record` into `out`; `edit` appends what shall stand in place of each text.
 pub fn rewrite(record: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>)) {
-    each_field(record, out, &mut |number, inner, out| match number {
+    copy_around(record, out, |number, inner, out| match number {
         5 => nested(tag::BODY, out, |out| any_value(inner, out, edit, 0)),
         6 => nested(tag::ATTRIBUTE, out, |out| key_value(inner, out, edit, 0)),
         12 => nested(tag::EVENT_NAME, out, |out| edit(Text::Name, inner, out)),
@@ -35,26 +36,13 @@ pub fn attribute(attribute: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text
     key_value(attribute, out, edit, 0);
 }
 
-/// Copies the fields of one message; `replace` answers true when it wrote a length-delimited field itself.
-fn each_field(message: &[u8], out: &mut Vec<u8>, replace: &mut impl FnMut(u32, &[u8], &mut Vec<u8>) -> bool) {
-    let mut fields = Fields::new(message);
-    loop {
-        let start = fields.offset();
-        let Some((number, value)) = fields.next() else { return };
-        let replaced = matches!(value, Value::Bytes(inner) if replace(number, inner, out));
-        if !replaced {
-            out.extend_from_slice(&message[start..fields.offset()]);
-        }
-    }
-}
-
 fn key_value(
     message: &[u8],
     out: &mut Vec<u8>,
     edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>),
     depth: usize,
 ) {
-    each_field(message, out, &mut |number, inner, out| match number {
+    copy_around(message, out, |number, inner, out| match number {
         1 => nested(tag::KEY, out, |out| edit(Text::Name, inner, out)),
         2 => nested(tag::VALUE, out, |out| any_value(inner, out, edit, depth)),
         _ => false,
@@ -70,37 +58,24 @@ fn any_value(
     if depth > MAX_DEPTH {
         return;
     }
-    each_field(message, out, &mut |number, inner, out| match number {
+    copy_around(message, out, |number, inner, out| match number {
         1 => nested(tag::STRING, out, |out| edit(Text::String, inner, out)),
         7 => nested(tag::BYTES, out, |out| edit(Text::Bytes, inner, out)),
-        5 => nested(tag::ARRAY, out, |out| array(inner, out, edit, depth + 1)),
-        6 => nested(tag::KVLIST, out, |out| kvlist(inner, out, edit, depth + 1)),
+        5 => nested(tag::ARRAY, out, |out| {
+            each(inner, out, |member, out| any_value(member, out, edit, depth + 1));
+        }),
+        6 => nested(tag::KVLIST, out, |out| {
+            each(inner, out, |entry, out| key_value(entry, out, edit, depth + 1));
+        }),
         _ => false,
     });
 }
 
-fn array(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>), depth: usize) {
-    each_field(message, out, &mut |number, inner, out| {
-        number == 1 && nested(tag::KEY, out, |out| any_value(inner, out, edit, depth))
+/// Copies an array or a map, whose members `write` writes.
+fn each(list: &[u8], out: &mut Vec<u8>, mut write: impl FnMut(&[u8], &mut Vec<u8>)) {
+    copy_around(list, out, |number, member, out| {
+        number == 1 && nested(tag::KEY, out, |out| write(member, out))
     });
-}
-
-fn kvlist(message: &[u8], out: &mut Vec<u8>, edit: &mut impl FnMut(Text, &[u8], &mut Vec<u8>), depth: usize) {
-    each_field(message, out, &mut |number, inner, out| {
-        number == 1 && nested(tag::KEY, out, |out| key_value(inner, out, edit, depth))
-    });
-}
-
-/// Writes `tag`, the length and the payload that `fill` appends. Always true, for use as an answer of `replace`.
-pub(crate) fn nested(tag: u8, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
-    let start = out.len();
-    fill(out);
-    let length = (out.len() - start) as u64;
-    let mut prefix = Vec::with_capacity(1 + varint_len(length));
-    prefix.push(tag);
-    put_varint(&mut prefix, length);
-    out.splice(start..start, prefix);
-    true
 }
 
 /// Appends one boolean attribute to a record.

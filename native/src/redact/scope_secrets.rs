@@ -4,10 +4,10 @@
 //! credentials in URLs of name, version, schema URL, keys and values. What cannot be parsed is left out.
 
 use crate::record::tag;
-use crate::redact::rewrite::nested;
+use crate::redact::walk::{copy_around, members_of, nested, parts};
 use crate::redact::{without_userinfo, KeyDecision, Policy, SECRET_MARKER};
 use crate::scopes::Scope;
-use crate::wire::{put_bytes, Fields, Value};
+use crate::wire::{messages, put_bytes, Fields, Value};
 
 /// `InstrumentationScope.attributes = 3`
 const ATTRIBUTE: u8 = 0x1a;
@@ -22,10 +22,8 @@ const MAX_DEPTH: usize = 80;
 #[must_use]
 pub fn without_secrets(scope: &Scope, policy: &Policy) -> Scope {
     let mut attributes = Vec::with_capacity(scope.attributes.len());
-    for field in Fields::new(&scope.attributes) {
-        if let (3, Value::Bytes(entry)) = field {
-            nested(ATTRIBUTE, &mut attributes, |out| key_value(entry, policy, out, 0));
-        }
+    for entry in messages(&scope.attributes, 3) {
+        nested(ATTRIBUTE, &mut attributes, |out| key_value(entry, policy, out, 0));
     }
     let attributes = match policy.values() {
         Some(values) => values.without_values_of(&attributes, 3),
@@ -59,17 +57,9 @@ pub fn resource_without_secrets(resource: &[u8], policy: &Policy) -> Vec<u8> {
 
 fn resource_message(message: &[u8], policy: &Policy, out: &mut Vec<u8>) {
     let mut attributes = Vec::with_capacity(message.len());
-    let mut fields = Fields::new(message);
-    loop {
-        let start = fields.offset();
-        let Some(field) = fields.next() else { break };
-        match field {
-            (1, Value::Bytes(entry)) => {
-                nested(tag::KEY, &mut attributes, |out| key_value(entry, policy, out, 0));
-            }
-            _ => attributes.extend_from_slice(&message[start..fields.offset()]),
-        }
-    }
+    copy_around(message, &mut attributes, |number, entry, out| {
+        number == 1 && nested(tag::KEY, out, |out| key_value(entry, policy, out, 0))
+    });
     match policy.values() {
         Some(values) => out.extend_from_slice(&values.without_values_of(&attributes, 1)),
         None => out.extend_from_slice(&attributes),
@@ -85,15 +75,7 @@ fn text(given: &str, policy: &Policy) -> String {
 }
 
 fn key_value(entry: &[u8], policy: &Policy, out: &mut Vec<u8>, depth: usize) {
-    let mut key: &[u8] = &[];
-    let mut value: Option<&[u8]> = None;
-    for field in Fields::new(entry) {
-        match field {
-            (1, Value::Bytes(bytes)) => key = bytes,
-            (2, Value::Bytes(bytes)) => value = Some(bytes),
-            _ => {}
-        }
-    }
+    let (key, value) = parts(entry);
     nested(tag::KEY, out, |out| _ = without_userinfo(key, out));
     let Some(value) = value else { return };
     nested(tag::VALUE, out, |out| {
@@ -106,35 +88,22 @@ fn key_value(entry: &[u8], policy: &Policy, out: &mut Vec<u8>, depth: usize) {
 }
 
 fn any_value(value: &[u8], policy: &Policy, out: &mut Vec<u8>, depth: usize) {
-    let mut fields = Fields::new(value);
-    loop {
-        let start = fields.offset();
-        let Some(field) = fields.next() else { return };
-        match field {
-            (1, Value::Bytes(text)) => {
-                nested(tag::STRING, out, |out| _ = without_userinfo(text, out));
-            }
-            (5 | 6, Value::Bytes(_)) if depth >= MAX_DEPTH => {}
-            (5, Value::Bytes(members)) => {
-                nested(tag::ARRAY, out, |out| {
-                    each(members, out, |member, out| any_value(member, policy, out, depth + 1));
-                });
-            }
-            (6, Value::Bytes(entries)) => {
-                nested(tag::KVLIST, out, |out| {
-                    each(entries, out, |entry, out| key_value(entry, policy, out, depth + 1));
-                });
-            }
-            _ => out.extend_from_slice(&value[start..fields.offset()]),
-        }
-    }
+    copy_around(value, out, |number, inner, out| match number {
+        1 => nested(tag::STRING, out, |out| _ = without_userinfo(inner, out)),
+        5 | 6 if depth >= MAX_DEPTH => true,
+        5 => nested(tag::ARRAY, out, |out| {
+            each(inner, out, |member, out| any_value(member, policy, out, depth + 1));
+        }),
+        6 => nested(tag::KVLIST, out, |out| {
+            each(inner, out, |entry, out| key_value(entry, policy, out, depth + 1));
+        }),
+        _ => false,
+    });
 }
 
 /// Writes each member of an array or a map anew.
 fn each(members: &[u8], out: &mut Vec<u8>, write: impl Fn(&[u8], &mut Vec<u8>)) {
-    for field in Fields::new(members) {
-        if let (1, Value::Bytes(member)) = field {
-            nested(tag::KEY, out, |out| write(member, out));
-        }
+    for member in members_of(members) {
+        nested(tag::KEY, out, |out| write(member, out));
     }
 }

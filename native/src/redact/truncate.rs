@@ -4,6 +4,7 @@
 //! cost a batch (architecture, decision 15): long texts are cut first, then the last attributes are left out. Names
 //! are never cut: half a key is another key.
 
+use crate::record::encoded_attributes::has_key;
 use crate::record::tag;
 use crate::redact::lengths::{in_front_of_value, marker_around};
 use crate::redact::rewrite::{append_attribute_bool, rewrite, Text};
@@ -39,19 +40,11 @@ pub fn fit(record: &[u8], limit_bytes: usize, policy: &Policy) -> Option<Vec<u8>
     if out.len() > room {
         out = what_fits(&out, room);
     }
-    if !is_marked(&out) {
+    // It was cut before, if a processor saw it then, and made it larger again.
+    if !has_key(&out, TRUNCATED_KEY.as_bytes()) {
         append_attribute_bool(&mut out, TRUNCATED_KEY, true);
     }
     Some(out)
-}
-
-/// True when the record was cut before: a processor saw it then, and made it larger again.
-fn is_marked(record: &[u8]) -> bool {
-    Fields::new(record).any(|field| {
-        let (6, Value::Bytes(attribute)) = field else { return false };
-        Fields::new(attribute)
-            .any(|part| matches!(part, (1, Value::Bytes(key)) if key == TRUNCATED_KEY.as_bytes()))
-    })
 }
 
 /// The longest prefix of at most `limit` bytes that splits neither a character, nor a marker, nor a value that a destination hides.

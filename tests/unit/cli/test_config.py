@@ -21,7 +21,7 @@ def clean(monkeypatch):
     """No variable of the real environment, and nothing said before."""
     for name in VARIABLE_NAMES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("fapilog.plugins.entry_points", list)
+    monkeypatch.setattr("fapilog.plugins.registry.entry_points", list)
     diagnostics._voice.forget()
 
 
@@ -231,7 +231,7 @@ def installed(monkeypatch):
     ]
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or type(sys)(__name__))
     monkeypatch.setattr(sys.modules[__name__], "spool", spool, raising=False)
-    monkeypatch.setattr("fapilog.plugins.entry_points", lambda group: points)
+    monkeypatch.setattr("fapilog.plugins.registry.entry_points", lambda group: points)
 
 
 def test_plugins_are_found_by_their_entry_point_group(installed, capsys):
@@ -272,6 +272,6 @@ def test_a_command_that_typer_cannot_make_is_broken(installed, monkeypatch):
 
 
 def test_without_plugins_the_list_says_so(monkeypatch):
-    monkeypatch.setattr("fapilog.plugins._installed", lambda group: ())
+    monkeypatch.setattr("fapilog.plugins.registry._installed", lambda group: ())
     listed = CliRunner().invoke(cli.app, ["plugins", "list", "--check"])
     assert (listed.exit_code, listed.output) == (0, "no plugins are installed\n")

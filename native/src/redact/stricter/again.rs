@@ -6,10 +6,10 @@
 use super::bare::Bare;
 use super::sealed;
 use crate::record::tag;
-use crate::redact::rewrite::nested;
 use crate::redact::values::MAX_DEPTH;
+use crate::redact::walk::{copy_around, nested, whole_parts};
 use crate::redact::{KeyDecision, Policy, SECRET_MARKER};
-use crate::wire::{put_bytes, Fields, Value, LENGTH};
+use crate::wire::{each_field, put_bytes, Fields, Value, LENGTH};
 use std::collections::HashMap;
 
 /// Names that are remembered; one more, and all are forgotten.
@@ -33,21 +33,16 @@ impl<'a> Again<'a> {
 
     /// Whether something in a record has to go. `None`: it cannot be read.
     pub fn finds_in_record(&mut self, record: &[u8]) -> Option<bool> {
-        let mut found = false;
-        each(record, |number, value| {
-            found |= match (number, value) {
-                (5, Value::Bytes(body)) => self.finds_in_value(body, 0)?,
-                (6, Value::Bytes(attribute)) => self.finds_in_attribute(attribute, 0)?,
-                (3 | 12, Value::Bytes(name)) => self.bare.finds(name),
-                _ => false,
-            };
-            Some(())
-        })?;
-        Some(found)
+        any(record, |field| match field {
+            (5, Value::Bytes(body)) => self.finds_in_value(body, 0),
+            (6, Value::Bytes(attribute)) => self.finds_in_attribute(attribute, 0),
+            (3 | 12, Value::Bytes(name)) => Some(self.bare.finds(name)),
+            _ => Some(false),
+        })
     }
 
     fn finds_in_attribute(&mut self, attribute: &[u8], depth: usize) -> Option<bool> {
-        let (key, value) = parts(attribute)?;
+        let (key, value) = whole_parts(attribute)?;
         let Some(value) = value else { return Some(self.bare.finds(key)) };
         let inside = self.finds_in_value(value, depth)?;
         let secret = self.hides(key) && !is_hidden(value);
@@ -58,23 +53,18 @@ impl<'a> Again<'a> {
         if depth > MAX_DEPTH {
             return None;
         }
-        let mut found = false;
-        each(value, |number, value| {
-            match (number, value) {
-                (1 | 7, Value::Bytes(text)) => found |= self.bare.finds(text),
-                (5, Value::Bytes(members)) => members_of(members, |member| {
-                    found |= self.finds_in_value(member, depth + 1)?;
-                    Some(())
-                })?,
-                (6, Value::Bytes(entries)) => members_of(entries, |entry| {
-                    found |= self.finds_in_attribute(entry, depth + 1)?;
-                    Some(())
-                })?,
-                _ => {}
-            }
-            Some(())
-        })?;
-        Some(found)
+        any(value, |field| match field {
+            (1 | 7, Value::Bytes(text)) => Some(self.bare.finds(text)),
+            (5, Value::Bytes(members)) => any(members, |field| match field {
+                (1, Value::Bytes(member)) => self.finds_in_value(member, depth + 1),
+                _ => Some(false),
+            }),
+            (6, Value::Bytes(entries)) => any(entries, |field| match field {
+                (1, Value::Bytes(entry)) => self.finds_in_attribute(entry, depth + 1),
+                _ => Some(false),
+            }),
+            _ => Some(false),
+        })
     }
 
     fn hides(&mut self, key: &[u8]) -> bool {
@@ -93,7 +83,7 @@ impl<'a> Again<'a> {
     #[must_use]
     pub fn record(&mut self, record: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(record.len());
-        copy(record, &mut out, |number, inner, out| match number {
+        copy_around(record, &mut out, |number, inner, out| match number {
             5 => nested(tag::BODY, out, |out| self.value(inner, 0, out)),
             6 => nested(tag::ATTRIBUTE, out, |out| self.attribute(inner, 0, out)),
             3 => nested(tag::SEVERITY_TEXT, out, |out| self.text(inner, out)),
@@ -108,14 +98,14 @@ impl<'a> Again<'a> {
     pub fn attributes(&mut self, message: &[u8], number: u32) -> Vec<u8> {
         let tag = (number << 3 | u32::from(LENGTH)) as u8;
         let mut out = Vec::with_capacity(message.len());
-        copy(message, &mut out, |found, inner, out| {
+        copy_around(message, &mut out, |found, inner, out| {
             found == number && nested(tag, out, |out| self.attribute(inner, 0, out))
         });
         out
     }
 
     fn attribute(&mut self, attribute: &[u8], depth: usize, out: &mut Vec<u8>) {
-        let Some((key, value)) = parts(attribute) else { return };
+        let Some((key, value)) = whole_parts(attribute) else { return };
         if value.is_some_and(|value| sealed::finds(self.bare, key, value)) {
             return sealed::write(self.bare, key, value.unwrap_or_default(), out);
         }
@@ -132,16 +122,16 @@ impl<'a> Again<'a> {
         if depth > MAX_DEPTH {
             return;
         }
-        copy(value, out, |number, inner, out| match number {
+        copy_around(value, out, |number, inner, out| match number {
             1 => nested(tag::STRING, out, |out| self.text(inner, out)),
             7 => nested(tag::BYTES, out, |out| self.text(inner, out)),
             5 => nested(tag::ARRAY, out, |out| {
-                copy(inner, out, |number, member, out| {
+                copy_around(inner, out, |number, member, out| {
                     number != 1 || nested(tag::KEY, out, |out| self.value(member, depth + 1, out))
                 });
             }),
             6 => nested(tag::KVLIST, out, |out| {
-                copy(inner, out, |number, entry, out| {
+                copy_around(inner, out, |number, entry, out| {
                     number != 1 || nested(tag::KEY, out, |out| self.attribute(entry, depth + 1, out))
                 });
             }),
@@ -154,48 +144,14 @@ impl<'a> Again<'a> {
     }
 }
 
-/// Reads the fields of a message; `None` when it is malformed, or `read` says so.
-fn each(message: &[u8], mut read: impl FnMut(u32, Value<'_>) -> Option<()>) -> Option<()> {
-    let mut fields = Fields::new(message);
-    for (number, value) in fields.by_ref() {
-        read(number, value)?;
-    }
-    (!fields.malformed()).then_some(())
-}
-
-/// Reads the members of an array or a map.
-fn members_of(message: &[u8], mut read: impl FnMut(&[u8]) -> Option<()>) -> Option<()> {
-    each(message, |number, value| match (number, value) {
-        (1, Value::Bytes(member)) => read(member),
-        _ => Some(()),
-    })
-}
-
-/// Copies the fields of a message; `replace` answers true when it wrote one with a length itself.
-fn copy(message: &[u8], out: &mut Vec<u8>, mut replace: impl FnMut(u32, &[u8], &mut Vec<u8>) -> bool) {
-    let mut fields = Fields::new(message);
-    loop {
-        let start = fields.offset();
-        let Some((number, value)) = fields.next() else { return };
-        let replaced = matches!(value, Value::Bytes(inner) if replace(number, inner, out));
-        if !replaced {
-            out.extend_from_slice(&message[start..fields.offset()]);
-        }
-    }
-}
-
-/// Key and value of an attribute; `None` when it is malformed.
-fn parts(attribute: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
-    let (mut key, mut value): (&[u8], _) = (&[], None);
-    let mut fields = Fields::new(attribute);
-    for field in fields.by_ref() {
-        match field {
-            (1, Value::Bytes(bytes)) => key = bytes,
-            (2, Value::Bytes(bytes)) => value = Some(bytes),
-            _ => {}
-        }
-    }
-    (!fields.malformed()).then_some((key, value))
+/// Whether `finds` finds something in a field, all of which are read. `None`: one of them, or the message, is malformed.
+fn any<'a>(message: &'a [u8], mut finds: impl FnMut((u32, Value<'a>)) -> Option<bool>) -> Option<bool> {
+    let mut found = false;
+    each_field(message, |field| {
+        found |= finds(field)?;
+        Some(())
+    })?;
+    Some(found)
 }
 
 /// Whether a value is the marker of a secret key already.

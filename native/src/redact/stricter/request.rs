@@ -5,10 +5,9 @@
 use super::again::{Again, KnownKeys};
 use super::{Fate, Stricter};
 use crate::record::{tag, RecordWriter};
-use crate::redact::rewrite::nested;
 use crate::redact::scope_secrets::resource_without_secrets;
 use crate::scopes::Scope;
-use crate::wire::{put_bytes, Fields, Value};
+use crate::wire::{each_field, put_bytes, Value};
 
 /// `ExportLogsServiceRequest.resource_logs = 1`
 const RESOURCE_LOGS: u8 = 0x0a;
@@ -54,13 +53,11 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn request(mut self, request: &[u8]) -> Option<Rewritten> {
-        let mut fields = Fields::new(request);
-        for field in fields.by_ref() {
-            if let (1, Value::Bytes(logs)) = field {
-                self.resource_logs(logs)?;
-            }
-        }
-        (!fields.malformed()).then_some(self.out)
+        each_field(request, |field| match field {
+            (1, Value::Bytes(logs)) => self.resource_logs(logs),
+            _ => Some(()),
+        })?;
+        Some(self.out)
     }
 
     fn resource_logs(&mut self, message: &[u8]) -> Option<()> {
@@ -128,15 +125,15 @@ type Parts<'a> = Vec<(u32, &'a [u8])>;
 /// The children of a container, which are its fields 2, and what stands around them. `None` when it is malformed.
 fn apart(message: &[u8]) -> Option<(Parts<'_>, Vec<&[u8]>)> {
     let (mut around, mut children) = (Vec::new(), Vec::new());
-    let mut fields = Fields::new(message);
-    for field in fields.by_ref() {
+    each_field(message, |field| {
         match field {
             (2, Value::Bytes(child)) => children.push(child),
             (number, Value::Bytes(bytes)) => around.push((number, bytes)),
             _ => {}
         }
-    }
-    (!fields.malformed()).then_some((around, children))
+        Some(())
+    })?;
+    Some((around, children))
 }
 
 fn read_scope(around: &[(u32, &[u8])]) -> Option<Scope> {
@@ -144,24 +141,15 @@ fn read_scope(around: &[(u32, &[u8])]) -> Option<Scope> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     for (number, bytes) in around {
         match number {
-            1 => {
-                let mut fields = Fields::new(bytes);
-                for field in fields.by_ref() {
-                    match field {
-                        (1, Value::Bytes(name)) => scope.name = text(name),
-                        (2, Value::Bytes(version)) => scope.version = text(version),
-                        (3, Value::Bytes(entry)) => {
-                            nested(SCOPE_ATTRIBUTE, &mut scope.attributes, |out| {
-                                out.extend_from_slice(entry);
-                            });
-                        }
-                        _ => {}
-                    }
+            1 => each_field(bytes, |field| {
+                match field {
+                    (1, Value::Bytes(name)) => scope.name = text(name),
+                    (2, Value::Bytes(version)) => scope.version = text(version),
+                    (3, Value::Bytes(entry)) => put_bytes(&mut scope.attributes, SCOPE_ATTRIBUTE, entry),
+                    _ => {}
                 }
-                if fields.malformed() {
-                    return None;
-                }
-            }
+                Some(())
+            })?,
             3 => scope.schema_url = text(bytes),
             _ => {}
         }

@@ -3,11 +3,9 @@
 //! An entry without a data key has that of the entry before. Where that one goes, the key moves on.
 
 use super::bare::Bare;
-use crate::record::tag;
 use crate::redact::actions::seal::entry::Entry;
 use crate::redact::actions::seal::list::entries;
-use crate::redact::rewrite::nested;
-use crate::wire::put_bytes;
+use crate::redact::walk::put_texts;
 
 /// Whether an attribute holds sealed values that the destination removes.
 pub fn finds(bare: &Bare, key: &[u8], value: &[u8]) -> bool {
@@ -30,14 +28,7 @@ pub fn write(bare: &Bare, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
             kept.push(Entry { wrapped, ..entry }.to_text());
         }
     }
-    put_bytes(out, tag::KEY, key);
-    nested(tag::VALUE, out, |out| {
-        nested(tag::ARRAY, out, |out| {
-            for text in &kept {
-                nested(tag::KEY, out, |out| put_bytes(out, tag::STRING, text.as_bytes()));
-            }
-        });
-    });
+    put_texts(key, &kept, out);
 }
 
 #[cfg(test)]
@@ -46,17 +37,14 @@ mod tests {
     use crate::redact::actions::seal::SEALED_KEY;
     use crate::redact::actions::Action;
     use crate::redact::values::ValuePolicy;
+    use crate::redact::walk::parts;
     use crate::scan::kind::{Kind, Kinds};
     use crate::scan::Settings;
 
-    fn list(texts: &[String]) -> Vec<u8> {
-        let mut value = Vec::new();
-        nested(tag::ARRAY, &mut value, |out| {
-            for text in texts {
-                nested(tag::KEY, out, |out| put_bytes(out, tag::STRING, text.as_bytes()));
-            }
-        });
-        value
+    fn attribute(texts: &[String]) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_texts(SEALED_KEY.as_bytes(), texts, &mut out);
+        out
     }
 
     #[test]
@@ -75,15 +63,13 @@ mod tests {
             entry("PAN", &second, "d"),
             entry("EMAIL", "", "e"),
         ];
-        let value = list(&given);
-        assert!(finds(&bare, SEALED_KEY.as_bytes(), &value));
-        assert!(!finds(&bare, b"other", &value));
+        let given = attribute(&given);
+        let (key, Some(value)) = parts(&given) else { panic!("no value") };
+        assert!(finds(&bare, key, value));
+        assert!(!finds(&bare, b"other", value));
         let mut out = Vec::new();
-        write(&bare, SEALED_KEY.as_bytes(), &value, &mut out);
+        write(&bare, key, value, &mut out);
         let kept = [entry("EMAIL", &first, "a.b"), entry("EMAIL", "", "c"), entry("EMAIL", &second, "e")];
-        let mut expected = Vec::new();
-        put_bytes(&mut expected, tag::KEY, SEALED_KEY.as_bytes());
-        nested(tag::VALUE, &mut expected, |out| out.extend(list(&kept)));
-        assert_eq!(out, expected);
+        assert_eq!(out, attribute(&kept));
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::record::tag;
 use crate::redact::actions::MARKER_START;
-use crate::redact::rewrite::nested;
 use crate::redact::rules::actions::RuleAction;
 use crate::redact::rules::paths::Reach;
 use crate::redact::rules::spots::bounded;
 use crate::redact::rules::{PathFate, RuleId, Rules};
 use crate::redact::values::{MAX_DEPTH, UNSCANNED_MARKER};
+use crate::redact::walk::{members_of, nested, parts};
 use crate::redact::SECRET_MARKER;
 use crate::scan::kind::Kind;
 use crate::wire::{put_bytes, Fields, Value};
@@ -35,10 +35,8 @@ fn is_done(action: RuleAction, name: &str, value: &[u8], depth: usize) -> bool {
         (1 | 7, Value::Bytes(text)) => std::str::from_utf8(text)
             .is_ok_and(|text| action.has_written(name, text) || (!action.takes_all() && is_marker(text))),
         (5 | 6, Value::Bytes(_)) if action.takes_all() || depth > MAX_DEPTH => false,
-        (5, Value::Bytes(members)) => each(members).all(within),
-        (6, Value::Bytes(entries)) => {
-            each(entries).filter_map(|entry| super::look::parts(entry).1).all(within)
-        }
+        (5, Value::Bytes(members)) => members_of(members).all(within),
+        (6, Value::Bytes(entries)) => members_of(entries).filter_map(|entry| parts(entry).1).all(within),
         _ => false,
     });
     done && !fields.malformed()
@@ -77,14 +75,14 @@ fn write(action: RuleAction, name: &str, value: &[u8], depth: usize, out: &mut V
             }
             (5, Value::Bytes(members)) => {
                 nested(tag::ARRAY, out, |out| {
-                    for member in each(members) {
+                    for member in members_of(members) {
                         nested(tag::KEY, out, |out| write(action, name, member, depth + 1, out));
                     }
                 });
             }
             (6, Value::Bytes(entries)) => {
                 nested(tag::KVLIST, out, |out| {
-                    for (key, inner) in each(entries).map(super::look::parts) {
+                    for (key, inner) in members_of(entries).map(parts) {
                         nested(tag::KEY, out, |out| {
                             put_bytes(out, tag::KEY, key);
                             nested(tag::VALUE, out, |out| {
@@ -106,11 +104,4 @@ fn is_marker(text: &str) -> bool {
     let word = text.strip_prefix(MARKER_START).and_then(|rest| rest.strip_suffix(']'));
     let known = |word: &str| Kind::ALL.iter().any(|kind| kind.word() == word);
     [SECRET_MARKER, UNSCANNED_MARKER].contains(&text) || word.is_some_and(known)
-}
-
-fn each(members: &[u8]) -> impl Iterator<Item = &[u8]> {
-    Fields::new(members).filter_map(|field| match field {
-        (1, Value::Bytes(member)) => Some(member),
-        _ => None,
-    })
 }

@@ -10,6 +10,7 @@ use crate::redact::rules::spots::What;
 use crate::redact::rules::{PathFate, RuleId, NO_RULE};
 use crate::redact::values::memory::{KnownKey, Memory};
 use crate::redact::values::{hiding, Pass, ValuePolicy, LONG_FLOAT, LONG_NUMBER, MAX_DEPTH};
+use crate::redact::walk::{members_of, parts};
 use crate::scan::keys::KeyPlan;
 use crate::wire::{Fields, Value};
 
@@ -154,8 +155,7 @@ impl Look<'_> {
                 number_for(self.policy, number, plan).is_some_and(|text| self.text(text.as_bytes(), plan))
             }
             (5, Value::Bytes(members)) => self.members(members, plan, depth),
-            (6, Value::Bytes(entries)) => Fields::new(entries)
-                .any(|field| matches!(field, (1, Value::Bytes(entry)) if self.attribute(entry, depth + 1))),
+            (6, Value::Bytes(entries)) => members_of(entries).any(|entry| self.attribute(entry, depth + 1)),
             _ => false,
         });
         ended || (fields.malformed() && self.ends())
@@ -164,10 +164,11 @@ impl Look<'_> {
     fn members(&mut self, members: &[u8], plan: &KeyPlan, depth: usize) -> bool {
         self.place.enter_list();
         let fate = self.fate;
-        let each = Fields::new(members).any(|field| match field {
-            (1, Value::Bytes(member)) if self.minimises && hiding::is_left_out(&fate, member) => self.ends(),
-            (1, Value::Bytes(member)) => self.value(member, plan, depth + 1),
-            _ => false,
+        let each = members_of(members).any(|member| {
+            if self.minimises && hiding::is_left_out(&fate, member) {
+                return self.ends();
+            }
+            self.value(member, plan, depth + 1)
         });
         self.place.leave_list();
         each || joined(members).is_some_and(|text| self.text(text.as_bytes(), plan))
@@ -198,19 +199,6 @@ pub(super) fn body_fate(policy: &ValuePolicy, memory: &mut Memory, place: &Place
         None => PathFate::FREE,
         Some(_) => PathFate { allowed: Reach::Here, ..memory.key(policy, place).fate },
     }
-}
-
-/// Key and value of an attribute.
-pub(crate) fn parts(attribute: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let (mut key, mut value): (&[u8], _) = (&[], None);
-    for field in Fields::new(attribute) {
-        match field {
-            (1, Value::Bytes(bytes)) => key = bytes,
-            (2, Value::Bytes(bytes)) => value = Some(bytes),
-            _ => {}
-        }
-    }
-    (key, value)
 }
 
 /// A number as a text, when it may be an identifier: by its length, or because its key says so.

@@ -1,9 +1,8 @@
 //! Stage 3 of 7, redact: a record of which nothing but its frame may stay. Thread: caller, rarely.
 
 use crate::record::tag;
-use crate::redact::rewrite::nested;
-use crate::redact::values::look::parts;
 use crate::redact::values::write::put_notes;
+use crate::redact::walk::{copy, nested, parts};
 use crate::wire::{put_bytes, Fields, Value};
 
 /// Attribute of a record's category.
@@ -15,16 +14,11 @@ const SECURITY: &[u8] = b"security";
 #[must_use]
 pub fn emptied(record: &[u8], marker: &str, note: Option<&str>) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
-    let mut fields = Fields::new(record);
-    loop {
-        let start = fields.offset();
-        let Some((number, value)) = fields.next() else { break };
+    copy(record, &mut out, |field, _| {
         // A severity text comes from a level's name, which anybody may choose.
-        let times = matches!(number, 1 | 2 | 8..=11) && !matches!((number, value), (2, Value::Bytes(_)));
-        if times || is_security((number, value)) {
-            out.extend_from_slice(&record[start..fields.offset()]);
-        }
-    }
+        let times = matches!(field.0, 1 | 2 | 8..=11) && !matches!(field, (2, Value::Bytes(_)));
+        !times && !is_security(field)
+    });
     nested(tag::BODY, &mut out, |out| put_bytes(out, tag::STRING, marker.as_bytes()));
     if let Some(note) = note {
         put_notes(&[note.to_owned()], &mut out);

@@ -4,16 +4,16 @@
 
 use crate::record::tag;
 use crate::redact::actions::seal::list::{entries, SealedList};
-use crate::redact::rewrite::nested;
 use crate::redact::rules::actions::RuleAction;
 use crate::redact::rules::place::Place;
 use crate::redact::rules::spots::{replace, unite, Spot, What};
 use crate::redact::rules::{PathFate, RuleId};
-use crate::redact::values::look::{are_clean, body_fate, joined, number_for, parts};
+use crate::redact::values::look::{are_clean, body_fate, joined, number_for};
 use crate::redact::values::memory::{KnownKey, Memory};
 use crate::redact::values::{
     hiding, Pass, ValuePolicy, DROPPED_KEYS_KEY, MAX_DEPTH, MAX_NOTES, REDACTED_KEY,
 };
+use crate::redact::walk::{copy, copy_around, members_of, nested, parts, put_texts};
 use crate::scan::keys::KeyPlan;
 use crate::wire::{put_bytes, put_varint, Fields, Value, LENGTH};
 use std::collections::HashSet;
@@ -27,7 +27,7 @@ pub fn write(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memor
     let mut write = Write { minimises: pass != Pass::Text, ..Write::new(policy, memory) };
     let mut out = Vec::with_capacity(record.len() + 128);
     let mut noted = None;
-    each_field(record, &mut out, |field, out| match field {
+    copy(record, &mut out, |field, out| match field {
         (number @ (3 | 5 | 12), Value::Bytes(part)) if write.knows(pass, number, part) => false,
         (5, Value::Bytes(body)) => nested(tag::BODY, out, |out| write.body(body, out)),
         (6, Value::Bytes(attribute)) if write.keeps_sealed(attribute) => true,
@@ -66,27 +66,10 @@ pub fn attributes(policy: &ValuePolicy, message: &[u8], number: u32, memory: &mu
     let mut write = Write { minimises: false, ..Write::new(policy, memory) };
     let mut out = Vec::with_capacity(message.len());
     let tag = (number << 3 | u32::from(LENGTH)) as u8;
-    each_field(message, &mut out, |field, out| match field {
-        (found, Value::Bytes(attribute)) if found == number => write.attribute(tag, attribute, 0, out),
-        _ => false,
+    copy_around(message, &mut out, |found, attribute, out| {
+        found == number && write.attribute(tag, attribute, 0, out)
     });
     out
-}
-
-/// Copies the fields of one message that `replace` does not write itself.
-fn each_field<'a>(
-    message: &'a [u8],
-    out: &mut Vec<u8>,
-    mut replace: impl FnMut((u32, Value<'a>), &mut Vec<u8>) -> bool,
-) {
-    let mut fields = Fields::new(message);
-    loop {
-        let start = fields.offset();
-        let Some(field) = fields.next() else { return };
-        if !replace(field, out) {
-            out.extend_from_slice(&message[start..fields.offset()]);
-        }
-    }
 }
 
 /// The members of a list of nothing but texts.
@@ -103,16 +86,7 @@ fn texts(value: &[u8]) -> Option<Vec<&[u8]>> {
 }
 
 pub(super) fn put_notes(notes: &[String], out: &mut Vec<u8>) {
-    nested(tag::ATTRIBUTE, out, |out| {
-        put_bytes(out, tag::KEY, REDACTED_KEY.as_bytes());
-        nested(tag::VALUE, out, |out| {
-            nested(tag::ARRAY, out, |out| {
-                for note in notes {
-                    nested(tag::KEY, out, |out| put_bytes(out, tag::STRING, note.as_bytes()));
-                }
-            });
-        });
-    });
+    nested(tag::ATTRIBUTE, out, |out| put_texts(REDACTED_KEY.as_bytes(), notes, out));
 }
 
 fn put_count(count: u64, out: &mut Vec<u8>) {
@@ -266,7 +240,7 @@ impl<'a> Write<'a> {
         if depth > MAX_DEPTH {
             return;
         }
-        each_field(value, out, |field, out| match field {
+        copy(value, out, |field, out| match field {
             (1, Value::Bytes(text)) => nested(tag::STRING, out, |out| self.text(text, plan, out)),
             (7, Value::Bytes(bytes)) => nested(tag::BYTES, out, |out| self.bytes(bytes, plan, out)),
             (3 | 4, number) => self.number(number, plan, out),
@@ -274,10 +248,8 @@ impl<'a> Write<'a> {
                 nested(tag::ARRAY, out, |out| self.members(members, plan, depth, out))
             }
             (6, Value::Bytes(entries)) => nested(tag::KVLIST, out, |out| {
-                for field in Fields::new(entries) {
-                    if let (1, Value::Bytes(entry)) = field {
-                        self.attribute(tag::KEY, entry, depth + 1, out);
-                    }
+                for entry in members_of(entries) {
+                    self.attribute(tag::KEY, entry, depth + 1, out);
                 }
             }),
             _ => false,
@@ -289,13 +261,9 @@ impl<'a> Write<'a> {
         let before = self.notes.len();
         self.place.enter_list();
         let fate = self.fate;
-        for field in Fields::new(members) {
-            match field {
-                (1, Value::Bytes(member)) if self.minimises && hiding::is_left_out(&fate, member) => {}
-                (1, Value::Bytes(member)) => {
-                    nested(tag::KEY, out, |out| self.value(member, plan, depth + 1, out));
-                }
-                _ => {}
+        for member in members_of(members) {
+            if !self.minimises || !hiding::is_left_out(&fate, member) {
+                nested(tag::KEY, out, |out| self.value(member, plan, depth + 1, out));
             }
         }
         self.place.leave_list();

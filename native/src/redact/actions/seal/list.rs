@@ -4,9 +4,9 @@ use super::entry::Entry;
 use super::SEALED_KEY;
 use crate::record::tag;
 use crate::redact::actions::Action;
-use crate::redact::rewrite::nested;
+use crate::redact::walk::{nested, put_texts};
 use crate::scan::kind::Kind;
-use crate::wire::{put_bytes, Fields, Value};
+use crate::wire::{Fields, Value};
 
 /// How many values of one record are sealed, and how long they are together; further ones are only removed.
 const MAX_ENTRIES: usize = 64;
@@ -49,16 +49,7 @@ impl SealedList {
         if self.entries.is_empty() {
             return;
         }
-        nested(tag::ATTRIBUTE, out, |out| {
-            put_bytes(out, tag::KEY, SEALED_KEY.as_bytes());
-            nested(tag::VALUE, out, |out| {
-                nested(tag::ARRAY, out, |out| {
-                    for entry in &self.entries {
-                        nested(tag::KEY, out, |out| put_bytes(out, tag::STRING, entry.as_bytes()));
-                    }
-                });
-            });
-        });
+        nested(tag::ATTRIBUTE, out, |out| put_texts(SEALED_KEY.as_bytes(), &self.entries, out));
     }
 }
 

@@ -1,51 +1,43 @@
-"""What installed packages add through entry points: found late, loaded one by one, isolated.
+"""The plugins of this environment: found by group, loaded when used, each isolated.
 
 A plugin that cannot be used is named once on stderr with its package and version, and left out; everything
-else goes on. Threads: the configuring one; nothing is loaded at import.
+else goes on. Threads: the configuring one, and one for each load.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, distributions, entry_points
-from types import MappingProxyType
 from typing import Any, Literal
 
 from fapilog.diagnostics import one_line, say, shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
+from fapilog.plugins.groups import COMMANDS, EXPORTERS, GROUPS, made
+from fapilog.plugins.loading import imported, within
+from fapilog.plugins.metadata import PluginMetadata, metadata_of
+from fapilog.plugins.policy import PluginPolicy
 
-# What fapilog and a plugin expect of each other. A plugin names the version it was made for in the attribute
-# `fapilog_contract`; one without it counts as version 1.
-CONTRACT_VERSION = 1
-CONTRACT_ATTRIBUTE = "fapilog_contract"
-PREFIX = "fapilog."
-PROCESSORS, AUTH, COMMANDS = "fapilog.processors", "fapilog.auth", "fapilog.commands"
-KEY_PROVIDERS = "fapilog.key_providers"
-
-# Group, and what its objects are. `docs/reference/plugins.md` is generated from it.
-GROUPS: Mapping[str, str] = MappingProxyType(
-    {
-        PROCESSORS: "A processor, or a class or function without arguments that makes one: it has"
-        " `async def process(batch)` and is named in `batch_processors`, or is an OpenTelemetry"
-        " `LogRecordProcessor` and is named in `processors`.",
-        "fapilog.enrichers": "A mapping of attributes, a function (also `async`) that returns one, or a class"
-        " without arguments that makes either.",
-        AUTH: "A function (also `async`) without arguments that returns request headers, as the argument"
-        " `auth` takes it, or a class without arguments that makes one. Named in `otlp.auth`.",
-        KEY_PROVIDERS: "An object with the method `spool_keys` (for tokens `token_keys`), or a class without"
-        " arguments that makes one, or a function that returns keys by their ids. Named in"
-        " `spool.key_provider` or `redaction.key_provider`.",
-        "fapilog.detectors": "A detector of sensitive values, or a class or function without arguments that"
-        " makes one. Nothing asks for detectors before value redaction is here.",
-        "fapilog.profiles": "A `fapilog.compliance.Profile`, or a function without arguments that makes one."
-        " Named in `compliance`. One that is broken is an error where it is named.",
-        COMMANDS: "A `typer.Typer` or a function: a command of `fapilog` with the plugin's name.",
-    }
-)
+# What is built in stands in OpenTelemetry's group too, for applications without a line of fapilog.
+_OURS = "fapilog"
+# Made by their use alone: one opens connections, the other is for the command line to try.
+_LOADED_ONLY = (EXPORTERS, COMMANDS)
 
 Status = Literal["available", "loaded", "disabled", "broken"]
+
+
+# Of this process, whoever asked for it: what `Telemetry.health()` names.
+_left_out: dict[tuple[str, str], Plugin] = {}
+
+
+def left_out() -> tuple[Plugin, ...]:
+    """Return the plugins that were asked for in this process, and turned out to be broken."""
+    return tuple(_left_out.values())
+
+
+class PluginUnusableError(Exception):
+    """A plugin that cannot be used: a clause that says why."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +52,8 @@ class Plugin:
         target: What it points at, as `module:object`.
         status: `available` until it is used, then `loaded` or `broken`; or `disabled` by a setting.
         problem: Why it is broken or what disabled it; else empty.
+        metadata: What it says of itself, once it is loaded; None: nothing.
+        load_seconds: How long its import and its making took; None: not loaded yet.
     """
 
     name: str
@@ -69,6 +63,8 @@ class Plugin:
     target: str
     status: Status = "available"
     problem: str = ""
+    metadata: PluginMetadata | None = None
+    load_seconds: float | None = None
 
     def __str__(self) -> str:
         origin = f"{self.distribution} {self.version}".strip() or self.target
@@ -88,8 +84,7 @@ class Plugins:
     """The plugins of this environment, seen through one set of settings.
 
     Args:
-        disabled: Names to leave alone, as `name`, `group:name` or `fapilog.group:name`
-            (`settings.disabled_plugins`, FAPILOG_DISABLED_PLUGINS).
+        policy: Which may be used (`settings.plugins.policy`); None: all.
         points: Entry points; None looks at what is installed, at the first use.
 
     Example:
@@ -97,8 +92,10 @@ class Plugins:
         ()
     """
 
-    def __init__(self, disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> None:
-        self._disabled = frozenset(disabled)
+    def __init__(
+        self, policy: PluginPolicy | None = None, points: Iterable[EntryPoint] | None = None
+    ) -> None:
+        self._policy = policy if policy is not None else PluginPolicy()
         self._points = points
         self._groups: dict[str, dict[str, _Entry]] = {}
         self._taken: list[Plugin] = []
@@ -107,19 +104,25 @@ class Plugins:
         """Return every plugin, by group and name.
 
         Args:
-            check: Make each, as its use does, so that broken ones show. Commands are loaded only: what can be
-                wrong with one besides is for the command line (`fapilog.cli`) to say.
+            check: Make each, as its use does, so that broken ones show. Exporters and commands are loaded
+                only: an exporter may connect, and what can be wrong with a command besides is for the command
+                line (`fapilog.cli`) to say.
         """
         entries = [entry for group in GROUPS for entry in self._entries(group).values()]
         if check:
             for entry in entries:
                 self._check(entry)
-        plugins = [entry.plugin for entry in entries] + self._taken
+        plugins = [entry.plugin for entry in entries if not _is_ours(entry.plugin)] + self._taken
         return tuple(sorted(plugins, key=lambda plugin: (plugin.group, plugin.name, plugin.problem)))
 
     def names(self, group: str) -> tuple[str, ...]:
         """Return the names in a group, disabled and broken ones too, sorted."""
         return tuple(sorted(self._entries(group)))
+
+    def find(self, group: str, name: str) -> Plugin | None:
+        """Return one plugin as it is now; None: nobody installed it."""
+        entry = self._entries(group).get(name)
+        return None if entry is None else entry.plugin
 
     def load(self, group: str, name: str) -> Any:
         """Return the object that a plugin points at; None when it is disabled, broken or not there.
@@ -130,7 +133,7 @@ class Plugins:
         if entry is None:
             return None
         if entry.plugin.status == "available":
-            self._guarded(entry, lambda: _imported(entry.point))
+            self._isolated(entry, lambda: self._load(entry))
         return entry.loaded if entry.plugin.status == "loaded" else None
 
     def make(self, group: str, name: str, setting: str, origin: str = "settings") -> Any:
@@ -152,35 +155,64 @@ class Plugins:
         if entry is None:
             raise ConfigurationError([self._unknown(group, name, setting, origin)])
         target = self.load(group, name)
-        if target is None:
-            return None
-        made: list[Any] = []
-        self._guarded(entry, lambda: made.append(_made(group, target)))
-        return made[0] if made else None
+        return None if target is None else self._isolated(entry, lambda: self._make(entry, target))
+
+    def require(self, group: str, name: str) -> Any:
+        """Return the object a plugin is for, where going on without it would lose or show what must not be.
+
+        Raises:
+            PluginUnusableError: It is not installed, disabled or broken: the message says which and why.
+        """
+        entry = self._entries(group).get(name)
+        if entry is None:
+            raise PluginUnusableError("it is not installed")
+        if entry.plugin.status == "available":
+            self._load(entry)
+        if entry.plugin.status != "loaded":
+            raise PluginUnusableError(entry.plugin.problem)
+        return self._make(entry, entry.loaded)
 
     def _check(self, entry: _Entry) -> None:
         group = entry.plugin.group
         target = self.load(group, entry.plugin.name)
-        if target is not None and group != COMMANDS:
-            self._guarded(entry, lambda: _made(group, target))
+        if target is not None and group not in _LOADED_ONLY:
+            self._isolated(entry, lambda: self._make(entry, target))
 
     def refuse(self, group: str, name: str, problem: str) -> None:
         """Mark a plugin as broken for a reason that its user found, and say so once."""
         entry = self._entries(group)[name]
         if entry.plugin.status != "broken":
             entry.plugin = replace(entry.plugin, status="broken", problem=one_line(problem))
-            say("plugin-broken", f"{entry.plugin} is left out: {entry.plugin.problem}", f"{group}:{name}")
+        _left_out[group, name] = entry.plugin
+        say("plugin-broken", f"{entry.plugin} is left out: {entry.plugin.problem}", f"{group}:{name}")
 
-    def _guarded(self, entry: _Entry, step: Callable[[], Any]) -> None:
-        """Take a step in foreign code; whatever it raises makes the plugin broken, and nothing else."""
+    def _isolated(self, entry: _Entry, step: Callable[[], Any]) -> Any:
+        """Take a step; where it shows that the plugin is broken, say so and return None."""
         try:
-            found = step()
+            return step()
+        except PluginUnusableError as error:
+            self.refuse(entry.plugin.group, entry.plugin.name, str(error))
+            return None
+
+    def _load(self, entry: _Entry) -> None:
+        entry.loaded = self._foreign(entry, lambda: imported(entry.point))
+        entry.plugin = replace(entry.plugin, status="loaded", metadata=metadata_of(entry.loaded))
+
+    def _make(self, entry: _Entry, target: Any) -> Any:
+        return self._foreign(entry, lambda: made(entry.plugin.group, target))
+
+    def _foreign(self, entry: _Entry, step: Callable[[], Any]) -> Any:
+        """Take a step in foreign code; whatever it raises makes the plugin broken, and nothing else."""
+        begun = time.perf_counter()
+        try:
+            return within(self._policy.load_seconds, step)
         except (Exception, SystemExit) as error:  # a module that exits must not take the process along
-            self.refuse(entry.plugin.group, entry.plugin.name, shown_error(error))
-        else:
-            if entry.plugin.status == "available":
-                entry.loaded = found
-                entry.plugin = replace(entry.plugin, status="loaded")
+            problem = one_line(str(error) if type(error) is TimeoutError else shown_error(error))
+            entry.plugin = replace(entry.plugin, status="broken", problem=problem)
+            raise PluginUnusableError(problem) from error
+        finally:
+            spent = time.perf_counter() - begun + (entry.plugin.load_seconds or 0.0)
+            entry.plugin = replace(entry.plugin, load_seconds=spent)
 
     def _entries(self, group: str) -> dict[str, _Entry]:
         if group not in self._groups:
@@ -198,9 +230,8 @@ class Plugins:
             self._taken.append(replace(plugin, status="broken", problem=problem))
             say("plugin-broken", f"{plugin} is left out: {problem}", str(plugin))
             return
-        by = self._disabled & {point.name, *(f"{group}:{point.name}" for group in _spellings(point.group))}
-        if by:
-            plugin = replace(plugin, status="disabled", problem=f"disabled_plugins names {min(by)}")
+        if refusal := self._policy.refusal(point.group, point.name, distribution):
+            plugin = replace(plugin, status="disabled", problem=refusal)
         found[point.name] = _Entry(plugin, point)
 
     def _unknown(self, group: str, name: str, setting: str, origin: str) -> Problem:
@@ -212,8 +243,8 @@ class Plugins:
         )
 
 
-def _spellings(group: str) -> tuple[str, str]:
-    return group, group.removeprefix(PREFIX)
+def _is_ours(plugin: Plugin) -> bool:
+    return plugin.group == EXPORTERS and plugin.distribution == _OURS
 
 
 def _installed(group: str) -> Iterable[EntryPoint]:
@@ -240,55 +271,3 @@ def _package(point: EntryPoint) -> tuple[str, str]:
         return (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
     except Exception:
         return "", ""
-
-
-def _imported(point: EntryPoint) -> Any:
-    target = point.load()
-    contract = getattr(target, CONTRACT_ATTRIBUTE, CONTRACT_VERSION)
-    if contract != CONTRACT_VERSION:
-        raise TypeError(f"it is made for plugin contract {contract!r}, this fapilog has {CONTRACT_VERSION}")
-    if target is None:
-        raise TypeError("it points at None")
-    return target
-
-
-def _made(group: str, target: Any) -> Any:
-    is_finished = _is_right(group, target) and not inspect.isclass(target)
-    made = target if is_finished or not callable(target) else target()
-    if not _is_right(group, made):
-        raise TypeError(f"{type(made).__name__} is not what the group holds. {GROUPS[group]}")
-    return made
-
-
-def _is_right(group: str, value: Any) -> bool:
-    if group == PROCESSORS:
-        return is_log_record_processor(value) or batch_function(value) is not None
-    if group == "fapilog.enrichers":
-        return isinstance(value, Mapping) or callable(value)
-    if group == AUTH:
-        return callable(value)
-    if group == KEY_PROVIDERS:
-        return callable(getattr(value, "spool_keys", None)) or inspect.isroutine(value)
-    # What finished detectors and profiles look like is for those who take them; here a function makes one.
-    return value is not None and not inspect.isroutine(value)
-
-
-def is_log_record_processor(value: object) -> bool:
-    """Tell whether it has what a `LogRecordProcessor` of OpenTelemetry has."""
-    methods = ("on_emit", "shutdown", "force_flush")
-    return not inspect.isclass(value) and all(callable(getattr(value, name, None)) for name in methods)
-
-
-def batch_function(value: Any) -> Callable[[Any], Any] | None:
-    """Return the async function of a batch processor, which may be that function itself; None: it is none."""
-    function = getattr(value, "process", value)
-    return function if is_async(function) and not inspect.isclass(value) else None
-
-
-def is_async(function: Any) -> bool:
-    """Tell whether calling it gives a coroutine."""
-    while hasattr(function, "func"):  # functools.partial
-        function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - of an object whose class defines it async
-    )
