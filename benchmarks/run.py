@@ -19,6 +19,7 @@ BENCHMARKS = {
     "caller_cost": "What a call costs the caller",
     "end_to_end": "From the call to the acknowledgement",
     "third_party": "To exporters written in Python",
+    "exporters": "What exporters of other protocols do",
     "faults": "While the receiver fails",
     "slow_receiver": "While the receiver is slow or limited",
     "durability": "What outlives the process",

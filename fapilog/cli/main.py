@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from fapilog.cli import bench, config, controls, demo, gaps, inventory, plugins, redact, seal, spool
+from fapilog.cli import bench, config, controls, demo, gaps, inventory, plugins, redact, seal, spool, validate
 from fapilog.cli.plugin_policy import installed_plugins
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, FapilogError
@@ -37,6 +37,7 @@ app.command()(bench.bench)
 app.command()(gaps.gaps)
 app.command()(redact.redact)
 app.command()(inventory.inventory)
+app.command()(validate.validate)
 
 
 def _print_version(wanted: bool) -> None:

@@ -86,6 +86,11 @@ fn any_request_is_read_as_far_as_it_goes() {
 }
 
 #[test]
+fn any_request_becomes_documents_that_can_be_told_apart() {
+    run("documents");
+}
+
+#[test]
 fn any_body_unpacks_within_its_limit_or_fails() {
     run("unpack");
 }

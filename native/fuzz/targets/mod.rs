@@ -22,9 +22,10 @@ pub struct Target {
     pub cost: usize,
 }
 
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target { cost: 1, name: "answer", run: wire::answer, seeds: wire::answers },
     Target { cost: 1, name: "request", run: wire::request, seeds: wire::requests },
+    Target { cost: 4, name: "documents", run: wire::documents, seeds: wire::requests },
     Target { cost: 1, name: "unpack", run: wire::unpack, seeds: wire::packed },
     Target { cost: 1, name: "spool_scan", run: spool::scan_segment, seeds: spool::segments },
     Target { cost: 1, name: "spool_positions", run: spool::read_positions, seeds: spool::positions },

@@ -3,6 +3,10 @@
 use fapilog_native::block::Codec;
 use fapilog_native::decode::request::{count_records, resources};
 use fapilog_native::decode::{AnyView, KvListView, RecordView};
+use fapilog_native::encode::action::BulkOptions;
+use fapilog_native::encode::documents::{documents as documents_of, Options, Shape, SHAPES};
+use fapilog_native::encode::hec::{EventForm, HecOptions};
+use fapilog_native::encode::members::Allowed;
 use fapilog_native::encode::{encode, encode_lines, Form};
 use fapilog_native::export::http::answer::{classify, Answer};
 use fapilog_native::export::http::echo::Echo;
@@ -92,6 +96,35 @@ pub fn request(data: &[u8]) {
     }
 }
 
+/// A request: whatever is in it, its documents are lines of JSON, and their offsets partition the text.
+pub fn documents(data: &[u8]) {
+    let records = count_records(data);
+    for (name, shape) in SHAPES {
+        let bulk = (shape != Shape::Hec).then_some(BulkOptions { ids: true, require_data_stream: None });
+        let lines = 1 + usize::from(bulk.is_some());
+        let hec = HecOptions {
+            fields: Allowed::listed(&["k*".into()]),
+            form: EventForm::Object,
+            ..HecOptions::default()
+        };
+        for options in [Options { bulk, ..Options::default() }, Options { hec, ..Options::default() }] {
+            let lines = if options.bulk.is_some() { lines } else { 1 };
+            let made = documents_of(data, shape, &options);
+            let skipped: u64 = made.skipped().map(|(_, count)| count).sum();
+            assert_eq!(made.records.len() as u64 + skipped, records, "{name}");
+            assert_eq!((made.offsets.first(), made.offsets.last()), (Some(&0), Some(&made.text.len())));
+            for place in made.offsets.windows(2) {
+                let document = &made.text[place[0]..place[1]];
+                assert_eq!(document.lines().count(), lines, "{name}: {document}");
+                for line in document.lines() {
+                    let read: Result<serde_json::Value, _> = serde_json::from_str(line);
+                    assert!(read.is_ok_and(|read| read.is_object()), "{name}, no JSON: {line}");
+                }
+            }
+        }
+    }
+}
+
 fn visit(attributes: KvListView<'_>) {
     attributes.iter().for_each(|(_, one)| value(one));
     attributes.unique().for_each(drop);
@@ -123,7 +156,14 @@ pub fn requests() -> Vec<Vec<u8>> {
     let text = record(&[0x0a, 2, b'h', b'i']);
     let nested = record(&[0x2a, 6, 0x0a, 4, 0x2a, 2, 0x0a, 0]);
     let map = record(&[0x32, 9, 0x0a, 7, 0x0a, 1, b'm', 0x12, 2, 0x10, 1]);
+    let attribute = |key: &str| {
+        let head = [0x32, key.len() as u8 + 7, 0x0a, key.len() as u8];
+        [&head, key.as_bytes(), &[0x12, 3, 0x0a, 1, b'v']].concat()
+    };
+    let keys = ["a", "a.b", "data_stream.dataset", "log.record.uid", "host.name", ""].map(attribute).concat();
+    let dotted = [vec![0x12, keys.len() as u8], keys].concat();
     vec![
+        resource(&[scope(slice::from_ref(&dotted))]),
         resource(&[scope(slice::from_ref(&text))]),
         resource(&[scope(&[text.clone(), nested]), scope(&[map])]),
         [resource(&[scope(slice::from_ref(&text))]), resource(&[])].concat(),

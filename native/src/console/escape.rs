@@ -18,8 +18,8 @@ pub(super) enum Form {
 /// Appends `text` with everything harmful escaped.
 pub(super) fn push_escaped(out: &mut String, text: &str, form: Form) {
     let bytes = text.as_bytes();
-    let (mut copied, mut at) = (0, 0);
-    // Most texts have nothing to escape: look from one suspect byte to the next.
+    // Most texts have nothing to escape: pass over what is plain, then look from one suspect byte to the next.
+    let (mut copied, mut at) = (0, plain_words(bytes));
     while let Some(ahead) = bytes[at..].iter().position(|byte| SUSPECT[usize::from(*byte)]) {
         at += ahead;
         let byte = bytes[at];
@@ -36,6 +36,23 @@ pub(super) fn push_escaped(out: &mut String, text: &str, form: Form) {
         copied = at;
     }
     out.push_str(&text[copied..]);
+}
+
+/// Length of the words of eight bytes at the beginning that have printable ASCII only, without quote and backslash.
+#[inline]
+fn plain_words(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    let words = bytes.chunks_exact(8).take_while(|word| {
+        let word = u64::from_le_bytes(<[u8; 8]>::try_from(*word).unwrap_or_default());
+        // A byte borrows into its highest bit when it is smaller than what is taken away. Bytes above 0x7f count as suspect.
+        let quote = (word ^ (ONES * 0x22)).wrapping_sub(ONES);
+        let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
+        let control = word.wrapping_sub(ONES * 0x20);
+        let delete = word.wrapping_add(ONES);
+        (quote | backslash | control | delete | word) & HIGHS == 0
+    });
+    words.count() * 8
 }
 
 /// Bytes that a form may escape, or that a harmful character may start with.
@@ -129,6 +146,19 @@ mod tests {
             let text = format!("é{character}é");
             assert_eq!(escaped(&text, Form::Text) == text, !harmful, "{character:?}");
         }
+    }
+
+    #[test]
+    fn no_suspect_byte_is_passed_over_wherever_it_stands() {
+        for byte in 0..=255 {
+            for place in 0..16 {
+                let mut bytes = *b"plain text of 19";
+                bytes[place] = byte;
+                let passed = plain_words(&bytes);
+                assert!(!bytes[..passed].iter().any(|byte| SUSPECT[usize::from(*byte)]), "{bytes:?}");
+            }
+        }
+        assert_eq!(plain_words(b"a path/of {17} #~"), 16);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) fn push_digits(out: &mut String, mut value: u64, width: usize) {
         *digit = b'0' + (value % 10) as u8;
         value /= 10;
     }
-    out.extend(digits.iter().take(width).map(|digit| char::from(*digit)));
+    out.push_str(std::str::from_utf8(&digits[..width]).unwrap_or_default());
 }
 
 /// Year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.

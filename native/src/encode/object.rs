@@ -4,6 +4,7 @@ use crate::console::escape::push_hex;
 use crate::console::json_value::{push_comma, push_int, push_string};
 
 /// Appends `"name":`. Names are ours and need no escape.
+#[inline]
 pub(super) fn push_name(out: &mut String, name: &str) {
     out.push('"');
     out.push_str(name);
@@ -27,6 +28,7 @@ impl<'a> Object<'a> {
     }
 
     /// The text, ready for the next field.
+    #[inline]
     pub(super) fn separated(&mut self) -> &mut String {
         push_comma(self.out, self.fields);
         self.fields += 1;
@@ -34,6 +36,7 @@ impl<'a> Object<'a> {
     }
 
     /// The text, ready for the value of this field.
+    #[inline]
     pub(super) fn key(&mut self, name: &str) -> &mut String {
         push_name(self.separated(), name);
         self.out

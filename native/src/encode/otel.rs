@@ -74,9 +74,9 @@ impl Encoder<'_> for Otel {
         object.number("severity_number", record.severity_number);
         object.id("trace_id", record.trace_id.map(<[u8; 16]>::as_slice));
         object.id("span_id", record.span_id.map(<[u8; 8]>::as_slice));
-        push_attributes(&mut object, record.attributes);
+        let older_name = push_attributes(&mut object, record.attributes);
         object.number("dropped_attributes_count", record.dropped_attributes_count);
-        object.text("event_name", event_name(record));
+        object.text("event_name", if record.event_name.is_empty() { older_name } else { record.event_name });
         object.append(&self.enclosing);
         if let Some(body) = &record.body {
             push_body(&mut object, body);
@@ -86,30 +86,24 @@ impl Encoder<'_> for Otel {
     }
 }
 
-/// An event's name; older sources have it in an attribute.
-fn event_name<'a>(record: &RecordView<'a>) -> &'a str {
-    if !record.event_name.is_empty() {
-        return record.event_name;
-    }
-    match record.attributes.get("event.name") {
-        Some(AnyView::Str(name)) => name,
-        _ => "",
-    }
-}
-
-/// Appends `attributes`, unless there are none.
-fn push_attributes(object: &mut Object<'_>, attributes: KvListView<'_>) {
-    let mut entries = attributes.unique().peekable();
-    if entries.peek().is_none() {
-        return;
+/// Appends `attributes`, unless there are none. Returns the event's name, which older sources have among them.
+fn push_attributes<'a>(object: &mut Object<'_>, attributes: KvListView<'a>) -> &'a str {
+    let mut name = "";
+    if attributes.iter().next().is_none() {
+        return name;
     }
     let out = object.key("attributes");
     out.push('{');
     let mut count = 0;
     let mut has_points = false;
-    for (key, value) in entries {
-        if ROUTING.contains(&key) {
-            continue;
+    for (key, value) in attributes.unique() {
+        // All of these names begin with one of two letters, and most others do not.
+        if key.starts_with(['d', 'e']) {
+            match value {
+                _ if ROUTING.contains(&key) => continue,
+                AnyView::Str(text) if key == "event.name" => name = text,
+                _ => {}
+            }
         }
         if geo::is_part(key, &value) {
             has_points = true;
@@ -125,6 +119,7 @@ fn push_attributes(object: &mut Object<'_>, attributes: KvListView<'_>) {
         geo::push_points(out, attributes, count);
     }
     out.push('}');
+    name
 }
 
 /// Text and other single values are `text`; maps, and arrays of maps, are `structured`, and other arrays in an object.

@@ -2,7 +2,7 @@
 //!
 //! A dot in a key is a step, whether the key was written so or a map was nested: both are the same field to an index. Of
 //! a path that occurs twice, the higher rank is kept, and within a rank the first. A value whose path is also the
-//! beginning of others (`a` and `a.b`) moves below it and is called `a.value`.
+//! beginning of others (`a` and `a.b`) moves below it and is called `a.value`. A step without a name is called `_`.
 
 use crate::console::json_value::{push_comma, push_string, push_value_in, Dialect};
 use crate::decode::{AnyView, KvListView};
@@ -23,6 +23,8 @@ pub(super) struct Paths<'a> {
 #[derive(Debug, Clone)]
 struct Entry<'a> {
     path: Range<usize>,
+    /// What decides most comparisons: see [`head`].
+    head: u64,
     /// Rank, then the place among those of one rank, the first one highest.
     weight: u64,
     value: Leaf<'a>,
@@ -81,12 +83,18 @@ impl<'a> Paths<'a> {
             self.text.push('.');
         }
         self.text.push_str(key);
+        if has_empty_step(&self.text[start..]) {
+            let filled = filled(&self.text[start..]);
+            self.text.truncate(start);
+            self.text.push_str(&filled);
+        }
         start..self.text.len()
     }
 
     fn insert(&mut self, path: Range<usize>, value: Leaf<'a>, rank: Rank) {
         let place = u32::MAX - self.entries.len() as u32;
-        self.entries.push(Entry { path, weight: u64::from(rank) << 32 | u64::from(place), value });
+        let head = head(&self.text.as_bytes()[path.clone()]);
+        self.entries.push(Entry { path, head, weight: u64::from(rank) << 32 | u64::from(place), value });
     }
 
     /// Begins again with what `other` holds.
@@ -109,10 +117,14 @@ impl<'a> Paths<'a> {
 
     fn order(&mut self) {
         let text = self.text.as_bytes();
-        self.entries.sort_by(|one, other| {
-            compare(&text[one.path.clone()], &text[other.path.clone()]).then(other.weight.cmp(&one.weight))
+        self.entries.sort_by(|one, other| match one.head.cmp(&other.head) {
+            Ordering::Equal => compare(&text[one.path.clone()], &text[other.path.clone()])
+                .then(other.weight.cmp(&one.weight)),
+            decided => decided,
         });
-        self.entries.dedup_by(|next, kept| text[next.path.clone()] == text[kept.path.clone()]);
+        self.entries.dedup_by(|next, kept| {
+            next.head == kept.head && text[next.path.clone()] == text[kept.path.clone()]
+        });
     }
 
     /// Moves each value that others stand below, the deepest first.
@@ -138,7 +150,9 @@ impl<'a> Paths<'a> {
             if others(&|other| other == moved.as_bytes()) {
                 self.entries.remove(at);
             } else {
-                self.entries[at].path = self.path("", &moved);
+                let path = self.path("", &moved);
+                self.entries[at].head = head(&self.text.as_bytes()[path.clone()]);
+                self.entries[at].path = path;
             }
         }
     }
@@ -220,9 +234,26 @@ fn push_element(out: &mut String, value: &AnyView<'_>) {
     }
 }
 
+/// Whether two dots, or a dot and an end, have nothing between them. An index refuses the whole document then.
+fn has_empty_step(path: &str) -> bool {
+    path.is_empty() || path.starts_with('.') || path.ends_with('.') || path.contains("..")
+}
+
+fn filled(path: &str) -> String {
+    let steps: Vec<_> = path.split('.').map(|step| if step.is_empty() { "_" } else { step }).collect();
+    steps.join(".")
+}
+
 /// Whether `path` is at least one step longer than `above`, and begins with it.
 fn is_below(path: &[u8], above: &[u8]) -> bool {
     path.get(above.len()) == Some(&b'.') && path.starts_with(above)
+}
+
+/// The first eight bytes as a number that orders paths as [`compare`] does, unless it is equal.
+fn head(path: &[u8]) -> u64 {
+    let bytes =
+        path.iter().take(8).map(|byte| u64::from(if *byte == b'.' { 0 } else { byte.saturating_add(1) }));
+    bytes.chain(std::iter::repeat(0)).take(8).fold(0, |head, byte| head << 8 | byte)
 }
 
 /// An order in which everything below a path follows it at once: a dot comes before all other bytes.
@@ -265,7 +296,7 @@ mod tests {
             (&["a", "a.value"], r#"{"a":{"value":1}}"#),
             (&["a", "a.value.x"], r#"{"a":{"value":{"value":0,"x":1}}}"#),
             (&["a", "a.b", "a.b.c"], r#"{"a":{"b":{"c":2,"value":1},"value":0}}"#),
-            (&["", ".", "a.", "a..b"], r#"{"":{"":1,"value":0},"a":{"":{"b":3,"value":2}}}"#),
+            (&["", ".", "a.", "a..b"], r#"{"_":{"_":1,"value":0},"a":{"_":{"b":3,"value":2}}}"#),
             (&["kept.x", "kept", "kept.y.z", "l"], r#"{"kept":1,"l":3}"#),
         ];
         for (paths, expected) in cases {
