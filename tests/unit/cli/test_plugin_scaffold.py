@@ -11,7 +11,6 @@ import pytest
 
 from fapilog.cli.plugin_tools.scaffold import KINDS, UnusableNameError, scaffold
 
-
 PLUGINS = Path(__file__).parents[3] / "examples" / "plugins"
 EXAMPLES = {
     "exporter": "json-lines",
