@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import traceback
+import weakref
+from functools import partial
 from typing import Any
 
 from fastapi.exceptions import ValidationException
@@ -29,6 +31,8 @@ WEBSOCKET_EVENT = "fapilog.websocket.server.connection.exception"
 _SERVER_LOGGERS = ("uvicorn.error", "hypercorn.error")
 _WRITTEN = "_fapilog_written"
 _ERROR = int(Severity.ERROR)
+# The applications whose exceptions are records.
+_writing: weakref.WeakSet[Plan] = weakref.WeakSet()
 
 
 def attach(plan: Plan) -> None:
@@ -41,6 +45,16 @@ def attach(plan: Plan) -> None:
         # A filter outlives the `dictConfig` of a server.
         if _pass_on not in logger.filters:
             logger.addFilter(_pass_on)
+    _writing.add(plan)
+    plan.undo.append(partial(_leave_servers, plan))
+
+
+def _leave_servers(plan: Plan) -> None:
+    """Take the filter of the servers' loggers out, when no application needs it."""
+    _writing.discard(plan)
+    if not _writing:
+        for name in _SERVER_LOGGERS:
+            logging.getLogger(name).removeFilter(_pass_on)
 
 
 def write(exchange: Exchange) -> None:
@@ -135,9 +149,9 @@ class NativeLogs:
         provider = self._config.get("logger_provider")
         if provider is None or provider is self._plan.logger_provider or _is_process_provider(provider):
             self._config["logs"] = False
-            self._plan.silenced.append(self)
+            self._plan.undo.append(self._give_back)
 
-    def give_back(self) -> None:
+    def _give_back(self) -> None:
         """Put back what was."""
         if self._config is not None:
             self._config["logs"] = self._before

@@ -144,9 +144,10 @@ def uninstrument_fastapi(app: Any) -> None:
     delattr(app, _PLACE)
     known.placement.undo()
     known.spans.undo(app)
+    known.spans.give_back(app)
     known.leave_clients()
-    for native_logs in reversed(known.plan.silenced):
-        native_logs.give_back()
+    for undo in reversed(known.plan.undo):
+        undo()
     _silencing.discard(known)
     if not _silencing:
         logging.getLogger("uvicorn.access").removeFilter(_unless_silenced)

@@ -79,7 +79,7 @@ class Plan:
         on_exception: Called when the application raised `Exchange.error`; before the access record, unless
             the response was complete.
         on_leave: Called when the application has returned, background tasks included.
-        silenced: Log events of FastAPI that were switched off, of mounted applications too.
+        undo: Takes back, from the last to the first, what was done to the application and to mounted ones.
         own_errors: Counts errors of this package, which never reach the application.
     """
 
@@ -100,7 +100,7 @@ class Plan:
         self.routes = Routes()
         self.queries = Queries(logger_provider)
         self.own_errors = OwnErrors()
-        self.silenced: list[Any] = []
+        self.undo: list[Callable[[], object]] = []
         self.on_request: list[Observer] = []
         self.on_response: list[Observer] = []
         self.on_exception: list[Observer] = []
