@@ -141,7 +141,7 @@ def test_opensearch_is_killed_and_restarted_under_load_and_has_every_record_once
         spool={"directory": tmp_path / "spool"},
         buffer={"schedule_delay_millis": 20, "shutdown_timeout_millis": 60_000},
         delivery={"breaker_pause_millis": 500},
-        record_uid=True,
+        record_uid="on",
     )
     sent = 0
     with node, fapilog.LoggerProvider(settings=chosen, exporters=[exporter]) as provider:
