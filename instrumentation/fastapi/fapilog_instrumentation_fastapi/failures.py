@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import traceback
-from time import time_ns
 from typing import Any
 
 from fastapi.exceptions import ValidationException
@@ -21,6 +20,7 @@ from fapilog_instrumentation_fastapi.access import is_disconnect, type_name
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.facts import facts, title
 from fapilog_instrumentation_fastapi.plan import Plan
+from fapilog_instrumentation_fastapi.writing import write as write_record
 
 # Semantic conventions, exceptions in logs: the operation's name and `.exception`.
 HTTP_EVENT = "http.server.request.exception"
@@ -28,6 +28,7 @@ WEBSOCKET_EVENT = "fapilog.websocket.server.connection.exception"
 # Loggers of servers that log what an application raised.
 _SERVER_LOGGERS = ("uvicorn.error", "hypercorn.error")
 _WRITTEN = "_fapilog_written"
+_ERROR = int(Severity.ERROR)
 
 
 def attach(plan: Plan) -> None:
@@ -47,6 +48,10 @@ def write(exchange: Exchange) -> None:
     error = exchange.error
     if error is None or exchange.exception_written or is_disconnect(error):
         return
+    logger = exchange.options.logger
+    if not logger.is_enabled_for(_ERROR, exchange.context):
+        # The server's record is all that there will be.
+        return
     exchange.exception_written = True
     is_http = exchange.scope["type"] == "http"
     attributes = facts(exchange)
@@ -54,16 +59,9 @@ def write(exchange: Exchange) -> None:
     if is_http:
         attributes["http.response.status_code"] = exchange.status or 500
     attributes.update(_without_input(error))
-    exchange.options.logger.emit_record(
-        body=f"unhandled exception in {title(exchange)}",
-        severity_number=int(Severity.ERROR),
-        severity_text="ERROR",
-        time_unix_nano=time_ns(),
-        attributes=attributes,
-        event_name=HTTP_EVENT if is_http else WEBSOCKET_EVENT,
-        exception=error,
-        context=exchange.context,
-    )
+    event = HTTP_EVENT if is_http else WEBSOCKET_EVENT
+    body = f"unhandled exception in {title(exchange)}"
+    write_record(logger, _ERROR, event, body, attributes, context=exchange.context, exception=error)
     if _is_of_the_process(exchange.plan):
         _mark(error)
 
