@@ -78,9 +78,8 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
 ) -> _App:
     """Give an application correlation ids, access records and server spans; returns the application.
 
-    Call it where the application is made, before or after its routes and middleware. Starlette applications
-    work too. Called again with the same settings it does nothing. What `opentelemetry-instrument` did to the
-    application before gives way.
+    Call it where the application is made, before or after routes and middleware; Starlette's work too. Called
+    again with the same settings it does nothing. What `opentelemetry-instrument` did before gives way.
 
     Args:
         app: A FastAPI or Starlette application.
