@@ -110,11 +110,12 @@ impl Pipeline {
         counts::ledger(py, &self.active().pipeline)
     }
 
-    /// What each stage did since the start; the operations of each exporter since the last call.
-    fn inventory(&self) -> (Vec<(String, String, u64)>, u64) {
+    /// Where values were hidden.
+    fn inventory(&self) -> counts::Found {
         counts::inventory(&self.active().pipeline)
     }
 
+    /// What each stage did since the start; the operations of each exporter since the last call.
     fn exporter_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         counts::exporter_stats(py, &self.active().pipeline)
     }
