@@ -5,7 +5,7 @@ use crate::flight::store::Counts;
 use crate::ledger::meters::SendMeter;
 use crate::ledger::REFUSALS;
 use crate::pipeline::Pipeline;
-use crate::seal::key_counts::KeyCounts;
+use crate::seal::key_counts::{ByPlace, KeyCounts};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -139,11 +139,8 @@ fn violations<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Option<Boun
 /// Findings at places that are not kept, of types that are not known: somebody else was counting, or there were too many.
 const UNKNOWN_TYPE: &str = "?";
 
-/// By place (path and type) and, of what is not kept by place, by type.
-pub type Found = (Vec<(String, String, u64)>, Vec<(String, u64)>);
-
 /// Where values were hidden, and names under which nothing was, if they are counted.
-pub fn inventory(pipeline: &Pipeline) -> Found {
+pub fn inventory(pipeline: &Pipeline) -> ByPlace {
     let counts =
         pipeline.settings().policy.values().map(|values| values.found().counts()).unwrap_or_default();
     let mut elsewhere: Vec<(String, u64)> = Vec::new();

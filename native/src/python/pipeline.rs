@@ -11,6 +11,7 @@ use super::stdlib_levels;
 use super::{counts, delivery, flight, foreign, helpers, lifecycle, trace};
 use crate::export::sender::Refusal;
 use crate::rules::Levels;
+use crate::seal::key_counts::ByPlace;
 use crate::spooling::end::Then;
 use crate::spooling::spooler::Only;
 use pyo3::exceptions::PyValueError;
@@ -111,7 +112,7 @@ impl Pipeline {
     }
 
     /// Where values were hidden.
-    fn inventory(&self) -> counts::Found {
+    fn inventory(&self) -> ByPlace {
         counts::inventory(&self.active().pipeline)
     }
 

@@ -7,7 +7,7 @@
 /// What only stage 3 writes: whoever logs cannot, see [`is_note`].
 const NOTES: [&str; 4] = ["fapilog.dropped_keys", "fapilog.redacted", "fapilog.sealed", "fapilog.truncated"];
 
-/// What other stages and the package for FastAPI write: numbers, flags and words of their own. What quotes others, such as
+/// What other stages and the package for `FastAPI` write: numbers, flags and words of their own. What quotes others, such as
 /// `fapilog.http.detail` and bodies, is not here.
 const OTHERS: [&str; 34] = [
     "fapilog.application.phase",

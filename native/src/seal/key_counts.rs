@@ -36,6 +36,9 @@ enum Held {
 /// Types of the counts, in the order of [`Held`]; the inventory of files has the same words.
 const TYPES: [&str; 3] = ["", "URL_USERINFO", "SECRET_KEY"];
 
+/// Path, type and count of each place, and by type what is not counted by place.
+pub type ByPlace = (Vec<(String, String, u64)>, Vec<(String, u64)>);
+
 /// Counts by name.
 #[derive(Debug, Default)]
 pub struct KeyCounts {
@@ -67,7 +70,7 @@ impl KeyCounts {
 
     /// Path, type and count of each name, and by type how many had no room.
     #[must_use]
-    pub fn counts(&self) -> (Vec<(String, String, u64)>, Vec<(String, u64)>) {
+    pub fn counts(&self) -> ByPlace {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let each = counts.names.iter().flat_map(|(path, by_type)| {
             let typed = TYPES.iter().zip(by_type).filter(|(_, count)| **count > 0);
@@ -146,7 +149,7 @@ mod tests {
     use crate::record::fields::{KeyField, SeverityField};
     use crate::record::RecordWriter;
 
-    fn counted(attributes: &[(&str, &str)]) -> (Vec<(String, String, u64)>, Vec<(String, u64)>) {
+    fn counted(attributes: &[(&str, &str)]) -> ByPlace {
         let mut writer = RecordWriter::new();
         writer.begin(1, 1, &SeverityField::new(9, ""), None);
         for (key, text) in attributes {
