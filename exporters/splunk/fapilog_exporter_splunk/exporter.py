@@ -172,7 +172,7 @@ class SplunkHecExporter:
 
     def _applied(self, progress: Progress, answer: Answer, channel: str) -> Answer | None:
         settings, now = self.settings, self._clock()
-        final = settings.refused_token == "reject"  # noqa: S105 - what becomes of records
+        final = settings.refused_token == "reject"  # noqa: S105  # nosec B105 - a choice
         if answer.fate is Fate.NOT_FOUND:
             since = self._not_found_since = now if self._not_found_since is None else self._not_found_since
             final = now - since >= settings.not_found_retry_millis / 1_000

@@ -284,3 +284,17 @@ def test_an_empty_batch_is_no_request():
     collector = hec()
     assert export(exporter_to(collector), LogBatch(b"")) == ExportOutcome()
     assert collector.requests == []
+
+
+def test_a_forked_child_has_a_channel_of_its_own(monkeypatch):
+    collector = hec(Token(use_ack=True))
+    exporter = exporter_to(collector, ack=True)
+    assert export(exporter, numbered(10)) == TAKEN_ALL
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert export(exporter, numbered(10)) == TAKEN_ALL
+    first, second = (
+        {request.headers["x-splunk-request-channel"] for request in requests}
+        for requests in (collector.requests[:2], collector.requests[2:])
+    )
+    assert len(first) == len(second) == 1
+    assert first != second
