@@ -157,16 +157,16 @@ class SplunkHecExporter:
         events = progress.events
         self.statistics.requests += 1
         try:
-            response, channel, twice = await self._connection.send(
-                lambda: events.body(piece.start, piece.end), events.target(piece.start)
+            response, channel = await self._connection.send(
+                lambda: events.body(piece.start, piece.end),
+                events.target(piece.start),
+                lambda: progress.uncertain(len(piece)),
             )
         except OSError as error:
             progress.uncertain(len(piece))
             timed_out = isinstance(error, HttpError) and error.timeout
             reason = "timeout" if timed_out else type(error).__name__
             return Answer(Fate.LATER, cause=shown(self._connection.hide(str(error))), reason=reason)
-        if twice:
-            progress.uncertain(len(piece))
         answer = answers.read(response, len(piece), self._wall_clock(), self._connection.hide)
         return self._applied(progress, answer, channel)
 
