@@ -309,3 +309,17 @@ def test_each_request_without_an_answer_is_counted_also_the_one_that_is_made_at_
     assert export(exporter, batch) == TAKEN_ALL
     assert len(collector.events) == 31
     assert exporter.statistics.resent == 20
+
+
+def test_a_batch_that_was_given_up_is_not_asked_for_for_ever():
+    now = [0.0]
+    collector = hec(Token(use_ack=True), acknowledges=False)
+    exporter = exporter_to(
+        collector, ack=True, ack_wait_millis=1, clock=lambda: now.append(now.pop() + 0.001) or now[0]
+    )
+    assert export(exporter, numbered(10)).retry  # and nobody comes back to it
+    now[0] += 181
+    collector.acknowledges = True
+    assert export(exporter, numbered(10)) == TAKEN_ALL
+    asked = [request for request in collector.requests if request.target.endswith("/ack")]
+    assert asked[-1].body == b'{"acks": [1]}'
