@@ -78,9 +78,8 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
 ) -> _App:
     """Give an application correlation ids, access records and server spans; returns the application.
 
-    Call it where the application is made, before or after its routes and middleware. Starlette applications
-    work too. Called again with the same settings it does nothing. What `opentelemetry-instrument` did to the
-    application before gives way.
+    Call it where the application is made, before or after routes and middleware; Starlette's work too. Called
+    again with the same settings it does nothing. What `opentelemetry-instrument` did before gives way.
 
     Args:
         app: A FastAPI or Starlette application.
@@ -144,9 +143,10 @@ def uninstrument_fastapi(app: Any) -> None:
     delattr(app, _PLACE)
     known.placement.undo()
     known.spans.undo(app)
+    known.spans.give_back(app)
     known.leave_clients()
-    for native_logs in reversed(known.plan.silenced):
-        native_logs.give_back()
+    for undo in reversed(known.plan.undo):
+        undo()
     _silencing.discard(known)
     if not _silencing:
         logging.getLogger("uvicorn.access").removeFilter(_unless_silenced)
