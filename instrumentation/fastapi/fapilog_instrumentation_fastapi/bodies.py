@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Iterable
 from typing import Any
 
-from fapilog_instrumentation_fastapi import contents, route_options
+from fapilog_instrumentation_fastapi import contents, paths, route_options
 from fapilog_instrumentation_fastapi.exchange import Exchange, Message
 from fapilog_instrumentation_fastapi.plan import Plan
 from fapilog_instrumentation_fastapi.settings_capture import Capture
@@ -146,8 +146,16 @@ def finish(exchange: Exchange) -> None:
     """Put what settings ask for on the access record."""
     capture = exchange.options.capture
     attributes: dict[str, Any] = {}
-    _headers(attributes, "http.request.header.", exchange.scope.get("headers", ()), capture.request_headers)
-    _headers(attributes, "http.response.header.", exchange.response_headers, capture.response_headers)
+    _headers(
+        exchange,
+        attributes,
+        "http.request.header.",
+        exchange.scope.get("headers", ()),
+        capture.request_headers,
+    )
+    _headers(
+        exchange, attributes, "http.response.header.", exchange.response_headers, capture.response_headers
+    )
     copies: Copies | None = exchange.copies
     if copies is not None:
         exchange.copies = None
@@ -181,18 +189,25 @@ def _two(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, bytes | 
 
 
 def _headers(
-    attributes: dict[str, Any], prefix: str, headers: Iterable[tuple[bytes, bytes]], patterns: tuple[str, ...]
+    exchange: Exchange,
+    attributes: dict[str, Any],
+    prefix: str,
+    headers: Iterable[tuple[bytes, bytes]],
+    patterns: tuple[str, ...],
 ) -> None:
     """Add the headers that patterns allow, each as a list of its values (semantic conventions)."""
     if not patterns:
         return
     found: dict[str, list[str]] = {}
+    marked = paths.marked(exchange.scope)
     for raw, value in headers:
         name = raw.decode("latin-1").lower()
         if _is_allowed(name, patterns) and (name in found or len(found) < _HEADERS_LIMIT):
             values = found.setdefault(name, [])
             if len(values) < _HEADERS_LIMIT:
-                values.append(value.decode("latin-1")[:_HEADER_CHARS])
+                # `Referer` and `Location` are URLs.
+                shown = marked.get(name) or paths.url(exchange, value.decode("latin-1"))
+                values.append(shown[:_HEADER_CHARS])
     attributes.update((prefix + name, values) for name, values in found.items())
 
 

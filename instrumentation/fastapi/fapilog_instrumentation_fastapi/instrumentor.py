@@ -5,7 +5,6 @@ Threads: the configuring one.
 
 from __future__ import annotations
 
-import logging
 import weakref
 from functools import partial
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from opentelemetry.trace import TracerProvider
 
 from fapilog import LoggerProvider, Telemetry
 from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
-from fapilog_instrumentation_fastapi import outgoing
+from fapilog_instrumentation_fastapi import outgoing, server_lines
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.failures import NativeLogs
 from fapilog_instrumentation_fastapi.hooks import Hooks
@@ -62,7 +61,6 @@ class Instrumented:
 
 # Kept on the application, so that both can go together.
 _PLACE = "_fapilog_instrumented"
-_silencing: weakref.WeakSet[Instrumented] = weakref.WeakSet()
 
 
 def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
@@ -104,27 +102,27 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     """
     if not hasattr(app, "build_middleware_stack"):
         raise _no_application(app)
-    chosen = _settings(settings, options)
+    asked = chosen(settings, options)
     known = instrumented(app)
     if known is not None and known.by_itself:
         uninstrument_fastapi(app)
     elif known is not None:
-        if known.settings == chosen and known.hooks == hooks:
+        if known.settings == asked and known.hooks == hooks:
             return app
         raise LifecycleError(
             "already-configured", "the application is instrumented with other settings",
             (f"settings = {known.settings!r}",), "call uninstrument_fastapi(app) before",
         )  # fmt: skip
     providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
-    plan = planned(chosen, providers["logger"], hooks)
-    spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
+    plan = planned(asked, providers["logger"], hooks)
+    spans = Spans(asked.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
     NativeLogs(app, plan).silence()
-    made = Instrumented(chosen, plan, spans, placement, hooks=hooks)
+    made = Instrumented(asked, plan, spans, placement, hooks=hooks)
     setattr(app, _PLACE, made)
-    if chosen.access.silence_uvicorn:
-        _silence_uvicorn(made)
+    if asked.access.silence_uvicorn:
+        server_lines.silence(made)
     return app
 
 
@@ -147,9 +145,7 @@ def uninstrument_fastapi(app: Any) -> None:
     known.leave_clients()
     for native_logs in reversed(known.plan.silenced):
         native_logs.give_back()
-    _silencing.discard(known)
-    if not _silencing:
-        logging.getLogger("uvicorn.access").removeFilter(_unless_silenced)
+    server_lines.speak(known)
 
 
 def instrumented(app: Any) -> Instrumented | None:
@@ -157,7 +153,12 @@ def instrumented(app: Any) -> Instrumented | None:
     return getattr(app, _PLACE, None)
 
 
-def _settings(settings: RequestLogging | None, options: dict[str, Any]) -> RequestLogging:
+def chosen(settings: RequestLogging | None, options: dict[str, Any]) -> RequestLogging:
+    """Return settings, those of the environment by default, with options in their place.
+
+    Raises:
+        ConfigurationError: If something is wrong.
+    """
     if settings is None:
         return RequestLogging.load(**options)
     if not options:
@@ -175,15 +176,3 @@ def _no_application(app: object) -> ConfigurationError:
     return ConfigurationError(
         [Problem("setting-invalid", "app is no application of Starlette", (shown,), remedy)]
     )
-
-
-def _unless_silenced(_: logging.LogRecord) -> bool:
-    return not _silencing
-
-
-def _silence_uvicorn(asked_by: Instrumented) -> None:
-    _silencing.add(asked_by)
-    # A filter outlives uvicorn's own `dictConfig`, which a level would not.
-    access = logging.getLogger("uvicorn.access")
-    if _unless_silenced not in access.filters:
-        access.addFilter(_unless_silenced)

@@ -39,6 +39,11 @@ class Fields:
             for kinds in known.values():
                 self._names.update(_marked_names(kinds))
 
+    @property
+    def names(self) -> Mapping[Any, str]:
+        """The names of marked parameters, and of marked fields of their models, with their markers."""
+        return self._names
+
     def _read(self, dependant: Any, depth: int) -> None:
         if dependant is None or depth > _DEEPEST:
             return

@@ -123,7 +123,8 @@ class Access(Group):
         False,
         variable="SILENCE_UVICORN",
         source="another logger is the application's",
-        about="Whether `uvicorn.access`, which says less of the same, is silenced.",
+        about="Whether `uvicorn.access`, which logs each request a second time, is silenced for all"
+        " handlers.",
     )
 
 
@@ -243,7 +244,7 @@ class RequestLogging(Group):
         source="who was asked already does it",
         about="Who makes the server span: `contrib` (opentelemetry-instrumentation-fastapi), `native`"
         " (FastAPI's own telemetry), `none`, or `auto`: an instrumentation that is there, else FastAPI"
-        " where its `telemetry` was configured, else contrib.",
+        " where its `telemetry` was configured, else contrib. `native` and `none` take contrib off.",
     )
     correlation: Correlation = Correlation()
     access: Access = Access()

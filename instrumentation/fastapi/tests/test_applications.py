@@ -131,7 +131,7 @@ def test_an_application_that_nobody_uses_any_more_is_freed():
 
 def test_uvicorns_access_log_is_silent_only_while_an_application_asks_for_it(monkeypatch: pytest.MonkeyPatch):
     # Applications of other tests may ask for it, too.
-    monkeypatch.setattr("fapilog_instrumentation_fastapi.instrumentor._silencing", weakref.WeakSet())
+    monkeypatch.setattr("fapilog_instrumentation_fastapi.server_lines._silencing", weakref.WeakSet())
     access = logging.getLogger("uvicorn.access")
     record = access.makeRecord(access.name, logging.INFO, "x.py", 1, "GET /", (), None)
     assert access.filter(record)
