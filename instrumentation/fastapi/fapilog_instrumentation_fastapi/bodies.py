@@ -206,8 +206,8 @@ def _headers(
             values = found.setdefault(name, [])
             if len(values) < _HEADERS_LIMIT:
                 # `Referer` and `Location` are URLs.
-                shown = marked.get(name) or paths.url(exchange, value.decode("latin-1"))
-                values.append(shown[:_HEADER_CHARS])
+                shown = value[:_HEADER_CHARS].decode("latin-1")
+                values.append(marked.get(name) or paths.url(exchange, shown))
     attributes.update((prefix + name, values) for name, values in found.items())
 
 

@@ -6,6 +6,7 @@ Threads: the configuring one.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -50,13 +51,34 @@ class Instrumented:
         placement: Placement,
         *,
         hooks: Hooks | None,
+        providers: Mapping[str, Any],
     ) -> None:
         self.settings = settings
         self.plan = plan
         self.spans = spans
         self.placement = placement
         self.hooks = hooks
+        self._providers = providers
         self.leave_clients = weakref.finalize(self, outgoing.use(settings.outgoing.clients))
+
+    def check_same(self, settings: RequestLogging, hooks: Hooks | None, providers: Mapping[str, Any]) -> None:
+        """Refuse to be told something else than the first time; a provider that is not given is none.
+
+        Raises:
+            LifecycleError: `already-configured`.
+        """
+        other = [
+            f"{name}_provider" for name, value in providers.items() if value is not self._providers[name]
+        ]
+        if self.settings != settings:
+            other.insert(0, "settings")
+        if self.hooks != hooks:
+            other.append("hooks")
+        if other:
+            raise LifecycleError(
+                "already-configured", f"the application is instrumented with other {', '.join(other)}",
+                (f"settings = {self.settings!r}",), "call uninstrument_fastapi(app) before",
+            )  # fmt: skip
 
 
 # Kept on the application, so that both can go together.
@@ -77,8 +99,8 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     """Give an application correlation ids, access records and server spans; returns the application.
 
     Call it where the application is made, before or after its routes and middleware. Starlette applications
-    work too. Called again with the same settings it does nothing. What `opentelemetry-instrument` did to the
-    application before gives way.
+    work too. Called again with the same settings, hooks and providers it does nothing. What
+    `opentelemetry-instrument` did to the application before gives way.
 
     Args:
         app: A FastAPI or Starlette application.
@@ -92,7 +114,8 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
 
     Raises:
         ConfigurationError: If a setting is wrong, or `app` is no application of Starlette.
-        LifecycleError: `already-configured`, if the application is instrumented with other settings.
+        LifecycleError: `already-configured`, if the application is instrumented with other settings, hooks or
+            providers.
 
     Example:
         >>> from fastapi import FastAPI
@@ -104,22 +127,18 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
         raise _no_application(app)
     asked = chosen(settings, options)
     known = instrumented(app)
-    if known is not None and known.by_itself:
-        uninstrument_fastapi(app)
-    elif known is not None:
-        if known.settings == asked and known.hooks == hooks:
-            return app
-        raise LifecycleError(
-            "already-configured", "the application is instrumented with other settings",
-            (f"settings = {known.settings!r}",), "call uninstrument_fastapi(app) before",
-        )  # fmt: skip
     providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
+    if known is not None and not known.by_itself:
+        known.check_same(asked, hooks, providers)
+        return app
+    # What was done without a call gives way.
+    uninstrument_fastapi(app)
     plan = planned(asked, providers["logger"], hooks)
     spans = Spans(asked.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
     NativeLogs(app, plan).silence()
-    made = Instrumented(asked, plan, spans, placement, hooks=hooks)
+    made = Instrumented(asked, plan, spans, placement, hooks=hooks, providers=providers)
     setattr(app, _PLACE, made)
     if asked.access.silence_uvicorn:
         server_lines.silence(made)

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from fapilog import LoggerProvider, current_telemetry
 from fapilog.redaction import Redactor
+from fapilog_instrumentation_fastapi.remembering import LONGEST, remember
 
 # HTTP semantic conventions, `url.query`, and what OAuth passes: the names that the scanner knows in queries.
 PARAMETERS = frozenset(
@@ -59,9 +60,8 @@ _NONE: Mapping[str, str] = {}
 # The beginning of a parameter in a URL, in a part of one, or in a text that has one; and a value.
 _NAME = re.compile(r"(?:^|[?&#\s])([^\s?&=#/:]+)=")
 _VALUE = re.compile(r"[^\s&#]*")
-# Names come from outside, so what is remembered of them needs a bound.
-_REMEMBERED = 4_096
-_LONGEST_NAME = 256
+# More than any form has; to judge names takes time.
+_MOST_PARAMETERS = 1_000
 
 
 class Queries:
@@ -87,11 +87,16 @@ class Queries:
     def shown(self, query: bytes, marked: Mapping[str, str] = _NONE) -> str:
         """Return a query string as it may stand in a record; what is percent-encoded stays so.
 
+        Behind 1,000 parameters nothing is shown.
+
         Args:
             query: As it was sent.
             marked: Further names, each with what stands for its values.
         """
-        parts, is_changed = query.split(b"&"), False
+        parts, is_changed = query.split(b"&", _MOST_PARAMETERS), False
+        if len(parts) > _MOST_PARAMETERS:
+            parts[_MOST_PARAMETERS] = _HIDDEN
+            is_changed = True
         for place, part in enumerate(parts):
             name, equals, _ = part.partition(b"=")
             secret = self._known.get(name)
@@ -108,13 +113,20 @@ class Queries:
     def shown_in(self, text: str, marked: Mapping[str, str] = _NONE) -> str:
         """Return a URL, a part of one or a text that holds one without the values of secret parameters.
 
+        Behind 1,000 parameters nothing is shown.
+
         Example:
             >>> Queries().shown_in("https://shop.example/a?next=/b?token=t-1#id_token=i-1")
             'https://shop.example/a?next=/b?token=[REDACTED:secret]#id_token=[REDACTED:secret]'
         """
-        kept, done, place = [], 0, 0
+        kept: list[str] = []
+        done = place = 0
+        left = _MOST_PARAMETERS
         while (found := _NAME.search(text, place)) is not None:
             place = found.end()
+            left -= 1
+            if left < 0:
+                return "".join(kept) + text[done:place] + HIDDEN
             name = found.group(1).encode("utf-8", "surrogatepass")
             secret = self._known.get(name)
             marker = (
@@ -136,9 +148,8 @@ class Queries:
     def _judged(self, name: bytes) -> bool:
         """Whether a parameter of this name is a secret; remembered."""
         text = _plain(name)
-        secret = len(name) > _LONGEST_NAME or text.lower() in PARAMETERS or self._by_policy(text)
-        if len(self._known) < _REMEMBERED:
-            self._known[name] = secret
+        secret = len(name) > LONGEST or text.lower() in PARAMETERS or self._by_policy(text)
+        remember(self._known, name, secret, len(name))
         return secret
 
     def _by_policy(self, name: str) -> bool:
