@@ -46,6 +46,9 @@ class Meter:
         clock: Seconds.
         budget_seconds: What one call should take at most; longer ones are counted.
 
+    Attributes:
+        failing: Calls that failed since the last one that did not; `end` has to be told of the next success.
+
     Example:
         >>> meter = Meter(clock=iter([1.0, 1.5]).__next__)
         >>> meter.end(meter.begin())
@@ -57,13 +60,13 @@ class Meter:
     __slots__ = (
         "_budget",
         "_clock",
-        "_failing",
         "_failures",
         "_lock",
         "_numbers",
         "_over",
         "_seconds",
         "_weight",
+        "failing",
     )
 
     def __init__(
@@ -71,7 +74,8 @@ class Meter:
     ) -> None:
         self._clock = clock
         self._budget = budget_seconds
-        self._over = self._failing = 0
+        self._over = 0
+        self.failing = 0
         self._lock = threading.Lock()
         # Counts without a lock, which would cost more than many a call.
         self._numbers = itertools.count()
@@ -83,12 +87,12 @@ class Meter:
 
     def end(self, begun: float | None, *, failed: bool = False) -> None:
         """Count how the call ended."""
-        if begun is None and not failed and not self._failing:
+        if begun is None and not failed and not self.failing:
             return
         seconds = 0.0 if begun is None else self._clock() - begun
         with self._lock:
             self._failures += failed
-            self._failing = self._failing + 1 if failed else 0
+            self.failing = self.failing + 1 if failed else 0
             if begun is not None:
                 # Never less than before, as a counter of metrics has to be.
                 self._seconds += seconds * self._weight
@@ -104,7 +108,7 @@ class Meter:
         """The sums so far."""
         calls = int(repr(self._numbers)[len("count(") : -1])  # looking at the number does not take it
         with self._lock:
-            return Spent(calls, self._failures, self._seconds, self._over, self._failing)
+            return Spent(calls, self._failures, self._seconds, self._over, self.failing)
 
 
 class Timings:

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from fapilog.compliance.errors import ProfileError
 from fapilog.compliance.profile import Profile, is_path, parse
-from fapilog.plugins.loading import imported
+from fapilog.plugins.loading import imported, within
+from fapilog.plugins.policy import LOAD_SECONDS
 
 GROUP = "fapilog.profiles"
 PACKAGE = "fapilog-compliance"
@@ -117,7 +118,7 @@ def _installed(name: str) -> Profile:
 def _loaded(point: EntryPoint) -> Profile:
     """A broken profile is an error, not left out as other plugins are: nobody would see what is missing."""
     try:
-        target = imported(point)
+        target = within(LOAD_SECONDS, lambda: imported(point))
         made = target() if callable(target) else target
     except ProfileError:
         raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ from fapilog.diagnostics import shown_error
 from fapilog.errors import MASK, ConfigurationError, MissingDependencyError, OffendingSetting, Problem
 from fapilog.otel.provider import LoggerProvider
 from fapilog.otel.span_events import EventToSpanEventBridge
+from fapilog.plugins import EXPORTERS, Plugins
 from fapilog.settings import Settings
 from fapilog.settings.otel_config_document import read
 from fapilog.settings.otel_config_translation import header_mapping, translate
-from fapilog.settings.types import LOGS_EXPORTER_GROUP
 
 _VARIABLE = "OTEL_CONFIG_FILE"
 # Instrumentations that bridge `logging`: our own bridge is in place, and two would deliver each record twice.
@@ -50,7 +49,8 @@ def configure(path: str) -> telemetry.Telemetry:
         declared.values["exporters"] = ours or ("none",)
     settings = Settings.declared(declared)
     built = [
-        _build(name, options, declared.document.origin(*keys)) for name, options, keys in declared.plugins
+        _build(name, options, declared.document.origin(*keys), settings)
+        for name, options, keys in declared.plugins
     ]
     _complete(config)
     wants_logs, config.logger_provider = config.logger_provider is not None, None
@@ -114,13 +114,12 @@ class NoPropagator(TextMapPropagator):
         return set()
 
 
-def _build(name: str, options: Mapping[str, Any], origin: str) -> Any:
+def _build(name: str, options: Mapping[str, Any], origin: str, settings: Settings) -> Any:
     """Make an exporter that is not ours, with the options of the file."""
     try:
         if name == "otlp_http":
             return _stock_otlp(options)
-        [point] = entry_points(group=LOGS_EXPORTER_GROUP, name=name)
-        return point.load()(**options)
+        return Plugins(settings.plugins.policy).require_target(EXPORTERS, name)(**options)
     except Exception as error:
         remedy = "install the package that registers it, and give it the options that it takes"
         what = f"the exporter {name} cannot be made: {shown_error(error)}"

@@ -145,7 +145,7 @@ class _PerRecord:
                     problem = f"it returned {type(answer).__name__}, not a mapping"
             except Exception as error:
                 problem = shown_error(error)
-            if begun is not None or problem:
+            if begun is not None or problem or meter.failing:
                 meter.end(begun, failed=bool(problem))
             if problem:
                 self._tell("enricher-failed", f"enricher {name}: {problem}; the record goes without it", name)

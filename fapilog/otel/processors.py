@@ -125,7 +125,7 @@ class ProcessorChain:
             except BaseException as error:
                 # KeyboardInterrupt and the like belong to the application, once the record is stored.
                 interrupt = error
-            if begun is not None or failed:
+            if begun is not None or failed or meter.failing:
                 meter.end(begun, failed=failed)
             same = readable.log_record is record and getattr(attributes, "dropped", None) == dropped
             changed = not (same and before.holds(vars(record), otel_private.held_attributes(attributes)))

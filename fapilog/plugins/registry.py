@@ -163,6 +163,15 @@ class Plugins:
         Raises:
             PluginUnusableError: It is not installed, disabled or broken: the message says which and why.
         """
+        target = self.require_target(group, name)
+        return self._make(self._entries(group)[name], target)
+
+    def require_target(self, group: str, name: str) -> Any:
+        """Return the object that a plugin points at, for who makes it with arguments.
+
+        Raises:
+            PluginUnusableError: As `require`.
+        """
         entry = self._entries(group).get(name)
         if entry is None:
             raise PluginUnusableError("it is not installed")
@@ -170,7 +179,7 @@ class Plugins:
             self._load(entry)
         if entry.plugin.status != "loaded":
             raise PluginUnusableError(entry.plugin.problem)
-        return self._make(entry, entry.loaded)
+        return entry.loaded
 
     def _check(self, entry: _Entry) -> None:
         group = entry.plugin.group

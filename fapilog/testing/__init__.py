@@ -6,7 +6,7 @@
 | `no_leaks` | a failure when something sensitive leaves the process inside a `with` block |
 | `OtlpReceiver` | an OTLP/HTTP receiver on loopback, which can be told to misbehave |
 | `ExporterConformance`, `ProcessorConformance` | pytest classes for yours |
-| `EnricherConformance`, `DetectorConformance` | the same |
+| `EnricherConformance`, `DetectorConformance`, `LogRecordProcessorConformance` | the same |
 | `measure_plugin` | what one call of a plugin costs |
 | `FakeClock`, `SequentialIds` | fixed times and fixed trace and span ids |
 | `pytest_plugin` | fixtures: `fapilog_logs`, `fapilog_requests`, `no_leaks`, `otlp_receiver`, ... |
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fapilog.testing.exporter_conformance import ExporterConformance
     from fapilog.testing.ids import SequentialIds
     from fapilog.testing.leaks import Leak, LeakError, NoLeaks, no_leaks
+    from fapilog.testing.log_record_processor_conformance import LogRecordProcessorConformance
     from fapilog.testing.plugin_benchmark import PluginCost, measure_plugin
     from fapilog.testing.processor_conformance import ProcessorConformance
     from fapilog.testing.receiver import OtlpReceiver
@@ -58,6 +59,7 @@ __all__ = [
     "Hold",
     "Leak",
     "LeakError",
+    "LogRecordProcessorConformance",
     "NoLeaks",
     "Ok",
     "OtlpReceiver",
@@ -82,6 +84,7 @@ _HOMES = {
     "FakeClock": "clock",
     "Leak": "leaks",
     "LeakError": "leaks",
+    "LogRecordProcessorConformance": "log_record_processor_conformance",
     "NoLeaks": "leaks",
     "OtlpReceiver": "receiver",
     "PluginCost": "plugin_benchmark",

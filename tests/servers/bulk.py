@@ -159,7 +159,7 @@ class BulkServer:
             answered = refused.status, refused.body()
         if fault is not None:
             time.sleep(fault.seconds)
-            if fault.status != 200:
+            if fault.status != 200 or fault.body is not None:
                 return self._failed(fault, named)
         filters = parse_qs(urlsplit(path).query).get("filter_path", [""])[0]
         content = bulk_answers.filtered(answered[1], [each for each in filters.split(",") if each])

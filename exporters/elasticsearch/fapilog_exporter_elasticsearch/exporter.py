@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -137,7 +138,10 @@ class ElasticsearchExporter:
             said.resent += len(piece)
             return self._no_answer(error)
         hide, ids = self._connection.hide, self.settings.ids
-        return answers.read(response, len(piece), ids=ids, now=self._wall_clock(), hide=hide)
+        answer = answers.read(response, len(piece), ids=ids, now=self._wall_clock(), hide=hide)
+        if answer.fate is Fate.LATER and response[0] != HTTPStatus.TOO_MANY_REQUESTS:
+            said.resent += len(piece)
+        return answer
 
     async def _find_product(self) -> Answer | None:
         """Ask which product it is, by a bulk request without documents; return why it cannot be told yet."""

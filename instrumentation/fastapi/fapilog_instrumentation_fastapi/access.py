@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from fapilog_instrumentation_fastapi import paths
 from fapilog_instrumentation_fastapi.exchange import Exchange, Scope
 from fapilog_instrumentation_fastapi.plan import RouteOptions
 from fapilog_instrumentation_fastapi.remembering import remember
+from fapilog_instrumentation_fastapi.writing import write as write_record
 
 HTTP_EVENT = "fapilog.http.server.request"
 WEBSOCKET_EVENT = "fapilog.websocket.server.connection"
@@ -29,7 +30,6 @@ DURATION = "fapilog.http.server.request.duration"
 # HTTP semantic conventions, http.request.method: RFC 9110, PATCH and QUERY; others are `_OTHER`.
 _METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE")
 _INFO, _WARN, _ERROR = int(Severity.INFO), int(Severity.WARN), int(Severity.ERROR)
-_TEXTS = {int(severity): severity.name for severity in Severity}
 # RFC 6455, 7.4.1: what is no failure of the server. 1005: no code given; 1006: the connection broke.
 _SERVER_FAILED = frozenset({1011, 1012, 1013, 1014})
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -74,7 +74,8 @@ def write(exchange: Exchange) -> None:
     else:
         severity, error_type = _outcome(exchange, options, is_http)
     route = exchange.route
-    is_slow = seconds >= options.slow_seconds
+    # How long a connection stays is the choice of both sides.
+    is_slow = is_http and seconds >= options.slow_seconds
     if severity == _INFO and not is_slow and not _sampled(exchange, options):
         return
     if route in exchange.plan.exclusions.routes:
@@ -93,15 +94,9 @@ def write(exchange: Exchange) -> None:
     method = attributes["http.request.method"] if is_http else _connection(exchange, attributes)
     if exchange.attributes is not None:
         attributes.update(exchange.attributes)
-    options.logger.emit_record(
-        body=_body(method, route, exchange.status),
-        severity_number=severity,
-        severity_text=_TEXTS[severity],
-        time_unix_nano=time_ns(),
-        attributes=attributes,
-        event_name=HTTP_EVENT if is_http else WEBSOCKET_EVENT,
-        context=exchange.context,
-    )
+    event = HTTP_EVENT if is_http else WEBSOCKET_EVENT
+    body = _body(method, route, exchange.status)
+    write_record(options.logger, severity, event, body, attributes, context=exchange.context)
 
 
 def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[int, str | None]:
@@ -117,7 +112,8 @@ def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[
             exchange.status = 500
         return _ERROR, type_name(error)
     if not is_http:
-        failed = exchange.close_code in _SERVER_FAILED
+        # What the client closed with is no failure of this side.
+        failed = exchange.close_code in _SERVER_FAILED and not exchange.is_disconnected
         return (_ERROR, str(exchange.close_code)) if failed else _by_status(status, options)
     if not exchange.is_complete and not exchange.is_disconnected:
         return _ERROR, "incomplete_response"

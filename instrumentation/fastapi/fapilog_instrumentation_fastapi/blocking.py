@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import weakref
-from time import monotonic, time_ns
+from time import monotonic
 from typing import Any
 
 from opentelemetry.context import Context
@@ -19,6 +19,7 @@ from fapilog import Severity
 from fapilog_instrumentation_fastapi.access import method_of
 from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, Exchange
 from fapilog_instrumentation_fastapi.plan import Plan
+from fapilog_instrumentation_fastapi.writing import write as write_record
 
 EVENT = "fapilog.asyncio.loop_blocked"
 SECONDS = "fapilog.asyncio.blocked_seconds"
@@ -37,7 +38,7 @@ def attach(plan: Plan) -> None:
     if seconds is not None:
         watch = LoopWatch(plan, seconds)
         plan.on_request.append(watch.begin)
-        plan.on_response.append(watch.end)
+        plan.on_leave.append(watch.end)
 
 
 class LoopWatch:
@@ -89,15 +90,8 @@ class LoopWatch:
             attributes.update(requests[0])
         if self._suppressed:
             attributes[SUPPRESSED], self._suppressed = self._suppressed, 0
-        self._plan.logger.emit_record(
-            body=f"event loop blocked for at least {seconds:.3f} s",
-            severity_number=int(Severity.WARN),
-            severity_text="WARN",
-            time_unix_nano=time_ns(),
-            attributes=attributes,
-            event_name=EVENT,
-            context=Context(),
-        )
+        body = f"event loop blocked for at least {seconds:.3f} s"
+        write_record(self._plan.logger, int(Severity.WARN), EVENT, body, attributes, context=Context())
 
 
 class Beat:
@@ -129,7 +123,9 @@ class Beat:
 
     def ended(self, exchange: Exchange) -> None:
         """Keep a request until the timer comes."""
-        if exchange in self.under_way and len(self._ended) < _NAMED:
+        # Tasks that a request started may keep it alive long after its end.
+        self.under_way.discard(exchange)
+        if len(self._ended) < _NAMED:
             self._ended.append(exchange)
 
     def _come(self) -> None:
@@ -139,7 +135,7 @@ class Beat:
             return
         late = loop.time() - due
         if late >= self._watch.seconds:
-            concerned = [*ended, *(each for each in self.under_way if each not in ended)]
+            concerned = [*ended, *self.under_way]
             self._watch.report(late, [_named(each) for each in concerned])
         if self.under_way:
             self.start()

@@ -146,16 +146,9 @@ def finish(exchange: Exchange) -> None:
     """Put what settings ask for on the access record."""
     capture = exchange.options.capture
     attributes: dict[str, Any] = {}
-    _headers(
-        exchange,
-        attributes,
-        "http.request.header.",
-        exchange.scope.get("headers", ()),
-        capture.request_headers,
-    )
-    _headers(
-        exchange, attributes, "http.response.header.", exchange.response_headers, capture.response_headers
-    )
+    request, response = exchange.scope.get("headers", ()), exchange.response_headers
+    attributes.update(_headers(exchange, "http.request.header.", request, capture.request_headers))
+    attributes.update(_headers(exchange, "http.response.header.", response, capture.response_headers))
     copies: Copies | None = exchange.copies
     if copies is not None:
         exchange.copies = None
@@ -189,15 +182,11 @@ def _two(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, bytes | 
 
 
 def _headers(
-    exchange: Exchange,
-    attributes: dict[str, Any],
-    prefix: str,
-    headers: Iterable[tuple[bytes, bytes]],
-    patterns: tuple[str, ...],
-) -> None:
-    """Add the headers that patterns allow, each as a list of its values (semantic conventions)."""
+    exchange: Exchange, prefix: str, headers: Iterable[tuple[bytes, bytes]], patterns: tuple[str, ...]
+) -> dict[str, list[str]]:
+    """The headers that patterns allow, each as a list of its values (semantic conventions)."""
     if not patterns:
-        return
+        return {}
     found: dict[str, list[str]] = {}
     marked = paths.marked(exchange.scope)
     for raw, value in headers:
@@ -208,7 +197,7 @@ def _headers(
                 # `Referer` and `Location` are URLs.
                 shown = value[:_HEADER_CHARS].decode("latin-1")
                 values.append(marked.get(name) or paths.url(exchange, shown))
-    attributes.update((prefix + name, values) for name, values in found.items())
+    return {prefix + name: values for name, values in found.items()}
 
 
 def _is_allowed(name: str, patterns: tuple[str, ...]) -> bool:

@@ -17,6 +17,11 @@ _FORM = "application/x-www-form-urlencoded"
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],"]+', re.DOTALL)
 _CLOSERS = {"{": "}", "[": "]"}
 _MOST_FIELDS = 1_000
+# Python keeps each name that it was ever asked for, known or not, and some codecs are slow.
+_CHARSETS = frozenset(
+    ["ascii", "us-ascii", "iso-8859-1", "latin-1", "latin1", "windows-1252", "cp1252"]
+    + [f"utf-{bits}{order}" for bits in (16, 32) for order in ("", "le", "be")]
+)
 # Longer headers than any type has; what is remembered comes from outside.
 _LONGEST_TYPE = 256
 
@@ -66,7 +71,8 @@ def content(data: bytes, kind: str, charset: str, is_cut: bool) -> Any:
     Args:
         data: Its beginning, or all of it.
         kind: Its media type.
-        charset: How texts are encoded; one that is not known counts as UTF-8.
+        charset: How texts are encoded: UTF-8, UTF-16, UTF-32, ASCII, ISO-8859-1 or Windows-1252; any other
+            one counts as UTF-8.
         is_cut: Whether there was more.
 
     Raises:
@@ -87,10 +93,7 @@ def content(data: bytes, kind: str, charset: str, is_cut: bool) -> Any:
 
 
 def _decoded(data: bytes, charset: str) -> str:
-    try:
-        return data.decode(charset, "replace")
-    except (LookupError, ValueError):
-        return data.decode("utf-8", "replace")
+    return data.decode(charset if charset in _CHARSETS else "utf-8", "replace")
 
 
 def _json(text: str, is_cut: bool) -> Any:
@@ -108,7 +111,7 @@ def complete(text: str) -> str:
         '[1, {"a": "b"}]'
     """
     closers: list[str] = []
-    safe, ends, position = 0, "", 0
+    safe = position = 0
     for token in _TOKEN.finditer(text):
         if text[position : token.start()].strip():
             # A text that is not closed.
@@ -122,8 +125,8 @@ def complete(text: str) -> str:
             closers.pop()
         elif word != ",":
             continue
-        safe, ends = token.start() if word == "," else position, "".join(reversed(closers))
-    return text[:safe] + ends
+        safe = token.start() if word == "," else position
+    return text[:safe] + "".join(reversed(closers))
 
 
 def _form(text: str) -> dict[str, Any]:

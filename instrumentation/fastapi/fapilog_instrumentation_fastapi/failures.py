@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import traceback
-from time import time_ns
+import weakref
+from functools import partial
 from typing import Any
 
 from fastapi.exceptions import ValidationException
@@ -21,6 +22,7 @@ from fapilog_instrumentation_fastapi.access import is_disconnect, type_name
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.facts import facts, title
 from fapilog_instrumentation_fastapi.plan import Plan
+from fapilog_instrumentation_fastapi.writing import write as write_record
 
 # Semantic conventions, exceptions in logs: the operation's name and `.exception`.
 HTTP_EVENT = "http.server.request.exception"
@@ -28,6 +30,9 @@ WEBSOCKET_EVENT = "fapilog.websocket.server.connection.exception"
 # Loggers of servers that log what an application raised.
 _SERVER_LOGGERS = ("uvicorn.error", "hypercorn.error")
 _WRITTEN = "_fapilog_written"
+_ERROR = int(Severity.ERROR)
+# The applications whose exceptions are records.
+_writing: weakref.WeakSet[Plan] = weakref.WeakSet()
 
 
 def attach(plan: Plan) -> None:
@@ -40,12 +45,26 @@ def attach(plan: Plan) -> None:
         # A filter outlives the `dictConfig` of a server.
         if _pass_on not in logger.filters:
             logger.addFilter(_pass_on)
+    _writing.add(plan)
+    plan.undo.append(partial(_leave_servers, plan))
+
+
+def _leave_servers(plan: Plan) -> None:
+    """Take the filter of the servers' loggers out, when no application needs it."""
+    _writing.discard(plan)
+    if not _writing:
+        for name in _SERVER_LOGGERS:
+            logging.getLogger(name).removeFilter(_pass_on)
 
 
 def write(exchange: Exchange) -> None:
     """Write the exception of an exchange, unless somebody did; a client that went away is none."""
     error = exchange.error
     if error is None or exchange.exception_written or is_disconnect(error):
+        return
+    logger = exchange.options.logger
+    if not logger.is_enabled_for(_ERROR, exchange.context):
+        # The server's record is all that there will be.
         return
     exchange.exception_written = True
     is_http = exchange.scope["type"] == "http"
@@ -54,16 +73,9 @@ def write(exchange: Exchange) -> None:
     if is_http:
         attributes["http.response.status_code"] = exchange.status or 500
     attributes.update(_without_input(error))
-    exchange.options.logger.emit_record(
-        body=f"unhandled exception in {title(exchange)}",
-        severity_number=int(Severity.ERROR),
-        severity_text="ERROR",
-        time_unix_nano=time_ns(),
-        attributes=attributes,
-        event_name=HTTP_EVENT if is_http else WEBSOCKET_EVENT,
-        exception=error,
-        context=exchange.context,
-    )
+    event = HTTP_EVENT if is_http else WEBSOCKET_EVENT
+    body = f"unhandled exception in {title(exchange)}"
+    write_record(logger, _ERROR, event, body, attributes, context=exchange.context, exception=error)
     if _is_of_the_process(exchange.plan):
         _mark(error)
 
@@ -137,9 +149,9 @@ class NativeLogs:
         provider = self._config.get("logger_provider")
         if provider is None or provider is self._plan.logger_provider or _is_process_provider(provider):
             self._config["logs"] = False
-            self._plan.silenced.append(self)
+            self._plan.undo.append(self._give_back)
 
-    def give_back(self) -> None:
+    def _give_back(self) -> None:
         """Put back what was."""
         if self._config is not None:
             self._config["logs"] = self._before

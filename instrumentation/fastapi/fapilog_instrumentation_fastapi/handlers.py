@@ -166,10 +166,21 @@ def _watch_application(app: Any, plan: Plan, depth: int) -> bool:
     if not isinstance(own, dict):
         return False
     app.exception_handlers = _all_watched(own)
+    if not isinstance(own.get(HTTPException), Watched):
+        plan.undo.append(partial(_unwatch, app, own))
     NativeLogs(app, plan).silence()
     watch_built(app, _chain(getattr(app, "middleware_stack", None)))
     _watch_mounted(app, plan, depth + 1)
     return True
+
+
+def _unwatch(app: Any, own: Mapping[Any, Any]) -> None:
+    """Give a mounted application its handlers back, with those that it added meanwhile."""
+    app.exception_handlers = {
+        key: getattr(handler, "handler", handler) if isinstance(handler, Watched) else handler
+        for key, handler in app.exception_handlers.items()
+        if key in own or not isinstance(handler, Watched)
+    }
 
 
 def _chain(stack: Any) -> Iterator[Any]:

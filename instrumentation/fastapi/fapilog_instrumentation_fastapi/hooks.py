@@ -25,7 +25,8 @@ class Hooks:
     Attributes:
         on_request: When a request begins, with its correlation id and headers; the route is not known yet.
         on_response: When the response is complete, or the request ends without one; before the access record.
-        on_exception: When the application raised `Exchange.error`; before the access record.
+        on_exception: When the application raised `Exchange.error`; before the access record, unless the
+            response was complete: what a background task raises comes too late for it.
 
     Raises:
         ConfigurationError: If one cannot be called, or is async.

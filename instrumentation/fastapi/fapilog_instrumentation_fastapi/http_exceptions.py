@@ -6,7 +6,6 @@ Thread: caller.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from time import time_ns
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -15,6 +14,7 @@ from fapilog import Severity
 from fapilog_instrumentation_fastapi.access import type_name
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.facts import facts, title
+from fapilog_instrumentation_fastapi.writing import write as write_record
 
 EVENT = "fapilog.http.server.http_exception"
 _CUT = "..."
@@ -50,15 +50,8 @@ def write(exchange: Exchange, error: HTTPException) -> None:
         attributes["fapilog.http.detail"] = shortened(error.detail, settings.detail_chars)
     if error.__cause__ is not None:
         attributes["fapilog.http.cause"] = type_name(error.__cause__)
-    exchange.options.logger.emit_record(
-        body=f"{title(exchange)} answered with HTTPException {error.status_code}",
-        severity_number=int(severity),
-        severity_text=severity.name,
-        time_unix_nano=time_ns(),
-        attributes=attributes,
-        event_name=EVENT,
-        context=exchange.context,
-    )
+    body = f"{title(exchange)} answered with HTTPException {error.status_code}"
+    write_record(exchange.options.logger, int(severity), EVENT, body, attributes, context=exchange.context)
 
 
 def shortened(detail: Any, chars: int, depth: int = 0) -> Any:

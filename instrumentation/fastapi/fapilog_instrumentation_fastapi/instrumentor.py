@@ -43,7 +43,7 @@ class Instrumented:
 
     by_itself = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that was made
         self,
         settings: RequestLogging,
         plan: Plan,
@@ -98,9 +98,9 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
 ) -> _App:
     """Give an application correlation ids, access records and server spans; returns the application.
 
-    Call it where the application is made, before or after its routes and middleware. Starlette applications
-    work too. Called again with the same settings, hooks and providers it does nothing. What
-    `opentelemetry-instrument` did to the application before gives way.
+    Call it where the application is made, before or after routes and middleware; Starlette's work too. Called
+    again with the same settings, hooks and providers it does nothing. What `opentelemetry-instrument` did
+    before gives way.
 
     Args:
         app: A FastAPI or Starlette application.
@@ -161,9 +161,10 @@ def uninstrument_fastapi(app: Any) -> None:
     delattr(app, _PLACE)
     known.placement.undo()
     known.spans.undo(app)
+    known.spans.give_back(app)
     known.leave_clients()
-    for native_logs in reversed(known.plan.silenced):
-        native_logs.give_back()
+    for undo in reversed(known.plan.undo):
+        undo()
     server_lines.speak(known)
 
 

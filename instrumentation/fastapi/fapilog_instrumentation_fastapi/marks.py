@@ -27,6 +27,9 @@ class Fields:
 
     Args:
         route: Of FastAPI; any other one has no parameters that are known.
+
+    Attributes:
+        has_marks: Whether anything in them is marked.
     """
 
     def __init__(self, route: Any) -> None:
@@ -38,6 +41,9 @@ class Fields:
             self._names.update((name, found) for name, kinds in known.items() if (found := _marker(kinds)))
             for kinds in known.values():
                 self._names.update(_marked_names(kinds))
+        self.has_marks = bool(self._names) or any(
+            _marker(kinds) for known in self._by_place.values() for kinds in known.values()
+        )
 
     @property
     def names(self) -> Mapping[Any, str]:
@@ -62,9 +68,7 @@ class Fields:
             steps: Where it stands: `("body", "card", "number")`.
             value: As the caller sent it.
         """
-        if not self._names and not any(
-            _marker(k) for known in self._by_place.values() for k in known.values()
-        ):
+        if not self.has_marks:
             return None, value
         by_name = next((self._names[step] for step in steps[1:] if step in self._names), None)
         if by_name is not None or not steps:

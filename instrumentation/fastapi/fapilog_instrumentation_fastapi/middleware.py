@@ -98,8 +98,12 @@ class RequestLoggingMiddleware:
         finally:
             if not current.is_finished:
                 self._finish(current)
+            if self.plan.on_leave:
+                self._tell(self.plan.on_leave, current, "on_leave")
             detach(bound)
             exchange.leave(token)
+            # What a task that outlives the request keeps holds no bodies.
+            current.on_receive = current.on_send = current.copies = None
             # No circle of references is left for the garbage collector.
             scope.pop(KEY, None)
             current.scope.pop(KEY, None)
@@ -111,7 +115,7 @@ class RequestLoggingMiddleware:
             wanted = self._wanted
             found: list[bytes | None] = [None] * len(wanted)
             headers = scope["headers"]
-            if not isinstance(headers, (list, tuple)):
+            if hasattr(headers, "__next__"):
                 # ASGI allows what can be read only once.
                 headers = scope["headers"] = list(headers)
             for name, value in headers:
@@ -168,7 +172,7 @@ class RequestLoggingMiddleware:
         current.is_started = True
         current.status = message.get("status", 101)
         headers = message.get("headers") or ()
-        if not isinstance(headers, (list, tuple)):
+        if hasattr(headers, "__next__"):
             headers = list(headers)
             message = {**message, "headers": headers}
         current.response_headers = headers
@@ -189,7 +193,8 @@ class RequestLoggingMiddleware:
                 current.received_messages += 1
                 current.request_bytes += _size(message)
             elif kind == "websocket.disconnect":
-                current.is_disconnected = True
+                if not current.is_complete:
+                    current.is_disconnected = True
                 if current.close_code is None:
                     current.close_code = message.get("code", 1005)
             if current.on_receive is not None:
@@ -219,7 +224,9 @@ class RequestLoggingMiddleware:
     @staticmethod
     def _close(current: Exchange, message: Message) -> None:
         if current.is_started:
-            current.close_code = message.get("code", 1000)
+            # After the client closed, what the application sends closes nothing.
+            if current.close_code is None:
+                current.close_code = message.get("code", 1000)
         else:
             # ASGI: closed before it was accepted, the client gets 403.
             current.status = 403

@@ -1,7 +1,7 @@
 """`Plan`: what the settings of one application mean, worked out once.
 
 Threads: made by the configuring one, read by all. Here other modules hook in: what `on_request`,
-`on_response` and `on_exception` hold is called for every exchange, in order, each guarded.
+`on_response`, `on_exception` and `on_leave` hold is called for every exchange, in order, each guarded.
 """
 
 from __future__ import annotations
@@ -76,8 +76,10 @@ class Plan:
         wanted: Headers that are looked for, lower case, with their place in `Exchange.headers`.
         on_request: Called when an exchange begins, inside the bound context.
         on_response: Called once when the response is complete or the exchange ends, before the access record.
-        on_exception: Called when the application raised `Exchange.error`, before the access record.
-        silenced: Log events of FastAPI that were switched off, of mounted applications too.
+        on_exception: Called when the application raised `Exchange.error`; before the access record, unless
+            the response was complete.
+        on_leave: Called when the application has returned, background tasks included.
+        undo: Takes back, from the last to the first, what was done to the application and to mounted ones.
         own_errors: Counts errors of this package, which never reach the application.
     """
 
@@ -98,10 +100,11 @@ class Plan:
         self.routes = Routes()
         self.queries = Queries(logger_provider)
         self.own_errors = OwnErrors()
-        self.silenced: list[Any] = []
+        self.undo: list[Callable[[], object]] = []
         self.on_request: list[Observer] = []
         self.on_response: list[Observer] = []
         self.on_exception: list[Observer] = []
+        self.on_leave: list[Observer] = []
         self._by_endpoint: dict[Any, RouteOptions] = {}
 
     def want(self, header: bytes) -> int:

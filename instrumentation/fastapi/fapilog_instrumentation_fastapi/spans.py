@@ -8,7 +8,7 @@ the configuring one, or the first request's.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import fastapi
@@ -36,6 +36,8 @@ _UNASKED: dict[str, Any] = {
 }
 # What the contrib instrumentor keeps on an application.
 _FLAG, _ORIGINAL = "_is_instrumented_by_opentelemetry", "_original_build_middleware_stack"
+# What is changed of it.
+_CHANGED = ("tracer_provider", "meter_provider", "tracing", "auto_configure")
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Spans:
     _is_ours: bool = False
     _is_asked: bool = False
     _is_barred: bool = False
+    _before: dict[str, Any] = field(default_factory=dict)
 
     def begin(self, app: Any) -> None:
         """Note what was asked of FastAPI's own telemetry, and configure it where it makes the spans.
@@ -74,6 +77,7 @@ class Spans:
         if native is None:
             return
         self._is_asked = any(native.get(name, value) is not value for name, value in _UNASKED.items())
+        self._before = dict(native)
         if self._chosen() == "native":
             given = {"tracer_provider": self.tracer_provider, "meter_provider": self.meter_provider}
             for name, provider in given.items():
@@ -129,6 +133,12 @@ class Spans:
         if self.choice != "auto":
             return self.choice
         return "native" if self._is_asked or _is_switched_off("fastapi") else "contrib"
+
+    def give_back(self, app: Any) -> None:
+        """Let FastAPI's own telemetry be as it was."""
+        native: dict[str, Any] | None = getattr(app, "_telemetry", None)
+        if native is not None:
+            native.update((name, self._before[name]) for name in _CHANGED if name in self._before)
 
     def _instrument(self, app: Any) -> None:
         ContribInstrumentor.instrument_app(

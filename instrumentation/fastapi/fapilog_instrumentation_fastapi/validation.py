@@ -6,16 +6,18 @@ Values come only when settings ask for them, and then without what the models ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from time import time_ns
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from pydantic_core.core_schema import ErrorType
 
 from fapilog import Severity
 from fapilog_instrumentation_fastapi import marks
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.facts import facts, title
 from fapilog_instrumentation_fastapi.http_exceptions import shortened
+from fapilog_instrumentation_fastapi.writing import write as write_record
 
 EVENT = "fapilog.http.server.validation_failed"
 ERRORS = "fapilog.validation.errors"
@@ -25,6 +27,8 @@ _ERRORS_LIMIT = 20
 _STEPS_LIMIT = 16
 _STEP_CHARS = 64
 _VALUE_CHARS = 256
+# Pydantic's own kinds of errors; the messages of the others were written by the application.
+_OWN_TYPES = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
 
 
 def write(exchange: Exchange, error: RequestValidationError | WebSocketRequestValidationError) -> None:
@@ -39,14 +43,9 @@ def write(exchange: Exchange, error: RequestValidationError | WebSocketRequestVa
     attributes[COUNT] = len(errors)
     fields = marks.Fields(exchange.scope.get("route")) if settings.validation_values else None
     attributes[ERRORS] = [_described(each, fields) for each in errors[:_ERRORS_LIMIT]]
-    exchange.options.logger.emit_record(
-        body=f"request of {title(exchange)} is not valid",
-        severity_number=int(Severity.WARN),
-        severity_text="WARN",
-        time_unix_nano=time_ns(),
-        attributes=attributes,
-        event_name=EVENT,
-        context=exchange.context,
+    body = f"request of {title(exchange)} is not valid"
+    write_record(
+        exchange.options.logger, int(Severity.WARN), EVENT, body, attributes, context=exchange.context
     )
 
 
@@ -60,10 +59,19 @@ def _described(error: Any, fields: marks.Fields | None) -> dict[str, Any]:
         # What is missing has no value: the input of the error is what it is missing from.
         place = steps[:-1] if described["type"].startswith("missing") else steps
         marker, value = fields.hidden(place, error.get("input"))
-        # A message may repeat the value.
-        described["message"] = marker or shortened(str(error.get("msg", "")), _VALUE_CHARS)
+        if marker is not None:
+            # A message may repeat the value.
+            described["message"] = marker
+        elif not fields.has_marks or _repeats_nothing(error):
+            described["message"] = shortened(str(error.get("msg", "")), _VALUE_CHARS)
         described["input"] = shortened(value, _VALUE_CHARS)
     return described
+
+
+def _repeats_nothing(error: Mapping[str, Any]) -> bool:
+    """Whether a message says nothing of other values: it is pydantic's own, about what has no parts."""
+    is_leaf = isinstance(error.get("input"), (str, bytes, bool, int, float, NoneType))
+    return is_leaf and error.get("type") in _OWN_TYPES
 
 
 def location(steps: Sequence[Any]) -> str:

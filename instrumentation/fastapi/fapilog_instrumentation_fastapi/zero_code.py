@@ -68,6 +68,8 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         if not hasattr(self, "_apps"):
             self._apps: weakref.WeakSet[fastapi.FastAPI] = weakref.WeakSet()
             self._original: Any = None
+            self._initialise: Any = None
+            self._patched: type[fastapi.FastAPI] = fastapi.FastAPI
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return what must be installed for it to do anything."""
@@ -88,7 +90,8 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         @wraps(original)
         def initialise(app: fastapi.FastAPI, *args: Any, **kwargs: Any) -> None:
             original(app, *args, **kwargs)
-            if instrumented(app) is not None:
+            # Somebody may have wrapped this one, and then it stays behind.
+            if self._initialise is not initialise or instrumented(app) is not None:
                 return
             try:
                 instrument_fastapi(app, settings, **given)
@@ -100,13 +103,14 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
                 done.by_itself = True
             self._apps.add(app)
 
-        self._original = original
-        setattr(fastapi.FastAPI, "__init__", initialise)  # noqa: B010 - mypy knows the signature
+        # Contrib's instrumentor puts another class in the place of this one, or this one back.
+        self._patched, self._original, self._initialise = fastapi.FastAPI, original, initialise
+        setattr(self._patched, "__init__", initialise)  # noqa: B010 - mypy knows the signature
 
     def _uninstrument(self, **_: Any) -> None:
-        if self._original is not None:
-            setattr(fastapi.FastAPI, "__init__", self._original)  # noqa: B010
-            self._original = None
+        if self._initialise is not None and vars(self._patched).get("__init__") is self._initialise:
+            setattr(self._patched, "__init__", self._original)  # noqa: B010
+        self._initialise = None
         for app in list(self._apps):
             uninstrument_fastapi(app)
         self._apps.clear()

@@ -1,5 +1,7 @@
 """Headers and bodies are on the access record as far as asked, and what passes stays as it is."""
 
+import asyncio
+import encodings
 import json
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -16,6 +18,7 @@ from fapilog.testing import CapturedLogs
 from fapilog_instrumentation_fastapi import (
     RequestLogging,
     RequestLoggingMiddleware,
+    current_exchange,
     instrument_fastapi,
     request_options,
 )
@@ -268,3 +271,62 @@ def test_the_beginning_of_any_json_document_can_be_read(document: Any, share: fl
 def test_any_bytes_are_content_or_unreadable(data: bytes, kind: str, is_cut: bool):
     with suppress(UnreadableError):
         assert content(data, kind, "utf-8", is_cut) is not Ellipsis
+
+
+def test_json_that_opens_all_the_time_is_read_in_time():
+    opened = 200_000
+    assert complete("[" * opened) == "[" * opened + "]" * opened
+    with pytest.raises(UnreadableError):
+        content(b"[" * opened, "application/json", "utf-8", True)
+
+
+async def test_charsets_are_few_and_others_count_as_utf_8(fapilog_logs: CapturedLogs):
+    app = shop(**ALWAYS, body_types=["text/*"])
+    before = dict(encodings._cache)
+    shown = {}
+    for charset in ("utf-16", "ISO-8859-1", "punycode", "made-up-1", "utf-8"):
+        kind = {"content-type": f"text/plain; charset={charset}"}
+        sent = "tea \u00e9".encode({"utf-16": "utf-16", "ISO-8859-1": "latin-1"}.get(charset, "utf-8"))
+        attributes = await ask(app, fapilog_logs, content=sent, headers=kind)
+        shown[charset] = attributes[REQUEST_BODY]
+        fapilog_logs.clear()
+    assert set(shown.values()) == {"tea \u00e9"}
+    assert {"punycode", "made_up_1", "made-up-1"}.isdisjoint(encodings._cache.keys() - before.keys())
+
+
+async def test_secrets_in_addresses_of_headers_are_hidden_as_in_the_query(fapilog_logs: CapturedLogs):
+    async def app(asked: Any, receive: Any, send: Any) -> None:
+        to = b"/done?page=2&code=" + PASSWORD.encode() + b"#access_token=" + PASSWORD.encode()
+        await send({"type": "http.response.start", "status": 302, "headers": [(b"location", to)]})
+        await send({"type": "http.response.body", "body": b""})
+
+    capture = {"request_headers": ["referer"], "response_headers": ["location"]}
+    referer = b"https://shop.example/reset?token=" + PASSWORD.encode()
+    middleware = RequestLoggingMiddleware(app, RequestLogging(spans="none", capture=capture))
+    await middleware(scope(headers=[(b"referer", referer)]), Wire().receive, Wire().send)
+    [record] = fapilog_logs.find_all(event_name=HTTP_EVENT)
+    hidden = "[REDACTED:secret]"
+    assert [
+        record.attributes[f"http.{name}"] for name in ("request.header.referer", "response.header.location")
+    ] == [
+        [f"https://shop.example/reset?token={hidden}"],
+        [f"/done?page=2&code={hidden}#access_token={hidden}"],
+    ]
+
+
+async def test_a_task_that_outlives_its_request_keeps_no_body(fapilog_logs: CapturedLogs):
+    app, tasks, left, exchanges = FastAPI(), [], asyncio.Event(), []
+
+    @app.post("/start")
+    async def start(request: Request) -> None:
+        await request.body()
+        exchanges.append(current_exchange())
+        tasks.append(asyncio.create_task(left.wait()))
+
+    instrument_fastapi(app, SETTINGS, capture=ALWAYS)
+    async with client(app) as http:
+        await http.post("/start", json={"password": PASSWORD})
+    [exchange] = exchanges
+    assert (exchange.on_receive, exchange.on_send, exchange.copies) == (None, None, None)
+    left.set()
+    await asyncio.gather(*tasks)

@@ -382,3 +382,16 @@ async def test_it_is_written_for_plain_starlette_and_by_the_middleware_alone(fap
         await http.get("/fail")
     [record] = failures(fapilog_logs)
     assert record.attributes["url.path"] == "/fail"
+
+
+async def test_where_ours_is_not_kept_the_servers_record_stays(configure: Any):
+    telemetry = configure("shop", exporters=["memory"], levels={"fapilog.http": "fatal"})
+    wire, app = Wire(), shop()
+    try:
+        await app(scope("/orders/1"), wire.receive, wire.send)
+    except OutOfTeaError as error:
+        logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=error)
+    assert telemetry.force_flush()
+    records = [each.log_record for each in memory.newest().get_finished_logs()]
+    written = [record.body for record in records if "exception.type" in (record.attributes or {})]
+    assert written == ["Exception in ASGI application\n"]

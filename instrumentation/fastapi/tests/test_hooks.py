@@ -208,3 +208,19 @@ async def test_a_request_that_waits_blocks_nothing_and_nothing_runs_without_requ
     async with client(app) as http:
         await http.get("/wait")
     assert fapilog_logs.find_all(event_name=EVENT) == []
+
+
+async def test_a_request_that_a_task_outlives_is_under_way_no_more():
+    app, tasks, left = blocking(blocked_seconds=5), [], asyncio.Event()
+
+    @app.get("/start")
+    async def start() -> None:
+        tasks.append(asyncio.create_task(left.wait()))
+
+    async with client(app) as http:
+        await http.get("/start")
+    [ended] = instrumented(app).plan.on_leave
+    [beat] = ended.__self__._beats.values()
+    assert list(beat.under_way) == []
+    left.set()
+    await asyncio.gather(*tasks)

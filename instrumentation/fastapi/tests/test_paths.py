@@ -15,7 +15,12 @@ from starlette.routing import Mount
 import fapilog
 from fapilog.redaction import Sensitive
 from fapilog.testing import CapturedLogs, capture_logs
-from fapilog_instrumentation_fastapi import RequestLogging, current_exchange, instrument_fastapi
+from fapilog_instrumentation_fastapi import (
+    RequestLogging,
+    current_exchange,
+    instrument_fastapi,
+    server_lines,
+)
 from fapilog_instrumentation_fastapi.access import HTTP_EVENT
 from instrumentation.fastapi.tests.calling import client
 
@@ -134,8 +139,10 @@ def heard() -> Iterator[list[str]]:
 
 
 def test_what_uvicorn_logs_of_it_reaches_its_handlers_as_ever_and_fapilog_without_secrets(
-    heard: list[str], configure: Callable[..., fapilog.Telemetry]
+    heard: list[str], configure: Callable[..., fapilog.Telemetry], monkeypatch: pytest.MonkeyPatch
 ):
+    # Applications of other tests may ask for silence.
+    monkeypatch.setattr(server_lines, "_silencing", set())
     configure("shop")
     app = FastAPI()
 

@@ -1,7 +1,7 @@
 """Requests that are not valid say where and why; what they held only when asked, and never what is marked."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pytest
 from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request, WebSocket
@@ -9,7 +9,15 @@ from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Route
@@ -23,6 +31,7 @@ from fapilog_instrumentation_fastapi.marks import Fields
 from fapilog_instrumentation_fastapi.validation import COUNT, ERRORS, EVENT
 from instrumentation.fastapi.tests.calling import client
 
+PASSWORD = "hunter" + "2zz"
 CARD = "4111" + "111111111111"
 SETTINGS = RequestLogging(spans="none")
 
@@ -340,3 +349,73 @@ def test_a_marked_field_is_hidden_wherever_a_caller_puts_it(body: Any):
 def test_a_route_that_is_none_of_fastapi_has_no_known_fields():
     assert Fields(object()).hidden(("body", "a"), {"b": 1}) == (None, {"b": 1})
     assert Fields(None).hidden((), "x") == (None, "x")
+
+
+class Login(BaseModel):
+    name: str = Field(max_length=5)
+    password: SecretStr
+    again: str = ""
+
+    @field_validator("again")
+    @classmethod
+    def _is_the_same(cls, again: str, info: ValidationInfo) -> str:
+        if again:
+            raise ValueError(f"{info.data['password'].get_secret_value()} is not {again}")
+        return again
+
+    @model_validator(mode="after")
+    def _is_strong(self) -> Self:
+        raise ValueError(f"{self.password.get_secret_value()} is weak")
+
+
+class Visit(BaseModel):
+    login: Login
+
+
+@pytest.mark.parametrize("more", [{}, {"again": "tea"}, {"name": "much too long"}])
+async def test_messages_of_validators_do_not_repeat_what_is_marked(
+    more: dict[str, Any], fapilog_logs: CapturedLogs
+):
+    app = FastAPI()
+
+    @app.post("/one")
+    async def one(login: Login) -> None: ...
+
+    @app.post("/inside")
+    async def inside(visit: Visit) -> None: ...
+
+    @app.post("/two")
+    async def two(login: Login, count: Annotated[int, Body()]) -> None: ...
+
+    instrument_fastapi(app, SETTINGS, exceptions={"validation_values": True})
+    login = {"name": "tea", "password": PASSWORD, **more}
+    async with client(app) as http:
+        await http.post("/one", json=login)
+        await http.post("/inside", json={"login": login})
+        await http.post("/two", json={"login": login, "count": 1})
+    records = fapilog_logs.find_all(event_name=EVENT)
+    assert PASSWORD not in str([record.attributes for record in records])
+    [messages] = {str([each.get("message") for each in record.attributes[ERRORS]]) for record in records}
+    assert messages == str(["String should have at most 5 characters" if "name" in more else None])
+
+
+async def test_messages_of_validators_are_shown_where_nothing_is_marked(fapilog_logs: CapturedLogs):
+    class Pair(BaseModel):
+        left: int
+        right: int
+
+        @model_validator(mode="after")
+        def _fits(self) -> Self:
+            raise ValueError("left is not right")
+
+    app = FastAPI()
+
+    @app.post("/pairs")
+    async def pairs(pair: Pair) -> None: ...
+
+    instrument_fastapi(app, SETTINGS, exceptions={"validation_values": True})
+    async with client(app) as http:
+        await http.post("/pairs", json={"left": 1, "right": 2})
+    [record] = fapilog_logs.find_all(event_name=EVENT)
+    [error] = record.attributes[ERRORS]
+    assert error["message"] == "Value error, left is not right"
