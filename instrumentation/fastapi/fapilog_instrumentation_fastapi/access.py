@@ -20,7 +20,7 @@ from fapilog import Severity
 from fapilog_instrumentation_fastapi import paths
 from fapilog_instrumentation_fastapi.exchange import Exchange, Scope
 from fapilog_instrumentation_fastapi.plan import RouteOptions
-from fapilog_instrumentation_fastapi.remembering import remember
+from fapilog_instrumentation_fastapi.remembering import LONGEST, remember
 from fapilog_instrumentation_fastapi.writing import write as write_record
 
 HTTP_EVENT = "fapilog.http.server.request"
@@ -205,6 +205,9 @@ def _server(host: bytes | None, scope: Scope) -> dict[str, Any]:
 
 
 def _parsed(host: bytes) -> tuple[str | None, int | None]:
+    if len(host) > LONGEST:
+        # No host has such a name, and `urlsplit` remembers what it was given.
+        return None, None
     try:
         url = urlsplit("//" + host.decode("latin-1"))
         plain = url.username is None and not (url.path or url.query or url.fragment)
