@@ -76,7 +76,8 @@ def write(exchange: Exchange) -> None:
     route = exchange.route
     # How long a connection stays is the choice of both sides.
     is_slow = is_http and seconds >= options.slow_seconds
-    if severity == _INFO and not is_slow and not _sampled(exchange, options):
+    is_broken = is_http and exchange.is_disconnected
+    if severity == _INFO and not (is_slow or is_broken or _sampled(exchange, options)):
         return
     if route in exchange.plan.exclusions.routes:
         return
@@ -87,7 +88,7 @@ def write(exchange: Exchange) -> None:
         attributes["http.response.status_code"] = exchange.status
     if error_type is not None:
         attributes["error.type"] = error_type
-    if exchange.is_disconnected and is_http:
+    if is_broken:
         attributes["fapilog.http.client_disconnected"] = True
     if is_slow:
         attributes["fapilog.http.slow"] = True

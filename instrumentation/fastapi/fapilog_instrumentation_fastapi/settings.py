@@ -92,7 +92,8 @@ class Access(Group):
         (),
         variable="EXCLUDE_ROUTES",
         source="nothing is left out unasked",
-        about="Route templates without access record, such as `/items/{item_id}`.",
+        about="Route templates without access record, such as `/items/{item_id}`, with `root_path` in front"
+        " where there is one, as in `http.route`.",
     )
     exclude_patterns: Annotated[tuple[str, ...], AfterValidator(_patterns)] = setting(
         (),
