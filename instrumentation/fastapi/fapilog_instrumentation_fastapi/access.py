@@ -106,8 +106,8 @@ def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[
     if error is not None:
         if is_disconnect(error):
             return _INFO, None
-        if isinstance(error, asyncio.CancelledError):
-            return (_INFO, None) if exchange.is_disconnected else (_WARN, "asyncio.CancelledError")
+        if (cancelled := _cancellation(error)) is not None:
+            return (_INFO, None) if exchange.is_disconnected else (_WARN, cancelled)
         if is_http and status is None:
             # Servers, and middleware outside of this one, answer so.
             exchange.status = 500
@@ -119,6 +119,14 @@ def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[
     if not exchange.is_complete and not exchange.is_disconnected:
         return _ERROR, "incomplete_response"
     return _by_status(status, options)
+
+
+def _cancellation(error: BaseException) -> str | None:
+    """`error.type` of a task that was cancelled, by asyncio or by trio; None: it was not."""
+    if isinstance(error, asyncio.CancelledError):
+        return "asyncio.CancelledError"
+    name = type_name(error)
+    return name if name == "trio.Cancelled" else None
 
 
 def _by_status(status: int | None, options: RouteOptions) -> tuple[int, str | None]:
