@@ -20,6 +20,7 @@ BENCHMARKS = {
     "end_to_end": "From the call to the acknowledgement",
     "third_party": "To exporters written in Python",
     "exporters": "What exporters of other protocols do",
+    "splunk": "To Splunk",
     "faults": "While the receiver fails",
     "slow_receiver": "While the receiver is slow or limited",
     "durability": "What outlives the process",

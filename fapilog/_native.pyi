@@ -451,10 +451,10 @@ class Pipeline:
         `violations` is there when records broke a demand of `fields`: by `audit required user.id|actor`.
         """
 
-    def inventory(self) -> tuple[list[tuple[str, str, int]], int]:
-        """Return where stage 3 hid values: path, type and count of each place, and findings elsewhere.
+    def inventory(self) -> tuple[list[tuple[str, str, int]], list[tuple[str, int]]]:
+        """Return where stage 3 hid values: path, type and count of each place; type and count elsewhere.
 
-        With `counts_keys` also names under which nothing was found, of type "".
+        With `counts_keys` also names under which nothing was found, of type "". Type "?": not known any more.
         """
 
     def exporter_stats(self) -> dict[str, Any]:

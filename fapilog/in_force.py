@@ -134,8 +134,9 @@ def _say_what_left(settings: Settings) -> None:
     """Say how many records the defaults took before a stricter policy came."""
     if _current is None or _current.by != "defaults":
         return
-    before, records = _current.telemetry.logger_provider.settings, _current.telemetry.ledger().accepted
-    if records and hides_less(before.redaction_in_force, settings.redaction_in_force):
+    provider, records = _current.telemetry.logger_provider, _current.telemetry.ledger().accepted
+    before = provider.settings.redaction_in_force
+    if records and hides_less(before, settings.redaction_in_force, provider.exporters):
         what = (
             f"{records} log records were accepted before configure_otel(), under less redaction than it asks"
             " for: call it before the first log call, or set FAPILOG_REDACTION or FAPILOG_COMPLIANCE"

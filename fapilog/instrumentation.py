@@ -16,7 +16,7 @@ _FASTAPI = "fapilog_instrumentation_fastapi"
 _App = TypeVar("_App")
 
 
-def instrument_fastapi(app: _App, **options: Any) -> _App:
+def instrument_fastapi(app: _App, settings: Any = None, **options: Any) -> _App:
     """Give a FastAPI or Starlette application correlation ids, access records and server spans.
 
     It loads the package `fapilog-instrumentation-fastapi` (`pip install 'fapilog[fastapi]'`) and calls its
@@ -24,7 +24,8 @@ def instrument_fastapi(app: _App, **options: Any) -> _App:
 
     Args:
         app: The application.
-        **options: `settings`, `telemetry`, providers, or fields of `RequestLogging` such as
+        settings: A `RequestLogging`. Default: the environment.
+        **options: `telemetry`, providers, or fields of `RequestLogging` such as
             `access={"sample_ratio": 0.1}`.
 
     Returns:
@@ -40,7 +41,7 @@ def instrument_fastapi(app: _App, **options: Any) -> _App:
         >>> app = instrument_fastapi(FastAPI(), spans="none")
     """
     package = load_fastapi("", "fapilog.instrument_fastapi")
-    instrumented: _App = package.instrument_fastapi(app, **options)
+    instrumented: _App = package.instrument_fastapi(app, settings, **options)
     return instrumented
 
 

@@ -153,7 +153,8 @@ class Telemetry:
         the key), in at most 1,000 places. With the setting `inventory` (FAPILOG_INVENTORY), in each mode,
         also up to 1,000 names of attributes: those under which nothing was found (type ""), secret names and
         `SecretStr` (`SECRET_KEY`), and URLs that held credentials (`URL_USERINFO`). Names are counted when
-        records leave: call `force_flush()` before. A name in which something is found is its marker. The
+        records leave: call `force_flush()` before. A name in which something is found is its marker. What is
+        hidden in spans, metrics and baggage, or by the policy of a destination alone, is not counted. The
         metric `fapilog.redaction.findings` has the counts by type.
         """
         return self.logger_provider.inventory()

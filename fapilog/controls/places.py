@@ -21,6 +21,7 @@ from typing import Any
 from opentelemetry.sdk.resources import Resource
 
 from fapilog.batch import LogBatch
+from fapilog.controls import left_out
 from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters.base import ExportOutcome
 from fapilog.otel.provider import LoggerProvider
@@ -64,9 +65,15 @@ class Places:
         self.provider.force_flush(timeout_millis)
         return {name: Reading(_APART.join(self.sources[name]())) for name in self.names}
 
-    def delivered(self) -> dict[str, int]:
-        """Return how many records each exporter took so far."""
-        return {name: side.delivered for name, side in self.provider.ledger().exporters.items()}
+    def settled(self) -> dict[str, int]:
+        """Return how many records each exporter took so far, or was not to get: its policy drops them."""
+        ledger = self.provider.ledger()
+        dropped = left_out.count(self.provider.settings.redaction_in_force, ledger)
+        return {name: side.delivered + dropped[name] for name, side in ledger.exporters.items()}
+
+    def dropped(self) -> dict[str, int]:
+        """Return how many records each exporter did not get because a policy drops them."""
+        return left_out.count(self.provider.settings.redaction_in_force, self.provider.ledger())
 
 
 class _Recorder:

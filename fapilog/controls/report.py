@@ -57,7 +57,7 @@ class Report:
     missing: list[tuple[str, str, int]] = field(default_factory=list)
     clauses: list[dict[str, Any]] = field(default_factory=list)
     not_tested: list[str] = field(default_factory=list)
-    _delivered: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    _settled: dict[str, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings, types: Iterable[str]) -> Report:
@@ -77,13 +77,13 @@ class Report:
         """Note whose bytes were looked at."""
         self.exporters += [name for name in names if name not in self.exporters]
 
-    def delivered_before(self, place: str) -> Mapping[str, int]:
-        """Return the records that each exporter had taken when `note_delivered` was called last."""
-        return self._delivered.get(place, {})
+    def settled_before(self, place: str) -> Mapping[str, int]:
+        """Return the records that each exporter was done with when `note_settled` was called last."""
+        return self._settled.get(place, {})
 
-    def note_delivered(self, place: str, delivered: Mapping[str, int]) -> None:
-        """Note how many records each exporter has taken by now."""
-        self._delivered[place] = delivered
+    def note_settled(self, place: str, settled: Mapping[str, int]) -> None:
+        """Note how many records each exporter is done with by now."""
+        self._settled[place] = settled
 
     @property
     def leaks(self) -> list[Outcome]:

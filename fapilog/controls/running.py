@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from opentelemetry.sdk.resources import Resource
 
-from fapilog.controls import basics, clauses
+from fapilog.controls import basics, clauses, left_out
 from fapilog.controls.log_carriers import CARRIERS, RESOURCE, Bench
 from fapilog.controls.places import SPOOL, Places, places, spool_place
 from fapilog.controls.report import Outcome, Report
@@ -64,6 +64,7 @@ def run(
         for carrier, send in basics.CARRIERS.items() if (secret := basics.marked(sent)) else ():
             progress(carrier)
             _positive(report, made, _send_all(bench, carrier, send, secret), plan)
+        report.not_tested += left_out.notes(made.dropped())
         progress(NEGATIVE)
         _negative(report, made, bench, chosen)
     progress(RESOURCE)
@@ -91,18 +92,20 @@ class _Plan(NamedTuple):
 
     everywhere: frozenset[str]
     besides: dict[str, frozenset[str]]
-    dropped: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, settings: Settings, only: Iterable[str] | None) -> _Plan:
         common = settings.redaction_in_force
-        dropped = frozenset(kind for kind, action in common.actions.items() if action == "drop")
         if only is not None:
-            return cls(frozenset(only), {}, dropped)
+            return cls(frozenset(only), {})
         policies = {name: policy_for(common, name) for name in common.destinations}
-        besides = {name: _looked_for(policy) for name, policy in policies.items() if policy is not None}
+        besides = {
+            name: _looked_for(policy) | basics.types_of(policy)
+            for name, policy in policies.items()
+            if policy is not None
+        }
         asked = clauses.asked(settings.profiles) | basics.types_of(common)
-        return cls(_looked_for(common) | asked, besides, dropped)
+        return cls(_looked_for(common) | asked, besides)
 
     def expects(self, exporter: str, kind: str) -> bool:
         """Whether this exporter must not get values of the type."""
@@ -124,22 +127,20 @@ def _send_all(
 
 def _positive(report: Report, made: Places, sent: _Sent, plan: _Plan, place: str | None = None) -> None:
     """No value may be in what an exporter got, and every record must have arrived."""
-    before = report.delivered_before(place or "")
-    got, delivered = made.take(), made.delivered()
+    before = report.settled_before(place or "")
+    got, settled = made.take(), made.settled()
     for name, reading in got.items():
         exporter = place or name
-        arrived = delivered.get(name, 0) - before.get(name, 0)
+        arrived = settled.get(name, 0) - before.get(name, 0)
         for vector in sent.taken:
             if not plan.expects(exporter, vector.type):
                 continue
             form = _known(vector.value).form_in(reading)
             report.add(Outcome(exporter, sent.carrier, vector.type, "leaked" if form else "passed", form))
         # The spool's records are pending: nobody takes them.
-        # A policy may drop whole records; how many of those arrive says nothing.
-        due = sent.records - sum(vector.type in plan.dropped for vector in sent.taken)
-        if place is None and arrived < due:
-            report.add_missing(exporter, sent.carrier, due - arrived)
-    report.note_delivered(place or "", delivered)
+        if place is None and arrived < sent.records:
+            report.add_missing(exporter, sent.carrier, sent.records - arrived)
+    report.note_settled(place or "", settled)
 
 
 def _negative(report: Report, made: Places, bench: Bench, chosen: Sequence[Vector]) -> None:
@@ -151,7 +152,7 @@ def _negative(report: Report, made: Places, bench: Bench, chosen: Sequence[Vecto
         for kind, text in texts:
             there = _known(text).form_in(reading) is not None
             report.add(Outcome(name, NEGATIVE, kind, "passed" if there else "altered", None))
-    report.note_delivered("", made.delivered())
+    report.note_settled("", made.settled())
 
 
 def _in_resource(
@@ -163,7 +164,7 @@ def _in_resource(
     with places(settings, resource.merge(Resource(attributes))) as made:
         Bench(made.provider).log.info("control")
         sent = _Sent(RESOURCE, list(taken.values()), 1)
-        report.note_delivered("", {})
+        report.note_settled("", {})
         _positive(report, made, sent, plan)
 
 

@@ -19,6 +19,8 @@ from fapilog.settings.redaction import RedactionSettings
 MOST_PLACES = 1_000
 # The type of a key under which nothing sensitive was found.
 NOTHING = ""
+# The type of findings whose type was not counted: two threads counted at once, or there were too many types.
+UNKNOWN = "?"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Inventory:
 
     Attributes:
         entries: Most frequent first.
-        elsewhere: Findings at more places than are kept, by type; "": of types that are not known any more.
+        elsewhere: Counts at more places than are kept, and at paths that are too long, by type. "": nothing
+            was found there; "?": the type was not counted.
         records: Lines or records that were looked at; None: not counted.
     """
 
@@ -52,13 +55,15 @@ class Inventory:
     records: int | None = None
 
     def types(self) -> dict[str, int]:
-        """Return how often each type was found, wherever it stood.
+        """Return how often each type was found, wherever it stood; what is `?` elsewhere is in none of them.
 
         Example:
             >>> Inventory((Entry("body", "PAN", 2), Entry("note", "PAN", 1)), {"PAN": 4}).types()
             {'PAN': 7}
         """
-        counts = Counter({name: count for name, count in self.elsewhere.items() if name})
+        counts = Counter(
+            {name: count for name, count in self.elsewhere.items() if name not in (NOTHING, UNKNOWN)}
+        )
         for entry in self.entries:
             if entry.type:
                 counts[entry.type] += entry.count
@@ -115,14 +120,16 @@ class Counting:
         return Inventory(entries, dict(self._elsewhere.most_common()), records)
 
 
-def of_pipelines(counts: Iterable[tuple[Iterable[tuple[str, str, int]], int]]) -> Inventory:
-    """Add up what native pipelines counted: path, type and count of each place, and findings elsewhere."""
+def of_pipelines(
+    counts: Iterable[tuple[Iterable[tuple[str, str, int]], Iterable[tuple[str, int]]]],
+) -> Inventory:
+    """Add up what native pipelines counted: path, type and count of each place; type and count elsewhere."""
     counting = Counting()
     for places, elsewhere in counts:
         for path, kind, count in places:
             counting.add(path, kind, count)
-        if elsewhere:
-            counting.add_elsewhere(NOTHING, elsewhere)
+        for kind, count in elsewhere:
+            counting.add_elsewhere(kind, count)
     return counting.inventory()
 
 

@@ -4,8 +4,11 @@ Strict where they are: `create` alone, `@timestamp`, a newline at the end, ids o
 with what OpenSearch says in `exporters/elasticsearch/tests/test_opensearch.py`.
 """
 
+import contextlib
 import gzip
 import json
+import socket
+import ssl
 import threading
 import time
 from collections import Counter, deque
@@ -17,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.servers import bulk_answers
 from tests.servers.bulk_answers import FAILURES, Refused
+from tests.servers.certificates import Certificates
 
 Verdict = Callable[["Sent"], int | None]
 
@@ -81,6 +85,8 @@ class BulkServer:
         authorization: The header that is expected; None: any.
         limit_bytes: Of a body before compression.
         port: 0: any.
+        certificates: Use TLS with the server certificate in it.
+        data_of: A server that this one has the documents of, as after a restart, or of the same cluster.
     """
 
     def __init__(
@@ -91,6 +97,8 @@ class BulkServer:
         authorization: str | None = None,
         limit_bytes: int = 100_000_000,
         port: int = 0,
+        certificates: Certificates | None = None,
+        data_of: Self | None = None,
     ) -> None:
         self.product = product
         self.verdict = verdict
@@ -103,17 +111,27 @@ class BulkServer:
         self.taken: Counter[tuple[str, str]] = Counter()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._faults: deque[Fault | None] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._connections: set[socket.socket] = set()
+        if data_of is not None:
+            self.documents, self.taken = data_of.documents, data_of.taken
+            self._attempts, self._lock = data_of._attempts, data_of._lock
         self._server = _Server(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self.port = self._server.server_port
+        self._scheme = "http"
+        if certificates is not None:
+            self._scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificates.server_certificate, certificates.server_key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
         """The URL of this node."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -122,6 +140,9 @@ class BulkServer:
     def __exit__(self, *error: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def script(self, *faults: Fault | None) -> None:
         """Adds what happens to the next requests that have documents; None: nothing."""
@@ -131,6 +152,11 @@ class BulkServer:
         """The requests that had documents."""
         with self._lock:
             return [each for each in self.requests if each.documents]
+
+    def wait_for_documents(self, count: int, timeout_seconds: float = 20.0) -> None:
+        """Blocks until so many are there, whatever clients were told."""
+        with self._lock:
+            assert self._lock.wait_for(lambda: len(self.documents) >= count, timeout_seconds)
 
     def bodies(self) -> list[Any]:
         """What was indexed."""
@@ -155,6 +181,7 @@ class BulkServer:
                 return self._failed(fault, named)
             with self._lock:
                 answered = 200, bulk_answers.answer([self._take(*line) for line in lines])
+                self._lock.notify_all()
         except Refused as refused:
             answered = refused.status, refused.body()
         if fault is not None:
@@ -222,6 +249,14 @@ class BulkServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                receiver._connections.add(self.connection)
+
+            def finish(self) -> None:
+                receiver._connections.discard(self.connection)
+                super().finish()
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))

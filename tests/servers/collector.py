@@ -80,6 +80,12 @@ class Collector:
         return f"{self.endpoint}/v1/logs"
 
     @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None, "the Collector is not running"
+        return self._process.pid
+
+    @property
     def grpc_endpoint(self) -> str:
         """The URL of OTLP/gRPC."""
         return f"{'https' if self._certificates else 'http'}://127.0.0.1:{self.grpc_port}"

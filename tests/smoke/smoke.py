@@ -81,6 +81,14 @@ def check_profiles() -> None:
     assert all(profile.clauses for profile in profiles)
 
 
+def check_elasticsearch() -> None:
+    """The exporter of fapilog-exporter-elasticsearch is found by its name."""
+    import fapilog
+
+    with fapilog.LoggerProvider(exporters=["elasticsearch"]) as provider:
+        assert list(provider.ledger().exporters) == ["elasticsearch"]
+
+
 def check_fastapi() -> None:
     """The instrumentation of FastAPI is found, and finds FastAPI."""
     from fastapi import FastAPI
@@ -96,6 +104,7 @@ def main() -> None:
     check_installation(Path(sys.argv[1]).resolve())
     check_command()
     check_profiles()
+    check_elasticsearch()
     check_fastapi()
     check_delivery()
     sys.stdout.write("smoke: the installed wheel delivered every record\n")

@@ -51,11 +51,13 @@ def test_places_are_bounded_and_types_are_not_lost():
         log = Logger(made.handle, "orders")
         for number in range(MOST_PLACES + 50):
             log.info("hello", **{f"key{number}": "ann@example.org"})
+        log.info("hello", **{"k" * 300: CARD})
         found = made.inventory()
         by_type = made.pipeline.exporter_stats()["findings"]
     assert len(found.entries) == MOST_PLACES
-    assert sum(found.elsewhere.values()) == 50
-    assert by_type == {"EMAIL": MOST_PLACES + 50}
+    assert found.elsewhere == {"EMAIL": 50, "PAN": 1}
+    assert found.types() == by_type == {"EMAIL": MOST_PLACES + 50, "PAN": 1}
+    assert str(found).splitlines()[-2:] == ["        50  elsewhere: EMAIL", "         1  elsewhere: PAN"]
 
 
 NAMES = {
@@ -111,10 +113,18 @@ def test_names_are_bounded_and_the_others_counted_together():
     with provider(exporters=("memory",), inventory=True) as made:
         log = Logger(made.handle, "orders")
         for number in range(MOST_PLACES + 50):
-            log.info("hello", **{f"key{number}": 1})
+            log.info("hello", **{f"key{number}": 1 if number % 2 else SecretStr("0000")})
         assert made.force_flush(10_000)
         found = made.inventory()
-    assert (len(found.entries), sum(found.elsewhere.values())) == (MOST_PLACES, 50)
+    assert (len(found.entries), found.elsewhere) == (MOST_PLACES, {"": 25, "SECRET_KEY": 25})
+    assert found.types() == {"SECRET_KEY": (MOST_PLACES + 50) // 2}
+
+
+def test_a_url_with_credentials_in_the_body_is_counted():
+    with provider(exporters=("memory",), inventory=True) as made:
+        Logger(made.handle, "orders").info("see https://u:p@host/")
+        assert made.force_flush(10_000)
+        assert places(made.inventory()) == {("body", "URL_USERINFO"): 1}
 
 
 def test_two_pipelines_do_not_share_their_counts():

@@ -67,6 +67,9 @@ class Item:
     cause: str = ""
 
 
+TAKEN = Item(Fate.TAKEN)
+
+
 @dataclass(frozen=True)
 class Answer:
     """The answer for a request.
@@ -108,10 +111,13 @@ def read(response: Response, documents: int, *, ids: bool, now: float, hide: Hid
     found = _json(body)
     items = found.get("items")
     if found.get("errors") is False and items is None:
-        return Answer(Fate.EACH, [Item(Fate.TAKEN)] * documents)
+        return Answer(Fate.EACH, [TAKEN] * documents)
     if not isinstance(items, list) or len(items) != documents:
         cause = f"HTTP {status}, but no answer for each of {documents} documents: {shown(hide(_text(body)))}"
         return Answer(Fate.LATER, reason="answer_unreadable", cause=cause)
+    if found.get("errors") is False and b'"failure_store"' not in body:
+        # As it nearly always is: no need to look at each.
+        return Answer(Fate.EACH, [TAKEN] * documents)
     return Answer(Fate.EACH, [_item(each, ids, hide) for each in items])
 
 
@@ -167,7 +173,7 @@ def _item(entry: Any, ids: bool, hide: Hide) -> Item:
     cause = f"{status} {kind}".rstrip() + (f": {text}" if text else "")
     if 200 <= status < 300:
         aside = entry.get("failure_store") == "used"
-        return Item(Fate.KEPT_ASIDE, "failure_store", cause) if aside else Item(Fate.TAKEN)
+        return Item(Fate.KEPT_ASIDE, "failure_store", cause) if aside else TAKEN
     if status == 409 and ids:
         return Item(Fate.DUPLICATE)
     if status in _LATER or (status >= 500 and ids):

@@ -120,7 +120,7 @@ class ElasticsearchExporter:
             if answer.fate is Fate.LATER or refused_for_now:
                 return self._outcome(progress, answer)
             progress.apply(piece, answer, self.statistics)
-            self._warn_of_failure_store(answer)
+            self._warn_of_failure_store()
         return self._outcome(progress, None)
 
     async def _attempt(self, progress: Progress, piece: Sequence[int]) -> Answer:
@@ -187,8 +187,8 @@ class ElasticsearchExporter:
             lambda: batch.documents(shape, bulk=True, **options), "fapilog-elasticsearch"
         )
 
-    def _warn_of_failure_store(self, answer: Answer) -> None:
-        if not self._warned and any(item.fate is Fate.KEPT_ASIDE for item in answer.items):
+    def _warn_of_failure_store(self) -> None:
+        if self.statistics.failure_store and not self._warned:
             self._warned = True
             _log.warning(
                 "the server could not index documents, and put them into its failure store: look at"

@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
-from fapilog import ExportOutcome, FapilogLogRecordProcessor, Ledger, LogBatch, Settings
+from fapilog import ExportOutcome, FapilogLogRecordProcessor, Ledger, LogBatch, PluginMetadata, Settings
 from fapilog_exporter_elasticsearch.exporter import ElasticsearchExporter
 from fapilog_exporter_elasticsearch.progress import Statistics
+from fapilog_exporter_elasticsearch.settings import ElasticsearchSettings
 
 
 class ElasticsearchLogExporter(LogRecordExporter):
@@ -36,6 +38,13 @@ class ElasticsearchLogExporter(LogRecordExporter):
     """
 
     name = ElasticsearchExporter.name
+    fapilog_plugin = PluginMetadata(
+        name=ElasticsearchExporter.name,
+        version=version("fapilog-exporter-elasticsearch"),
+        type="exporter",
+        description="Sends records to Elasticsearch and OpenSearch, in bulk requests into data streams.",
+        settings=ElasticsearchSettings,
+    )
 
     def __init__(self, **given: Any) -> None:
         self.exporter = ElasticsearchExporter(**given)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fapilog import Documents
-from fapilog_exporter_elasticsearch.answers import Answer, Fate
+from fapilog_exporter_elasticsearch.answers import TAKEN, Answer, Fate
 
 # Of different reasons, named in one sentence.
 _CAUSES_SHOWN = 3
@@ -116,6 +116,9 @@ class Progress:
             yield chosen[start:]
 
     def _each(self, piece: Sequence[int], answer: Answer, said: Statistics) -> None:
+        if answer.items.count(TAKEN) == len(piece):
+            self._delivered += len(piece)
+            return
         for document, item in zip(piece, answer.items, strict=True):
             if item.fate is Fate.LATER:
                 self._again.append(document)

@@ -81,6 +81,7 @@ def test_the_entry_point_is_an_exporter_of_both_kinds():
     (point,) = importlib.metadata.entry_points(group="opentelemetry_logs_exporter", name="elasticsearch")
     assert point.load() is ElasticsearchLogExporter
     assert is_exporter(ElasticsearchLogExporter())
+    assert point.load().fapilog_plugin.type == "exporter"
 
 
 def test_what_is_refused_is_in_the_ledger_the_metrics_and_the_dead_letters(tmp_path, capfd):
@@ -114,9 +115,8 @@ def test_a_server_that_restarts_with_a_spool_between_loses_nothing(tmp_path):
         assert provider.force_flush(10_000)
         first.script(Fault(after=True))
         log(provider)
-        provider.force_flush(200)
-    with BulkServer(port=port) as second:
-        second.documents |= first.documents
+        first.wait_for_documents(20)
+    with BulkServer(port=port, data_of=first) as second:
         log(provider)
         assert provider.force_flush(20_000), str(provider.ledger())
         provider.shutdown()

@@ -11,6 +11,7 @@ from fapilog.testing.samples import sample_batch
 from fapilog_exporter_elasticsearch import ElasticsearchExporter
 from tests.servers.bulk import BulkServer, Fault
 from tests.servers.bulk_answers import FAILURE_STORE
+from tests.servers.certificates import make_certificates
 
 KEY = "not-a-real-key-1234"
 
@@ -216,6 +217,15 @@ def test_a_slow_answer_is_a_timeout():
     assert (first.retry, first.error_type) == (True, "timeout")
     assert second == ExportOutcome(delivered=2)
     assert set(server.taken.values()) == {1}
+
+
+def test_over_tls_only_with_the_authority_that_is_given(tmp_path):
+    certificates = make_certificates(tmp_path)
+    with BulkServer(certificates=certificates) as server:
+        (refused,) = export(on(server), sample_batch(2))
+        (taken,) = export(on(server, certificate=certificates.ca), sample_batch(2))
+    assert (refused.retry, refused.delivered) == (True, 0)
+    assert taken == ExportOutcome(delivered=2)
 
 
 def test_records_without_a_document_are_counted():

@@ -71,6 +71,7 @@ class Acknowledgements:
     async def _ask(self) -> None:
         self._asking = True
         try:
+            self._forget()
             channels: dict[str, list[int]] = defaultdict(list)
             for channel, number in self._owners:
                 channels[channel].append(number)
@@ -79,6 +80,14 @@ class Acknowledgements:
         finally:
             self._asking = False
             self._asked_at = self._clock()
+
+    def _forget(self) -> None:
+        """Ask no more for what is decided, or is sent again; its batch may be gone."""
+        now = self._clock()
+        for key, owner in list(self._owners.items()):
+            waiting = owner.waiting.get(key)
+            if waiting is None or now >= waiting.deadline:
+                del self._owners[key]
 
     async def _ask_channel(self, channel: str, numbers: list[int]) -> None:
         try:

@@ -50,7 +50,7 @@ class Fate(Enum):
     BUSY = "those before one event were taken, all others come again later"
     LATER = "nothing was taken; all come again later"
     NOT_FOUND = "as `LATER`, for a bounded time"
-    TOKEN = "the token was refused"  # noqa: S105 - what happened to it
+    TOKEN = "the token was refused"  # noqa: S105  # nosec B105 - what happened to it
     TOO_LARGE = "halves may be taken"
     REFUSED = "never"
 

@@ -59,39 +59,43 @@ class Connection:
         self._answered = False
         self.channel = str(settings.channel or uuid4())
 
-    async def send(self, body: Callable[[], bytes], query: str) -> tuple[Response, str, bool]:
+    async def send(
+        self, body: Callable[[], bytes], query: str, again: Callable[[], object]
+    ) -> tuple[Response, str]:
         """Post events.
 
         Args:
             body: Makes the body; called in the thread.
             query: Of the URL; empty: none.
+            again: Called in the thread before the same request is made once more: a kept connection that the
+                collector had closed meanwhile shows only when it is used.
 
         Returns:
-            The answer, the channel, and whether the request was made twice: a kept connection that the
-            collector had closed meanwhile shows only when it is used.
+            The answer and the channel.
 
         Raises:
             OSError: If there is no answer.
         """
         channel = self.channel
 
-        def post() -> tuple[Response, bool]:
+        def post() -> Response:
             content, headers = self._packed(body())
             try:
-                return self._post(self._settings.endpoint, channel, headers, content, query), False
+                return self._post(self._settings.endpoint, channel, headers, content, query)
             except HttpError as error:
                 if error.timeout or not self._answered:
                     raise
                 self._answered = False
-                return self._post(self._settings.endpoint, channel, headers, content, query), True
+                again()
+                return self._post(self._settings.endpoint, channel, headers, content, query)
 
         try:
-            response, twice = await run_aside(post, "fapilog-splunk")
+            response: Response = await run_aside(post, "fapilog-splunk")
         except HttpError as error:
             if not error.timeout:
                 self.renew_channel(channel)
             raise
-        return response, channel, twice
+        return response, channel
 
     async def ask(self, channel: str, ids: Iterable[int]) -> Response:
         """Ask which of these are acknowledged; raises `OSError` if there is no answer."""

@@ -7,6 +7,7 @@ all of them for the raw endpoint. Threads: a worker encodes, the delivery loop c
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -37,6 +38,12 @@ class Events:
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
+    def oversized(self, limit: int) -> list[int]:
+        """Return the events that are larger."""
+        if len(self._content) <= limit:
+            return []
+        return [number for number in range(len(self)) if self.size(number) > limit]
+
     def target(self, number: int) -> str:
         """Return the query of the request that the event goes with; empty: none."""
         return self._targets[number] if self._targets else ""
@@ -54,7 +61,11 @@ class Events:
 
     def fitting(self, start: int, end: int, max_bytes: int, max_events: int) -> int:
         """Return where a request that begins with `start` ends: by limits and target, one event at least."""
-        last, size, target = min(end, start + max_events), self.size(start), self.target(start)
+        last = min(end, start + max_events)
+        if not (self._changed or self._targets):
+            within = bisect_right(self._offsets, self._offsets[start] + max_bytes, start + 1, last + 1) - 1
+            return max(start + 1, within)
+        size, target = self.size(start), self.target(start)
         for number in range(start + 1, last):
             size += self.size(number)
             if size > max_bytes or self.target(number) != target:

@@ -157,22 +157,22 @@ class SplunkHecExporter:
         events = progress.events
         self.statistics.requests += 1
         try:
-            response, channel, twice = await self._connection.send(
-                lambda: events.body(piece.start, piece.end), events.target(piece.start)
+            response, channel = await self._connection.send(
+                lambda: events.body(piece.start, piece.end),
+                events.target(piece.start),
+                lambda: progress.uncertain(len(piece)),
             )
         except OSError as error:
             progress.uncertain(len(piece))
             timed_out = isinstance(error, HttpError) and error.timeout
             reason = "timeout" if timed_out else type(error).__name__
             return Answer(Fate.LATER, cause=shown(self._connection.hide(str(error))), reason=reason)
-        if twice:
-            progress.uncertain(len(piece))
         answer = answers.read(response, len(piece), self._wall_clock(), self._connection.hide)
         return self._applied(progress, answer, channel)
 
     def _applied(self, progress: Progress, answer: Answer, channel: str) -> Answer | None:
         settings, now = self.settings, self._clock()
-        final = settings.refused_token == "reject"  # noqa: S105 - what becomes of records
+        final = settings.refused_token == "reject"  # noqa: S105  # nosec B105 - a choice
         if answer.fate is Fate.NOT_FOUND:
             since = self._not_found_since = now if self._not_found_since is None else self._not_found_since
             final = now - since >= settings.not_found_retry_millis / 1_000

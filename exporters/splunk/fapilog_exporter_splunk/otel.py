@@ -93,13 +93,16 @@ class SplunkHecLogExporter(LogRecordExporter):
     def _pipeline(self) -> FapilogLogRecordProcessor | None:
         with self._lock:
             if self._processor is None and not self._shut_down:
-                # OTEL_LOGS_EXPORTER is about the provider that calls us, and names this exporter.
-                variables = {
-                    k: v
-                    for k, v in os.environ.items()
-                    if k not in ("OTEL_LOGS_EXPORTER", "FAPILOG_EXPORTERS")
-                }
                 self._processor = FapilogLogRecordProcessor(
-                    settings=Settings.load(environ=variables), exporters=[self.exporter]
+                    settings=Settings.load(environ=_variables()), exporters=[self.exporter]
                 )
             return None if self._shut_down else self._processor
+
+
+def _variables() -> dict[str, str]:
+    """Variables for the pipeline; where a configuration file counts, they do not."""
+    if os.environ.get("OTEL_CONFIG_FILE"):
+        return {}
+    # These are about the provider that calls us, and may name this exporter.
+    others = ("OTEL_LOGS_EXPORTER", "FAPILOG_EXPORTERS")
+    return {name: value for name, value in os.environ.items() if name not in others}

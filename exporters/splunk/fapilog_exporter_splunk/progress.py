@@ -140,11 +140,10 @@ class Progress:
     def _begin(self) -> None:
         """Everything is to be sent, but for events that no collector takes."""
         start, limit = 0, self._settings.max_event_bytes
-        for number in range(len(self.events)):
-            if (size := self.events.size(number)) > limit:
-                self._add(Piece(start, number))
-                start = number + 1
-                self._drop(EVENT_TOO_LARGE, 1, f"an event has {size} bytes, {limit} are sent at most")
+        for number in self.events.oversized(limit):
+            self._add(Piece(start, number))
+            start, size = number + 1, self.events.size(number)
+            self._drop(EVENT_TOO_LARGE, 1, f"an event has {size} bytes, {limit} are sent at most")
         self._add(Piece(start, len(self.events)))
 
     def _add(self, piece: Piece) -> None:

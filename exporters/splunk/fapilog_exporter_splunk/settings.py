@@ -20,7 +20,7 @@ from fapilog.errors import MASK, ConfigurationError, OffendingSetting, Problem
 
 PREFIX = "FAPILOG_SPLUNK_"
 # The names that Splunk's own distributions of OpenTelemetry use; ours win.
-_USUAL_NAMES = {"url": "SPLUNK_HEC_URL", "token": "SPLUNK_HEC_TOKEN"}
+_USUAL_NAMES = {"url": "SPLUNK_HEC_URL", "token": "SPLUNK_HEC_TOKEN"}  # nosec B105 - names
 _COLLECTOR_PATH = "/services/collector"
 _SECRETS = ("token",)
 _log = logging.getLogger("fapilog_exporter_splunk")

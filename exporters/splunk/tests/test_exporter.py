@@ -284,3 +284,42 @@ def test_an_empty_batch_is_no_request():
     collector = hec()
     assert export(exporter_to(collector), LogBatch(b"")) == ExportOutcome()
     assert collector.requests == []
+
+
+def test_a_forked_child_has_a_channel_of_its_own(monkeypatch):
+    collector = hec(Token(use_ack=True))
+    exporter = exporter_to(collector, ack=True)
+    assert export(exporter, numbered(10)) == TAKEN_ALL
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert export(exporter, numbered(10)) == TAKEN_ALL
+    first, second = (
+        {request.headers["x-splunk-request-channel"] for request in requests}
+        for requests in (collector.requests[:2], collector.requests[2:])
+    )
+    assert len(first) == len(second) == 1
+    assert first != second
+
+
+def test_each_request_without_an_answer_is_counted_also_the_one_that_is_made_at_once_again():
+    collector = hec()
+    exporter, batch = exporter_to(collector), numbered(10)
+    assert export(exporter, numbered(1)).delivered == 1
+    collector.faults.extend([Fault(take=None, status=0)] * 2)
+    assert export(exporter, batch).retry
+    assert export(exporter, batch) == TAKEN_ALL
+    assert len(collector.events) == 31
+    assert exporter.statistics.resent == 20
+
+
+def test_a_batch_that_was_given_up_is_not_asked_for_for_ever():
+    now = [0.0]
+    collector = hec(Token(use_ack=True), acknowledges=False)
+    exporter = exporter_to(
+        collector, ack=True, ack_wait_millis=1, clock=lambda: now.append(now.pop() + 0.001) or now[0]
+    )
+    assert export(exporter, numbered(10)).retry  # and nobody comes back to it
+    now[0] += 181
+    collector.acknowledges = True
+    assert export(exporter, numbered(10)) == TAKEN_ALL
+    asked = [request for request in collector.requests if request.target.endswith("/ack")]
+    assert asked[-1].body == b'{"acks": [1]}'

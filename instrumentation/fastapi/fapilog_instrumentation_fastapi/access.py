@@ -17,9 +17,10 @@ from starlette.requests import ClientDisconnect
 from starlette.websockets import WebSocketDisconnect
 
 from fapilog import Severity
+from fapilog_instrumentation_fastapi import paths
 from fapilog_instrumentation_fastapi.exchange import Exchange, Scope
 from fapilog_instrumentation_fastapi.plan import RouteOptions
-from fapilog_instrumentation_fastapi.remembering import remember
+from fapilog_instrumentation_fastapi.remembering import LONGEST, remember
 from fapilog_instrumentation_fastapi.writing import write as write_record
 
 HTTP_EVENT = "fapilog.http.server.request"
@@ -75,7 +76,8 @@ def write(exchange: Exchange) -> None:
     route = exchange.route
     # How long a connection stays is the choice of both sides.
     is_slow = is_http and seconds >= options.slow_seconds
-    if severity == _INFO and not is_slow and not _sampled(exchange, options):
+    is_broken = is_http and exchange.is_disconnected
+    if severity == _INFO and not (is_slow or is_broken or _sampled(exchange, options)):
         return
     if route in exchange.plan.exclusions.routes:
         return
@@ -86,7 +88,7 @@ def write(exchange: Exchange) -> None:
         attributes["http.response.status_code"] = exchange.status
     if error_type is not None:
         attributes["error.type"] = error_type
-    if exchange.is_disconnected and is_http:
+    if is_broken:
         attributes["fapilog.http.client_disconnected"] = True
     if is_slow:
         attributes["fapilog.http.slow"] = True
@@ -104,8 +106,8 @@ def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[
     if error is not None:
         if is_disconnect(error):
             return _INFO, None
-        if isinstance(error, asyncio.CancelledError):
-            return (_INFO, None) if exchange.is_disconnected else (_WARN, "asyncio.CancelledError")
+        if (cancelled := _cancellation(error)) is not None:
+            return (_INFO, None) if exchange.is_disconnected else (_WARN, cancelled)
         if is_http and status is None:
             # Servers, and middleware outside of this one, answer so.
             exchange.status = 500
@@ -117,6 +119,14 @@ def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[
     if not exchange.is_complete and not exchange.is_disconnected:
         return _ERROR, "incomplete_response"
     return _by_status(status, options)
+
+
+def _cancellation(error: BaseException) -> str | None:
+    """`error.type` of a task that was cancelled, by asyncio or by trio; None: it was not."""
+    if isinstance(error, asyncio.CancelledError):
+        return "asyncio.CancelledError"
+    name = type_name(error)
+    return name if name == "trio.Cancelled" else None
 
 
 def _by_status(status: int | None, options: RouteOptions) -> tuple[int, str | None]:
@@ -137,14 +147,14 @@ def _request(exchange: Exchange, options: RouteOptions) -> dict[str, Any]:
     """The attributes of the request, and the sizes."""
     scope, plan, headers = exchange.scope, exchange.plan, exchange.headers
     attributes = _origin(scope, headers[plan.host])
-    attributes["url.path"] = exchange.path
+    attributes["url.path"] = paths.path(exchange)
     attributes[DURATION] = exchange.seconds
     attributes["http.request.body.size"] = _request_size(exchange, headers[plan.content_length])
     # Servers send no body in answer to HEAD, whatever the application gave them.
     is_head = attributes["http.request.method"] == "HEAD"
     attributes["http.response.body.size"] = 0 if is_head else exchange.response_bytes
     if options.query and (query := scope.get("query_string")):
-        attributes["url.query"] = plan.queries.shown(query)
+        attributes["url.query"] = paths.query(exchange, query)
     if options.client and (client := scope.get("client")):
         attributes["client.address"] = client[0]
         if client[1]:
@@ -204,6 +214,9 @@ def _server(host: bytes | None, scope: Scope) -> dict[str, Any]:
 
 
 def _parsed(host: bytes) -> tuple[str | None, int | None]:
+    if len(host) > LONGEST:
+        # No host has such a name, and `urlsplit` remembers what it was given.
+        return None, None
     try:
         url = urlsplit("//" + host.decode("latin-1"))
         plain = url.username is None and not (url.path or url.query or url.fragment)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from fapilog import LoggerProvider
-from fapilog_instrumentation_fastapi import baggage, blocking, bodies, failures, recorder
+from fapilog_instrumentation_fastapi import (
+    baggage,
+    blocking,
+    bodies,
+    failures,
+    recorder,
+    server_lines,
+    span_urls,
+)
 from fapilog_instrumentation_fastapi.hooks import Hooks
 from fapilog_instrumentation_fastapi.plan import Plan
 from fapilog_instrumentation_fastapi.settings import RequestLogging
@@ -19,6 +27,8 @@ def planned(
     failures.attach(plan)
     recorder.attach(plan)
     blocking.attach(plan)
+    span_urls.attach(plan)
+    server_lines.watch()
     if hooks is not None:
         hooks.attach(plan)
     return plan

@@ -6,15 +6,13 @@ its request.
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections.abc import Iterable
 from typing import Any
 
-from fapilog_instrumentation_fastapi import contents, route_options
+from fapilog_instrumentation_fastapi import contents, paths, route_options
 from fapilog_instrumentation_fastapi.exchange import Exchange, Message
 from fapilog_instrumentation_fastapi.plan import Plan
-from fapilog_instrumentation_fastapi.queries import Queries
 from fapilog_instrumentation_fastapi.settings_capture import Capture
 
 REQUEST_BODY = "fapilog.http.request.body"
@@ -23,8 +21,6 @@ RESPONSE_BODY = "fapilog.http.response.body"
 _NEVER = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
 _HEADER_CHARS = 1_024
 _HEADERS_LIMIT = 64
-# What begins the query, or the fragment, of an address: `Location`, `Referer`.
-_QUERIES = re.compile(rb"([?#])")
 
 
 def attach(plan: Plan) -> None:
@@ -150,10 +146,9 @@ def finish(exchange: Exchange) -> None:
     """Put what settings ask for on the access record."""
     capture = exchange.options.capture
     attributes: dict[str, Any] = {}
-    queries = exchange.plan.queries
     request, response = exchange.scope.get("headers", ()), exchange.response_headers
-    attributes.update(_headers("http.request.header.", request, capture.request_headers, queries))
-    attributes.update(_headers("http.response.header.", response, capture.response_headers, queries))
+    attributes.update(_headers(exchange, "http.request.header.", request, capture.request_headers))
+    attributes.update(_headers(exchange, "http.response.header.", response, capture.response_headers))
     copies: Copies | None = exchange.copies
     if copies is not None:
         exchange.copies = None
@@ -187,28 +182,22 @@ def _two(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, bytes | 
 
 
 def _headers(
-    prefix: str, headers: Iterable[tuple[bytes, bytes]], patterns: tuple[str, ...], queries: Queries
+    exchange: Exchange, prefix: str, headers: Iterable[tuple[bytes, bytes]], patterns: tuple[str, ...]
 ) -> dict[str, list[str]]:
     """The headers that patterns allow, each as a list of its values (semantic conventions)."""
     if not patterns:
         return {}
     found: dict[str, list[str]] = {}
+    marked = paths.marked(exchange.scope)
     for raw, value in headers:
         name = raw.decode("latin-1").lower()
         if _is_allowed(name, patterns) and (name in found or len(found) < _HEADERS_LIMIT):
             values = found.setdefault(name, [])
             if len(values) < _HEADERS_LIMIT:
-                values.append(_without_secrets(value[:_HEADER_CHARS], queries))
+                # `Referer` and `Location` are URLs.
+                shown = value[:_HEADER_CHARS].decode("latin-1")
+                values.append(marked.get(name) or paths.url(exchange, shown))
     return {prefix + name: values for name, values in found.items()}
-
-
-def _without_secrets(value: bytes, queries: Queries) -> str:
-    """A header's value; queries and fragments of its addresses as `url.query` has them."""
-    parts = _QUERIES.split(value)
-    return parts[0].decode("latin-1") + "".join(
-        mark.decode("latin-1") + queries.shown(rest)
-        for mark, rest in zip(parts[1::2], parts[2::2], strict=True)
-    )
 
 
 def _is_allowed(name: str, patterns: tuple[str, ...]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fapilog_instrumentation_fastapi import paths
 from fapilog_instrumentation_fastapi.access import method_of
 from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, Exchange
 
@@ -14,7 +15,7 @@ from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, Exch
 def facts(exchange: Exchange) -> dict[str, Any]:
     """Return method, path, route, correlation id, and what was bound for user, tenant and baggage."""
     attributes: dict[str, Any] = {
-        "url.path": exchange.path,
+        "url.path": paths.path(exchange),
         CORRELATION_ATTRIBUTE: exchange.correlation_id,
     }
     if exchange.scope["type"] == "http":

@@ -5,8 +5,8 @@ Threads: the configuring one.
 
 from __future__ import annotations
 
-import logging
 import weakref
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from opentelemetry.trace import TracerProvider
 
 from fapilog import LoggerProvider, Telemetry
 from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
-from fapilog_instrumentation_fastapi import outgoing
+from fapilog_instrumentation_fastapi import outgoing, server_lines
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.failures import NativeLogs
 from fapilog_instrumentation_fastapi.hooks import Hooks
@@ -43,7 +43,7 @@ class Instrumented:
 
     by_itself = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that was made
         self,
         settings: RequestLogging,
         plan: Plan,
@@ -51,18 +51,38 @@ class Instrumented:
         placement: Placement,
         *,
         hooks: Hooks | None,
+        providers: Mapping[str, Any],
     ) -> None:
         self.settings = settings
         self.plan = plan
         self.spans = spans
         self.placement = placement
         self.hooks = hooks
+        self._providers = providers
         self.leave_clients = weakref.finalize(self, outgoing.use(settings.outgoing.clients))
+
+    def check_same(self, settings: RequestLogging, hooks: Hooks | None, providers: Mapping[str, Any]) -> None:
+        """Refuse to be told something else than the first time; a provider that is not given is none.
+
+        Raises:
+            LifecycleError: `already-configured`.
+        """
+        other = [
+            f"{name}_provider" for name, value in providers.items() if value is not self._providers[name]
+        ]
+        if self.settings != settings:
+            other.insert(0, "settings")
+        if self.hooks != hooks:
+            other.append("hooks")
+        if other:
+            raise LifecycleError(
+                "already-configured", f"the application is instrumented with other {', '.join(other)}",
+                (f"settings = {self.settings!r}",), "call uninstrument_fastapi(app) before",
+            )  # fmt: skip
 
 
 # Kept on the application, so that both can go together.
 _PLACE = "_fapilog_instrumented"
-_silencing: weakref.WeakSet[Instrumented] = weakref.WeakSet()
 
 
 def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
@@ -79,7 +99,8 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     """Give an application correlation ids, access records and server spans; returns the application.
 
     Call it where the application is made, before or after routes and middleware; Starlette's work too. Called
-    again with the same settings it does nothing. What `opentelemetry-instrument` did before gives way.
+    again with the same settings, hooks and providers it does nothing. What `opentelemetry-instrument` did
+    before gives way.
 
     Args:
         app: A FastAPI or Starlette application.
@@ -93,7 +114,8 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
 
     Raises:
         ConfigurationError: If a setting is wrong, or `app` is no application of Starlette.
-        LifecycleError: `already-configured`, if the application is instrumented with other settings.
+        LifecycleError: `already-configured`, if the application is instrumented with other settings, hooks or
+            providers.
 
     Example:
         >>> from fastapi import FastAPI
@@ -103,27 +125,23 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     """
     if not hasattr(app, "build_middleware_stack"):
         raise _no_application(app)
-    chosen = _settings(settings, options)
+    asked = chosen(settings, options)
     known = instrumented(app)
-    if known is not None and known.by_itself:
-        uninstrument_fastapi(app)
-    elif known is not None:
-        if known.settings == chosen and known.hooks == hooks:
-            return app
-        raise LifecycleError(
-            "already-configured", "the application is instrumented with other settings",
-            (f"settings = {known.settings!r}",), "call uninstrument_fastapi(app) before",
-        )  # fmt: skip
     providers = _providers(telemetry, logger=logger_provider, tracer=tracer_provider, meter=meter_provider)
-    plan = planned(chosen, providers["logger"], hooks)
-    spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
+    if known is not None and not known.by_itself:
+        known.check_same(asked, hooks, providers)
+        return app
+    # What was done without a call gives way.
+    uninstrument_fastapi(app)
+    plan = planned(asked, providers["logger"], hooks)
+    spans = Spans(asked.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
     NativeLogs(app, plan).silence()
-    made = Instrumented(chosen, plan, spans, placement, hooks=hooks)
+    made = Instrumented(asked, plan, spans, placement, hooks=hooks, providers=providers)
     setattr(app, _PLACE, made)
-    if chosen.access.silence_uvicorn:
-        _silence_uvicorn(made)
+    if asked.access.silence_uvicorn:
+        server_lines.silence(made)
     return app
 
 
@@ -147,9 +165,7 @@ def uninstrument_fastapi(app: Any) -> None:
     known.leave_clients()
     for undo in reversed(known.plan.undo):
         undo()
-    _silencing.discard(known)
-    if not _silencing:
-        logging.getLogger("uvicorn.access").removeFilter(_unless_silenced)
+    server_lines.speak(known)
 
 
 def instrumented(app: Any) -> Instrumented | None:
@@ -157,7 +173,12 @@ def instrumented(app: Any) -> Instrumented | None:
     return getattr(app, _PLACE, None)
 
 
-def _settings(settings: RequestLogging | None, options: dict[str, Any]) -> RequestLogging:
+def chosen(settings: RequestLogging | None, options: dict[str, Any]) -> RequestLogging:
+    """Return settings, those of the environment by default, with options in their place.
+
+    Raises:
+        ConfigurationError: If something is wrong.
+    """
     if settings is None:
         return RequestLogging.load(**options)
     if not options:
@@ -175,15 +196,3 @@ def _no_application(app: object) -> ConfigurationError:
     return ConfigurationError(
         [Problem("setting-invalid", "app is no application of Starlette", (shown,), remedy)]
     )
-
-
-def _unless_silenced(_: logging.LogRecord) -> bool:
-    return not _silencing
-
-
-def _silence_uvicorn(asked_by: Instrumented) -> None:
-    _silencing.add(asked_by)
-    # A filter outlives uvicorn's own `dictConfig`, which a level would not.
-    access = logging.getLogger("uvicorn.access")
-    if _unless_silenced not in access.filters:
-        access.addFilter(_unless_silenced)

@@ -8,7 +8,7 @@ while the server still waits. Threads: the event loop's; the drain waits in a th
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from time import perf_counter
 from typing import Any
@@ -49,7 +49,8 @@ def fapilog_lifespan(
         lifespan: The application's own: a function of the application that returns an async context manager.
         telemetry: What to use, or a function that makes it, such as
             `lambda: fapilog.configure_otel("orders")`: it is called in each worker. Default: what the process
-            is configured with, else `configure_otel()`.
+            is configured with, else `configure_otel()`. With a `logger_provider` among the options nothing is
+            configured, and that provider, and a `tracer_provider` beside it, are waited for.
         settings: Default: the environment (`RequestLogging.load`).
         **options: Fields of `RequestLogging`, as `instrument_fastapi` takes them.
 
@@ -65,7 +66,7 @@ def fapilog_lifespan(
 
     @asynccontextmanager
     async def around(app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
-        life = _Life(app, _telemetry(telemetry), settings, options)
+        life = _Life(app, _telemetry(telemetry, options), settings, options)
         inner: AbstractAsyncContextManager[Mapping[str, Any] | None] = (
             nullcontext() if lifespan is None else lifespan(app)
         )
@@ -83,8 +84,12 @@ def fapilog_lifespan(
     return around
 
 
-def _telemetry(given: Telemetry | Callable[[], Telemetry] | None) -> Telemetry:
+def _telemetry(
+    given: Telemetry | Callable[[], Telemetry] | None, options: Mapping[str, Any]
+) -> Telemetry | None:
     if given is None:
+        if options.get("logger_provider") is not None:
+            return None
         return current_telemetry() or configure_otel()
     return given if isinstance(given, Telemetry) else given()
 
@@ -93,10 +98,11 @@ class _Life:
     """One start and stop of an application."""
 
     def __init__(
-        self, app: Any, telemetry: Telemetry, settings: RequestLogging | None, options: dict[str, Any]
+        self, app: Any, telemetry: Telemetry | None, settings: RequestLogging | None, options: dict[str, Any]
     ) -> None:
         self._telemetry = telemetry
         known = self._instrument(app, settings, options)
+        self._providers = [options.get("logger_provider"), options.get("tracer_provider")]
         self._settings = known.settings.lifecycle
         self._log: Logger = known.plan.get_logger(LOGGER)
         shown = {"title": getattr(app, "title", None), "version": getattr(app, "version", None)}
@@ -136,11 +142,21 @@ class _Life:
     async def drain(self) -> None:
         """Wait in a thread, so that what else ends with the application goes on."""
         limit = self._settings.drain_timeout_millis
+        first = self._telemetry if self._telemetry is not None else self._providers[0]
+        assert first is not None
         if limit is None:
-            limit = self._telemetry.settings.buffer.shutdown_timeout_millis
+            limit = first.settings.buffer.shutdown_timeout_millis
+        ends = [first] if self._telemetry is not None else [each for each in self._providers if each]
         with anyio.CancelScope(shield=True):
-            drained = await anyio.to_thread.run_sync(self._telemetry.force_flush, limit)
+            drained = await anyio.to_thread.run_sync(_flushed, ends, limit)
         if not drained:
             _log.warning(
                 "not everything was delivered within %d ms; the end of the process tries again", limit
             )
+
+
+def _flushed(ends: Sequence[Any], limit_millis: int) -> bool:
+    """Flush one after the other within one time limit."""
+    deadline = perf_counter() + limit_millis / 1_000
+    left = [each.force_flush(max(0, int((deadline - perf_counter()) * 1_000))) for each in ends]
+    return all(left)

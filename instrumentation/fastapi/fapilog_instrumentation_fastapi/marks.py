@@ -45,6 +45,11 @@ class Fields:
             _marker(kinds) for known in self._by_place.values() for kinds in known.values()
         )
 
+    @property
+    def names(self) -> Mapping[Any, str]:
+        """The names of marked parameters, and of marked fields of their models, with their markers."""
+        return self._names
+
     def _read(self, dependant: Any, depth: int) -> None:
         if dependant is None or depth > _DEEPEST:
             return

@@ -92,7 +92,8 @@ class Access(Group):
         (),
         variable="EXCLUDE_ROUTES",
         source="nothing is left out unasked",
-        about="Route templates without access record, such as `/items/{item_id}`.",
+        about="Route templates without access record, such as `/items/{item_id}`, with `root_path` in front"
+        " where there is one, as in `http.route`.",
     )
     exclude_patterns: Annotated[tuple[str, ...], AfterValidator(_patterns)] = setting(
         (),
@@ -123,7 +124,8 @@ class Access(Group):
         False,
         variable="SILENCE_UVICORN",
         source="another logger is the application's",
-        about="Whether `uvicorn.access`, which says less of the same, is silenced.",
+        about="Whether `uvicorn.access`, which logs each request a second time, is silenced for all"
+        " handlers.",
     )
 
 
@@ -243,7 +245,7 @@ class RequestLogging(Group):
         source="who was asked already does it",
         about="Who makes the server span: `contrib` (opentelemetry-instrumentation-fastapi), `native`"
         " (FastAPI's own telemetry), `none`, or `auto`: an instrumentation that is there, else FastAPI"
-        " where its `telemetry` was configured, else contrib.",
+        " where its `telemetry` was configured, else contrib. `native` and `none` take contrib off.",
     )
     correlation: Correlation = Correlation()
     access: Access = Access()

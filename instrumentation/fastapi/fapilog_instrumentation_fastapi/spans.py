@@ -18,6 +18,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from fapilog import current_telemetry
+from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog_instrumentation_fastapi.settings import SpansChoice
 
 # What FastAPI 0.142 and newer keep of `FastAPI(telemetry=...)`, and what each is when nobody asked.
@@ -33,6 +34,8 @@ _UNASKED: dict[str, Any] = {
     "auto_configure": fastapi.__version__.startswith("0.142."),
     "exclude": None,
 }
+# What the contrib instrumentor keeps on an application.
+_FLAG, _ORIGINAL = "_is_instrumented_by_opentelemetry", "_original_build_middleware_stack"
 # What is changed of it.
 _CHANGED = ("tracer_provider", "meter_provider", "tracing", "auto_configure")
 
@@ -56,13 +59,20 @@ class Spans:
     made_by: str = ""
     _is_ours: bool = False
     _is_asked: bool = False
+    _is_barred: bool = False
     _before: dict[str, Any] = field(default_factory=dict)
 
     def begin(self, app: Any) -> None:
         """Note what was asked of FastAPI's own telemetry, and configure it where it makes the spans.
 
         It decides about the first request before the stack is built.
+
+        Raises:
+            ConfigurationError: If `none` or `native` is chosen, and the application has a middleware of
+                OpenTelemetry that makes them.
         """
+        if self.choice in {"none", "native"}:
+            self._bar(app)
         native: dict[str, Any] | None = getattr(app, "_telemetry", None)
         if native is None:
             return
@@ -80,16 +90,44 @@ class Spans:
         if native is not None and (self.exports or current_telemetry() is not None):
             # Its exporters would send what ours send.
             native["auto_configure"] = False
-        self.made_by = "contrib" if _has_contrib(app) else self._chosen()
+        self.made_by = "contrib" if self._has_contrib(app) else self._chosen()
         if self.made_by == "none" and native is not None:
             native["tracing"] = False
-        if self.made_by == "contrib" and not _has_contrib(app):
+        if self.made_by == "contrib" and not self._has_contrib(app):
             self._instrument(app)
 
     def undo(self, app: Any) -> None:
         """Take the instrumentation of OpenTelemetry back, if `prepare` put it there."""
-        if self._is_ours and _has_contrib(app):
+        if self._is_ours and self._has_contrib(app):
             ContribInstrumentor.uninstrument_app(app)
+        if self._is_barred:
+            setattr(app, _FLAG, False)
+
+    def _bar(self, app: Any) -> None:
+        """Take OpenTelemetry's instrumentor out, and let it think that it is there, so that it stays away."""
+        if any(getattr(added, "cls", None) is OpenTelemetryMiddleware for added in app.user_middleware):
+            raise _refused(self.choice)
+        # Its own way to leave builds the stack at once, and stops the spans of background tasks everywhere.
+        original = getattr(app, _ORIGINAL, None)
+        if original is not None:
+            app.build_middleware_stack = original
+            delattr(app, _ORIGINAL)
+        each = app.middleware_stack
+        while each is not None:
+            below = getattr(each, "app", None)
+            if isinstance(below, OpenTelemetryMiddleware):
+                each.app = below.app
+            each = below
+        setattr(app, _FLAG, True)
+        self._is_barred = True
+
+    def _has_contrib(self, app: Any) -> bool:
+        """Whether somebody put OpenTelemetry's middleware around the application, or adds it to its own."""
+        flagged = bool(getattr(app, _FLAG, False)) and not self._is_barred
+        return flagged or any(
+            getattr(added, "cls", None) is OpenTelemetryMiddleware
+            for added in getattr(app, "user_middleware", ())
+        )
 
     def _chosen(self) -> SpansChoice:
         if self.choice != "auto":
@@ -113,12 +151,11 @@ class Spans:
         self._is_ours = True
 
 
-def _has_contrib(app: Any) -> bool:
-    """Whether somebody put OpenTelemetry's middleware around the application, or adds it to its own."""
-    return bool(getattr(app, "_is_instrumented_by_opentelemetry", False)) or any(
-        getattr(added, "cls", None) is OpenTelemetryMiddleware
-        for added in getattr(app, "user_middleware", ())
-    )
+def _refused(choice: str) -> ConfigurationError:
+    remedy = "take OpenTelemetryMiddleware out of the application, or set spans to contrib"
+    shown = OffendingSetting("spans", repr(choice), "settings", remedy)
+    what = "the application has a middleware of OpenTelemetry that makes server spans"
+    return ConfigurationError([Problem("setting-invalid", what, (shown,), remedy)])
 
 
 def _is_switched_off(name: str) -> bool:

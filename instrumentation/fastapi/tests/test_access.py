@@ -10,9 +10,14 @@ from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI
 
 import fapilog
 from fapilog.testing import CapturedLogs
-from fapilog_instrumentation_fastapi import instrument_fastapi, uninstrument_fastapi
+from fapilog_instrumentation_fastapi import (
+    RequestLogging,
+    RequestLoggingMiddleware,
+    instrument_fastapi,
+    uninstrument_fastapi,
+)
 from fapilog_instrumentation_fastapi.access import DURATION, HTTP_EVENT
-from instrumentation.fastapi.tests.calling import client
+from instrumentation.fastapi.tests.calling import Wire, client, scope
 
 log = fapilog.get_logger("shop")
 
@@ -172,3 +177,29 @@ def test_a_silenced_uvicorn_access_log_is_no_record_of_ours(fapilog_logs: Captur
     uninstrument_fastapi(app)
     assert "one" in fapilog_logs.bodies
     assert "two" not in fapilog_logs.bodies
+
+
+async def test_a_connection_that_broke_is_written_whatever_the_share_of_successes(fapilog_logs: CapturedLogs):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    wire = Wire({"type": "http.disconnect"})
+    settings = RequestLogging(access={"sample_ratio": 0})
+    await RequestLoggingMiddleware(app, settings)(scope(), wire.receive, wire.send)
+    [record] = fapilog_logs.find_all(event_name=HTTP_EVENT)
+    assert record.attributes["fapilog.http.client_disconnected"] is True
+
+
+async def test_a_task_that_trio_cancelled_is_no_failure(fapilog_logs: CapturedLogs):
+    cancelled = type("Cancelled", (BaseException,), {"__module__": "trio"})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise cancelled
+
+    wire = Wire()
+    with pytest.raises(cancelled):
+        await RequestLoggingMiddleware(app, RequestLogging())(scope(), wire.receive, wire.send)
+    [record] = fapilog_logs.find_all(event_name=HTTP_EVENT)
+    assert (record.severity_text, record.attributes["error.type"]) == ("WARN", "trio.Cancelled")
+    assert "http.response.status_code" not in record.attributes

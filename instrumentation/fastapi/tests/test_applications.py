@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from opentelemetry.sdk.trace import TracerProvider
 
 import fapilog
 from fapilog import ConfigurationError, LoggerProvider
@@ -131,7 +132,7 @@ def test_an_application_that_nobody_uses_any_more_is_freed():
 
 def test_uvicorns_access_log_is_silent_only_while_an_application_asks_for_it(monkeypatch: pytest.MonkeyPatch):
     # Applications of other tests may ask for it, too.
-    monkeypatch.setattr("fapilog_instrumentation_fastapi.instrumentor._silencing", weakref.WeakSet())
+    monkeypatch.setattr("fapilog_instrumentation_fastapi.server_lines._silencing", weakref.WeakSet())
     access = logging.getLogger("uvicorn.access")
     record = access.makeRecord(access.name, logging.INFO, "x.py", 1, "GET /", (), None)
     assert access.filter(record)
@@ -168,3 +169,11 @@ async def test_hooks_see_the_exchange_and_what_they_raise_harms_nobody(fapilog_l
     assert (plan.own_errors.count, plan.own_errors.last) == (3, "on_response: ValueError: a broken hook")
     record = fapilog_logs.find(event_name=HTTP_EVENT)
     assert (record.attributes["shop.id"], record.attributes["shop.late"]) == (7, True)
+
+
+def test_a_second_call_with_another_provider_is_refused(provider: tuple[LoggerProvider, list[Any]]):
+    app = shop(logger_provider=provider[0])
+    assert instrument_fastapi(app, spans="none", logger_provider=provider[0]) is app
+    for other in ({"tracer_provider": TracerProvider(), "logger_provider": provider[0]}, {}):
+        with pytest.raises(LifecycleError, match=r"instrumented with other (tracer|logger)_provider"):
+            instrument_fastapi(app, spans="none", **other)

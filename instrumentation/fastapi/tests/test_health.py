@@ -14,7 +14,16 @@ from fapilog_instrumentation_fastapi import health_router, instrument_fastapi
 from fapilog_instrumentation_fastapi.access import HTTP_EVENT
 
 Configure = Callable[..., fapilog.Telemetry]
-FIELDS = ["buffer_bytes", "buffer_limit_bytes", "lost", "pending", "shedding_below", "status", "violations"]
+FIELDS = [
+    "buffer_bytes",
+    "buffer_limit_bytes",
+    "lost",
+    "pending",
+    "plugins",
+    "shedding_below",
+    "status",
+    "violations",
+]
 
 
 def client(*arguments: Any, prefix: str = "", **options: Any) -> TestClient:

@@ -221,3 +221,19 @@ def test_starlette_applications_have_it_too(logs: CapturedLogs):
     with TestClient(Starlette(lifespan=fapilog_lifespan(database, spans="none"))) as client:
         client.get("/nowhere")
     assert events(logs) == [STARTED, HTTP_EVENT, STOPPED]
+
+
+def test_with_a_provider_nothing_else_is_configured_and_it_is_delivered():
+    with OtlpReceiver() as receiver:
+        settings = fapilog.Settings.load(
+            environ={},
+            otlp={"endpoint": receiver.logs_endpoint},
+            buffer={"schedule_delay_millis": 60_000, "shutdown_timeout_millis": 30_000},
+        )
+        with fapilog.LoggerProvider(settings=settings, exporters=["otlp"]) as provider:
+            tracers = TracerProvider()
+            own = fapilog_lifespan(logger_provider=provider, tracer_provider=tracers, spans="none")
+            with TestClient(FastAPI(lifespan=own)) as client:
+                client.get("/nowhere")
+            assert events(ours(receiver)) == [STARTED, HTTP_EVENT, STOPPED]
+            assert fapilog.current_telemetry() is None

@@ -57,6 +57,8 @@ async def test_long_hosts_methods_paths_and_names_are_not_kept(fapilog_logs: Any
     assert [key[0::3] for key in access._origins] == [("GET", b"shop.example")]
     assert (plan.routes._prefixes, plan.queries._known) == ({"/short": "/{tenant}"}, {b"page": False})
     records = fapilog_logs.find_all(event_name=access.HTTP_EVENT)
+    # `urlsplit` remembers, too.
+    assert ["server.address" in record.attributes for record in records] == [True, False, True, True]
     assert [record.attributes.get("http.route") for record in records] == ["/{tenant}/a"] * 4
 
 

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from fapilog.errors import ConfigurationError
 from fapilog.testing import CapturedLogs
 from fapilog_instrumentation_fastapi import instrument_fastapi, uninstrument_fastapi
 from fapilog_instrumentation_fastapi.access import HTTP_EVENT
@@ -216,3 +217,42 @@ def test_exporters_of_fastapi_are_not_added_to_ours(
     ]
     assert ids
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(("choice", "scopes"), [("none", []), ("native", [NATIVE])])
+@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("runs", [True, False])
+def test_none_and_native_take_contrib_off_the_application(
+    choice: Any, scopes: list[str], ours_first: bool, runs: bool, spans: Spans, fapilog_logs: CapturedLogs
+):
+    app = shop()
+
+    def ours(app: Any, **_: Any) -> None:
+        instrument_fastapi(app, spans=choice, tracer_provider=spans.provider)
+
+    steps = [ours, ContribInstrumentor.instrument_app]
+    for step in steps if ours_first else reversed(steps):
+        step(app, tracer_provider=spans.provider)
+        if runs and step is not ours and not ours_first:
+            ask(app)
+            spans.exporter.clear()
+    if not (runs and not ours_first):
+        # Its stack is not built yet.
+        app.add_middleware(RequestLoggingMiddleware)
+    assert ask(app) == 200
+    assert [span.instrumentation_scope.name for span in spans.servers] == scopes
+    assert fapilog_logs.find_all(event_name=HTTP_EVENT)
+    uninstrument_fastapi(app)
+    ContribInstrumentor.instrument_app(app, tracer_provider=spans.provider)
+    app.middleware_stack = None
+    spans.exporter.clear()
+    ask(app)
+    assert CONTRIB in [span.instrumentation_scope.name for span in spans.servers]
+
+
+def test_a_middleware_of_opentelemetry_that_the_application_adds_itself_refuses_none():
+    app = shop()
+    app.add_middleware(OpenTelemetryMiddleware)
+    with pytest.raises(ConfigurationError, match="take OpenTelemetryMiddleware out"):
+        instrument_fastapi(app, spans="none")
+    assert instrumented(app) is None

@@ -5,7 +5,7 @@ use crate::flight::store::Counts;
 use crate::ledger::meters::SendMeter;
 use crate::ledger::REFUSALS;
 use crate::pipeline::Pipeline;
-use crate::seal::key_counts::KeyCounts;
+use crate::seal::key_counts::{ByPlace, KeyCounts};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -136,15 +136,31 @@ fn violations<'py>(py: Python<'py>, pipeline: &Pipeline) -> PyResult<Option<Boun
     Ok(Some(violations))
 }
 
-/// Where values were hidden, and names under which nothing was, if they are counted: path, type and count of each place,
-/// and what was elsewhere.
-pub fn inventory(pipeline: &Pipeline) -> (Vec<(String, String, u64)>, u64) {
+/// Findings at places that are not kept, of types that are not known: somebody else was counting, or there were too many.
+const UNKNOWN_TYPE: &str = "?";
+
+/// Where values were hidden, and names under which nothing was, if they are counted.
+pub fn inventory(pipeline: &Pipeline) -> ByPlace {
     let counts =
         pipeline.settings().policy.values().map(|values| values.found().counts()).unwrap_or_default();
+    let mut elsewhere: Vec<(String, u64)> = Vec::new();
+    let mut unknown = counts.elsewhere;
+    for (kind, total) in &counts.types {
+        let kept = counts.places.iter().filter(|((_, at), _)| at == kind).map(|(_, count)| count);
+        let others = total.saturating_sub(kept.sum());
+        if others > 0 {
+            unknown = unknown.saturating_sub(others);
+            elsewhere.push((kind.as_ref().into(), others));
+        }
+    }
+    if unknown > 0 {
+        elsewhere.push((UNKNOWN_TYPE.into(), unknown));
+    }
     let places = counts.places.into_iter();
     let places = places.map(|((path, kind), count)| (path.into(), kind.into(), count));
     let (keys, others) = pipeline.looks.keys.as_ref().map(KeyCounts::counts).unwrap_or_default();
-    (places.chain(keys).collect(), counts.elsewhere + others)
+    elsewhere.extend(others);
+    (places.chain(keys).collect(), elsewhere)
 }
 
 /// What the flight recorder did; nothing where there is none.

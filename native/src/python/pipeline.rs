@@ -11,6 +11,7 @@ use super::stdlib_levels;
 use super::{counts, delivery, flight, foreign, helpers, lifecycle, trace};
 use crate::export::sender::Refusal;
 use crate::rules::Levels;
+use crate::seal::key_counts::ByPlace;
 use crate::spooling::end::Then;
 use crate::spooling::spooler::Only;
 use pyo3::exceptions::PyValueError;
@@ -110,11 +111,12 @@ impl Pipeline {
         counts::ledger(py, &self.active().pipeline)
     }
 
-    /// What each stage did since the start; the operations of each exporter since the last call.
-    fn inventory(&self) -> (Vec<(String, String, u64)>, u64) {
+    /// Where values were hidden.
+    fn inventory(&self) -> ByPlace {
         counts::inventory(&self.active().pipeline)
     }
 
+    /// What each stage did since the start; the operations of each exporter since the last call.
     fn exporter_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         counts::exporter_stats(py, &self.active().pipeline)
     }

@@ -7,8 +7,12 @@
 /// What only stage 3 writes: whoever logs cannot, see [`is_note`].
 const NOTES: [&str; 4] = ["fapilog.dropped_keys", "fapilog.redacted", "fapilog.sealed", "fapilog.truncated"];
 
-/// What other stages write.
-const OTHERS: [&str; 21] = [
+/// What other stages and the package for `FastAPI` write: numbers, flags and words of their own. What quotes others, such as
+/// `fapilog.http.detail` and bodies, is not here.
+const OTHERS: [&str; 34] = [
+    "fapilog.application.phase",
+    "fapilog.application.seconds",
+    "fapilog.asyncio.blocked_seconds",
     "fapilog.before_sequence",
     "fapilog.compliance.category",
     "fapilog.compliance.clause",
@@ -22,6 +26,11 @@ const OTHERS: [&str; 21] = [
     "fapilog.event.severity",
     "fapilog.flight_recorder",
     "fapilog.flight_recorder_evicted",
+    "fapilog.http.cause",
+    "fapilog.http.client_disconnected",
+    "fapilog.http.requests_under_way.count",
+    "fapilog.http.server.request.duration",
+    "fapilog.http.slow",
     "fapilog.lost.not_awaited",
     "fapilog.lost.overflow_newest",
     "fapilog.lost.overflow_oldest",
@@ -29,7 +38,12 @@ const OTHERS: [&str; 21] = [
     "fapilog.lost.wait_timeout",
     "fapilog.sampling.weight",
     "fapilog.sequence",
+    "fapilog.suppressed",
+    "fapilog.validation.error_count",
     "fapilog.warning.category",
+    "fapilog.websocket.close_code",
+    "fapilog.websocket.received_messages",
+    "fapilog.websocket.sent_messages",
 ];
 
 /// Whether fapilog gives records an attribute of exactly this name.

@@ -36,6 +36,9 @@ enum Held {
 /// Types of the counts, in the order of [`Held`]; the inventory of files has the same words.
 const TYPES: [&str; 3] = ["", "URL_USERINFO", "SECRET_KEY"];
 
+/// Path, type and count of each place, and by type what is not counted by place.
+pub type ByPlace = (Vec<(String, String, u64)>, Vec<(String, u64)>);
+
 /// Counts by name.
 #[derive(Debug, Default)]
 pub struct KeyCounts {
@@ -45,7 +48,7 @@ pub struct KeyCounts {
 #[derive(Debug, Default)]
 struct Counts {
     names: HashMap<Box<str>, [u64; TYPES.len()]>,
-    elsewhere: u64,
+    elsewhere: [u64; TYPES.len()],
 }
 
 impl KeyCounts {
@@ -56,22 +59,25 @@ impl KeyCounts {
         for record in records {
             let view = RecordView::parse(record);
             counts.map(view.attributes, &mut path);
-            if let Some(AnyView::KvList(body)) = view.body {
+            match view.body {
                 // As stage 3 notes them: by their own path.
-                counts.map(body, &mut path);
+                Some(AnyView::KvList(body)) => counts.map(body, &mut path),
+                Some(body) if held_by(body) == Held::Url => counts.add("body", Held::Url),
+                _ => {}
             }
         }
     }
 
-    /// Path, type and count of each name, and how many had no room.
+    /// Path, type and count of each name, and by type how many had no room.
     #[must_use]
-    pub fn counts(&self) -> (Vec<(String, String, u64)>, u64) {
+    pub fn counts(&self) -> ByPlace {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let each = counts.names.iter().flat_map(|(path, by_type)| {
             let typed = TYPES.iter().zip(by_type).filter(|(_, count)| **count > 0);
             typed.map(|(kind, count)| (path.to_string(), (*kind).to_owned(), *count))
         });
-        (each.collect(), counts.elsewhere)
+        let elsewhere = TYPES.iter().zip(counts.elsewhere).filter(|(_, count)| *count > 0);
+        (each.collect(), elsewhere.map(|(kind, count)| ((*kind).to_owned(), count)).collect())
     }
 }
 
@@ -119,7 +125,7 @@ impl Counts {
         } else if self.names.len() < MOST_NAMES && path.len() <= MAX_PATH_BYTES {
             self.names.entry(path.into()).or_default()[held as usize] += 1;
         } else {
-            self.elsewhere += 1;
+            self.elsewhere[held as usize] += 1;
         }
     }
 }
@@ -143,7 +149,7 @@ mod tests {
     use crate::record::fields::{KeyField, SeverityField};
     use crate::record::RecordWriter;
 
-    fn counted(attributes: &[(&str, &str)]) -> (Vec<(String, String, u64)>, u64) {
+    fn counted(attributes: &[(&str, &str)]) -> ByPlace {
         let mut writer = RecordWriter::new();
         writer.begin(1, 1, &SeverityField::new(9, ""), None);
         for (key, text) in attributes {
@@ -167,7 +173,7 @@ mod tests {
         ]);
         let wanted = [("order", ""), ("password", "SECRET_KEY"), ("url.full", "URL_USERINFO")];
         let wanted = wanted.map(|(path, kind)| (path.to_owned(), kind.to_owned(), 2));
-        assert_eq!((found, elsewhere), (wanted.to_vec(), 0));
+        assert_eq!((found, elsewhere), (wanted.to_vec(), vec![]));
     }
 
     #[test]
@@ -175,8 +181,9 @@ mod tests {
         let names: Vec<String> = (0..MOST_NAMES + 5).map(|number| format!("key{number:05}")).collect();
         let long = "x".repeat(MAX_PATH_BYTES + 1);
         let mut attributes: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
-        attributes.push((&long, "x"));
+        attributes.extend([(long.as_str(), "x"), (long.as_str(), SECRET_MARKER)]);
         let (found, elsewhere) = counted(&attributes);
-        assert_eq!((found.len(), elsewhere), (MOST_NAMES, 12));
+        let wanted = vec![(String::new(), 12), ("SECRET_KEY".to_owned(), 2)];
+        assert_eq!((found.len(), elsewhere), (MOST_NAMES, wanted));
     }
 }

@@ -71,16 +71,23 @@ def test_a_type_that_the_policy_keeps_is_found_when_it_is_asked_for(tmp_path):
     assert any("EMAIL" in note for note in report.not_tested)
 
 
-def test_a_type_that_one_destination_must_not_get_is_looked_for_there_alone(tmp_path):
+def test_a_type_that_a_destination_must_not_get_is_looked_for_there_and_what_it_drops_is_not_missed(tmp_path):
     redaction = {
         "mode": "scan",
         "actions": {"EMAIL": "keep"},
-        "destinations": {"file": {"actions": {"EMAIL": "remove"}}},
+        "destinations": {"file": {"actions": {"EMAIL": "remove"}}, "memory": {"actions": {"EMAIL": "drop"}}},
     }
-    report = run(settings(tmp_path, redaction=redaction, exporters=("memory", "file")))
-    assert report.passed
+    report = run(settings(tmp_path, redaction=redaction, exporters=("memory", "file", "console")))
+    assert (report.passed, report.leaks, report.missing) == (True, [], [])
     sent = [each for each in report.outcomes if each.carrier != "negative"]
-    assert {each.exporter for each in sent if each.type == "EMAIL"} == {"file"}
+    assert {each.exporter for each in sent if each.type == "EMAIL"} == {"file", "memory"}
+    assert dropping(report) == {"memory"}
+
+
+def dropping(report):
+    """The exporters before which a policy dropped records, as the report says it."""
+    notes = [note for note in report.not_tested if "records that the policy drops before" in note]
+    return {note.partition(" drops before ")[2].partition(":")[0] for note in notes}
 
 
 def test_what_the_spool_holds_is_looked_at(tmp_path):
@@ -153,3 +160,42 @@ def test_a_secret_that_its_type_no_longer_hides_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr("fapilog.controls.basics.SecretStr", str)
     report = run(settings(tmp_path, exporters=("memory",)), only=["SecretStr"])
     assert {each.type for each in report.leaks} == {"SecretStr"}
+
+
+def test_a_secret_key_of_one_destination_is_sent_and_looked_for_there_alone(tmp_path):
+    redaction = {"secret_keys": ("badge",), "destinations": {"file": {"secret_keys": ("order_id",)}}}
+    report = run(settings(tmp_path, redaction=redaction, exporters=("memory", "file")))
+    assert (report.passed, report.missing) == (True, [])
+    assert {each.exporter for each in report.outcomes if each.type == "key:order_id"} == {"file"}
+    assert {"memory", "file"} < {each.exporter for each in report.outcomes if each.type == "key:badge"}
+
+
+PASSWORDS = {"name": "no-passwords", "paths": ("**.pin",), "action": "drop"}
+
+
+@pytest.mark.parametrize(
+    ("redaction", "short_of"),
+    [
+        ({"actions": {"EMAIL": "drop"}}, {"memory", "file", "console"}),
+        ({"rules": (PASSWORDS,)}, {"memory", "file", "console"}),
+        ({"destinations": {"memory": {"rules": (PASSWORDS,)}}}, {"memory"}),
+        ({"destinations": {"file": {"rules": (PASSWORDS,)}}}, {"file"}),
+        ({"destinations": {"console": {"rules": (PASSWORDS,)}}}, {"console"}),
+    ],
+)
+def test_records_that_a_policy_drops_are_not_missed_where_it_counts(tmp_path, redaction, short_of):
+    everywhere = ("memory", "file", "console")
+    policy = settings(tmp_path, redaction={"mode": "scan", **redaction}, exporters=everywhere)
+    report = run(policy, only=["EMAIL", "key:pin", "PAN"])
+    assert (report.leaks, report.missing, report.passed) == ([], [], True)
+    assert dropping(report) == short_of
+
+
+def test_records_that_get_lost_beside_dropped_ones_are_missed(tmp_path, monkeypatch):
+    async def refuse(self, batch):
+        return ExportOutcome(rejected=len(batch))
+
+    monkeypatch.setattr("fapilog.controls.places._Recorder.export_batch", refuse)
+    redaction = {"mode": "scan", "destinations": {"memory": {"rules": (PASSWORDS,)}}}
+    report = run(settings(tmp_path, redaction=redaction, exporters=("memory",)), only=["PAN", "key:pin"])
+    assert {name for name, _, _ in report.missing} == {"memory"}

@@ -1,0 +1,63 @@
+"""Paths and query strings as they may stand in a record: without values of secret or marked parameters.
+
+Which parameters a route has is known once its router chose it. Thread: caller.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fapilog_instrumentation_fastapi import marks
+from fapilog_instrumentation_fastapi.exchange import Exchange
+from fapilog_instrumentation_fastapi.queries import HIDDEN
+
+_NONE: Mapping[str, str] = {}
+_KEPT = "_fapilog_marked_names"
+_PARAMETER = re.compile(r"\{[^}]*\}")
+
+
+def marked(scope: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the names that the chosen route marks as sensitive, with their markers; kept on the route."""
+    route = scope.get("route")
+    if not hasattr(route, "dependant"):
+        return _NONE
+    names: Mapping[str, str] | None = getattr(route, _KEPT, None)
+    if names is None:
+        names = marks.Fields(route).names
+        setattr(route, _KEPT, names)
+    return names
+
+
+def path(exchange: Exchange) -> str:
+    """Return the path of a request without its secret parameters, such as that of `/reset/{token}`."""
+    parameters = exchange.scope.get("path_params")
+    if not parameters:
+        return exchange.path
+    is_secret, names = exchange.plan.queries.is_secret, marked(exchange.scope)
+    hidden = {
+        value if isinstance(value, str) else "": HIDDEN if is_secret(name) else names[name]
+        for name, value in parameters.items()
+        if is_secret(name) or name in names
+    }
+    return _without(exchange, hidden) if hidden else exchange.path
+
+
+def _without(exchange: Exchange, hidden: Mapping[str, str]) -> str:
+    steps = exchange.path.split("/")
+    if "" not in hidden and hidden.keys() <= set(steps):
+        return "/".join(hidden.get(step, step) for step in steps)
+    # A part of a step, several steps, or what a converter made of one.
+    template = exchange.route
+    return HIDDEN if template is None else _PARAMETER.sub(HIDDEN, template)
+
+
+def query(exchange: Exchange, given: bytes) -> str:
+    """Return a query string of a request without its secret parameters."""
+    return exchange.plan.queries.shown(given, marked(exchange.scope))
+
+
+def url(exchange: Exchange, text: str) -> str:
+    """Return any URL, or part of one, without secret parameters behind `?` and `#`."""
+    return exchange.plan.queries.shown_in(text, marked(exchange.scope))
