@@ -56,8 +56,7 @@ pub fn in_key(name: &str) -> Words {
         let bare = hit.word == Word::BareName && hit.start > 0 && hit.end - hit.start == 4;
         // `duration_ms` is no woman: titles stand before names, not in the names of keys.
         let title = hit.word == Word::Person && hit.end - hit.start <= LONGEST_TITLE;
-        let machine = hit.word == Word::Address && MACHINES.iter().any(|known| known == &name);
-        if (last || ends_name(&name[hit.end as usize..])) && !bare && !title && !machine {
+        if (last || ends_name(&name[hit.end as usize..])) && !bare && !title {
             words = words.with(hit.word);
         }
     };
@@ -65,14 +64,20 @@ pub fn in_key(name: &str) -> Words {
     words
 }
 
-/// Addresses of machines, nobody's home (OpenTelemetry's semantic conventions).
-const MACHINES: [&[u8]; 6] = [
-    b"server.address",
-    b"client.address",
-    b"source.address",
-    b"destination.address",
-    b"network.peer.address",
-    b"network.local.address",
+/// Whether the key is for the address of a machine, where a single word is nobody's home.
+#[must_use]
+pub fn names_machine(name: &str) -> bool {
+    MACHINES.contains(&name)
+}
+
+/// Addresses of machines (OpenTelemetry's semantic conventions). A map of a person may have the same path.
+const MACHINES: [&str; 6] = [
+    "server.address",
+    "client.address",
+    "source.address",
+    "destination.address",
+    "network.peer.address",
+    "network.local.address",
 ];
 
 /// Letters of `mrs`.
