@@ -9,7 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-FOLDERS = ("plugins", "instrumentation")
+FOLDERS = ("plugins", "instrumentation", "exporters")
 
 
 def main() -> None:

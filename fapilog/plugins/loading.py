@@ -58,10 +58,15 @@ def imported(point: EntryPoint) -> Any:
         TypeError: Another contract, or nothing; or whatever its module raises.
     """
     target = point.load()
-    check_contract(target)
+    check_contract(target, module_of(point))
     if target is None:
         raise TypeError("it points at None")
     return target
+
+
+def module_of(point: EntryPoint) -> str:
+    """Return the name of the module that an entry point names."""
+    return point.value.partition(":")[0].strip()
 
 
 def _imports_now() -> bool:

@@ -68,14 +68,18 @@ class PluginMetadata:
         return schema
 
 
-def metadata_of(target: Any) -> PluginMetadata | None:
+def metadata_of(target: Any, module: str = "") -> PluginMetadata | None:
     """Return what a plugin says of itself: the object, its class, or its module; None: nothing.
+
+    Args:
+        target: The object.
+        module: The module that the entry point names; empty: the one that defines the object.
 
     Raises:
         TypeError: The attribute holds something else.
     """
-    module = sys.modules.get(getattr(target, "__module__", None) or "")
-    for place in (target, module):
+    modules = [sys.modules.get(name or "") for name in (module, getattr(target, "__module__", None))]
+    for place in (target, *modules):
         found = getattr(place, METADATA_ATTRIBUTE, None)
         if isinstance(found, PluginMetadata):
             return found
@@ -84,13 +88,17 @@ def metadata_of(target: Any) -> PluginMetadata | None:
     return None
 
 
-def check_contract(target: Any) -> PluginMetadata | None:
+def check_contract(target: Any, module: str = "") -> PluginMetadata | None:
     """Return the metadata of a plugin that was made for a contract that this fapilog keeps.
+
+    Args:
+        target: The object.
+        module: As `metadata_of`.
 
     Raises:
         TypeError: It was made for another one: the message says whether to update it or fapilog.
     """
-    metadata = metadata_of(target)
+    metadata = metadata_of(target, module)
     stated = CONTRACT_VERSION if metadata is None else metadata.api_version
     contract = getattr(target, CONTRACT_ATTRIBUTE, stated)
     if not isinstance(contract, int) or isinstance(contract, bool):

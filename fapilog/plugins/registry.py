@@ -15,7 +15,7 @@ from typing import Any, Literal
 from fapilog.diagnostics import one_line, say, shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
 from fapilog.plugins.groups import COMMANDS, EXPORTERS, GROUPS, made
-from fapilog.plugins.loading import imported, within
+from fapilog.plugins.loading import imported, module_of, within
 from fapilog.plugins.metadata import PluginMetadata, metadata_of
 from fapilog.plugins.policy import PluginPolicy
 
@@ -196,7 +196,9 @@ class Plugins:
 
     def _load(self, entry: _Entry) -> None:
         entry.loaded = self._foreign(entry, lambda: imported(entry.point))
-        entry.plugin = replace(entry.plugin, status="loaded", metadata=metadata_of(entry.loaded))
+        entry.plugin = replace(
+            entry.plugin, status="loaded", metadata=metadata_of(entry.loaded, module_of(entry.point))
+        )
 
     def _make(self, entry: _Entry, target: Any) -> Any:
         return self._foreign(entry, lambda: made(entry.plugin.group, target))

@@ -36,8 +36,8 @@ from fapilog.settings.parse import Noted
 from fapilog.settings.variables import ROWS, VARIABLE_NAMES, Row, Variable
 
 ARGUMENT = "argument"
-# Read by packages of their own: instrumentation/fastapi.
-_OTHERS = ("FAPILOG_FASTAPI_",)
+# Read by packages of their own: instrumentation/fastapi, exporters/*.
+_OTHERS = ("FAPILOG_FASTAPI_", "FAPILOG_ELASTICSEARCH_", "FAPILOG_SPLUNK_")
 _PREFIX = "FAPILOG_"
 # Variables that hold keys, which are no settings.
 _KEYS = (KEY_VARIABLE, TOKEN_KEY_VARIABLE)

@@ -5,7 +5,9 @@
 | `capture_logs` | the records logged inside a `with` block, as plain values |
 | `no_leaks` | a failure when something sensitive leaves the process inside a `with` block |
 | `OtlpReceiver` | an OTLP/HTTP receiver on loopback, which can be told to misbehave |
-| `ExporterConformance`, `ProcessorConformance`, `EnricherConformance` | pytest classes for yours |
+| `ExporterConformance`, `ProcessorConformance` | pytest classes for yours |
+| `EnricherConformance`, `DetectorConformance` | the same |
+| `measure_plugin` | what one call of a plugin costs |
 | `FakeClock`, `SequentialIds` | fixed times and fixed trace and span ids |
 | `pytest_plugin` | fixtures: `fapilog_logs`, `fapilog_requests`, `no_leaks`, `otlp_receiver`, ... |
 
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
     from fapilog.testing.capture import CapturedLogs, capture_logs
     from fapilog.testing.clock import FakeClock
     from fapilog.testing.decoding import ReceivedLogRecord
+    from fapilog.testing.detector_conformance import DetectorConformance
     from fapilog.testing.enricher_conformance import EnricherConformance
     from fapilog.testing.exporter_conformance import ExporterConformance
     from fapilog.testing.ids import SequentialIds
     from fapilog.testing.leaks import Leak, LeakError, NoLeaks, no_leaks
+    from fapilog.testing.plugin_benchmark import PluginCost, measure_plugin
     from fapilog.testing.processor_conformance import ProcessorConformance
     from fapilog.testing.receiver import OtlpReceiver
 
@@ -45,6 +49,7 @@ __all__ = [
     "Answer",
     "CapturedLogs",
     "CloseWithoutAnswer",
+    "DetectorConformance",
     "EnricherConformance",
     "Exchange",
     "ExporterConformance",
@@ -56,6 +61,7 @@ __all__ = [
     "NoLeaks",
     "Ok",
     "OtlpReceiver",
+    "PluginCost",
     "ProcessorConformance",
     "ReceivedLogRecord",
     "ReceivedRequest",
@@ -64,11 +70,13 @@ __all__ = [
     "SlowBody",
     "Status",
     "capture_logs",
+    "measure_plugin",
     "no_leaks",
 ]
 
 _HOMES = {
     "CapturedLogs": "capture",
+    "DetectorConformance": "detector_conformance",
     "EnricherConformance": "enricher_conformance",
     "ExporterConformance": "exporter_conformance",
     "FakeClock": "clock",
@@ -76,10 +84,12 @@ _HOMES = {
     "LeakError": "leaks",
     "NoLeaks": "leaks",
     "OtlpReceiver": "receiver",
+    "PluginCost": "plugin_benchmark",
     "ProcessorConformance": "processor_conformance",
     "ReceivedLogRecord": "decoding",
     "SequentialIds": "ids",
     "capture_logs": "capture",
+    "measure_plugin": "plugin_benchmark",
     "no_leaks": "leaks",
 }
 

@@ -144,6 +144,7 @@ fn hec_fields_are_flat_and_each_key_stands_once() {
         pair("twice", int(5)),
         pair("rows", array(vec![map(vec![pair("k", string("v\""))]), array(vec![int(1)])])),
         pair("list", array(vec![string("a"), int(1), double(0.5)])),
+        pair("holes", array(vec![int(1), AnyValue { value: None }])),
         pair("none", AnyValue { value: None }),
         pair("nan", double(f64::NAN)),
         pair("bytes", bytes(&[0, 255])),
@@ -151,7 +152,7 @@ fn hec_fields_are_flat_and_each_key_stands_once() {
         pair("com.splunk.hec.access_token", string("never")),
     ];
     let expected = json!({
-        "m.a.b": 1, "m.c": 2, "twice": 4, "rows": r#"[{"k":"v\""},[1]]"#, "list": ["a", 1, 0.5], "nan": "NaN",
+        "m.a.b": 1, "m.c": 2, "twice": 4, "rows": r#"[{"k":"v\""},[1]]"#, "list": ["a", 1, 0.5], "holes": "[1,null]", "nan": "NaN",
         "bytes": "AP8=", "big": i64::MIN,
     });
     assert_eq!(of_attributes(Shape::Hec, attributes)["fields"], expected);

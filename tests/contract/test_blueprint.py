@@ -54,11 +54,11 @@ def test_every_module_and_test_of_a_row_exists(row):
     named = re.findall(r"`([^`]+)`", row["modules"] + row["tests"])
     assert [name for name in named if not (ROOT / name).is_file()] == []
     assert all(
-        name.startswith(("fapilog/", "native/src/", "docs/", "instrumentation/"))
+        name.startswith(("fapilog/", "native/src/", "docs/", "instrumentation/", "exporters/"))
         for name in re.findall(r"`([^`]+)`", row["modules"])
     )
     assert all(
-        name.startswith(("tests/", "native/tests/", "instrumentation/fastapi/tests/"))
+        re.match(r"(tests|native/tests|instrumentation/fastapi/tests|exporters/\w+/tests)/", name)
         for name in re.findall(r"`([^`]+)`", row["tests"])
     )
 

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocketDisconnect
 from fapilog import Severity
 from fapilog_instrumentation_fastapi.exchange import Exchange, Scope
 from fapilog_instrumentation_fastapi.plan import RouteOptions
+from fapilog_instrumentation_fastapi.remembering import remember
 
 HTTP_EVENT = "fapilog.http.server.request"
 WEBSOCKET_EVENT = "fapilog.websocket.server.connection"
@@ -31,8 +32,6 @@ _TEXTS = {int(severity): severity.name for severity in Severity}
 # RFC 6455, 7.4.1: what is no failure of the server. 1005: no code given; 1006: the connection broke.
 _SERVER_FAILED = frozenset({1011, 1012, 1013, 1014})
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-# Hosts come from outside, so what is remembered needs a bound.
-_REMEMBERED = 1_024
 _origins: dict[tuple[Any, ...], dict[str, Any]] = {}
 _bodies: dict[tuple[str, str | None, int | None], str] = {}
 
@@ -173,8 +172,8 @@ def _origin(scope: Scope, host: bytes | None) -> dict[str, Any]:
         attributes["network.protocol.version"] = version
     attributes |= _server(host, scope)
     # Without the header the server's socket counts, which is no part of the key.
-    if host is not None and len(_origins) < _REMEMBERED:
-        _origins[key] = attributes.copy()
+    if host is not None:
+        remember(_origins, key, attributes.copy(), len(host) + len(method))
     return attributes
 
 
@@ -223,8 +222,7 @@ def _body(method: str, route: str | None, status: int | None) -> str:
     known = _bodies.get(key)
     if known is None:
         known = " ".join(str(part) for part in key if part is not None)
-        if len(_bodies) < _REMEMBERED:
-            _bodies[key] = known
+        remember(_bodies, key, known, len(known))
     return known
 
 

@@ -127,7 +127,9 @@ class Copies:
 
 
 def _may_be_asked_for(exchange: Exchange) -> bool:
-    return route_options.is_capturing() and exchange.scope.get("endpoint") is None
+    endpoint = exchange.scope.get("endpoint")
+    # A mounted application stands there until its own router chose.
+    return route_options.is_capturing() and (endpoint is None or hasattr(endpoint, "routes"))
 
 
 def begin(exchange: Exchange) -> None:

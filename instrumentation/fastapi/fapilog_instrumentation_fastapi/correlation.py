@@ -6,10 +6,11 @@ and into requests to other services.
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Iterable, Sequence
+
+from fapilog_instrumentation_fastapi import chance
 
 # Visible ASCII without what separates: no spaces, quotes, commas, semicolons, equals signs (baggage,
 # cookies), angle brackets, backslashes or percent signs.
@@ -18,8 +19,7 @@ _VALID = re.compile(rb"[A-Za-z0-9!#$&'*+\-./:@^_`|~?(){}\[\]]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _NO_TRACE = b"0" * 32
 _NO_SPAN = b"0" * 16
-# Of the generator that the system seeds, and again in every forked child: unique, not secret.
-_random_bits = random.getrandbits
+_random_bits = chance.numbers.getrandbits
 
 
 def valid(value: bytes) -> str | None:

@@ -80,6 +80,7 @@ class Exchange:
     is_excluded = False
     is_finished = False
     _options: RouteOptions | None = None
+    _endpoint: Any = None
 
     def __init__(
         self, scope: Scope, plan: Plan, correlation_id: str, headers: list[bytes | None], context: Context
@@ -95,12 +96,14 @@ class Exchange:
     @property
     def options(self) -> RouteOptions:
         """The options in force: those of the endpoint once the router chose it, else the application's."""
+        endpoint = self.scope.get("endpoint")
+        if endpoint is None:
+            return self.plan.options
         known = self._options
-        if known is None:
-            endpoint = self.scope.get("endpoint")
-            if endpoint is None:
-                return self.plan.options
+        # A mount puts the mounted application there first, whose router puts the endpoint later.
+        if known is None or endpoint is not self._endpoint:
             known = self._options = self.plan.options_of(endpoint)
+            self._endpoint = endpoint
         return known
 
     @property

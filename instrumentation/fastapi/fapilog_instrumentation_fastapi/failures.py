@@ -137,6 +137,7 @@ class NativeLogs:
         provider = self._config.get("logger_provider")
         if provider is None or provider is self._plan.logger_provider or _is_process_provider(provider):
             self._config["logs"] = False
+            self._plan.silenced.append(self)
 
     def give_back(self) -> None:
         """Put back what was."""

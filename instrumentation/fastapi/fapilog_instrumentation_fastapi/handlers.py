@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from fapilog_instrumentation_fastapi import http_exceptions, validation
 from fapilog_instrumentation_fastapi.exchange import KEY, Exchange
+from fapilog_instrumentation_fastapi.failures import NativeLogs
 from fapilog_instrumentation_fastapi.plan import Plan
 
 # These two are the handler of `ServerErrorMiddleware`: what it handles is unhandled.
@@ -90,7 +91,7 @@ def watched(app: Any, plan: Plan) -> Iterator[None]:
     app.exception_handlers = _all_watched(own)
     if plan.settings.exceptions.problem_response and not any(key in own for key in _UNHANDLED):
         app.exception_handlers[Exception] = problem
-    _watch_mounted(app, 0)
+    _watch_mounted(app, plan, 0)
     try:
         yield
     finally:
@@ -114,7 +115,11 @@ class Late:
         self._plan.on_request = [each for each in self._plan.on_request if each is not self]
         app = exchange.scope.get("app")
         for each in _chain(self._below) if app is None else (app,):
-            _watch_application(each, 0)
+            _watch_application(each, self._plan, 0)
+        # What FastAPI made for this request before it came here has its logger already.
+        telemetry = exchange.scope.get("fastapi.telemetry")
+        if telemetry is not None and app is not None and app._telemetry.get("logs") is False:
+            telemetry.logger = None
 
 
 def watch_built(app: Any, stack: Iterable[Any], plan: Plan | None = None) -> None:
@@ -144,25 +149,26 @@ async def _nothing(*_: Any) -> None:
     """Stand for an application that is never called."""
 
 
-def _watch_mounted(router: Any, depth: int) -> None:
+def _watch_mounted(router: Any, plan: Plan, depth: int) -> None:
     """Watch the handlers of mounted applications: each has a stack of its own."""
     if depth > _DEEPEST:
         return
     for route in getattr(router, "routes", ()) or ():
         inner = getattr(route, "app", None)
-        if any(_watch_application(each, depth) for each in _chain(inner)):
+        if any(_watch_application(each, plan, depth) for each in _chain(inner)):
             continue
         if not hasattr(route, "endpoint"):
-            _watch_mounted(route, depth + 1)
+            _watch_mounted(route, plan, depth + 1)
 
 
-def _watch_application(app: Any, depth: int) -> bool:
+def _watch_application(app: Any, plan: Plan, depth: int) -> bool:
     own = getattr(app, "exception_handlers", None)
     if not isinstance(own, dict):
         return False
     app.exception_handlers = _all_watched(own)
+    NativeLogs(app, plan).silence()
     watch_built(app, _chain(getattr(app, "middleware_stack", None)))
-    _watch_mounted(app, depth + 1)
+    _watch_mounted(app, plan, depth + 1)
     return True
 
 

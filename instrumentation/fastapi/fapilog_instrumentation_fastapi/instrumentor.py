@@ -37,29 +37,25 @@ class Instrumented:
         spans: Who makes them.
         placement: Of the middleware.
         leave_clients: Takes back what `outgoing.clients` asked for.
-        native_logs: Of FastAPI, which ours take the place of.
         hooks: Of the application.
         by_itself: Whether it was done without a call in the application; such a call replaces it.
     """
 
     by_itself = False
 
-    def __init__(  # noqa: PLR0913 - all that was made
+    def __init__(
         self,
         settings: RequestLogging,
         plan: Plan,
         spans: Spans,
         placement: Placement,
         *,
-        native_logs: NativeLogs,
         hooks: Hooks | None,
     ) -> None:
         self.settings = settings
         self.plan = plan
         self.spans = spans
         self.placement = placement
-        self.native_logs = native_logs
-        native_logs.silence()
         self.hooks = hooks
         self.leave_clients = weakref.finalize(self, outgoing.use(settings.outgoing.clients))
 
@@ -124,7 +120,8 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
     spans = Spans(chosen.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
-    made = Instrumented(chosen, plan, spans, placement, native_logs=NativeLogs(app, plan), hooks=hooks)
+    NativeLogs(app, plan).silence()
+    made = Instrumented(chosen, plan, spans, placement, hooks=hooks)
     setattr(app, _PLACE, made)
     if chosen.access.silence_uvicorn:
         _silence_uvicorn(made)
@@ -148,7 +145,8 @@ def uninstrument_fastapi(app: Any) -> None:
     known.placement.undo()
     known.spans.undo(app)
     known.leave_clients()
-    known.native_logs.give_back()
+    for native_logs in reversed(known.plan.silenced):
+        native_logs.give_back()
     _silencing.discard(known)
     if not _silencing:
         logging.getLogger("uvicorn.access").removeFilter(_unless_silenced)

@@ -110,7 +110,11 @@ class RequestLoggingMiddleware:
         try:
             wanted = self._wanted
             found: list[bytes | None] = [None] * len(wanted)
-            for name, value in scope["headers"]:
+            headers = scope["headers"]
+            if not isinstance(headers, (list, tuple)):
+                # ASGI allows what can be read only once.
+                headers = scope["headers"] = list(headers)
+            for name, value in headers:
                 place = wanted.get(name)
                 if place is not None and found[place] is None:
                     found[place] = value
@@ -163,7 +167,11 @@ class RequestLoggingMiddleware:
         """Note how the response, or the connection, begins; add the header with the id."""
         current.is_started = True
         current.status = message.get("status", 101)
-        headers = current.response_headers = message.get("headers") or ()
+        headers = message.get("headers") or ()
+        if not isinstance(headers, (list, tuple)):
+            headers = list(headers)
+            message = {**message, "headers": headers}
+        current.response_headers = headers
         echo = self.plan.echo
         if echo is None:
             return message

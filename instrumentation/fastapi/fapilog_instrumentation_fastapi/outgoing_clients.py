@@ -1,14 +1,15 @@
 """How the id gets into one call of httpx, requests or aiohttp, and out of its headers again. Thread: caller.
 
 Each library is met where every hop of a redirect passes by, with its own host: the transport, the adapter,
-the middleware. What was added is taken out of the request after the hop, so that it follows no redirect to a
-host that may not have it.
+the middleware. What is sent is a copy with headers of its own: the caller's request may be sent by others at
+the same time, and what was added must follow no redirect to a host that may not have it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
+from copy import copy
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -29,9 +30,10 @@ class Carried:
 
     Example:
         >>> headers = {"baggage": "tenant=a"}
-        >>> with Carried("r-1", "X-Correlation-ID", "id").inside(headers):
-        ...     headers
+        >>> undo = Carried("r-1", "X-Correlation-ID", "id").add(headers)
+        >>> headers
         {'baggage': 'tenant=a,id=r-1', 'X-Correlation-ID': 'r-1'}
+        >>> undo(headers)
         >>> headers
         {'baggage': 'tenant=a'}
     """
@@ -43,17 +45,11 @@ class Carried:
         self._header = header
         self._member = member
 
-    @contextmanager
-    def inside(self, headers: MutableMapping[str, Any]) -> Any:
-        """Have it in the headers inside of the block; what the caller set himself stays."""
-        undo = self.add(headers)
-        try:
-            yield
-        finally:
-            undo(headers)
-
     def add(self, headers: MutableMapping[str, Any]) -> Callable[[MutableMapping[str, Any]], None]:
-        """Put it into headers, whose names know no case; returns what takes it out again."""
+        """Put it into headers, whose names know no case; returns what takes it out again.
+
+        What the caller set himself stays.
+        """
         header = self._header if self._header is not None and self._header not in headers else None
         if header is not None:
             headers[header] = self._id
@@ -111,24 +107,32 @@ Choose = Callable[[str | None], Carried | None]
 
 
 @contextmanager
-def _on_request(request: Any, carried: Carried) -> Any:
-    """Inside of the block a request of httpx carries it; OpenTelemetry may replace its headers meanwhile."""
-    undo = carried.add(request.headers)
+def _on_request(request: Any, carried: Carried | None) -> Any:
+    """Give a copy of a request of httpx that carries it; what is done to the copy, the request gets, too."""
+    if carried is None:
+        yield request
+        return
+    sent = object.__new__(type(request))
+    before = {**vars(request), "headers": request.headers.copy()}
+    vars(sent).update(before)
+    undo = carried.add(sent.headers)
     try:
         with carried.in_baggage():
-            yield
+            yield sent
     finally:
-        undo(request.headers)
+        # OpenTelemetry replaces the headers; other transports read the stream.
+        undo(sent.headers)
+        changed = {name: value for name, value in vars(sent).items() if before.get(name) is not value}
+        vars(request).update(changed)
 
 
 def httpx_send(send: Callable[..., Any], choose: Choose) -> Callable[..., Any]:
     """Wrap `handle_request` of a transport."""
 
     def handle_request(*arguments: Any) -> Any:
-        *_, request = arguments
-        carried = choose(request.url.host)
-        with nullcontext() if carried is None else _on_request(request, carried):
-            return send(*arguments)
+        *instance, request = arguments
+        with _on_request(request, choose(request.url.host)) as sent:
+            return send(*instance, sent)
 
     return handle_request
 
@@ -137,10 +141,9 @@ def httpx_send_async(send: Callable[..., Awaitable[Any]], choose: Choose) -> Cal
     """Wrap `handle_async_request` of a transport."""
 
     async def handle_async_request(*arguments: Any) -> Any:
-        *_, request = arguments
-        carried = choose(request.url.host)
-        with nullcontext() if carried is None else _on_request(request, carried):
-            return await send(*arguments)
+        *instance, request = arguments
+        with _on_request(request, choose(request.url.host)) as sent:
+            return await send(*instance, sent)
 
     return handle_async_request
 
@@ -198,11 +201,15 @@ class RequestsAdapter:
     def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
         """Send a prepared request."""
         carried = self._choose(urlsplit(request.url).hostname)
-        block: AbstractContextManager[Any] = (
-            nullcontext() if carried is None else carried.inside(request.headers)
-        )
-        with block:
+        if carried is None:
             return self.below.send(request, *arguments, **options)
+        sent = copy(request)
+        sent.headers = request.headers.copy()
+        carried.add(sent.headers)
+        response = self.below.send(sent, *arguments, **options)
+        if getattr(response, "request", None) is sent:
+            response.request = request
+        return response
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.below, name)

@@ -8,6 +8,7 @@ Threads: the configuring one, or the first request's.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +68,10 @@ class Placement:
         self._make = make
         self._before_build = before_build
         self._build_below: Callable[[], Any] = app.build_middleware_stack
+        # Threads may make the first request at once; the one that builds comes here again.
+        self._lock = threading.RLock()
         self._is_building = False
+        self._latest: Any = None
         self._made: list[Any] = []
         self.is_undone = False
         app.build_middleware_stack = self.build
@@ -76,6 +80,23 @@ class Placement:
 
     def build(self) -> Any:
         """Stand in for `build_middleware_stack` of the application."""
+        # Not when somebody else's method calls this one: he puts his own around what he gets.
+        is_whole = self._app.build_middleware_stack == self.build
+        has_waited = not self._lock.acquire(blocking=False)
+        if has_waited:
+            self._lock.acquire()
+        try:
+            if has_waited and is_whole and self._latest is not None:
+                # Another thread built it meanwhile.
+                return self._latest
+            stack = self._built()
+            if is_whole:
+                self._latest = stack
+            return stack
+        finally:
+            self._lock.release()
+
+    def _built(self) -> Any:
         if self._is_building or self.is_undone:
             return self._build_below()
         if self._app.build_middleware_stack != self.build:
@@ -95,7 +116,8 @@ class Placement:
         """Put a `ScopeNote` before the router, if it is not there already."""
         for each in chain(stack):
             if getattr(each, "app", None) is self._app.router and not isinstance(each, ScopeNote):
-                each.app = ScopeNote(self._app.router)
+                alone = span_middleware(stack) is not None or self._plan.settings.spans == "none"
+                each.app = ScopeNote(self._app.router, alone)
                 break
         return stack
 
@@ -125,6 +147,10 @@ class Placement:
         self._made.append(made)
         return made
 
+    def is_in_place(self) -> bool:
+        """Tell whether ours is in the stack that is in use, or was taken back."""
+        return self.is_undone or any(self._is_ours(each) for each in chain(self._app.middleware_stack))
+
     def move(self) -> None:
         """Put ours into the stack that is in use."""
         if self._app.middleware_stack is not None:
@@ -133,6 +159,7 @@ class Placement:
     def undo(self) -> None:
         """Take ours out of the stack; later stacks are built without."""
         self.is_undone = True
+        self._latest = None
         if self._app.build_middleware_stack == self.build:
             self._app.build_middleware_stack = self._build_below
         if self._is_ours(self._app.middleware_stack):
@@ -151,16 +178,22 @@ class ScopeNote:
 
     Args:
         app: The router.
+        alone: Whether FastAPI applications that are mounted below make no spans, metrics and log events of
+            their own: OpenTelemetry's middleware is outside, or nobody shall.
     """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, alone: bool = False) -> None:
         self.app = app
+        self._is_alone = alone
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Call the router; no coroutine of ours stands between."""
         exchange = scope.get(KEY)
         if exchange is not None:
             exchange.scope = scope
+            if self._is_alone:
+                # As FastAPI itself keeps mounted applications from watching what it was told to leave out.
+                scope.setdefault("fastapi.telemetry", None)
         return self.app(scope, receive, send)
 
 
@@ -184,6 +217,8 @@ class PlaceHolder:
         """Serve a call; ours lets those pass that have met it outside already."""
         if self._ours is None:
             self._ours = self._placement.make(self.app)
+        if KEY not in scope and not self._placement.is_in_place():
+            # The first call; or another thread's stack took the place of the one that ours was in.
             self._placement.move()
         serve = self.app if self._placement.is_undone else self._ours
         await serve(scope, receive, send)

@@ -77,6 +77,7 @@ class Plan:
         on_request: Called when an exchange begins, inside the bound context.
         on_response: Called once when the response is complete or the exchange ends, before the access record.
         on_exception: Called when the application raised `Exchange.error`, before the access record.
+        silenced: Log events of FastAPI that were switched off, of mounted applications too.
         own_errors: Counts errors of this package, which never reach the application.
     """
 
@@ -97,6 +98,7 @@ class Plan:
         self.routes = Routes()
         self.queries = Queries(logger_provider)
         self.own_errors = OwnErrors()
+        self.silenced: list[Any] = []
         self.on_request: list[Observer] = []
         self.on_response: list[Observer] = []
         self.on_exception: list[Observer] = []

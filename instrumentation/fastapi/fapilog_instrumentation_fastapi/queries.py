@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from fapilog import LoggerProvider, current_telemetry
 from fapilog.redaction import Redactor
+from fapilog_instrumentation_fastapi.remembering import LONGEST, remember
 
 # HTTP semantic conventions, `url.query`, and what OAuth passes: the names that the scanner knows in queries.
 PARAMETERS = frozenset(
@@ -52,9 +53,8 @@ PARAMETERS = frozenset(
     ]
 )
 _HIDDEN = b"[REDACTED:secret]"
-# Names come from outside, so what is remembered of them needs a bound.
-_REMEMBERED = 4_096
-_LONGEST_NAME = 256
+# More than any form has; to judge names takes time.
+_MOST_PARAMETERS = 1_000
 
 
 class Queries:
@@ -77,8 +77,14 @@ class Queries:
         self._known: dict[bytes, bool] = {}
 
     def shown(self, query: bytes) -> str:
-        """Return a query string as it may stand in a record; what is percent-encoded stays so."""
-        parts, is_changed = query.split(b"&"), False
+        """Return a query string as it may stand in a record; what is percent-encoded stays so.
+
+        Behind 1,000 parameters nothing is shown.
+        """
+        parts, is_changed = query.split(b"&", _MOST_PARAMETERS), False
+        if len(parts) > _MOST_PARAMETERS:
+            parts[_MOST_PARAMETERS] = _HIDDEN
+            is_changed = True
         for place, part in enumerate(parts):
             name, equals, _ = part.partition(b"=")
             secret = self._known.get(name)
@@ -98,10 +104,9 @@ class Queries:
             self._redactor = Redactor(None if provider is None else provider.settings.redaction_in_force)
         text = unquote_to_bytes(name.replace(b"+", b" ")).decode("utf-8", "replace").strip()
         secret = (
-            len(name) > _LONGEST_NAME
+            len(name) > LONGEST
             or text.lower() in PARAMETERS
             or self._redactor.attributes({text: "value"}) != {text: "value"}
         )
-        if len(self._known) < _REMEMBERED:
-            self._known[name] = secret
+        remember(self._known, name, secret, len(name))
         return secret

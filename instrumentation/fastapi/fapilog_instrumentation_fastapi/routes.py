@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-# Mounts with parameters take parts of paths, which come from outside.
-_REMEMBERED = 4_096
+from fapilog_instrumentation_fastapi.remembering import remember
+
 # How the template of a mount ends.
 _REST = "/{path}"
 
@@ -49,8 +49,8 @@ class Routes:
         known = self._prefixes.get(taken)
         if known is None:
             known = _mounts(scope.get("router"), taken)
-            if len(self._prefixes) < _REMEMBERED:
-                self._prefixes[taken] = known
+            # Mounts with parameters take parts of paths, which come from outside.
+            remember(self._prefixes, taken, known, len(taken))
         return known
 
     def _searched(self, scope: MutableMapping[str, Any]) -> str | None:
@@ -64,8 +64,7 @@ class Routes:
         if known is not None and known[0] is endpoint:
             return known[1]
         template = self._template(scope, endpoint, prefix)
-        if len(self._found) < _REMEMBERED:
-            self._found[key] = (endpoint, template)
+        remember(self._found, key, (endpoint, template), len(prefix))
         return template
 
     def _template(self, scope: MutableMapping[str, Any], endpoint: Any, prefix: str) -> str | None:

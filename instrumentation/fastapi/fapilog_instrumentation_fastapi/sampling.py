@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from fapilog_instrumentation_fastapi import chance
 
 # W3C Trace Context level 2: the last 56 bits of a trace id are random.
 _RANDOM_BITS = (1 << 56) - 1
@@ -31,5 +31,5 @@ class Sampler:
     def keeps(self, trace_id: int) -> bool:
         """Tell whether a success is written; without a trace (0) chance decides."""
         if not trace_id:
-            return random.random() < self._ratio  # noqa: S311  # nosec B311 - no secret
+            return chance.numbers.random() < self._ratio
         return (trace_id & _RANDOM_BITS) >= self._bound

@@ -1,6 +1,10 @@
 """The id of a request is checked before anything sees it, and made where there is none."""
 
+import os
+import random
 import string
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -73,3 +77,31 @@ def test_new_ids_differ_sort_by_time_and_say_version_7():
     assert [each[:12] for each in ids] == sorted(each[:12] for each in ids)
     assert {each[12] for each in ids} == {"7"}
     assert {each[16] for each in ids} <= set("89ab")
+
+
+def test_ids_neither_follow_nor_disturb_the_random_numbers_of_the_application():
+    state = random.getstate()
+    try:
+        random.seed(7)
+        expected = random.random()
+        random.seed(7)
+        first = new_id()
+        assert random.random() == expected
+        random.seed(7)
+        assert new_id()[12:] != first[12:]
+    finally:
+        random.setstate(state)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_child_makes_other_ids():
+    code = (
+        "import os\n"
+        "from fapilog_instrumentation_fastapi import chance\n"
+        "r, w = os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    os.write(w, str(chance.numbers.getrandbits(64)).encode()); os._exit(0)\n"
+        "child = os.read(r, 100); os.wait()\n"
+        "assert child != str(chance.numbers.getrandbits(64)).encode()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

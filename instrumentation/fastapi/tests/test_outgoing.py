@@ -234,6 +234,41 @@ async def test_a_transport_that_two_clients_share_carries_it_for_one_of_them(sto
     assert stock.asked == [BOTH, {}]
 
 
+async def test_a_request_that_two_requests_send_at_once_carries_the_id_of_each():
+    sent, both = [], asyncio.Barrier(2)
+
+    class Transport(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await both.wait()
+            sent.append((request.headers["x-correlation-id"], request.headers["baggage"]))
+            await both.wait()
+            return httpx.Response(200)
+
+    async with propagate_correlation(httpx.AsyncClient(transport=Transport())) as http:
+        prebuilt = http.build_request("GET", "http://stock.example/")
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            assert (await http.send(prebuilt)).request is prebuilt
+
+        middleware = RequestLoggingMiddleware(app, RequestLogging(spans="none"))
+        asked = (scope(headers=[(b"x-request-id", name)]) for name in (b"r-1", b"r-2"))
+        await asyncio.gather(*(middleware(each, Wire().receive, Wire().send) for each in asked))
+    assert sorted(sent) == [(name, f"fapilog.correlation_id={name}") for name in ("r-1", "r-2")]
+    assert prebuilt.headers.keys().isdisjoint({"x-correlation-id", "baggage"})
+
+
+async def test_a_prepared_request_of_requests_is_sent_as_a_copy(stock: Stock):
+    with propagate_correlation(requests.Session()) as session:
+        prepared = session.prepare_request(requests.Request("GET", stock.url))
+        before = dict(prepared.headers)
+
+        async def ask() -> None:
+            assert (await asyncio.to_thread(session.send, prepared)).request is prepared
+
+        await serving(ask)
+    assert (stock.asked, dict(prepared.headers)) == ([BOTH], before)
+
+
 @pytest.mark.parametrize("kind", CLIENTS)
 async def test_libraries_that_an_application_names_carry_it_for_its_requests_alone(kind: str, stock: Stock):
     library = kind.partition(",")[0]
@@ -349,13 +384,14 @@ def test_headers_are_after_the_call_what_they_were_before(
 ):
     used = requests.structures.CaseInsensitiveDict(headers)
     before = list(used.items())
-    with Carried(given_id, "x-correlation-id", member).inside(used):
-        assert used["x-correlation-id"] in {given_id, headers.get("x-correlation-id")}
-        assert f"{member}=" in used["baggage"]
+    undo = Carried(given_id, "x-correlation-id", member).add(used)
+    assert used["x-correlation-id"] in {given_id, headers.get("x-correlation-id")}
+    assert f"{member}=" in used["baggage"]
+    undo(used)
     assert list(used.items()) == before
 
 
 def test_baggage_that_is_too_long_already_stays_as_it_is():
     headers = {"baggage": "a=" + "1" * 8_190}
-    with Carried(ID, None, "id").inside(headers):
-        assert headers == {"baggage": "a=" + "1" * 8_190}
+    Carried(ID, None, "id").add(headers)
+    assert headers == {"baggage": "a=" + "1" * 8_190}

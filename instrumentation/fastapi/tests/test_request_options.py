@@ -10,6 +10,7 @@ import fapilog
 from fapilog.testing import CapturedLogs
 from fapilog_instrumentation_fastapi import RequestLogging, instrument_fastapi, request_options
 from fapilog_instrumentation_fastapi.access import HTTP_EVENT
+from fapilog_instrumentation_fastapi.bodies import REQUEST_BODY
 from instrumentation.fastapi.tests.calling import client
 
 SETTINGS = RequestLogging(spans="none")
@@ -114,3 +115,59 @@ async def test_a_method_may_be_an_endpoint(fapilog_logs: CapturedLogs):
     app.get("/")(request_options(access=False)(views.read))
     instrument_fastapi(app, SETTINGS)
     assert await paths(app, fapilog_logs, "/") == []
+
+
+@pytest.mark.parametrize("reader", [None, "pure", "base"])
+async def test_options_of_a_route_in_a_mounted_application_count_whoever_reads_the_body_before(
+    reader: str | None, fapilog_logs: CapturedLogs
+):
+    shop = FastAPI()
+
+    @shop.post("/quiet")
+    @request_options(access=False)
+    async def quiet(order: dict[str, str]) -> None: ...
+
+    @shop.post("/private")
+    @request_options(request_body="never")
+    async def private(order: dict[str, str]) -> None: ...
+
+    @shop.post("/asked")
+    @request_options(request_body="always")
+    async def asked(order: dict[str, str]) -> None: ...
+
+    if reader == "base":
+
+        @shop.middleware("http")
+        async def read(request: Any, call_next: Any) -> Any:
+            await request.body()
+            return await call_next(request)
+
+    elif reader == "pure":
+        shop.add_middleware(ReadsFirst)
+    written = []
+    for body in ("always", "never"):
+        app = FastAPI()
+        app.mount("/shop", shop)
+        instrument_fastapi(app, SETTINGS, capture={"request_body": body})
+        fapilog_logs.clear()
+        async with client(app) as http:
+            for path in ("/shop/quiet", "/shop/private", "/shop/asked"):
+                await http.post(path, json={"item": "tea"})
+        found = fapilog_logs.find_all(event_name=HTTP_EVENT)
+        written += [(record.attributes["url.path"], record.attributes.get(REQUEST_BODY)) for record in found]
+    assert written == [("/shop/private", None), ("/shop/asked", {"item": "tea"})] * 2
+
+
+class ReadsFirst:
+    """Middleware that receives before it calls what is below."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        waiting = [await receive()]
+
+        async def again() -> Any:
+            return waiting.pop() if waiting else await receive()
+
+        await self.app(scope, again, send)

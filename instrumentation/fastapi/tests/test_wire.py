@@ -340,3 +340,24 @@ def test_a_websocket_whose_endpoint_fails_is_an_error(fapilog_logs: CapturedLogs
         fail()
     record = the_record(fapilog_logs, WEBSOCKET_EVENT)
     assert (record.severity_text, *some(record, "error.type")) == ("ERROR", "RuntimeError")
+
+
+@pytest.mark.parametrize("echo", ["X-Correlation-ID", None])
+async def test_headers_that_can_be_read_only_once_arrive(echo: str | None, fapilog_logs: CapturedLogs):
+    async def app(asked: Any, receive: Any, send: Any) -> None:
+        assert list(asked["headers"]) == [(b"x-request-id", b"r-1")]
+        headers = ((name, b"tea") for name in (b"content-type", b"set-cookie"))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    settings = RequestLogging(
+        spans="none",
+        correlation={"response_header": echo},
+        capture={"response_headers": ["content-type"]},
+    )
+    wire = Wire()
+    asked = {**scope(), "headers": iter([(b"x-request-id", b"r-1")])}
+    await RequestLoggingMiddleware(app, settings)(asked, wire.receive, wire.send)
+    own = [(b"content-type", b"tea"), (b"set-cookie", b"tea")]
+    assert wire.sent[0]["headers"] == own + ([(b"x-correlation-id", b"r-1")] if echo else [])
+    assert some(the_record(fapilog_logs), "http.response.header.content-type") == [["tea"]]

@@ -110,6 +110,7 @@ impl<'a> Encoder<'a> for Ecs<'a> {
     fn enter_scope(&mut self, logs: &ScopeLogsView<'a>) {
         self.enclosing.assign(&self.resource);
         self.enclosing.attributes("", logs.attributes, SCOPE);
+        self.enclosing.prepare();
     }
 
     fn push(&mut self, out: &mut String, record: &RecordView<'a>, target: &Target) -> Result<(), Skipped> {

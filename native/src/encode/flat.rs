@@ -42,6 +42,7 @@ impl<'a> Encoder<'a> for Flat<'a> {
         text(&mut self.enclosing, "scope.name", logs.name);
         text(&mut self.enclosing, "scope.version", logs.version);
         self.enclosing.attributes("scope", logs.attributes, ATTRIBUTE);
+        self.enclosing.prepare();
     }
 
     fn push(&mut self, out: &mut String, record: &RecordView<'a>, _target: &Target) -> Result<(), Skipped> {

@@ -104,8 +104,8 @@ impl Members {
         true
     }
 
-    /// Writes an attribute: a map as several members, an array of arrays or maps as the text of its JSON. An attribute
-    /// without a value is left out.
+    /// Writes an attribute: a map as several members, an array that has more than single values as the text of its JSON.
+    /// An attribute without a value is left out.
     pub(super) fn attribute(&mut self, out: &mut String, key: &str, value: &AnyView<'_>, style: Style<'_>) {
         match value {
             AnyView::Empty => {}
@@ -117,7 +117,9 @@ impl Members {
                 self.path = path;
             }
             AnyView::Array(values)
-                if values.iter().any(|member| matches!(member, AnyView::Array(_) | AnyView::KvList(_))) =>
+                if values.iter().any(|member| {
+                    matches!(member, AnyView::Empty | AnyView::Array(_) | AnyView::KvList(_))
+                }) =>
             {
                 self.add(out, key, style.allowed, |out| {
                     let mut text = String::new();

@@ -18,6 +18,8 @@ pub(super) struct Paths<'a> {
     /// Every path, and every value that is written already.
     text: String,
     entries: Vec<Entry<'a>>,
+    /// Heads and numbers of the entries in order, none twice.
+    sorted: Vec<(u64, u32)>,
 }
 
 #[derive(Debug, Clone)]
@@ -97,6 +99,17 @@ impl<'a> Paths<'a> {
         self.entries.push(Entry { path, head, weight: u64::from(rank) << 32 | u64::from(place), value });
     }
 
+    /// Writes the values, for paths that many documents have in common.
+    pub(super) fn prepare(&mut self) {
+        for entry in &mut self.entries {
+            if let Leaf::View(view) = &entry.value {
+                let start = self.text.len();
+                push_element(&mut self.text, view);
+                entry.value = Leaf::Json(start..self.text.len());
+            }
+        }
+    }
+
     /// Begins again with what `other` holds.
     pub(super) fn assign(&mut self, other: &Self) {
         self.text.clone_from(&other.text);
@@ -107,24 +120,33 @@ impl<'a> Paths<'a> {
     /// stand below them is left out.
     pub(super) fn settle(&mut self, protected: impl Fn(&str) -> bool) {
         self.order();
-        let keys = |entry: &Entry<'_>| self.text[entry.path.clone()].as_bytes();
-        let mut pairs = self.entries.windows(2);
-        if pairs.any(|pair| is_below(keys(&pair[1]), keys(&pair[0]))) {
+        let path =
+            |(_, number): (u64, u32)| &self.text.as_bytes()[self.entries[number as usize].path.clone()];
+        if self.sorted.windows(2).any(|pair| is_below(path(pair[1]), path(pair[0]))) {
+            self.entries = self.in_order().cloned().collect();
             self.resolve(protected);
             self.order();
         }
     }
 
+    fn in_order(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.sorted.iter().map(|(_, number)| &self.entries[*number as usize])
+    }
+
     fn order(&mut self) {
-        let text = self.text.as_bytes();
-        self.entries.sort_by(|one, other| match one.head.cmp(&other.head) {
-            Ordering::Equal => compare(&text[one.path.clone()], &text[other.path.clone()])
-                .then(other.weight.cmp(&one.weight)),
+        let (text, entries) = (self.text.as_bytes(), &self.entries);
+        let path = |number: u32| &text[entries[number as usize].path.clone()];
+        let weight = |number: u32| entries[number as usize].weight;
+        // Entries are large: what is sorted are their heads and numbers.
+        self.sorted.clear();
+        self.sorted.extend(entries.iter().zip(0..).map(|(entry, number)| (entry.head, number)));
+        self.sorted.sort_unstable_by(|one, other| match one.0.cmp(&other.0) {
+            Ordering::Equal => {
+                compare(path(one.1), path(other.1)).then_with(|| weight(other.1).cmp(&weight(one.1)))
+            }
             decided => decided,
         });
-        self.entries.dedup_by(|next, kept| {
-            next.head == kept.head && text[next.path.clone()] == text[kept.path.clone()]
-        });
+        self.sorted.dedup_by(|next, kept| next.0 == kept.0 && path(next.1) == path(kept.1));
     }
 
     /// Moves each value that others stand below, the deepest first.
@@ -166,7 +188,7 @@ impl<'a> Paths<'a> {
     /// Appends the document with each path as the name of a field.
     pub(super) fn push_flat(&self, out: &mut String) {
         out.push('{');
-        for (index, entry) in self.entries.iter().enumerate() {
+        for (index, entry) in self.in_order().enumerate() {
             push_comma(out, index);
             push_string(out, &self.text[entry.path.clone()]);
             out.push(':');
@@ -180,24 +202,23 @@ impl<'a> Paths<'a> {
         out.push('{');
         // The steps of the objects that are open, with the dot behind each.
         let mut open = "";
-        for (index, entry) in self.entries.iter().enumerate() {
+        for (index, entry) in self.in_order().enumerate() {
             let path = &self.text[entry.path.clone()];
             let common = common_steps(open, path);
-            let closed = open[common..].matches('.').count();
-            out.extend(std::iter::repeat_n('}', closed));
+            close(out, &open[common..]);
             push_comma(out, index);
             let mut rest = common;
-            while let Some(step) = path[rest..].find('.') {
-                push_string(out, &path[rest..rest + step]);
+            for dot in (common..path.len()).filter(|at| path.as_bytes()[*at] == b'.') {
+                push_string(out, &path[rest..dot]);
                 out.push_str(":{");
-                rest += step + 1;
+                rest = dot + 1;
             }
             open = &path[..rest];
             push_string(out, &path[rest..]);
             out.push(':');
             self.push_leaf(out, &entry.value);
         }
-        out.extend(std::iter::repeat_n('}', open.matches('.').count()));
+        close(out, open);
         out.push('}');
     }
 
@@ -206,6 +227,13 @@ impl<'a> Paths<'a> {
             Leaf::View(view) => push_element(out, view),
             Leaf::Json(place) => out.push_str(&self.text[place.clone()]),
         }
+    }
+}
+
+/// Closes an object for each of the steps.
+fn close(out: &mut String, steps: &str) {
+    for _ in steps.bytes().filter(|byte| *byte == b'.') {
+        out.push('}');
     }
 }
 
@@ -224,7 +252,7 @@ fn push_element(out: &mut String, value: &AnyView<'_>) {
             let mut paths = Paths::default();
             paths.attributes("", *entries, 0);
             paths.settle(|_| false);
-            if paths.entries.is_empty() {
+            if paths.sorted.is_empty() {
                 out.push_str("null");
             } else {
                 paths.push_nested(out);

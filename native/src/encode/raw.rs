@@ -42,6 +42,7 @@ impl<'a> Encoder<'a> for Raw<'a> {
         self.enclosing.json("Scope.name", FIELD, |out| push_string(out, logs.name));
         self.enclosing.json("Scope.version", FIELD, |out| push_string(out, logs.version));
         self.enclosing.attributes("Scope", logs.attributes, ATTRIBUTE);
+        self.enclosing.prepare();
     }
 
     fn push(&mut self, out: &mut String, record: &RecordView<'a>, target: &Target) -> Result<(), Skipped> {
