@@ -110,7 +110,8 @@ mod tests {
             for number in 0..1_000 * (round + 1) {
                 for expected in [true, false] {
                     let start = text.len();
-                    text.push_str(&format!("key-{number}"));
+                    text.push_str("key-");
+                    text.push_str(&number.to_string());
                     assert_eq!(keys.insert(&text, start..text.len()), expected);
                 }
             }

@@ -52,9 +52,10 @@ fn bound_large(writer: &mut RecordWriter, policy: &Policy) {
 
 /// Where a long text may end: at a blank, or another sign that no credentials in a URL hold, and inside of no value.
 fn end_of(text: &[u8], policy: &Policy) -> usize {
+    let policies = policy.values().into_iter().chain(policy.later());
     let mut end = in_front_of_word(text, on_border(text, KEPT_TEXT_BYTES));
     for _ in 0..MOST_MOVES {
-        let value = in_front_of_value(text, end, policy.values().into_iter().chain(policy.later()));
+        let value = in_front_of_value(text, end, &policies);
         let word = in_front_of_word(text, value);
         // In front of a value the word before may stay, unless it begins as credentials do.
         let next = if text[..word].ends_with(b"/") { word } else { value };
@@ -77,7 +78,7 @@ fn in_front_of_word(text: &[u8], at: usize) -> usize {
 pub fn in_front_of_value<'a>(
     text: &[u8],
     at: usize,
-    policies: impl Iterator<Item = &'a ValuePolicy> + Clone,
+    policies: &(impl Iterator<Item = &'a ValuePolicy> + Clone),
 ) -> usize {
     let mut at = at;
     for _ in 0..MOST_MOVES {
@@ -182,7 +183,7 @@ fn limited(kind: Text, text: &[u8], length: usize, policy: &Policy) -> usize {
     if end == text.len() {
         return end;
     }
-    let front = in_front_of_value(text, end, policy.later());
+    let front = in_front_of_value(text, end, &policy.later());
     marker_around(text, front).map_or(front, |marker| marker.start)
 }
 

@@ -16,8 +16,6 @@ pub struct KeyPlan {
     pub property: bool,
     /// The name speaks for a whole value, whatever it looks like.
     pub whole: bool,
-    /// The name is for the address of a machine: one of a person has several words.
-    pub machine: bool,
     /// There is a key: the text is a value, not a message.
     pub keyed: bool,
 }
@@ -25,7 +23,7 @@ pub struct KeyPlan {
 impl KeyPlan {
     /// Of a text without a key.
     pub const NONE: Self =
-        Self { words: Words::NONE, hide: None, property: false, whole: false, machine: false, keyed: false };
+        Self { words: Words::NONE, hide: None, property: false, whole: false, keyed: false };
 
     /// Reads a name in any spelling: `user.ssn`, `dateOfBirth`, `X-Api-Key`.
     #[must_use]
@@ -34,7 +32,7 @@ impl KeyPlan {
         let hide = credentials::whole_value(words);
         let property = hide.is_some() && credentials::is_property(name.as_bytes());
         let whole = (hide.is_some() && !property) || words.any(worded::WHOLE_WORDS);
-        Self { words, hide, property, whole, machine: keywords::names_machine(name), keyed: true }
+        Self { words, hide, property, whole, keyed: true }
     }
 
     /// True when the name says something: then short numbers are worth a look too.

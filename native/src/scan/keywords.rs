@@ -61,23 +61,20 @@ pub fn in_key(name: &str) -> Words {
         }
     };
     Search::new(name, true, found).run(&blocks);
+    if MACHINES.contains(&name) {
+        words = words.with(Word::Machine);
+    }
     words
 }
 
-/// Whether the key is for the address of a machine, where a single word is nobody's home.
-#[must_use]
-pub fn names_machine(name: &str) -> bool {
-    MACHINES.contains(&name)
-}
-
-/// Addresses of machines (OpenTelemetry's semantic conventions). A map of a person may have the same path.
-const MACHINES: [&str; 6] = [
-    "server.address",
-    "client.address",
-    "source.address",
-    "destination.address",
-    "network.peer.address",
-    "network.local.address",
+/// Addresses of machines, where a single word is nobody's home (OpenTelemetry's semantic conventions). A map of a person may have the same path.
+const MACHINES: [&[u8]; 6] = [
+    b"server.address",
+    b"client.address",
+    b"source.address",
+    b"destination.address",
+    b"network.peer.address",
+    b"network.local.address",
 ];
 
 /// Letters of `mrs`.

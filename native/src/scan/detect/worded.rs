@@ -60,7 +60,8 @@ pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
         findings.push(from, to, Kind::PersonName, "key");
     }
     for (word, kind) in WHOLE {
-        let machine = *kind == Kind::Address && context.key.machine && !has_several_words(text);
+        let machine =
+            *kind == Kind::Address && context.key.words.has(Word::Machine) && !has_several_words(text);
         if context.key.words.has(*word) && !machine && is_whole(*kind, text, &made) {
             findings.push(from, to, *kind, "key");
         }
