@@ -8,6 +8,8 @@ use fapilog_native::record::fields::SeverityField;
 use fapilog_native::record::RecordWriter;
 use fapilog_native::redact::actions::Action;
 use fapilog_native::redact::lengths::{marker_around, KEPT_TEXT_BYTES, READ_TEXT_BYTES};
+use fapilog_native::redact::rules::actions::RuleAction;
+use fapilog_native::redact::rules::{About, RuleSettings, Rules};
 use fapilog_native::redact::stricter::Stricter;
 use fapilog_native::redact::truncate::fit;
 use fapilog_native::redact::values::ValuePolicy;
@@ -172,6 +174,57 @@ fn no_cut_goes_through_what_the_policy_of_a_destination_hides() {
         panic!()
     };
     assert_eq!(body, "x ".repeat(16_358));
+}
+
+/// Looks for what matches.
+fn matches(regex: &str) -> Policy {
+    let about = About::Pattern(regex.to_owned());
+    let rule = RuleSettings { name: "x".to_owned(), about, action: RuleAction::Remove };
+    Policy::default().with_values(ValuePolicy::of_rules(Rules::new(&[rule]).unwrap()))
+}
+
+#[test]
+fn no_cut_moves_back_into_what_another_destination_hides() {
+    let later = [Stricter::new(cards()), Stricter::new(matches("1111 ship [0-9]+"))];
+    for later in [later.clone(), [later[1].clone(), later[0].clone()]] {
+        let policy = Policy::default().with_later(&later).with_value_length(Some(24));
+        let text = "pan 4111 1111 1111 1111 ship 42 of many";
+        assert_eq!(becomes(&policy, string(text)), string("pan "));
+    }
+}
+
+#[test]
+fn no_cut_behind_a_marker_goes_through_what_a_destination_hides() {
+    let later = [Stricter::new(matches("case .+ closed"))];
+    let policy = cards().with_later(&later).with_value_length(Some(12));
+    assert_eq!(becomes(&policy, string(&format!("a case {CARD} closed now"))), string("a "));
+    assert_eq!(becomes(&policy, string(&format!("a case {CARD} now"))), string("a case [REDACTED:pan]"));
+}
+
+#[test]
+fn no_cut_goes_through_a_value_in_bytes_that_are_no_text() {
+    let later = [Stricter::new(cards())];
+    let policy = Policy::default().with_later(&later).with_value_length(Some(18));
+    let bytes = |parts: &[&[u8]]| value(Value::BytesValue(parts.concat()));
+    let card = b"4111 1111 1111 1111".as_slice();
+    for bad in [b"\xff".as_slice(), b"\xff\xfe ", "ä\u{fffd}".as_bytes(), b"\xe2\x82 "] {
+        let given = bytes(&[bad, b" pan ", card, b" \xff z"]);
+        assert_eq!(becomes(&policy, given), bytes(&[bad, b" pan "]), "{bad:?}");
+    }
+    let filler = vec![b'x'; KEPT_TEXT_BYTES - 12];
+    let given = bytes(&[&filler, b"\xfe ", card, b" ", &[b'y'; 9_000]]);
+    assert_eq!(becomes(&cards(), given), bytes(&[&filler, b"\xfe "]));
+}
+
+#[test]
+fn the_blank_at_which_a_long_text_ends_is_in_no_value() {
+    let card = "4111 1111 1111 1111";
+    for (before, after) in [("", ","), ("", ";"), ("4111 1111 1111 1111,", ",")] {
+        let text = "x ".repeat(KEPT_TEXT_BYTES / 2 - 20) + before + card + after;
+        let given = text.clone() + &"a".repeat(60) + " " + &"y ".repeat(9_000);
+        let out = text_of_body(&cards(), &given);
+        assert!(out.trim_end_matches("[REDACTED:pan],").ends_with("x "), "{}", &out[out.len() - 40..]);
+    }
 }
 
 #[test]

@@ -234,6 +234,10 @@ fn a_record_is_dropped_for_a_path_a_match_or_a_type_wherever_it_stands() {
     let cards = ValuePolicy::new(Settings::default(), [(Kind::Pan, Action::Drop)]);
     assert_eq!(outcome(&cards, &last("b", "4111 1111 1111 1111")), Outcome::Dropped);
     assert_eq!(outcome(&cards, &last("b", "4111")), Outcome::AsItIs);
+    assert_eq!(outcome(&cards, &last("4111 1111 1111 1111", "y")), Outcome::Dropped);
+    assert_eq!(outcome(&drops, &last("a healthcheck", "y")), Outcome::Dropped);
+    let nested = with("x", vec![pair("a", map(vec![pair("4111 1111 1111 1111", int(1))]))]);
+    assert_eq!(outcome(&cards, &nested), Outcome::Dropped);
     let both = cards.with_rules(Rules::new(&[pattern("x", "card.*", RuleAction::Remove)]).unwrap());
     assert_eq!(outcome(&both, &last("b", "card 4111 1111 1111 1111")), Outcome::Dropped);
 }

@@ -179,3 +179,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_found_in_a_scope_is_not_counted_as_a_body() {
+    let policy = policy();
+    assert_eq!(policy.without_values_in(CARD), HIDDEN);
+    let places = policy.found().counts().places.into_iter().collect::<Vec<_>>();
+    assert_eq!(places, [(("scope".into(), "PAN".into()), 1)]);
+}

@@ -128,6 +128,9 @@ fn a_card_is_found_whatever_sign_stands_beside_it() {
     for before in ["http://host:8000/", "http://127.0.0.1/", "GET /v1/7/", "2026/"] {
         finds(&format!("{before}{card}"), &[&format!("PAN={card}")]);
     }
+    for card in ["4111 1111 1111 1111", "4111-1111-1111-1111"] {
+        finds(&format!("7.{card}"), &[&format!("PAN={card}")]);
+    }
     finds("12/123-45-6789 and 0.4111111111111111", &[]);
     finds("to be04911847273268, today", &["IBAN=be04911847273268"]);
 }
@@ -136,6 +139,8 @@ fn a_card_is_found_whatever_sign_stands_beside_it() {
 fn addresses_of_machines_are_nobodys_home() {
     finds_under("server.address", "testserver", &[]);
     finds_under("client.address", "testclient", &[]);
+    finds_under("client.address", "10 Downing Street, London", &["ADDRESS=10 Downing Street, London"]);
+    finds_under("source.address", "Downtown, Springfield", &["ADDRESS=Downtown, Springfield"]);
     finds_under("duration_ms", "Smith", &[]);
     finds_under("customer.address", "Downtown", &["ADDRESS=Downtown"]);
 }

@@ -29,6 +29,8 @@ pub const KEPT_TEXT_BYTES: usize = 240 * 1024;
 const MAX_VALUE_BYTES: usize = READ_TEXT_BYTES - KEPT_TEXT_BYTES;
 /// A word as long as this, or longer, is cut where the end is.
 const MAX_WORD_BYTES: usize = 4 * 1024;
+/// A place that values move in front of each other more often than this is given up: nothing of the text stays.
+const MOST_MOVES: usize = 16;
 
 /// Cuts texts of more than [`KEPT_TEXT_BYTES`] in front of the value that stands at the end.
 #[inline]
@@ -50,31 +52,78 @@ fn bound_large(writer: &mut RecordWriter, policy: &Policy) {
 
 /// Where a long text may end: at a blank, or another sign that no credentials in a URL hold, and inside of no value.
 fn end_of(text: &[u8], policy: &Policy) -> usize {
-    let end = on_border(text, KEPT_TEXT_BYTES);
-    let end = in_front_of_value(text, end, policy.values().into_iter().chain(policy.later()));
-    let word = &text[end.saturating_sub(MAX_WORD_BYTES)..end];
-    word.iter().rposition(|byte| ends_authority(*byte)).map_or(end, |at| end - word.len() + at + 1)
+    let policies = policy.values().into_iter().chain(policy.later());
+    let mut end = in_front_of_word(text, on_border(text, KEPT_TEXT_BYTES));
+    for _ in 0..MOST_MOVES {
+        let value = in_front_of_value(text, end, &policies);
+        let word = in_front_of_word(text, value);
+        // In front of a value the word before may stay, unless it begins as credentials do.
+        let next = if text[..word].ends_with(b"/") { word } else { value };
+        if next == end {
+            return end;
+        }
+        end = next;
+    }
+    0
 }
 
-/// A place in a text, or where the value begins that a cut at the place would go through.
+fn in_front_of_word(text: &[u8], at: usize) -> usize {
+    let word = &text[at.saturating_sub(MAX_WORD_BYTES)..at];
+    word.iter().rposition(|byte| ends_authority(*byte)).map_or(at, |sign| at - word.len() + sign + 1)
+}
+
+/// A place in a text, or where the values begin that a cut at the place would go through.
+///
+/// In front of what one policy looks for may stand what another does, so they are asked until nobody moves the place.
 pub fn in_front_of_value<'a>(
     text: &[u8],
     at: usize,
-    policies: impl IntoIterator<Item = &'a ValuePolicy>,
+    policies: &(impl Iterator<Item = &'a ValuePolicy> + Clone),
 ) -> usize {
-    policies.into_iter().fold(at, |at, values| {
-        let from = on_border(text, at.saturating_sub(MAX_VALUE_BYTES));
-        let around = &text[from..text.len().min(at + MAX_VALUE_BYTES)];
-        // The end may go through a character.
-        let around = around.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        let spots = catch_unwind(AssertUnwindSafe(|| {
-            with_memory(values, |memory| values.spots(around, &KeyPlan::NONE, NO_RULE, &mut memory.scratch))
-        }));
-        // Fail closed: what could not be looked at does not stay.
-        let Ok(spots) = spots else { return from };
-        let through = spots.iter().find(|spot| from + spot.range.start < at && at < from + spot.range.end);
-        through.map_or(at, |spot| from + spot.range.start)
-    })
+    let mut at = at;
+    for _ in 0..MOST_MOVES {
+        let next = policies.clone().fold(at, |at, values| in_front_of_one(text, at, values));
+        if next == at {
+            return at;
+        }
+        at = next;
+    }
+    0
+}
+
+fn in_front_of_one(text: &[u8], at: usize, values: &ValuePolicy) -> usize {
+    let from = on_border(text, at.saturating_sub(MAX_VALUE_BYTES));
+    let around = &text[from..text.len().min(at + MAX_VALUE_BYTES)];
+    // The end may go through a character, and bytes need be no text.
+    let seen = String::from_utf8_lossy(around);
+    let spots = catch_unwind(AssertUnwindSafe(|| {
+        with_memory(values, |memory| values.spots(&seen, &KeyPlan::NONE, NO_RULE, &mut memory.scratch))
+    }));
+    // Fail closed: what could not be looked at does not stay.
+    let Ok(spots) = spots else { return from };
+    let starts = starts_of_valid(around);
+    let mut places = spots
+        .iter()
+        .map(|spot| (from + place(&starts, spot.range.start), from + place(&starts, spot.range.end)));
+    places.find(|(start, end)| *start < at && at < *end).map_or(at, |(start, _)| start)
+}
+
+/// Where whole characters begin again, in the text that is made of bytes and in the bytes.
+fn starts_of_valid(bytes: &[u8]) -> Vec<(usize, usize)> {
+    let (mut seen, mut real) = (0, 0);
+    let mut starts = vec![(0, 0)];
+    for chunk in bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()) {
+        seen += chunk.valid().len() + char::REPLACEMENT_CHARACTER.len_utf8();
+        real += chunk.valid().len() + chunk.invalid().len();
+        starts.push((seen, real));
+    }
+    starts
+}
+
+/// Where a place of the text is in the bytes.
+fn place(starts: &[(usize, usize)], at: usize) -> usize {
+    let (seen, real) = starts[starts.partition_point(|(seen, _)| *seen <= at) - 1];
+    real + at - seen
 }
 
 /// Cuts attribute values, at any depth: texts at `length` code points, bytes at `length` bytes.
@@ -130,11 +179,12 @@ fn limited(kind: Text, text: &[u8], length: usize, policy: &Policy) -> usize {
         Text::Bytes => text.len().min(length),
         Text::String => nth_character(text, length),
     };
-    match marker_around(text, end) {
-        Some(marker) => marker.end,
-        None if end < text.len() => in_front_of_value(text, end, policy.later()),
-        None => end,
+    let end = marker_around(text, end).map_or(end, |marker| marker.end);
+    if end == text.len() {
+        return end;
     }
+    let front = in_front_of_value(text, end, &policy.later());
+    marker_around(text, front).map_or(front, |marker| marker.start)
 }
 
 /// Where the character with this index begins, or the text's end.

@@ -107,7 +107,7 @@ impl Policy {
     }
 
     /// Which values destinations look for.
-    pub fn later(&self) -> impl Iterator<Item = &ValuePolicy> {
+    pub fn later(&self) -> impl Iterator<Item = &ValuePolicy> + Clone {
         self.later.iter().map(Arc::as_ref)
     }
 

@@ -56,7 +56,7 @@ fn cut<'a>(kind: Text, text: &'a [u8], limit: usize, policy: &Policy) -> &'a [u8
     while kind == Text::String && end > 0 && text[end] & 0xc0 == 0x80 {
         end -= 1;
     }
-    &text[..in_front_of_value(text, end, policy.later())]
+    &text[..in_front_of_value(text, end, &policy.later())]
 }
 
 /// Keeps the fields that fit: the small ones that say what the record is, then its body, then attributes in order.

@@ -141,8 +141,9 @@ fn cluster(context: &Context<'_>, runs: &[Run], each: &mut impl FnMut(&Window)) 
     let gap_before = |at: usize| gap(context, &runs[at - 1], &runs[at]).unwrap_or(0);
     for first in 0..runs.len() {
         let before = if first == 0 { b' ' } else { gap_before(first) };
-        // Behind a slash may stand a card, as a segment of a path: `host:8000/4111111111111111`.
-        if !matches!(before, b' ' | b'/') {
+        // Behind a slash may stand a card, as a segment of a path: `host:8000/4111111111111111`; behind a dot one with
+        // blanks or dashes, as in a numbered list: without, it is a fraction.
+        if !matches!(before, b' ' | b'/' | b'.') {
             continue;
         }
         let mut window = Window::starting_at(runs[first].start as usize);
@@ -158,7 +159,9 @@ fn cluster(context: &Context<'_>, runs: &[Run], each: &mut impl FnMut(&Window)) 
             // Behind a card stand its date, its code, or the decimals of a number.
             let ends =
                 behind == b' ' || (matches!(behind, b'.' | b'/') && CARD_DIGITS.contains(&window.count));
-            let starts = before == b' ' || CARD_DIGITS.contains(&window.count);
+            let starts = before == b' '
+                || (CARD_DIGITS.contains(&window.count)
+                    && (before == b'/' || matches!(window.separator, b' ' | b'-')));
             if starts && ends && window.count >= FEWEST_DIGITS {
                 each(&window);
             }

@@ -56,16 +56,18 @@ pub fn in_key(name: &str) -> Words {
         let bare = hit.word == Word::BareName && hit.start > 0 && hit.end - hit.start == 4;
         // `duration_ms` is no woman: titles stand before names, not in the names of keys.
         let title = hit.word == Word::Person && hit.end - hit.start <= LONGEST_TITLE;
-        let machine = hit.word == Word::Address && MACHINES.iter().any(|known| known == &name);
-        if (last || ends_name(&name[hit.end as usize..])) && !bare && !title && !machine {
+        if (last || ends_name(&name[hit.end as usize..])) && !bare && !title {
             words = words.with(hit.word);
         }
     };
     Search::new(name, true, found).run(&blocks);
+    if MACHINES.contains(&name) {
+        words = words.with(Word::Machine);
+    }
     words
 }
 
-/// Addresses of machines, nobody's home (OpenTelemetry's semantic conventions).
+/// Addresses of machines, where a single word is nobody's home (OpenTelemetry's semantic conventions). A map of a person may have the same path.
 const MACHINES: [&[u8]; 6] = [
     b"server.address",
     b"client.address",

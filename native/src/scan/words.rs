@@ -38,6 +38,7 @@ word_classes! {
     Phone "a telephone",
     Email "an e-mail address",
     Address "a postal address",
+    Machine "an address of a machine, if it is one word: no keyword, but names of keys",
     Name "a person's name",
     Person "a word before a name: patient, Mrs",
     Birth "a date of birth",

@@ -17,6 +17,8 @@ const MOST_NAMES: usize = 1_000;
 const MAX_PATH_BYTES: usize = 256;
 /// What stands where a URL held credentials.
 const USERINFO: &str = "REDACTED:REDACTED@";
+/// The place of a body that is a text; it has no name, so that nothing else of it is counted.
+const BODY: &str = "body";
 /// Attributes that fapilog writes itself.
 const OWN: &str = "fapilog.";
 
@@ -62,7 +64,7 @@ impl KeyCounts {
             match view.body {
                 // As stage 3 notes them: by their own path.
                 Some(AnyView::KvList(body)) => counts.map(body, &mut path),
-                Some(body) if held_by(body) == Held::Url => counts.add("body", Held::Url),
+                Some(text) if held_by(text) == Held::Url => counts.add(BODY, Held::Url),
                 _ => {}
             }
         }
@@ -174,6 +176,18 @@ mod tests {
         let wanted = [("order", ""), ("password", "SECRET_KEY"), ("url.full", "URL_USERINFO")];
         let wanted = wanted.map(|(path, kind)| (path.to_owned(), kind.to_owned(), 2));
         assert_eq!((found, elsewhere), (wanted.to_vec(), vec![]));
+    }
+
+    #[test]
+    fn credentials_of_a_url_are_counted_in_a_body_too() {
+        let keys = KeyCounts::default();
+        for text in ["see https://REDACTED:REDACTED@host/", "nothing"] {
+            let mut writer = RecordWriter::new();
+            writer.begin(1, 1, &SeverityField::new(9, ""), None);
+            writer.body_str(text.as_bytes());
+            keys.look([writer.record()].into_iter());
+        }
+        assert_eq!(keys.counts(), (vec![("body".to_owned(), "URL_USERINFO".to_owned(), 1)], vec![]));
     }
 
     #[test]

@@ -105,9 +105,21 @@ impl Look<'_> {
         let (key, value) = parts(attribute);
         let before = self.place.enter(key);
         let known = self.memory.key(self.policy, &self.place);
-        let ended = (known.tells && self.ends()) || self.under(&known, value, depth);
+        let ended = (known.tells && self.name()) || self.under(&known, value, depth);
         self.place.leave(before);
         ended
+    }
+
+    /// The name at the end of the path holds something.
+    fn name(&mut self) -> bool {
+        if self.drops {
+            let name = String::from_utf8_lossy(&self.place.path).into_owned();
+            let spots = self.policy.spots(&name, &KeyPlan::NONE, NO_RULE, &mut self.memory.scratch);
+            if spots.iter().any(|spot| self.is_dropped(spot.what)) {
+                return true;
+            }
+        }
+        self.ends()
     }
 
     fn under(&mut self, known: &KnownKey, value: Option<&[u8]>, depth: usize) -> bool {

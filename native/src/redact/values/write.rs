@@ -21,6 +21,9 @@ use std::collections::HashSet;
 /// Times that a text is looked at again, because a mark in it may make a rule match with what stands around.
 const ROUNDS: usize = 6;
 
+/// Where the inventory counts what was found in a scope's name, version and schema URL.
+const SCOPE: &str = "scope";
+
 /// The record without them, and with the attribute [`REDACTED_KEY`].
 #[must_use]
 pub fn write(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memory) -> Vec<u8> {
@@ -52,11 +55,13 @@ pub fn write(policy: &ValuePolicy, record: &[u8], pass: Pass, memory: &mut Memor
     out
 }
 
-/// One text without them.
+/// A text of a scope without them.
 #[must_use]
 pub fn text(policy: &ValuePolicy, text: &[u8], memory: &mut Memory) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
-    Write::new(policy, memory).text(text, &KeyPlan::NONE, &mut out);
+    let mut write = Write::new(policy, memory);
+    write.place.path.extend_from_slice(SCOPE.as_bytes());
+    write.text(text, &KeyPlan::NONE, &mut out);
     out
 }
 

@@ -60,7 +60,9 @@ pub fn whole_value(context: &Context<'_>, findings: &mut Findings<'_>) {
         findings.push(from, to, Kind::PersonName, "key");
     }
     for (word, kind) in WHOLE {
-        if context.key.words.has(*word) && is_whole(*kind, text, &made) {
+        let machine =
+            *kind == Kind::Address && context.key.words.has(Word::Machine) && !has_several_words(text);
+        if context.key.words.has(*word) && !machine && is_whole(*kind, text, &made) {
             findings.push(from, to, *kind, "key");
         }
     }
@@ -149,9 +151,14 @@ fn is_whole(kind: Kind, text: &[u8], made: &Made) -> bool {
     }
 }
 
+fn has_several_words(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b' ' | b','))
+}
+
 /// Words, no name of a machine: `db-1.example.com`.
 fn is_place(text: &[u8]) -> bool {
-    text.iter().any(|byte| matches!(byte, b' ' | b',') || *byte >= 0x80)
+    has_several_words(text)
+        || !text.is_ascii()
         || !text.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'/' | b'_'))
 }
 
