@@ -382,8 +382,8 @@ def test_a_misspelt_variable_of_ours_is_named_and_one_of_opentelemetry_is_not(lo
 
 def test_variables_that_resemble_no_setting_are_named_in_one_line_without_their_values(load, notices):
     strangers = {f"FAPILOG_XYZZY_{number}": "s3cret" for number in range(10)}
-    load({"FAPILOG_SPLUNK_INDEX_NAME": "main", "FAPILOG_LEVEL": "debug"} | strangers)
-    names = ", ".join(["FAPILOG_SPLUNK_INDEX_NAME", *sorted(strangers)][:8])
+    load({"FAPILOG_WAREHOUSE_NAME": "main", "FAPILOG_LEVEL": "debug"} | strangers)
+    names = ", ".join(["FAPILOG_WAREHOUSE_NAME", *sorted(strangers)][:8])
     message = f"no setting of fapilog has the variable {names} and 3 more; `fapilog config explain` lists all"
     assert notices == [("variable-unknown", message)]
 
