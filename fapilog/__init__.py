@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fapilog.ledger import Ledger
     from fapilog.logger import Logger, export_recorded, get_logger
     from fapilog.otel.flight_recorder import FlightRecorderSpanProcessor
+    from fapilog.otel.pipeline_exporter import PipelineLogRecordExporter
     from fapilog.otel.processor import FapilogLogRecordProcessor
     from fapilog.otel.provider import LoggerProvider
     from fapilog.plugins import PluginMetadata, PluginPerformance
@@ -54,6 +55,7 @@ __all__ = [
     "LogEvent",
     "Logger",
     "LoggerProvider",
+    "PipelineLogRecordExporter",
     "PluginMetadata",
     "PluginPerformance",
     "Settings",
@@ -84,6 +86,7 @@ _HOMES = {
     "LogEvent": "fapilog.event",
     "Logger": "fapilog.logger",
     "LoggerProvider": "fapilog.otel.provider",
+    "PipelineLogRecordExporter": "fapilog.otel.pipeline_exporter",
     "PluginMetadata": "fapilog.plugins",
     "PluginPerformance": "fapilog.plugins",
     "Settings": "fapilog.settings",
