@@ -4,6 +4,8 @@
 |---|---|
 | `HttpClient` | posts without the interpreter lock: TLS, kept connections, proxies |
 | `HttpError` | why there is no answer |
+| `Client`, `Response` | what an exporter asks of a client, so that a test may stand in; what it answers |
+| `make_client` | an `HttpClient` from `TlsSettings` |
 | `run_aside` | a call that blocks, in a daemon thread that no end of the interpreter waits for |
 | `retry_after_millis` | the pause that a header asks for |
 | `sent_secrets`, `without` | hide what was sent in what a server answers |
@@ -12,18 +14,68 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Any, Protocol
+
 from fapilog._native import HttpClient, HttpError
+from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters.masking import sent_secrets, without
 from fapilog.exporters.posting import retry_after_millis
 from fapilog.exporters.requests import shown
+from fapilog.exporters.settings import TlsSettings
 from fapilog.exporters.worker import run_aside
 
 __all__ = [
+    "Client",
     "HttpClient",
     "HttpError",
+    "Response",
+    "make_client",
     "retry_after_millis",
     "run_aside",
     "sent_secrets",
     "shown",
     "without",
 ]
+
+Response = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers and body."""
+
+
+class Client(Protocol):
+    """What posts: `HttpClient`, or a stand-in in tests."""
+
+    def post(self, url: str, headers: list[tuple[str, str]], body: bytes) -> Response:
+        """Post and wait for the answer; `OSError` if there is none."""
+
+
+def make_client(settings: TlsSettings, package: str, **given: Any) -> HttpClient:
+    """Make a client that uses the certificates of the settings.
+
+    Args:
+        settings: Of the exporter.
+        package: Name of the exporter's distribution, for the header `user-agent`.
+        **given: What else `HttpClient` takes.
+
+    Raises:
+        ConfigurationError: `setting-invalid`, if a certificate cannot be used.
+
+    Example:
+        >>> class PostSettings(TlsSettings):
+        ...     exporter = "post"
+        ...     prefix = "FAPILOG_POST_"
+        >>> make_client(PostSettings(), "fapilog", timeout_millis=1_000).__class__.__name__
+        'HttpClient'
+    """
+    try:
+        return HttpClient(
+            certificate=settings.certificate,
+            client_certificate=settings.client_certificate,
+            client_key=settings.client_key,
+            user_agent=f"{package}/{version(package)}",
+            **given,
+        )
+    except ValueError as error:
+        names = "certificate, client_certificate or client_key"
+        remedy = f"correct the file that {names} of {settings.exporter} names"
+        raise ConfigurationError([Problem("setting-invalid", str(error), (), remedy)]) from error

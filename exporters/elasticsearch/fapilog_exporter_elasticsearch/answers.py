@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from fapilog.exporters.http import retry_after_millis, shown
+from fapilog.exporters.http import Response, retry_after_millis, shown
 
-Response = tuple[int, list[tuple[str, str]], bytes]
 Hide = Callable[[str], str]
 
 _LATER = (408, 429, 503)

@@ -8,29 +8,18 @@ from __future__ import annotations
 import gzip
 import time
 from collections.abc import Callable
-from importlib.metadata import version
-from typing import Protocol
 from urllib.parse import quote
 
-from fapilog.errors import ConfigurationError, Problem
-from fapilog.exporters.http import HttpClient, run_aside, sent_secrets, without
-from fapilog_exporter_elasticsearch.answers import Response, is_node_trouble
+from fapilog.exporters.http import Client, Response, run_aside, sent_secrets, without
+from fapilog_exporter_elasticsearch.answers import is_node_trouble
 from fapilog_exporter_elasticsearch.nodes import Nodes
 from fapilog_exporter_elasticsearch.settings import ElasticsearchSettings
 
 # A status for each document, so that each is known by its place, and of failures no more than is used.
 _ERROR = ("status", "error.type", "error.reason", "error.caused_by.type")
 _FILTER = ",".join(("errors", "items.*.failure_store", *(f"items.*.{each}" for each in _ERROR), *_ERROR))
-_MAX_ANSWER_BYTES = 33_554_432
 _COMPRESS_FROM_BYTES = 1_024
 _THREAD = "fapilog-elasticsearch"
-
-
-class Client(Protocol):
-    """What posts: `HttpClient`, or a stand-in in tests."""
-
-    def post(self, url: str, headers: list[tuple[str, str]], body: bytes) -> Response:
-        """Post and wait for the answer; `OSError` if there is none."""
 
 
 class Connection:
@@ -96,24 +85,3 @@ class Connection:
             body = gzip.compress(body, 1, mtime=0)
             headers.append(("content-encoding", "gzip"))
         return self._client.post(url + self._path, headers, body)
-
-
-def make_client(settings: ElasticsearchSettings) -> Client:
-    """Make the native client.
-
-    Raises:
-        ConfigurationError: `setting-invalid`, if a certificate cannot be used.
-    """
-    try:
-        return HttpClient(
-            timeout_millis=settings.timeout_millis,
-            certificate=settings.certificate,
-            client_certificate=settings.client_certificate,
-            client_key=settings.client_key,
-            user_agent=f"fapilog-exporter-elasticsearch/{version('fapilog-exporter-elasticsearch')}",
-            max_response_bytes=_MAX_ANSWER_BYTES,
-            max_connections=settings.max_in_flight + 1,
-        )
-    except ValueError as error:
-        remedy = "correct the file that certificate, client_certificate or client_key of elasticsearch names"
-        raise ConfigurationError([Problem("setting-invalid", str(error), (), remedy)]) from error

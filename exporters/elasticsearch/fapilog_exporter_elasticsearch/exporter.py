@@ -14,16 +14,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from fapilog import Documents, ExportOutcome, LogBatch
-from fapilog.exporters.http import HttpError, run_aside, shown
+from fapilog.exporters.http import Client, HttpError, make_client, run_aside, shown
 from fapilog_exporter_elasticsearch import answers
 from fapilog_exporter_elasticsearch.answers import Answer, Fate
-from fapilog_exporter_elasticsearch.connection import Client, Connection, make_client
+from fapilog_exporter_elasticsearch.connection import Connection
 from fapilog_exporter_elasticsearch.progress import Progress, Statistics
 from fapilog_exporter_elasticsearch.settings import ElasticsearchSettings
 
 _log = logging.getLogger("fapilog_exporter_elasticsearch")
 # Shapes whose data streams have templates of Elastic's, so that a missing one is a mistake.
 _WITH_TEMPLATES = ("otel", "ecs")
+_MAX_ANSWER_BYTES = 33_554_432
 
 
 class ElasticsearchExporter:
@@ -62,7 +63,14 @@ class ElasticsearchExporter:
         self.max_in_flight = self.settings.max_in_flight
         self.statistics = Statistics()
         self._wall_clock = wall_clock
-        client = client if client is not None else make_client(self.settings)
+        if client is None:
+            client = make_client(
+                self.settings,
+                "fapilog-exporter-elasticsearch",
+                timeout_millis=self.settings.timeout_millis,
+                max_response_bytes=_MAX_ANSWER_BYTES,
+                max_connections=self.settings.max_in_flight + 1,
+            )
         self._connection = Connection(self.settings, client, clock)
         self._product: str | None = None if self.settings.product == "auto" else self.settings.product
         self._option_unknown = False

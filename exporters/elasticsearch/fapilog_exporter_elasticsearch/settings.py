@@ -6,13 +6,11 @@ checked against this file. Threads: the configuring one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from fapilog_exporter_elasticsearch import sources
+from fapilog.exporters.settings import Millis, TlsSettings
 from fapilog_exporter_elasticsearch.addresses import (
     api_key_header,
     basic_header,
@@ -20,8 +18,6 @@ from fapilog_exporter_elasticsearch.addresses import (
     is_private,
     node_url,
 )
-
-Millis = Annotated[int, Field(ge=1)]
 
 
 def _one_word(secret: SecretStr) -> SecretStr:
@@ -31,15 +27,20 @@ def _one_word(secret: SecretStr) -> SecretStr:
     return secret
 
 
-class ElasticsearchSettings(BaseModel):
+class ElasticsearchSettings(TlsSettings):
     """Settings of the exporter `elasticsearch`; frozen. Keys and passwords are never shown.
 
     Example:
         >>> ElasticsearchSettings(urls=["https://logs.example:9200/"], api_key="id:key").nodes
         ('https://logs.example:9200',)
+        >>> variables = {"FAPILOG_ELASTICSEARCH_URLS": "https://a:9200, https://b:9200"}
+        >>> ElasticsearchSettings.load(variables, shape="ecs").nodes
+        ('https://a:9200', 'https://b:9200')
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    exporter = "elasticsearch"
+    prefix = "FAPILOG_ELASTICSEARCH_"
+    guide = "docs/how-to/elasticsearch.md"
 
     urls: tuple[Annotated[str, AfterValidator(node_url)], ...] = Field(
         ("http://localhost:9200",),
@@ -95,14 +96,9 @@ class ElasticsearchSettings(BaseModel):
     allow_http: bool = Field(
         False, description="Plain HTTP to other machines too: anybody on the way can read and change."
     )
-    certificate: Path | None = Field(None, description="PEM file of trusted authorities. None: the system's.")
-    client_certificate: Path | None = Field(None, description="PEM file of our certificate chain.")
-    client_key: Path | None = Field(None, description="PEM file of its key.")
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        if (self.client_certificate is None) != (self.client_key is None):
-            raise ValueError("client_certificate and client_key belong together")
         if (self.username is None) != (self.password is None):
             raise ValueError("username and password belong together")
         if self.api_key is not None and self.username is not None:
@@ -128,21 +124,3 @@ class ElasticsearchSettings(BaseModel):
         if self.username is not None and self.password is not None:
             return basic_header(self.username, self.password.get_secret_value())
         return None
-
-    @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:
-        """Build the settings from arguments, then variables, then defaults.
-
-        Args:
-            environ: Instead of `os.environ`.
-            **given: Settings by their names.
-
-        Raises:
-            ConfigurationError: With one problem per value that is wrong.
-
-        Example:
-            >>> variables = {"FAPILOG_ELASTICSEARCH_URLS": "https://a:9200, https://b:9200"}
-            >>> ElasticsearchSettings.load(variables, shape="ecs").nodes
-            ('https://a:9200', 'https://b:9200')
-        """
-        return sources.load(cls, environ, given)

@@ -7,9 +7,9 @@ import pytest
 
 from fapilog import ConfigurationError
 from fapilog_exporter_elasticsearch import ElasticsearchExporter, ElasticsearchSettings
-from fapilog_exporter_elasticsearch.sources import PREFIX
 
 KEY = "not-a-real-key-1234"
+PREFIX = "FAPILOG_ELASTICSEARCH_"
 
 
 def test_variables_are_read_and_arguments_win():

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from fapilog_exporter_splunk.answers import ACK_DISABLED, code_of, read_acknowledged
 from fapilog_exporter_splunk.connection import Connection
-from fapilog_exporter_splunk.progress import Key, Progress
+from fapilog_exporter_splunk.progress import Key, Progress, Waiting
 
 _ASKED_AT_ONCE = 1_000
 
@@ -56,9 +56,6 @@ class Acknowledgements:
         until = self._clock() + seconds
         while progress.waiting and not progress.to_do:
             now = self._clock()
-            for key in progress.overdue(now):
-                self._owners.pop(key, None)
-                progress.send_again(key)
             if not self._asking and now - self._asked_at >= self._poll_seconds:
                 await self._ask()
             elif now >= until:
@@ -70,37 +67,50 @@ class Acknowledgements:
 
     async def _ask(self) -> None:
         self._asking = True
+        began = self._clock()
         try:
-            self._forget()
-            channels: dict[str, list[int]] = defaultdict(list)
-            for channel, number in self._owners:
-                channels[channel].append(number)
-            for channel, numbers in channels.items():
-                await self._ask_channel(channel, numbers[:_ASKED_AT_ONCE])
+            for channel, asked in self._waiting().items():
+                await self._ask_channel(channel, asked)
+                self._give_up(channel, asked, began)
         finally:
             self._asking = False
             self._asked_at = self._clock()
 
-    def _forget(self) -> None:
-        """Ask no more for what is decided, or is sent again; its batch may be gone."""
-        now = self._clock()
+    def _waiting(self) -> dict[str, dict[int, Waiting]]:
+        """Return what is to be asked; what is decided, or was sent again, is asked for no more."""
+        channels: dict[str, dict[int, Waiting]] = defaultdict(dict)
         for key, owner in list(self._owners.items()):
             waiting = owner.waiting.get(key)
-            if waiting is None or now >= waiting.deadline:
+            channel, number = key
+            if waiting is None:
                 del self._owners[key]
+            elif len(channels[channel]) < _ASKED_AT_ONCE:
+                channels[channel][number] = waiting
+        return channels
 
-    async def _ask_channel(self, channel: str, numbers: list[int]) -> None:
+    async def _ask_channel(self, channel: str, asked: dict[int, Waiting]) -> None:
         try:
-            status, _, body = await self._connection.ask(channel, numbers)
+            status, _, body = await self._connection.ask(channel, list(asked))
         except OSError:
             return  # asked again; what is never answered is sent again
         if status == 200:
-            found = read_acknowledged(body).intersection(numbers)
+            found = read_acknowledged(body).intersection(asked)
         else:
             # Whoever switched acknowledgement off meanwhile wants no better answer than "taken".
-            found = frozenset(numbers if code_of(body) == ACK_DISABLED else ())
+            found = frozenset(asked if code_of(body) == ACK_DISABLED else ())
         for number in found:
-            key = channel, number
-            owner = self._owners.pop(key, None)
-            if owner is not None and key in owner.waiting:
-                owner.acknowledge(key)
+            if owner := self._pop((channel, number), asked[number]):
+                owner.acknowledge((channel, number))
+
+    def _give_up(self, channel: str, asked: dict[int, Waiting], began: float) -> None:
+        """Send again what was overdue when the question was put: never without having asked."""
+        for number, waiting in asked.items():
+            if began >= waiting.deadline and (owner := self._pop((channel, number), waiting)):
+                owner.send_again((channel, number))
+
+    def _pop(self, key: Key, waiting: Waiting) -> Progress | None:
+        """Forget a key and return its owner; None if its number stands for something newer meanwhile."""
+        owner = self._owners.get(key)
+        if owner is None or owner.waiting.get(key) is not waiting:
+            return None
+        return self._owners.pop(key)

@@ -7,13 +7,13 @@ the HTTP status does. Threads: delivery loop.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
-from fapilog.exporters.http import retry_after_millis, shown
+from fapilog.exporters.http import Response, retry_after_millis, shown
 
 # Code of an event, by which a request ends, and the reason that it is counted by.
 EVENT_FAULTS = {
@@ -78,9 +78,6 @@ class Answer:
     cause: str = ""
     reason: str = ""
     uncertain: bool = False
-
-
-Response = tuple[int, Sequence[tuple[str, str]], bytes]
 
 
 def read(response: Response, events: int, now: float, hide: Callable[[str], str] = str) -> Answer:

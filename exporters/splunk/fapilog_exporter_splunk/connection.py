@@ -12,13 +12,11 @@ import urllib.request
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from http.cookies import CookieError, SimpleCookie
-from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any
 from urllib.error import HTTPError
 from uuid import uuid4
 
-from fapilog.errors import ConfigurationError, Problem
-from fapilog.exporters.http import HttpClient, HttpError, run_aside, without
+from fapilog.exporters.http import Client, HttpError, Response, run_aside, without
 from fapilog_exporter_splunk.settings import SplunkHecSettings
 
 _PATHS = {
@@ -32,27 +30,18 @@ _GZIP = 16 + zlib.MAX_WBITS
 _SHORTEST_SECRET = 6
 _READ_BYTES = 65_536
 
-Response = tuple[int, list[tuple[str, str]], bytes]
-
-
-class Client(Protocol):
-    """What posts: `fapilog.exporters.http.HttpClient`, or a stand-in in tests."""
-
-    def post(self, url: str, headers: list[tuple[str, str]], body: bytes) -> Response:
-        """Post and wait for the answer; `OSError` if there is none."""
-
 
 class Connection:
     """Speaks with one collector, for one process.
 
     Args:
         settings: Where, with which token, how.
-        client: What posts; None: the native client.
+        client: What posts.
     """
 
-    def __init__(self, settings: SplunkHecSettings, client: Client | None = None) -> None:
+    def __init__(self, settings: SplunkHecSettings, client: Client) -> None:
         self._settings = settings
-        self._client = client if client is not None else make_client(settings)
+        self._client = client
         self._token = settings.token.get_secret_value()
         self._lock = threading.Lock()
         self._cookies: dict[str, str] = {}
@@ -185,23 +174,3 @@ def _tls(settings: SplunkHecSettings) -> Sequence[urllib.request.BaseHandler]:
     if settings.client_certificate is not None:
         context.load_cert_chain(settings.client_certificate, settings.client_key)
     return (urllib.request.HTTPSHandler(context=context),)
-
-
-def make_client(settings: SplunkHecSettings) -> Client:
-    """Make the native client.
-
-    Raises:
-        ConfigurationError: `setting-invalid`, if a certificate cannot be used.
-    """
-    try:
-        return HttpClient(
-            timeout_millis=settings.timeout_millis,
-            certificate=settings.certificate,
-            client_certificate=settings.client_certificate,
-            client_key=settings.client_key,
-            user_agent=f"fapilog-exporter-splunk/{version('fapilog-exporter-splunk')}",
-            max_connections=settings.in_flight + 1,
-        )
-    except ValueError as error:
-        remedy = "correct the file that certificate, client_certificate or client_key of splunk_hec names"
-        raise ConfigurationError([Problem("setting-invalid", str(error), (), remedy)]) from error

@@ -14,11 +14,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from fapilog import ExportOutcome, LogBatch
-from fapilog.exporters.http import HttpError, run_aside, shown
+from fapilog.exporters.http import Client, HttpError, make_client, run_aside, shown
 from fapilog_exporter_splunk import answers
 from fapilog_exporter_splunk.acknowledgement import Acknowledgements
 from fapilog_exporter_splunk.answers import Answer, Fate
-from fapilog_exporter_splunk.connection import Client, Connection, make_client
+from fapilog_exporter_splunk.connection import Connection
 from fapilog_exporter_splunk.events import encode
 from fapilog_exporter_splunk.progress import Piece, Progress
 from fapilog_exporter_splunk.settings import SplunkHecSettings
@@ -79,7 +79,14 @@ class SplunkHecExporter:
         self.settings = settings if settings is not None else SplunkHecSettings.load(**given)
         self.max_in_flight = self.settings.in_flight
         self.statistics = Statistics()
-        self._client = client if client is not None else make_client(self.settings)
+        if client is None:
+            client = make_client(
+                self.settings,
+                "fapilog-exporter-splunk",
+                timeout_millis=self.settings.timeout_millis,
+                max_connections=self.settings.in_flight + 1,
+            )
+        self._client = client
         self._wall_clock = wall_clock
         self._clock = clock
         self._unfinished: WeakKeyDictionary[LogBatch, Progress] = WeakKeyDictionary()

@@ -33,7 +33,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Events that were taken and are not acknowledged; sent again from `deadline` (monotonic) on."""
+    """Events that were taken and are not acknowledged.
+
+    They are sent again when a question that is put after `deadline` (monotonic) is not answered with yes.
+    """
 
     piece: Piece
     deadline: float
@@ -126,10 +129,6 @@ class Progress:
         self.uncertain(len(piece))
         # Last: the first piece may be on its way.
         self._todo.append(piece)
-
-    def overdue(self, now: float) -> list[Key]:
-        """Return what waited too long for its acknowledgement."""
-        return [key for key, each in self.waiting.items() if now >= each.deadline]
 
     def report(self) -> tuple[int, Counter[str]]:
         """Return what was decided since the last report, and begin to count anew."""

@@ -6,26 +6,15 @@ against this file. Threads: the configuring one.
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
-from fapilog.errors import MASK, ConfigurationError, OffendingSetting, Problem
+from fapilog.exporters.settings import Millis, TlsSettings
 
-PREFIX = "FAPILOG_SPLUNK_"
-# The names that Splunk's own distributions of OpenTelemetry use; ours win.
-_USUAL_NAMES = {"url": "SPLUNK_HEC_URL", "token": "SPLUNK_HEC_TOKEN"}  # nosec B105 - names
 _COLLECTOR_PATH = "/services/collector"
-_SECRETS = ("token",)
-_log = logging.getLogger("fapilog_exporter_splunk")
-
-Millis = Annotated[int, Field(ge=1)]
 
 
 def _base_url(url: str) -> str:
@@ -46,15 +35,22 @@ def _one_word(token: SecretStr) -> SecretStr:
     return token
 
 
-class SplunkHecSettings(BaseModel):
+class SplunkHecSettings(TlsSettings):
     """Settings of the exporter `splunk_hec`; frozen. A token is never shown.
 
     Example:
         >>> SplunkHecSettings(url="https://splunk.example:8088/services/collector/event", token="t").url
         'https://splunk.example:8088'
+        >>> variables = {"SPLUNK_HEC_URL": "https://h:8088", "FAPILOG_SPLUNK_TOKEN": "t"}
+        >>> SplunkHecSettings.load(variables, ack=True).in_flight
+        16
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+    exporter = "splunk_hec"
+    prefix = "FAPILOG_SPLUNK_"
+    # The names that Splunk's own distributions of OpenTelemetry use.
+    usual_variables = {"url": "SPLUNK_HEC_URL", "token": "SPLUNK_HEC_TOKEN"}  # noqa: RUF012 # nosec B105 - names
+    guide = "docs/how-to/splunk.md"
 
     url: Annotated[str, AfterValidator(_base_url)] = Field(
         description="Where the collector listens, such as `https://splunk.example:8088`."
@@ -109,87 +105,8 @@ class SplunkHecSettings(BaseModel):
         300_000, description="How long 404 means a rolling restart; then events are dropped."
     )
     health_check: bool = Field(False, description="Ask for the collector's health before the first request.")
-    certificate: Path | None = Field(None, description="PEM file of trusted authorities. None: the system's.")
-    client_certificate: Path | None = Field(None, description="PEM file of our certificate chain.")
-    client_key: Path | None = Field(None, description="PEM file of its key.")
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        if (self.client_certificate is None) != (self.client_key is None):
-            raise ValueError("client_certificate and client_key belong together")
-        return self
 
     @property
     def in_flight(self) -> int:
         """Batches on their way at once."""
         return self.max_in_flight or (16 if self.ack else 4)
-
-    @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Self:
-        """Build the settings from arguments, then variables, then defaults.
-
-        Args:
-            environ: Instead of `os.environ`.
-            **given: Settings by their names.
-
-        Raises:
-            ConfigurationError: With one problem per value that is missing or wrong.
-
-        Example:
-            >>> variables = {"SPLUNK_HEC_URL": "https://h:8088", "FAPILOG_SPLUNK_TOKEN": "t"}
-            >>> SplunkHecSettings.load(variables, ack=True).in_flight
-            16
-        """
-        values, origins = _from_environment(cls, os.environ if environ is None else environ)
-        values |= given
-        origins |= dict.fromkeys(given, "argument")
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise ConfigurationError([_problem(item, origins, values) for item in error.errors()]) from None
-
-
-def _from_environment(
-    model: type[BaseModel], environ: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    variables = {PREFIX + name.upper(): name for name in model.model_fields}
-    strangers = sorted(name for name in environ if name.startswith(PREFIX) and name not in variables)
-    if strangers:
-        _log.warning("no setting has the variable %s: it has no effect", ", ".join(strangers))
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    usual = ((variable, name) for name, variable in _USUAL_NAMES.items())
-    for variable, name in (*usual, *variables.items()):
-        text = environ.get(variable, "").strip()
-        if text:  # empty is as good as unset
-            values[name], origins[name] = _read(model, name, text), variable
-    return values, origins
-
-
-def _read(model: type[BaseModel], name: str, text: str) -> Any:
-    takes = get_args(model.model_fields[name].annotation)
-    if type(None) in takes and text.lower() == "none":
-        return None
-    return tuple(part.strip() for part in text.split(",") if part.strip()) if name == "fields" else text
-
-
-def _problem(item: Any, origins: Mapping[str, str], values: Mapping[str, Any]) -> Problem:
-    name = str(item["loc"][0]) if item["loc"] else "client_certificate"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    variable = PREFIX + name.upper()
-    if item["type"] == "missing":
-        remedy = f"set {variable}, or pass {name}"
-        shown = OffendingSetting(name, "None", "default", remedy)
-        return Problem("setting-invalid", f"the exporter splunk_hec needs {name}", (shown,), remedy)
-    if item["type"] == "extra_forbidden":
-        remedy = "use a name of docs/how-to/splunk.md"
-        return Problem("setting-unknown", f"{name} is not the name of a setting of splunk_hec", (), remedy)
-    origin = origins.get(name, "argument")
-    remedy = (
-        f"give {name if origin == 'argument' else origin} another value: {message[:1].lower()}{message[1:]}"
-    )
-    value = MASK if name in _SECRETS or name == "url" else repr(values.get(name))
-    shown = OffendingSetting(name, value, origin, remedy)
-    return Problem(
-        "setting-invalid", f"{name} of splunk_hec has a value that is not allowed", (shown,), remedy
-    )
