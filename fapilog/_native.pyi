@@ -20,6 +20,7 @@ __all__ = [
     "BoundAttributes",
     "Completed",
     "Documents",
+    "DocumentsPart",
     "Flow",
     "HttpClient",
     "HttpError",
@@ -1068,21 +1069,50 @@ class Documents:
             IndexError: If there is no such document.
         """
 
+    def part(self, start: int, end: int) -> DocumentsPart:
+        """Return the documents from `start` to before `end`, without a copy.
+
+        Raises:
+            IndexError: If there are no such documents.
+        """
+
+    def fitting(self, start: int, end: int, max_bytes: int, max_documents: int) -> int:
+        """Return where a request that begins with document `start` ends: by its size, and before `end`.
+
+        One document it takes in any case, however large it is.
+
+        Raises:
+            IndexError: If there are no documents from `start` to before `end`.
+        """
+
+    def larger_than(self, max_bytes: int) -> list[int]:
+        """Return the documents that have more bytes."""
+
     def __len__(self) -> int: ...
 
-def encode_documents(request: bytes, shape: str, *, bulk: bool = False, **options: Any) -> Documents:
-    r"""Write one encoded `ExportLogsServiceRequest`, not compressed, as documents, one for each record.
+@final
+class DocumentsPart:
+    """Some of the `Documents` of a request, one after the other, as a body for `HttpClient.post`.
+
+    `len()` is the number of bytes, and `bytes()` makes a copy of them.
+    """
+
+    def __len__(self) -> int: ...
+    def __bytes__(self) -> bytes: ...
+
+def encode_documents(request: bytes | Batch, shape: str, *, bulk: bool = False, **options: Any) -> Documents:
+    r"""Write one encoded `ExportLogsServiceRequest` as documents, one for each record.
 
     Works without the interpreter lock. Never raises for damaged bytes, as `decode_request`.
 
     Args:
-        request: Bytes of the request.
+        request: Its bytes, not compressed; or a block, which is unpacked without a copy in Python.
         shape: `hec`, `otel`, `ecs`, `raw`, `bodymap`, `ss4o` or `flat`: docs/reference/document_shapes.md.
         bulk: An action line before each document, for `_bulk`; not for `hec`.
         **options: Of that shape, as the same page lists them. None is as good as not given.
 
     Raises:
-        ValueError: If `shape` or the value of an option is none of the allowed words.
+        ValueError: If `shape` or the value of an option is none of the allowed words, or a block is damaged.
         TypeError: If the shape has no such option, or a value has the wrong type.
 
     Example:
@@ -1233,17 +1263,19 @@ class HttpClient:
         self,
         url: str,
         headers: list[tuple[str, str]],
-        body: bytes,
+        body: bytes | DocumentsPart,
         *,
         timeout_millis: int | None = None,
+        gzip: bool = False,
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Post a body and wait for the answer without the interpreter lock.
 
         Args:
             url: `http` or `https`; credentials in it are sent.
             headers: In this order, without those that frame the request (`content-length`, `host`, ...).
-            body: Sent as it is.
+            body: Sent as it is, or compressed.
             timeout_millis: Instead of the client's, for this request.
+            gzip: Compress the body, quickly, and say so in `content-encoding`.
 
         Returns:
             Status, headers (names in lower case) and body of the answer, whatever its status. A body that

@@ -87,7 +87,7 @@ class LogBatch(Sequence[ReadableLogRecord]):
             ValueError, TypeError: If the form is unknown, or has no such option or value.
         """
         if form in _SHAPES:
-            return _native.encode_documents(self.otlp_bytes(), form, **options).bytes
+            return _native.encode_documents(self._bytes or self._source, form, **options).bytes
         return _native.encode_request(self.otlp_bytes(), form, **options)
 
     def documents(self, shape: Shape, *, bulk: bool = False, **options: Any) -> _native.Documents:
@@ -113,7 +113,7 @@ class LogBatch(Sequence[ReadableLogRecord]):
             >>> documents.bytes[documents.offsets[2] :].decode().split(',"_id"')[0]
             '{"create":{"_index":"logs-orders.otel-default"'
         """
-        return _native.encode_documents(self.otlp_bytes(), shape, bulk=bulk, **options)
+        return _native.encode_documents(self._bytes or self._source, shape, bulk=bulk, **options)
 
     @property
     def resource(self) -> Resource:

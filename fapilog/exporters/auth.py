@@ -17,8 +17,8 @@ from typing import Any
 
 from fapilog.diagnostics import one_line, shown_error
 from fapilog.errors import MASK, ConfigurationError, OffendingSetting, Problem
+from fapilog.exporters.aside import run_aside
 from fapilog.exporters.masking import without_secrets
-from fapilog.exporters.worker import run_aside
 from fapilog.settings import parse
 
 Headers = Mapping[str, str]

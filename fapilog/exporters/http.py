@@ -5,6 +5,7 @@
 | `HttpClient` | posts without the interpreter lock: TLS, kept connections, proxies |
 | `HttpError` | why there is no answer |
 | `Client`, `Response` | what an exporter asks of a client, so that a test may stand in; what it answers |
+| `Body` | of a request: bytes, or a part of `Documents` that nobody copies |
 | `make_client` | an `HttpClient` from `TlsSettings` |
 | `run_aside` | a call that blocks, in a daemon thread that no end of the interpreter waits for |
 | `retry_after_millis` | the pause that a header asks for |
@@ -17,16 +18,18 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, Protocol
 
-from fapilog._native import HttpClient, HttpError
+from fapilog._native import DocumentsPart, HttpClient, HttpError
 from fapilog.errors import ConfigurationError, Problem
+from fapilog.exporters.aside import run_aside
 from fapilog.exporters.masking import sent_secrets, without
 from fapilog.exporters.posting import retry_after_millis
 from fapilog.exporters.requests import shown
 from fapilog.exporters.settings import TlsSettings
-from fapilog.exporters.worker import run_aside
 
 __all__ = [
+    "Body",
     "Client",
+    "DocumentsPart",
     "HttpClient",
     "HttpError",
     "Response",
@@ -41,12 +44,22 @@ __all__ = [
 Response = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
 
+Body = bytes | DocumentsPart
+"""What is posted. `len()` tells its bytes, and `bytes()` returns them."""
+
 
 class Client(Protocol):
     """What posts: `HttpClient`, or a stand-in in tests."""
 
-    def post(self, url: str, headers: list[tuple[str, str]], body: bytes) -> Response:
-        """Post and wait for the answer; `OSError` if there is none."""
+    def post(self, url: str, headers: list[tuple[str, str]], body: Body, *, gzip: bool = False) -> Response:
+        """Post and wait for the answer; `OSError` if there is none.
+
+        Args:
+            url: Where to.
+            headers: In this order.
+            body: Of the request.
+            gzip: Compress the body, and add the header `content-encoding`.
+        """
 
 
 def make_client(settings: TlsSettings, package: str, **given: Any) -> HttpClient:

@@ -13,8 +13,9 @@ from typing import Any
 
 from fapilog.batch import LogBatch
 from fapilog.diagnostics import shown_error
+from fapilog.exporters.aside import run_aside
 from fapilog.exporters.base import ExportOutcome
-from fapilog.exporters.worker import Worker, run_aside
+from fapilog.exporters.worker import Worker
 from fapilog.operations import error_type_of
 
 

@@ -12,10 +12,10 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Protocol
 
+from fapilog.exporters.aside import run_aside
 from fapilog.exporters.auth import Auth, AuthError
 from fapilog.exporters.masking import sent_secrets, without
 from fapilog.exporters.requests import Answer, shown
-from fapilog.exporters.worker import run_aside
 from fapilog.operations import error_type_of
 
 Response = tuple[int, list[tuple[str, str]], bytes]

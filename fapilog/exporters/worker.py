@@ -1,4 +1,4 @@
-"""Stage 6 of 7, export: threads for calls that block. Threads: its own; the delivery loop awaits.
+"""Stage 6 of 7, export: a thread for calls that block. Threads: its own; the delivery loop awaits.
 
 Not an executor of the standard library: those are joined when the interpreter ends, so that one call that
 hangs would hang the process. These threads are daemons, and forgotten by a forked child.
@@ -20,7 +20,9 @@ from fapilog.diagnostics import mark_delivering, shown_error
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
+    """A call, and who awaits it."""
+
     call: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
@@ -66,7 +68,7 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._name = name
         self._process = 0
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     async def run(self, call: Callable[[], Any]) -> Any:
@@ -79,7 +81,7 @@ class Worker:
             RuntimeError: If no thread can be started, because the interpreter is ending.
         """
         self._start()
-        job = _job(call)
+        job = new_job(call)
         self._jobs.put(job)
         try:
             return await asyncio.shield(job.future)
@@ -99,33 +101,34 @@ class Worker:
     def _start(self) -> None:
         if self._thread is None or self._process != os.getpid():
             self._process, self._jobs = os.getpid(), SimpleQueue()
-            self._thread = _thread(self._name, self._jobs)
+            self._thread = start_thread(_work, (self._jobs,), self._name)
 
 
-async def run_aside(call: Callable[[], Any], name: str) -> Any:
-    """Make one call in a daemon thread for it alone, as `Worker.run`; cancelled, it lets go at once."""
-    jobs: SimpleQueue[_Job | None] = SimpleQueue()
-    job = _job(call)
-    jobs.put(job)
-    jobs.put(None)
-    _thread(name, jobs)
-    return await job.future
-
-
-def _job(call: Callable[[], Any]) -> _Job:
+def new_job(call: Callable[[], Any]) -> Job:
+    """Make a job whose future belongs to the running loop."""
     loop = asyncio.get_running_loop()
-    return _Job(call, loop, loop.create_future())
+    return Job(call, loop, loop.create_future())
 
 
-def _thread(name: str, jobs: SimpleQueue[_Job | None]) -> threading.Thread:
-    thread = threading.Thread(target=_work, args=(jobs,), name=name, daemon=True)
+def start_thread(target: Callable[..., None], arguments: tuple[Any, ...], name: str) -> threading.Thread:
+    """Start a daemon thread.
+
+    Raises:
+        RuntimeError: If the interpreter is ending.
+    """
+    thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
     thread.start()
     return thread
 
 
-def _work(jobs: SimpleQueue[_Job | None]) -> None:
+def begin_thread() -> None:
+    """In the thread: what it logs stays out of the pipeline, and its requests make no spans."""
     mark_delivering()
     otel_private.suppress_instrumentation()
+
+
+def _work(jobs: SimpleQueue[Job | None]) -> None:
+    begin_thread()
     while (job := jobs.get()) is not None:
         job.run()
         del job  # or the last batch stays in memory until the next one comes

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from fapilog import Documents, LogBatch
+from fapilog import Documents, ExportOutcome, LogBatch, LoggerProvider, Settings
 
 
 @pytest.fixture
@@ -18,6 +20,14 @@ def batch() -> LogBatch:
             record.body.kvlist_value.values.add(key="n").value.int_value = number
         else:
             record.body.string_value = f"record {number}"
+    return LogBatch(request.SerializeToString())
+
+
+def numbered(texts: list[str]) -> LogBatch:
+    request = ExportLogsServiceRequest()
+    scope = request.resource_logs.add().scope_logs.add()
+    for text in texts:
+        scope.log_records.add().body.string_value = text
     return LogBatch(request.SerializeToString())
 
 
@@ -42,6 +52,69 @@ def test_the_offsets_cut_the_bytes_into_documents(batch):
     }
     assert (len(documents), documents.skipped) == (3, {})
     assert repr(documents) == f"<Documents: 3 in {len(documents.bytes)} bytes>"
+
+
+def test_a_part_is_what_the_offsets_say_and_nothing_outside(batch):
+    documents = batch.documents("hec")
+    for start in range(4):
+        for end in range(start, 4):
+            part = documents.part(start, end)
+            assert bytes(part) == b"".join(split(documents)[start:end])
+            assert len(part) == len(bytes(part))
+    assert repr(documents.part(0, 1)) == f"<DocumentsPart: {documents.offsets[1]} bytes>"
+    for start, end in [(0, 4), (2, 1), (4, 4)]:
+        with pytest.raises(IndexError, match=f"no documents {start} to {end} of 3"):
+            documents.part(start, end)
+    with pytest.raises(IndexError, match="no documents 1 to 1 of 3"):
+        documents.fitting(1, 1, 10, 10)
+
+
+@given(
+    texts=st.lists(st.text(max_size=30), min_size=1, max_size=20),
+    start=st.integers(0, 19),
+    end=st.integers(1, 20),
+    max_bytes=st.integers(0, 1_000),
+    max_documents=st.integers(0, 25),
+)
+def test_a_request_takes_as_many_documents_as_fit_and_one_at_least(
+    texts, start, end, max_bytes, max_documents
+):
+    documents = numbered(texts).documents("hec")
+    sizes = [len(document) for document in split(documents)]
+    assert documents.larger_than(max_bytes) == [at for at, size in enumerate(sizes) if size > max_bytes]
+    start %= len(sizes)
+    end = min(len(sizes), max(end, start + 1))
+    expected = start + 1
+    while (
+        expected < end and expected - start < max_documents and sum(sizes[start : expected + 1]) <= max_bytes
+    ):
+        expected += 1
+    assert documents.fitting(start, end, max_bytes, max_documents) == expected
+
+
+def test_a_block_of_a_pipeline_becomes_the_same_documents_as_its_bytes():
+    with_documents: list[tuple[bytes, bytes]] = []
+
+    class Encoding:
+        """Encodes what it gets from the block, and from its bytes."""
+
+        name = "encoding"
+
+        async def export_batch(self, batch: LogBatch) -> ExportOutcome:
+            from_block = batch.documents("otel").bytes
+            with_documents.append((from_block, LogBatch(batch.otlp_bytes()).documents("otel").bytes))
+            return ExportOutcome(delivered=len(batch))
+
+    provider = LoggerProvider(settings=Settings.load(environ={}), exporters=[Encoding()])
+    for number in range(3):
+        provider.get_logger("orders").emit(body=f"record {number}")
+    assert provider.force_flush(30_000)
+    assert provider.shutdown()
+    ((from_block, from_bytes),) = with_documents
+    assert from_block == from_bytes
+    assert [json.loads(line)["body"]["text"] for line in from_block.splitlines()] == [
+        f"record {number}" for number in range(3)
+    ]
 
 
 def test_an_action_line_belongs_to_its_document(batch):

@@ -1,6 +1,7 @@
 """The HTTP client that exporters in Python share, against real servers on loopback."""
 
 import contextlib
+import gzip
 import os
 import socket
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from fapilog import _native
 from fapilog.testing import OtlpReceiver, Status
+from fapilog.testing.samples import sample_batch
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.proxy import ConnectProxy
 
@@ -99,6 +101,23 @@ def test_a_request_is_sent_as_it_was_given_and_the_answer_comes_back_whole():
         expected,
         b"\x00{}",
     )
+
+
+def test_a_body_is_compressed_on_request_and_a_part_of_documents_is_one():
+    documents = sample_batch(40).documents("hec")
+    with serving(answer(200)) as server:
+        client = _native.HttpClient()
+        client.post(server.url, [("X-Tag", "a")], documents.part(3, 40), gzip=True)
+        client.post(server.url, [], documents.part(0, 3))
+        client.post(server.url, [], b"", gzip=True)
+        with pytest.raises(TypeError):
+            client.post(server.url, [], "text")  # type: ignore[arg-type]
+    [(_, headers, packed), (_, plain_headers, plain), (_, _, nothing)] = server.requests
+    whole, cut = documents.bytes, documents.offsets[3]
+    assert (gzip.decompress(packed), plain, gzip.decompress(nothing)) == (whole[cut:], whole[:cut], b"")
+    assert len(packed) < len(whole) / 3
+    assert dict(headers) | {"content-encoding": "gzip", "x-tag": "a"} == dict(headers)
+    assert "content-encoding" not in dict(plain_headers)
 
 
 @pytest.mark.parametrize("status", [302, 400, 429, 503])

@@ -23,6 +23,7 @@ from fapilog.exporters.http import Response, retry_after_millis, shown
 Hide = Callable[[str], str]
 
 _LATER = (408, 429, 503)
+_CREATED = b'{"create":{"status":201}}'
 _NODE_TROUBLE = (502, 503, 504)
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,79}")
 # Values of documents, which servers quote.
@@ -105,6 +106,8 @@ def read(response: Response, documents: int, *, ids: bool, now: float, hide: Hid
         ['TAKEN', 'LATER']
     """
     status, headers, body = response
+    if status == 200 and body == _all_created(documents):
+        return Answer(Fate.EACH, [TAKEN] * documents)
     if not 200 <= status < 300:
         return _whole(status, headers, body, now, hide)
     found = _json(body)
@@ -118,6 +121,11 @@ def read(response: Response, documents: int, *, ids: bool, now: float, hide: Hid
         # As it nearly always is: no need to look at each.
         return Answer(Fate.EACH, [TAKEN] * documents)
     return Answer(Fate.EACH, [_item(each, ids, hide) for each in items])
+
+
+def _all_created(documents: int) -> bytes:
+    """What servers write when they took all: to compare it costs far less than to read it."""
+    return b'{"errors":false,"items":[%b]}' % ((_CREATED + b",") * documents)[:-1]
 
 
 def is_node_trouble(status: int) -> bool:

@@ -5,12 +5,11 @@ Threads: the delivery loop; a thread of its own for each post.
 
 from __future__ import annotations
 
-import gzip
 import time
 from collections.abc import Callable
 from urllib.parse import quote
 
-from fapilog.exporters.http import Client, Response, run_aside, sent_secrets, without
+from fapilog.exporters.http import Body, Client, Response, run_aside, sent_secrets, without
 from fapilog_exporter_elasticsearch.answers import is_node_trouble
 from fapilog_exporter_elasticsearch.nodes import Nodes
 from fapilog_exporter_elasticsearch.settings import ElasticsearchSettings
@@ -43,7 +42,7 @@ class Connection:
         if settings.pipeline is not None:
             self._path += f"&pipeline={quote(settings.pipeline, safe='')}"
 
-    async def bulk(self, body: Callable[[], bytes], on_retry: Callable[[], object]) -> Response:
+    async def bulk(self, body: Callable[[], Body], on_retry: Callable[[], object]) -> Response:
         """Post a body to the next node, and to others where one does not answer.
 
         Args:
@@ -77,11 +76,9 @@ class Connection:
         """Hide credentials in what a server says."""
         return without(text, sent_secrets("", (self._authorization,))) if self._authorization else text
 
-    def _post(self, url: str, body: bytes) -> Response:
+    def _post(self, url: str, body: Body) -> Response:
         headers = [("content-type", "application/x-ndjson")]
         if self._authorization is not None:
             headers.append(("authorization", self._authorization))
-        if self._compresses and len(body) >= _COMPRESS_FROM_BYTES:
-            body = gzip.compress(body, 1, mtime=0)
-            headers.append(("content-encoding", "gzip"))
-        return self._client.post(url + self._path, headers, body)
+        packs = self._compresses and len(body) >= _COMPRESS_FROM_BYTES
+        return self._client.post(url + self._path, headers, body, gzip=packs)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fapilog import Documents
+from fapilog.exporters.http import Body
 from fapilog_exporter_elasticsearch.answers import TAKEN, Answer, Fate
 
 # Of different reasons, named in one sentence.
@@ -46,8 +47,8 @@ class Progress:
     def __init__(self, documents: Documents, limit_bytes: int, records: int) -> None:
         self._limit_bytes = limit_bytes
         self._todo: list[Sequence[int]] = []
-        self._again: list[int] = list(range(len(documents)))
-        self._encoded(documents)
+        self._again: Sequence[int] = range(len(documents))
+        self._documents = documents
         self._delivered = 0
         self._dropped: Counter[str] = Counter(documents.skipped)
         self._dropped["not_encoded"] += records - len(documents) - sum(documents.skipped.values())
@@ -61,7 +62,7 @@ class Progress:
 
     def begin(self) -> None:
         """A new attempt: what waited is to be sent."""
-        again, self._again = self._again, []
+        again, self._again = self._again, ()
         self._waits = None
         self._todo += reversed(list(self._pieces(again)))
 
@@ -69,16 +70,16 @@ class Progress:
         """Return the documents of the next request; None: there are no more in this attempt."""
         return self._todo[-1] if self._todo else None
 
-    def body(self, piece: Sequence[int]) -> bytes:
+    def body(self, piece: Sequence[int]) -> Body:
         """Return the bytes of these documents, each with its action line."""
         first, last = piece[0], piece[-1]
         if last - first + 1 == len(piece):  # nothing between them was decided
-            return self._bytes[self._offsets[first] : self._offsets[last + 1]]
-        return b"".join(self._bytes[self._offsets[each] : self._offsets[each + 1]] for each in piece)
+            return self._documents.part(first, last + 1)
+        return b"".join(bytes(self._documents.part(each, each + 1)) for each in piece)
 
     def replace(self, documents: Documents) -> None:
         """Go on with the same documents, encoded in another way."""
-        self._encoded(documents)
+        self._documents = documents
 
     def apply(self, piece: Sequence[int], answer: Answer, said: Statistics) -> None:
         """Note what the server said about a piece, the next one."""
@@ -100,14 +101,14 @@ class Progress:
         told = "; ".join(f"{dropped[each]} x {self._causes.get(each) or each}" for each in most)
         return delivered, dropped, told, self._waits
 
-    def _encoded(self, documents: Documents) -> None:
-        self._bytes, self._offsets = documents.bytes, documents.offsets
-
     def _pieces(self, chosen: Sequence[int]) -> Iterator[Sequence[int]]:
         """Cut by size; a document over the limit goes alone."""
+        if isinstance(chosen, range):
+            yield from self._ranges(chosen)
+            return
         start = size = 0
         for position, each in enumerate(chosen):
-            length = self._offsets[each + 1] - self._offsets[each]
+            length = len(self._documents.part(each, each + 1))
             if size and size + length > self._limit_bytes:
                 yield chosen[start:position]
                 start, size = position, 0
@@ -115,13 +116,22 @@ class Progress:
         if size:
             yield chosen[start:]
 
+    def _ranges(self, chosen: range) -> Iterator[range]:
+        """As `_pieces`, without a look at each document."""
+        start, end = chosen.start, chosen.stop
+        while start < end:
+            cut = self._documents.fitting(start, end, self._limit_bytes, end)
+            yield range(start, cut)
+            start = cut
+
     def _each(self, piece: Sequence[int], answer: Answer, said: Statistics) -> None:
         if answer.items.count(TAKEN) == len(piece):
             self._delivered += len(piece)
             return
+        again: list[int] = []
         for document, item in zip(piece, answer.items, strict=True):
             if item.fate is Fate.LATER:
-                self._again.append(document)
+                again.append(document)
                 # A server that answers document by document is there: no pause but the growing one.
                 self._waits = Answer(Fate.LATER, (), item.reason, item.cause, retry_after_millis=0)
             elif item.fate is Fate.REFUSED:
@@ -130,6 +140,7 @@ class Progress:
                 self._delivered += 1
                 said.duplicates += item.fate is Fate.DUPLICATE
                 said.failure_store += item.fate is Fate.KEPT_ASIDE
+        self._again = [*self._again, *again]
 
     def _drop(self, reason: str, cause: str, count: int) -> None:
         self._dropped[reason] += count

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fapilog_exporter_elasticsearch.answers import Answer, Fate, Item, read
 
@@ -73,6 +75,22 @@ def test_a_pause_that_the_server_asks_for_is_read():
 
 def test_a_busy_server_that_names_no_pause_still_counts_as_an_answer():
     assert answer(429).retry_after_millis == 0
+
+
+@given(
+    taken=st.integers(0, 5),
+    cut=st.integers(0, 30),
+    documents=st.integers(1, 5),
+    more=st.sampled_from([b"", b" ", b",", b"]"]),
+)
+def test_the_usual_answer_counts_only_when_it_has_an_entry_for_each_document(taken, cut, documents, more):
+    entries = b",".join([b'{"create":{"status":201}}'] * taken)
+    body = b'{"errors":false,"items":[' + entries + b"]}"
+    said = answer(200, body, documents=documents)
+    whole = [Item(Fate.TAKEN)] * documents
+    assert (said.fate, list(said.items)) == ((Fate.EACH, whole) if taken == documents else (Fate.LATER, []))
+    broken = body[: max(0, len(body) - 1 - cut)] + more
+    assert answer(200, broken, documents=documents).fate is Fate.LATER
 
 
 def test_a_document_in_the_failure_store_is_kept_aside():

@@ -28,9 +28,9 @@ class InProcess:
     def __init__(self, server):
         self.server = server
 
-    def post(self, url, headers, body):
+    def post(self, url, headers, body, *, gzip=False):
         path = url.removeprefix("https://").partition("/")[2]
-        answered = self.server.answer(f"/{path}", dict(headers), body)
+        answered = self.server.answer(f"/{path}", dict(headers), bytes(body))
         if answered is None:
             raise ConnectionResetError("cut")
         return answered[0], list(answered[1].items()), answered[2]

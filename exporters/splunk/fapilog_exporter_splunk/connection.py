@@ -1,4 +1,4 @@
-"""Requests to one collector: token, channel, cookies, gzip; and what it is asked besides taking events.
+"""Requests to one collector: token, channel, cookies; and what it is asked besides taking events.
 
 Stage 6 of 7, export. Threads: one for each request, so that the delivery loop never waits.
 """
@@ -9,14 +9,13 @@ import json
 import ssl
 import threading
 import urllib.request
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.error import HTTPError
 from uuid import uuid4
 
-from fapilog.exporters.http import Client, HttpError, Response, run_aside, without
+from fapilog.exporters.http import Body, Client, HttpError, Response, run_aside, without
 from fapilog_exporter_splunk.settings import SplunkHecSettings
 
 _PATHS = {
@@ -26,7 +25,6 @@ _PATHS = {
     "health": "/services/collector/health",
 }
 _COMPRESS_FROM_BYTES = 1_024
-_GZIP = 16 + zlib.MAX_WBITS
 _SHORTEST_SECRET = 6
 _READ_BYTES = 65_536
 
@@ -49,7 +47,7 @@ class Connection:
         self.channel = str(settings.channel or uuid4())
 
     async def send(
-        self, body: Callable[[], bytes], query: str, again: Callable[[], object]
+        self, body: Callable[[], Body], query: str, again: Callable[[], object]
     ) -> tuple[Response, str]:
         """Post events.
 
@@ -68,15 +66,15 @@ class Connection:
         channel = self.channel
 
         def post() -> Response:
-            content, headers = self._packed(body())
+            content = body()
             try:
-                return self._post(self._settings.endpoint, channel, headers, content, query)
+                return self._post(self._settings.endpoint, channel, content, query)
             except HttpError as error:
                 if error.timeout or not self._answered:
                     raise
                 self._answered = False
                 again()
-                return self._post(self._settings.endpoint, channel, headers, content, query)
+                return self._post(self._settings.endpoint, channel, content, query)
 
         try:
             response: Response = await run_aside(post, "fapilog-splunk")
@@ -90,7 +88,7 @@ class Connection:
         """Ask which of these are acknowledged; raises `OSError` if there is no answer."""
         content = json.dumps({"acks": sorted(ids)}).encode()
         response: Response = await run_aside(
-            lambda: self._post("ack", channel, {}, content, ""), "fapilog-splunk-ack"
+            lambda: self._post("ack", channel, content), "fapilog-splunk-ack"
         )
         return response
 
@@ -112,17 +110,14 @@ class Connection:
             text, sorted((each for each in secrets if len(each) >= _SHORTEST_SECRET), key=len)[::-1]
         )
 
-    def _packed(self, body: bytes) -> tuple[bytes, dict[str, str]]:
-        if self._settings.compression == "none" or len(body) < _COMPRESS_FROM_BYTES:
-            return body, {}
-        packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
-        return packer.compress(body) + packer.flush(), {"content-encoding": "gzip"}
-
-    def _post(self, endpoint: str, channel: str, extra: dict[str, str], body: bytes, query: str) -> Response:
+    def _post(self, endpoint: str, channel: str, body: Body, query: str = "") -> Response:
         url = f"{self._settings.url}{_PATHS[endpoint]}"
         kind = "text/plain; charset=utf-8" if endpoint == "raw" else "application/json"
-        headers = {**self._headers(channel), "content-type": kind, **extra}
-        response = self._client.post(f"{url}?{query}" if query else url, list(headers.items()), body)
+        headers = {**self._headers(channel), "content-type": kind}
+        packs = self._settings.compression == "gzip" and len(body) >= _COMPRESS_FROM_BYTES
+        response = self._client.post(
+            f"{url}?{query}" if query else url, list(headers.items()), body, gzip=packs and endpoint != "ack"
+        )
         self._answered = True
         self._keep_cookies(value for name, value in response[1] if name.lower() == "set-cookie")
         return response

@@ -7,42 +7,54 @@ all of them for the raw endpoint. Threads: a worker encodes, the delivery loop c
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
-from fapilog import LogBatch
+from fapilog import Documents, LogBatch
+from fapilog.exporters.http import Body
 from fapilog_exporter_splunk.settings import SplunkHecSettings
 
 _METADATA = ("host", "source", "sourcetype", "index")
+
+
+class Content(Protocol):
+    """Encoded events in order: `Documents`, or `Lines`."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def part(self, start: int, end: int) -> Body:
+        """Return the events from `start` to before `end`."""
+
+    def fitting(self, start: int, end: int, max_bytes: int, max_documents: int) -> int:
+        """Return where a request that begins with `start` ends: by the limits, one event at least."""
+
+    def larger_than(self, max_bytes: int) -> list[int]:
+        """Return the events that have more bytes."""
 
 
 class Events:
     """Events in order; number i goes to the endpoint with the query `target(i)`.
 
     Args:
-        content: All of them, one after the other.
-        offsets: Where each begins, and where they end.
+        content: All of them.
         targets: Queries, where events have any.
     """
 
-    def __init__(self, content: bytes, offsets: Sequence[int], targets: Sequence[str] = ()) -> None:
+    def __init__(self, content: Content, targets: Sequence[str] = ()) -> None:
         self._content = content
-        self._offsets = offsets
         self._targets = targets
         self._changed: dict[int, bytes] = {}
         self._tried: set[tuple[int, str]] = set()
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return len(self._content)
 
     def oversized(self, limit: int) -> list[int]:
         """Return the events that are larger."""
-        if len(self._content) <= limit:
-            return []
-        return [number for number in range(len(self)) if self.size(number) > limit]
+        return self._content.larger_than(limit)
 
     def target(self, number: int) -> str:
         """Return the query of the request that the event goes with; empty: none."""
@@ -50,21 +62,19 @@ class Events:
 
     def size(self, number: int) -> int:
         """Return the bytes of an event."""
-        changed = self._changed.get(number)
-        return len(changed) if changed is not None else self._offsets[number + 1] - self._offsets[number]
+        return len(self._event(number))
 
-    def body(self, start: int, end: int) -> bytes:
+    def body(self, start: int, end: int) -> Body:
         """Return the body of a request with the events from `start` to before `end`."""
         if not any(start <= number < end for number in self._changed):
-            return self._content[self._offsets[start] : self._offsets[end]]
-        return b"".join(self._event(number) for number in range(start, end))
+            return self._content.part(start, end)
+        return b"".join(bytes(self._event(number)) for number in range(start, end))
 
     def fitting(self, start: int, end: int, max_bytes: int, max_events: int) -> int:
         """Return where a request that begins with `start` ends: by limits and target, one event at least."""
-        last = min(end, start + max_events)
         if not (self._changed or self._targets):
-            within = bisect_right(self._offsets, self._offsets[start] + max_bytes, start + 1, last + 1) - 1
-            return max(start + 1, within)
+            return self._content.fitting(start, end, max_bytes, max_events)
+        last = min(end, start + max_events)
         size, target = self.size(start), self.target(start)
         for number in range(start + 1, last):
             size += self.size(number)
@@ -80,18 +90,16 @@ class Events:
         """Let an event go to the token's default index, once; False: that was tried."""
         return self._change(number, "without_index")
 
-    def _event(self, number: int) -> bytes:
+    def _event(self, number: int) -> Body:
         changed = self._changed.get(number)
-        if changed is not None:
-            return changed
-        return self._content[self._offsets[number] : self._offsets[number + 1]]
+        return changed if changed is not None else self._content.part(number, number + 1)
 
     def _change(self, number: int, how: str) -> bool:
         if (number, how) in self._tried:
             return False
         self._tried.add((number, how))
         try:
-            event = json.loads(self._event(number))
+            event = json.loads(bytes(self._event(number)))
         except (ValueError, RecursionError):
             return False
         if how == "flatten":
@@ -117,12 +125,41 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
 
 
+class Lines:
+    """Events that are bytes each; what `Documents` is to those that the native encoder wrote.
+
+    Args:
+        lines: The events.
+    """
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self._lines = lines
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def part(self, start: int, end: int) -> bytes:
+        """Return the lines from `start` to before `end`."""
+        return b"".join(self._lines[start:end])
+
+    def fitting(self, start: int, end: int, max_bytes: int, max_documents: int) -> int:
+        """Return where a request that begins with `start` ends."""
+        size = 0
+        for number in range(start, min(end, start + max_documents)):
+            size += len(self._lines[number])
+            if size > max_bytes and number > start:
+                return number
+        return min(end, start + max_documents)
+
+    def larger_than(self, max_bytes: int) -> list[int]:
+        """Return the lines that have more bytes."""
+        return [number for number, line in enumerate(self._lines) if len(line) > max_bytes]
+
+
 def encode(batch: LogBatch, settings: SplunkHecSettings) -> Events:
     """Encode a batch for the endpoint of the settings."""
     documents = batch.documents("hec", **_options(settings))
-    if settings.endpoint == "event":
-        return Events(documents.bytes, documents.offsets)
-    return _raw(documents.bytes, documents.offsets)
+    return Events(documents) if settings.endpoint == "event" else _raw(documents)
 
 
 class _Line(NamedTuple):
@@ -130,13 +167,11 @@ class _Line(NamedTuple):
     target: str
 
 
-def _raw(content: bytes, offsets: Sequence[int]) -> Events:
+def _raw(documents: Documents) -> Events:
     """Bodies as lines; what an event says about itself besides, the query says for all lines of a request."""
-    lines = [_line(json.loads(content[start:end])) for start, end in pairwise(offsets)]
-    places = [0]
-    for line in lines:
-        places.append(places[-1] + len(line.text))
-    return Events(b"".join(line.text for line in lines), places, [line.target for line in lines])
+    content = documents.bytes
+    lines = [_line(json.loads(content[start:end])) for start, end in pairwise(documents.offsets)]
+    return Events(Lines([line.text for line in lines]), [line.target for line in lines])
 
 
 def _line(event: Mapping[str, Any]) -> _Line:

@@ -1,11 +1,12 @@
 """A client that asks the rules directly, and exporters over it: no network, no waiting."""
 
 import asyncio
+from gzip import compress as pack
 from typing import Any
 from urllib.parse import urlsplit
 
 from fapilog import ExportOutcome, LogBatch
-from fapilog.exporters.http import HttpError
+from fapilog.exporters.http import Body, HttpError, Response
 from fapilog_exporter_splunk import SplunkHecExporter
 from tests.servers.hec import TOKEN, Hec, Token
 from tests.servers.hec_rules import Request
@@ -19,12 +20,13 @@ class DirectClient:
     def __init__(self, hec: Hec) -> None:
         self.hec = hec
 
-    def post(
-        self, url: str, headers: list[tuple[str, str]], body: bytes
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
+    def post(self, url: str, headers: list[tuple[str, str]], body: Body, *, gzip: bool = False) -> Response:
+        content = bytes(body)
+        if gzip:
+            content, headers = pack(content), [*headers, ("content-encoding", "gzip")]
         parts = urlsplit(url)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        answer = self.hec.answer(Request("POST", target, dict(headers), body))
+        answer = self.hec.answer(Request("POST", target, dict(headers), content))
         if answer.reset:
             error = HttpError("splunk.example: connection reset")
             error.timeout = False

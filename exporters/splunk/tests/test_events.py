@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fapilog_exporter_splunk.events import Events
+from fapilog_exporter_splunk.events import Events, Lines
 
 
 @given(
@@ -17,11 +17,9 @@ from fapilog_exporter_splunk.events import Events
 def test_a_request_takes_as_much_as_the_limits_allow_and_one_event_at_least(
     sizes, start, max_bytes, max_events, targets, with_targets
 ):
-    places = [0]
-    for size in sizes:
-        places.append(places[-1] + size)
     start %= len(sizes)
-    events = Events(b"x" * places[-1], places, targets[: len(sizes)] if with_targets else ())
+    lines = Lines([b"x" * size for size in sizes])
+    events = Events(lines, targets[: len(sizes)] if with_targets else ())
     end = events.fitting(start, len(sizes), max_bytes, max_events)
     expected = start + 1
     while (
@@ -37,8 +35,5 @@ def test_a_request_takes_as_much_as_the_limits_allow_and_one_event_at_least(
 
 @given(sizes=st.lists(st.integers(1, 30), max_size=20), limit=st.integers(1, 30))
 def test_oversized_events_are_found(sizes, limit):
-    places = [0]
-    for size in sizes:
-        places.append(places[-1] + size)
-    found = Events(b"x" * places[-1], places).oversized(limit)
+    found = Events(Lines([b"x" * size for size in sizes])).oversized(limit)
     assert found == [number for number, size in enumerate(sizes) if size > limit]

@@ -15,6 +15,7 @@ use super::stream::{Router, StreamOptions, Target};
 use super::timestamp::TimeForm;
 use crate::decode::request::{resources, ResourceLogsView, ScopeLogsView};
 use crate::decode::RecordView;
+use std::ops::Range;
 
 /// What a record becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,38 @@ impl Documents {
     /// How many records have no document, for each reason that occurred.
     pub fn skipped(&self) -> impl Iterator<Item = (&'static str, u64)> {
         [(Skipped::BodyNotAMap.name(), self.body_not_a_map)].into_iter().filter(|(_, count)| *count > 0)
+    }
+
+    /// Where the text of the documents from `start` to before `end` stands; `None` when there are none such.
+    #[must_use]
+    pub fn place(&self, start: usize, end: usize) -> Option<Range<usize>> {
+        let (first, last) = (*self.offsets.get(start)?, *self.offsets.get(end)?);
+        (start <= end).then_some(first..last)
+    }
+
+    /// Where a request that begins with document `start` ends: by its bytes, its documents and `end`. One document it
+    /// takes in any case. `None` when there are no documents from `start` to before `end`.
+    #[must_use]
+    pub fn fitting(
+        &self,
+        start: usize,
+        end: usize,
+        max_bytes: usize,
+        max_documents: usize,
+    ) -> Option<usize> {
+        if start >= end || end > self.records.len() {
+            return None;
+        }
+        let limit = self.offsets.get(start)?.saturating_add(max_bytes);
+        let last = end.min(start.saturating_add(max_documents.max(1)));
+        let ends = self.offsets.get(start + 1..=last)?;
+        Some(start + ends.partition_point(|end| *end <= limit).max(1))
+    }
+
+    /// The documents that are larger.
+    pub fn larger_than(&self, bytes: usize) -> impl Iterator<Item = usize> + '_ {
+        let sizes = self.offsets.windows(2).map(|pair| pair[1] - pair[0]);
+        sizes.enumerate().filter(move |(_, size)| *size > bytes).map(|(number, _)| number)
     }
 
     fn skip(&mut self, reason: Skipped) {

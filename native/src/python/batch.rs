@@ -21,6 +21,13 @@ impl Batch {
     pub fn block(&self) -> &Block {
         &self.block
     }
+
+    /// The uncompressed request. Needs no interpreter.
+    pub fn request(&self) -> PyResult<Vec<u8>> {
+        let block = &self.block;
+        decompress(block.codec, &block.body, block.raw_bytes)
+            .map_err(|error| PyValueError::new_err(format!("the block is damaged: {error}")))
+    }
 }
 
 #[pymethods]
@@ -51,10 +58,8 @@ impl Batch {
     }
 
     fn otlp_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let block = &self.block;
-        let raw = py.detach(|| decompress(block.codec, &block.body, block.raw_bytes));
-        let raw = raw.map_err(|error| PyValueError::new_err(format!("the block is damaged: {error}")))?;
-        Ok(PyBytes::new(py, &raw))
+        let request = py.detach(|| self.request())?;
+        Ok(PyBytes::new(py, &request))
     }
 
     fn __repr__(&self) -> String {

@@ -1,5 +1,6 @@
 //! Stage 6 of 7, export: requests as documents, for exporters in Python. Thread: any.
 
+use super::batch::Batch;
 use super::settings::unknown;
 use crate::encode::action::BulkOptions;
 use crate::encode::documents::{documents, Documents, Options, Shape};
@@ -8,20 +9,23 @@ use crate::encode::members::Allowed;
 use crate::encode::timestamp::TimeForm;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// The documents of one request; see the stub.
 #[pyclass(name = "Documents", frozen, module = "fapilog._native")]
 pub struct PyDocuments {
-    made: Documents,
-    bytes: Py<PyBytes>,
+    made: Arc<Documents>,
+    bytes: PyOnceLock<Py<PyBytes>>,
 }
 
 #[pymethods]
 impl PyDocuments {
     #[getter]
     fn bytes(&self, py: Python<'_>) -> Py<PyBytes> {
-        self.bytes.clone_ref(py)
+        self.bytes.get_or_init(py, || PyBytes::new(py, self.made.text.as_bytes()).unbind()).clone_ref(py)
     }
 
     #[getter]
@@ -32,6 +36,20 @@ impl PyDocuments {
     fn index(&self, document: usize) -> PyResult<usize> {
         let record = self.made.records.get(document).copied();
         record.ok_or_else(|| PyIndexError::new_err(format!("no document {document} of {}", self.__len__())))
+    }
+
+    fn part(&self, start: usize, end: usize) -> PyResult<DocumentsPart> {
+        let place = self.made.place(start, end).ok_or_else(|| self.missing(start, end))?;
+        Ok(DocumentsPart { documents: Arc::clone(&self.made), place })
+    }
+
+    fn fitting(&self, start: usize, end: usize, max_bytes: usize, max_documents: usize) -> PyResult<usize> {
+        let found = self.made.fitting(start, end, max_bytes, max_documents);
+        found.ok_or_else(|| self.missing(start, end))
+    }
+
+    fn larger_than(&self, max_bytes: usize) -> Vec<usize> {
+        self.made.larger_than(max_bytes).collect()
     }
 
     #[getter]
@@ -48,7 +66,42 @@ impl PyDocuments {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Documents: {} in {} bytes>", self.__len__(), self.made.offsets.last().unwrap_or(&0))
+        format!("<Documents: {} in {} bytes>", self.__len__(), self.made.text.len())
+    }
+}
+
+impl PyDocuments {
+    fn missing(&self, start: usize, end: usize) -> PyErr {
+        PyIndexError::new_err(format!("no documents {start} to {end} of {}", self.__len__()))
+    }
+}
+
+/// Some of the documents, for a request; see the stub.
+#[pyclass(frozen, module = "fapilog._native")]
+pub struct DocumentsPart {
+    documents: Arc<Documents>,
+    place: Range<usize>,
+}
+
+impl DocumentsPart {
+    /// Their text.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.documents.text.as_bytes().get(self.place.clone()).unwrap_or_default()
+    }
+}
+
+#[pymethods]
+impl DocumentsPart {
+    fn __len__(&self) -> usize {
+        self.place.len()
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.as_bytes())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<DocumentsPart: {} bytes>", self.place.len())
     }
 }
 
@@ -57,7 +110,7 @@ impl PyDocuments {
 #[pyo3(signature = (request, shape, *, bulk=false, **options))]
 pub fn encode_documents(
     py: Python<'_>,
-    request: &[u8],
+    request: &Bound<'_, PyAny>,
     shape: &str,
     bulk: bool,
     options: Option<&Bound<'_, PyDict>>,
@@ -67,9 +120,14 @@ pub fn encode_documents(
         return Err(PyValueError::new_err("bulk: events of HEC have no action lines; ask without bulk=True"));
     }
     let options = read(shape, bulk, options)?;
-    let mut made = py.detach(|| documents(request, shape, &options));
-    let bytes = PyBytes::new(py, std::mem::take(&mut made.text).as_bytes()).unbind();
-    Ok(PyDocuments { made, bytes })
+    let made = if let Ok(batch) = request.cast::<Batch>() {
+        let batch = batch.get();
+        py.detach(|| batch.request().map(|request| documents(&request, shape, &options)))?
+    } else {
+        let request: &[u8] = request.extract()?;
+        py.detach(|| documents(request, shape, &options))
+    };
+    Ok(PyDocuments { made: Arc::new(made), bytes: PyOnceLock::new() })
 }
 
 /// The options as the encoder takes them. `None` is as good as not given.

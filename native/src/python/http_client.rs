@@ -1,5 +1,6 @@
 //! Stage 6 of 7, export: HTTP for exporters in Python, past Python's own sockets and locks. Threads: delivery, workers.
 
+use super::documents::DocumentsPart;
 use crate::export::http::client::{Client, ClientError, ClientSettings};
 use crate::export::http::tls::Files;
 use pyo3::create_exception;
@@ -51,20 +52,30 @@ impl HttpClient {
     }
 
     /// See the stub.
-    #[pyo3(signature = (url, headers, body, *, timeout_millis=None))]
-    #[allow(clippy::needless_pass_by_value)] // PyO3 makes the list.
+    #[pyo3(signature = (url, headers, body, *, timeout_millis=None, gzip=false))]
     fn post<'py>(
         &self,
         py: Python<'py>,
         url: &str,
         headers: Vec<(String, String)>,
-        body: &[u8],
+        body: &Bound<'py, PyAny>,
         timeout_millis: Option<u64>,
+        gzip: bool,
     ) -> PyResult<Answer<'py>> {
         let timeout = timeout_millis.map(Duration::from_millis);
+        let body = match body.cast::<DocumentsPart>() {
+            Ok(part) => part.get().as_bytes(),
+            Err(_) => body.extract()?,
+        };
         // With the interpreter lock, so that no fork happens meanwhile.
         let connections = self.0.connections();
-        let answer = py.detach(|| self.0.post(&connections, url, &headers, body, timeout));
+        let answer = py.detach(|| {
+            if gzip {
+                self.0.post_gzip(&connections, url, headers, body, timeout)
+            } else {
+                self.0.post(&connections, url, &headers, body, timeout)
+            }
+        });
         let response = answer.map_err(|error| raised(py, error))?;
         Ok((response.status, response.headers, PyBytes::new(py, &response.body)))
     }

@@ -95,6 +95,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decoded::decode_request, module)?)?;
     module.add_function(wrap_pyfunction!(encoded::encode_request, module)?)?;
     module.add_class::<documents::PyDocuments>()?;
+    module.add_class::<documents::DocumentsPart>()?;
     module.add_function(wrap_pyfunction!(documents::encode_documents, module)?)?;
     module.add_function(wrap_pyfunction!(split::split_request, module)?)?;
     module.add_function(wrap_pyfunction!(spools::spool_directories, module)?)?;

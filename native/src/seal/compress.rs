@@ -1,4 +1,4 @@
-//! Compression of request bodies, shared by stage 5 (seal, sealer thread) and stage 6 (split, sender threads).
+//! Compression of request bodies, shared by stage 5 (seal, sealer thread) and stage 6 (split, sender threads; [`gzip`]).
 //!
 //! A `Compressor` keeps its deflate or zstd state and one output buffer between blocks: creating a deflate
 //! state costs more than compressing a small block. Level 1 everywhere: gzip through zlib-rs runs at about
@@ -6,6 +6,7 @@
 
 use crate::block::Codec;
 use flate2::{Compress, Compression, FlushCompress, Status};
+use std::cell::RefCell;
 use std::io::{self, Read};
 
 /// Window of 32 KiB, the largest that gzip knows.
@@ -15,6 +16,19 @@ const OUTPUT_STEP_BYTES: usize = 64 * 1024;
 /// Smaller parts are gathered up to this size, in bytes: each call into deflate costs microseconds, and parts
 /// of one record each (140 B) would be compressed at 40 MB/s.
 const INPUT_STEP_BYTES: usize = 64 * 1024;
+
+/// Room made at once for what is unpacked, in bytes: a block of the usual size, and not what a damaged body claims.
+const UNPACKED_BYTES: usize = 2 * 1024 * 1024;
+
+thread_local! {
+    /// Threads that send live long, and to make a deflate state costs more than to compress a small body.
+    static OWN: RefCell<Compressor> = const { RefCell::new(Compressor::new()) };
+}
+
+/// Compresses one body with the state of this thread.
+pub fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
+    OWN.with_borrow_mut(|compressor| compressor.compress(Codec::Gzip, &[body]))
+}
 
 /// Compresses blocks one after another, reusing its state.
 pub struct Compressor {
@@ -146,7 +160,7 @@ pub fn decompress(codec: Codec, body: &[u8], limit_bytes: usize) -> io::Result<V
 }
 
 fn read_limited(reader: impl Read, limit_bytes: usize) -> io::Result<Vec<u8>> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(limit_bytes.min(UNPACKED_BYTES));
     reader.take((limit_bytes as u64).saturating_add(1)).read_to_end(&mut out)?;
     if out.len() > limit_bytes {
         let message = format!("the block holds more than {limit_bytes} bytes");

@@ -3,9 +3,10 @@
 //! Blocking HTTP/1.1 with kept connections. Never follows redirects, never retries, never panics: what to do about an
 //! answer or an error is the exporter's business.
 
-use super::connect::EarlyAnswerConnector;
+use super::connect::{CachingResolver, EarlyAnswerConnector};
 use super::{describe, parse_url, TransportError, BUFFER_BYTES, IDLE_AGE};
 use super::{proxy, tls};
+use crate::seal::compress::gzip;
 use std::collections::HashMap;
 use std::io::Read;
 use std::mem::forget;
@@ -16,10 +17,11 @@ use ureq::config::AutoHeaderValue;
 use ureq::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ureq::http::{Method, Request, Uri};
 use ureq::tls::TlsConfig;
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Error};
 
+/// Hosts whose idle connections are all kept: the nodes of a cluster.
+const HOSTS: usize = 16;
 /// Headers that describe the request's framing: the client writes them.
 const OWN_HEADERS: [&str; 7] =
     ["connection", "content-length", "expect", "host", "te", "transfer-encoding", "upgrade"];
@@ -74,12 +76,19 @@ impl From<TransportError> for ClientError {
     }
 }
 
+/// Kept connections, and where hosts are.
+#[derive(Clone)]
+pub struct Connections {
+    agent: Agent,
+    resolver: CachingResolver,
+}
+
 /// Posts to any URL. Usable after a fork: the child opens connections of its own.
 pub struct Client {
     settings: ClientSettings,
     tls: TlsConfig,
     /// The process that the connections belong to, and what holds them.
-    agent: Mutex<(u32, Agent)>,
+    agent: Mutex<(u32, Connections)>,
     environment: HashMap<String, String>,
 }
 
@@ -94,27 +103,42 @@ impl Client {
             return Err(TransportError::new(message.to_owned()));
         }
         let tls = tls::configure_files(&settings.tls)?;
-        let agent = Mutex::new((std::process::id(), new_agent(&settings, tls.clone())));
+        let agent = Mutex::new((std::process::id(), Connections::new(&settings, tls.clone())));
         Ok(Self { agent, environment: environment.collect(), settings, tls })
     }
 
     /// The connections of this process. Call it while no fork can happen (in Python: with the interpreter lock).
     #[must_use]
-    pub fn connections(&self) -> Agent {
+    pub fn connections(&self) -> Connections {
         let mut held = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
         let process = std::process::id();
         if held.0 != process {
-            let agent = new_agent(&self.settings, self.tls.clone());
-            // Its connections are the parent's, and its locks may have been taken as the fork happened.
-            forget(std::mem::replace(&mut *held, (process, agent)));
+            let connections = Connections::new(&self.settings, self.tls.clone());
+            // They are the parent's, and their locks may have been taken as the fork happened.
+            forget(std::mem::replace(&mut *held, (process, connections)));
         }
         held.1.clone()
+    }
+
+    /// As [`Self::post`], with the body compressed, and a header that says so.
+    pub fn post_gzip(
+        &self,
+        connections: &Connections,
+        url: &str,
+        mut headers: Vec<(String, String)>,
+        body: &[u8],
+        timeout: Option<Duration>,
+    ) -> Result<Response, ClientError> {
+        // Memory is the only thing that can fail here; then it goes out as it is.
+        let Ok(packed) = gzip(body) else { return self.post(connections, url, &headers, body, timeout) };
+        headers.push(("content-encoding".to_owned(), "gzip".to_owned()));
+        self.post(connections, url, &headers, &packed, timeout)
     }
 
     /// Posts `body` with `headers` through [`Self::connections`]. Blocks up to `timeout`, or up to the client's.
     pub fn post(
         &self,
-        connections: &Agent,
+        connections: &Connections,
         url: &str,
         headers: &[(String, String)],
         body: &[u8],
@@ -131,11 +155,12 @@ impl Client {
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         let timeout = timeout.or(self.settings.timeout);
-        let request = connections.configure_request(request).proxy(proxy).timeout_global(timeout).build();
+        let request = connections.agent.configure_request(request).proxy(proxy).timeout_global(timeout).build();
         // The client's own invariants are not ours: a panic in it costs a request, not the thread.
         match catch_unwind(AssertUnwindSafe(|| self.run(connections, request))) {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
+                connections.resolver.forget();
                 let message = format!("cannot reach {shown}: {}", describe(&error));
                 Err(ClientError::Failed { message, timeout: matches!(error, Error::Timeout(_)) })
             }
@@ -146,8 +171,8 @@ impl Client {
         }
     }
 
-    fn run(&self, connections: &Agent, request: Request<&[u8]>) -> Result<Response, Error> {
-        let (parts, body) = connections.run(request)?.into_parts();
+    fn run(&self, connections: &Connections, request: Request<&[u8]>) -> Result<Response, Error> {
+        let (parts, body) = connections.agent.run(request)?.into_parts();
         let headers = parts.headers.iter().map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
@@ -178,25 +203,29 @@ fn header_map(given: &[(String, String)]) -> Result<HeaderMap, ClientError> {
     Ok(headers)
 }
 
-/// Connections with nothing in them.
-fn new_agent(settings: &ClientSettings, tls: TlsConfig) -> Agent {
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .tls_config(tls)
-        .proxy(None)
-        .timeout_global(settings.timeout)
-        .timeout_connect(Some(settings.connect_timeout))
-        .max_idle_connections_per_host(settings.max_idle_connections)
-        .max_idle_age(IDLE_AGE)
-        .input_buffer_size(BUFFER_BYTES)
-        .output_buffer_size(BUFFER_BYTES)
-        .user_agent(settings.user_agent.clone())
-        .accept_encoding(AutoHeaderValue::None)
-        .build();
-    let connector = DefaultConnector::new().chain(EarlyAnswerConnector);
-    Agent::with_parts(config, connector, DefaultResolver::default())
+impl Connections {
+    /// None are open, and nothing was looked up.
+    fn new(settings: &ClientSettings, tls: TlsConfig) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .tls_config(tls)
+            .proxy(None)
+            .timeout_global(settings.timeout)
+            .timeout_connect(Some(settings.connect_timeout))
+            .max_idle_connections(settings.max_idle_connections.saturating_mul(HOSTS))
+            .max_idle_connections_per_host(settings.max_idle_connections)
+            .max_idle_age(IDLE_AGE)
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
+            .user_agent(settings.user_agent.clone())
+            .accept_encoding(AutoHeaderValue::None)
+            .build();
+        let connector = DefaultConnector::new().chain(EarlyAnswerConnector);
+        let resolver = CachingResolver::default();
+        Self { agent: Agent::with_parts(config, connector, resolver.clone()), resolver }
+    }
 }
 
 /// Scheme, host and port.

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use ureq::config::Config;
+use ureq::http::uri::Authority;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
@@ -15,7 +16,10 @@ use ureq::Error;
 /// Time for which a host's addresses are believed; a failed attempt forgets them at once.
 const ADDRESSES_KEPT: Duration = Duration::from_secs(30);
 
-/// Addresses by authority, with the time they were looked up.
+/// Hosts whose addresses are remembered; beyond it all are forgotten. An exporter has one, or a few nodes.
+const MAX_HOSTS: usize = 64;
+
+/// Addresses by scheme and authority, with the time they were looked up.
 type Addresses = HashMap<String, (Instant, Vec<SocketAddr>)>;
 
 /// Remembers addresses: ureq resolves before every request, in a thread of its own, even when it then reuses
@@ -55,7 +59,8 @@ impl Resolver for CachingResolver {
             result.push(address);
             return Ok(result);
         }
-        let key = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let authority = uri.authority().map_or("", Authority::as_str);
+        let key = format!("{}://{authority}", uri.scheme_str().unwrap_or("http"));
         if let Some(addresses) = self.known(&key) {
             for address in addresses {
                 result.push(address);
@@ -63,7 +68,12 @@ impl Resolver for CachingResolver {
             return Ok(result);
         }
         let result = inner.resolve(uri, config, timeout)?;
-        self.lock().insert(key, (Instant::now(), result.to_vec()));
+        let mut known = self.lock();
+        if known.len() >= MAX_HOSTS {
+            known.clear();
+        }
+        known.insert(key, (Instant::now(), result.to_vec()));
+        drop(known);
         Ok(result)
     }
 }
