@@ -148,6 +148,14 @@ pub enum AnyView<'a> {
 impl<'a> AnyView<'a> {
     /// Reads one `AnyValue` message that stands `depth` containers deep.
     fn parse(message: &'a [u8], depth: u8) -> Self {
+        // As nearly always: one short text, or one number.
+        match message {
+            [0x0a, length, text @ ..] if *length < 0x80 && usize::from(*length) == text.len() => {
+                return std::str::from_utf8(text).map_or(Self::Bytes(text), Self::Str);
+            }
+            [0x18, bits] if *bits < 0x80 => return Self::Int(i64::from(*bits)),
+            _ => {}
+        }
         let mut view = Self::Empty;
         for (number, value) in Fields::new(message) {
             match (number, value) {
@@ -240,7 +248,7 @@ impl<'a> KvListView<'a> {
     /// linear in the number of entries, so a record full of tiny keys cannot stall a caller.
     #[must_use]
     pub fn unique(self) -> UniqueKeyValues<'a> {
-        UniqueKeyValues { entries: self.iter(), few: [""; 16], len: 0, many: HashSet::new() }
+        UniqueKeyValues { entries: self.iter(), few: [""; 16], len: 0, many: HashSet::new(), taken: 0 }
     }
 
     /// The value of the first entry named `key`.
@@ -267,20 +275,27 @@ pub struct KeyValues<'a> {
     depth: u8,
 }
 
-impl<'a> Iterator for KeyValues<'a> {
-    type Item = (&'a str, AnyView<'a>);
-
-    fn next(&mut self) -> Option<(&'a str, AnyView<'a>)> {
+impl<'a> KeyValues<'a> {
+    /// The next entry, with its key as it stands there, be it UTF-8 or not.
+    pub(crate) fn next_raw(&mut self) -> Option<(&'a [u8], AnyView<'a>)> {
         let message = next_message(&mut self.fields, self.field)?;
-        let mut entry = ("", AnyView::Empty);
+        let mut entry: (&[u8], _) = (&[], AnyView::Empty);
         for field in Fields::new(message) {
             match field {
-                (1, Value::Bytes(key)) => entry.0 = valid_prefix(key),
+                (1, Value::Bytes(key)) => entry.0 = key,
                 (2, Value::Bytes(value)) => entry.1 = AnyView::parse(value, self.depth),
                 _ => {}
             }
         }
         Some(entry)
+    }
+}
+
+impl<'a> Iterator for KeyValues<'a> {
+    type Item = (&'a str, AnyView<'a>);
+
+    fn next(&mut self) -> Option<(&'a str, AnyView<'a>)> {
+        self.next_raw().map(|(key, value)| (valid_prefix(key), value))
     }
 }
 
@@ -291,9 +306,16 @@ pub struct UniqueKeyValues<'a> {
     few: [&'a str; 16],
     len: usize,
     many: HashSet<&'a str>,
+    /// Entries that were looked at.
+    taken: usize,
 }
 
 impl<'a> UniqueKeyValues<'a> {
+    /// The number of the last entry in wire order, from 0.
+    pub(crate) const fn number(&self) -> usize {
+        self.taken.saturating_sub(1)
+    }
+
     /// True when `key` was not seen before.
     fn remember(&mut self, key: &'a str) -> bool {
         if self.few.iter().take(self.len).any(|seen| *seen == key) {
@@ -314,6 +336,7 @@ impl<'a> Iterator for UniqueKeyValues<'a> {
     fn next(&mut self) -> Option<(&'a str, AnyView<'a>)> {
         loop {
             let entry = self.entries.next()?;
+            self.taken += 1;
             if self.remember(entry.0) {
                 return Some(entry);
             }

@@ -5,8 +5,9 @@
 use super::documents::Shape;
 use super::ids::Ids;
 use super::stream::Target;
+use super::templates::{Slot, Spots};
 use crate::decode::request::{ResourceLogsView, ScopeLogsView};
-use crate::decode::RecordView;
+use crate::decode::{AnyView, RecordView};
 
 /// What action lines say.
 #[derive(Debug, Clone, Default)]
@@ -39,16 +40,31 @@ impl Actions {
         }
     }
 
-    pub(super) fn push(&mut self, out: &mut String, target: &Target, record: &[u8], view: &RecordView<'_>) {
+    pub(super) fn push(
+        &mut self,
+        out: &mut String,
+        target: &Target,
+        record: &[u8],
+        view: &RecordView<'_>,
+        spots: &mut Spots,
+    ) {
         out.push_str("{\"create\":{\"_index\":");
         out.push_str(&target.index);
         if let Some(ids) = &mut self.ids {
             out.push_str(",\"_id\":");
-            ids.push(out, record, view);
+            let uid = ids.uid(record, view);
+            spots.value(out, Slot::Id, |out| ids.push(out, record, &uid));
         }
         if self.require_data_stream && target.stream.is_some() {
             out.push_str(",\"require_data_stream\":true");
         }
         out.push_str("}}\n");
+    }
+
+    /// Appends the id of a record alone.
+    pub(super) fn push_id(&mut self, out: &mut String, record: &[u8], uid: &AnyView<'_>) {
+        if let Some(ids) = &mut self.ids {
+            ids.push(out, record, uid);
+        }
     }
 }

@@ -12,9 +12,10 @@ use super::otel::Otel;
 use super::raw::Raw;
 use super::ss4o::Ss4o;
 use super::stream::{Router, StreamOptions, Target};
+use super::templates::{Look, Slot, Spots, Templates};
 use super::timestamp::TimeForm;
 use crate::decode::request::{resources, ResourceLogsView, ScopeLogsView};
-use crate::decode::RecordView;
+use crate::decode::{AnyView, RecordView};
 use std::ops::Range;
 
 /// What a record becomes.
@@ -124,13 +125,7 @@ impl Documents {
     /// Where a request that begins with document `start` ends: by its bytes, its documents and `end`. One document it
     /// takes in any case. `None` when there are no documents from `start` to before `end`.
     #[must_use]
-    pub fn fitting(
-        &self,
-        start: usize,
-        end: usize,
-        max_bytes: usize,
-        max_documents: usize,
-    ) -> Option<usize> {
+    pub fn fitting(&self, start: usize, end: usize, max_bytes: usize, max_documents: usize) -> Option<usize> {
         if start >= end || end > self.records.len() {
             return None;
         }
@@ -155,12 +150,31 @@ impl Documents {
 
 /// Writes documents of one shape; what is common to a resource or a scope it prepares once.
 pub(super) trait Encoder<'a> {
+    /// Whether it notes in `spots` all that a document takes from its record, so that it can be a template.
+    const NOTES: bool = false;
+    /// Whether maps among the attributes are values as others are.
+    const MAPS_ARE_VALUES: bool = false;
+
     fn enter_resource(&mut self, _logs: &ResourceLogsView<'a>) {}
 
     fn enter_scope(&mut self, _logs: &ScopeLogsView<'a>) {}
 
     /// Appends one JSON object without a newline, or nothing at all.
-    fn push(&mut self, out: &mut String, record: &RecordView<'a>, target: &Target) -> Result<(), Skipped>;
+    fn push(
+        &mut self,
+        out: &mut String,
+        record: &RecordView<'a>,
+        target: &Target,
+        spots: &mut Spots,
+    ) -> Result<(), Skipped>;
+
+    /// Whether an attribute called `key` does no more to a document than to stand in it.
+    fn is_plain(&self, _key: &str) -> bool {
+        true
+    }
+
+    /// Appends what `push` writes for this slot; `attribute` is its value where it is an attribute.
+    fn push_slot(&self, _out: &mut String, _slot: Slot, _record: &RecordView<'a>, _attribute: &AnyView<'a>) {}
 }
 
 /// The documents of `request`, an uncompressed `ExportLogsServiceRequest`. Never fails: of damaged bytes, what can
@@ -189,57 +203,94 @@ pub fn documents(request: &[u8], shape: Shape, options: &Options) -> Documents {
     }
 }
 
-fn write<'a, E: Encoder<'a>>(
-    request: &'a [u8],
-    shape: Shape,
-    options: &'a Options,
-    mut encoder: E,
-) -> Documents {
-    let mut router = Router::new(shape, &options.stream);
-    let mut actions = options.bulk.as_ref().map(|bulk| Actions::new(shape, bulk));
+fn write<'a, E: Encoder<'a>>(request: &'a [u8], shape: Shape, options: &'a Options, encoder: E) -> Documents {
     let mut made = Documents { offsets: vec![0], ..Documents::default() };
     made.text.reserve(request.len() * 2);
+    let mut writer = Writer {
+        made,
+        encoder,
+        router: Router::new(shape, &options.stream),
+        actions: options.bulk.as_ref().map(|bulk| Actions::new(shape, bulk)),
+        templates: Templates::default(),
+    };
     let mut number = 0;
     for logs in resources(request) {
-        encoder.enter_resource(&logs);
+        writer.encoder.enter_resource(&logs);
         for scope in logs.scopes() {
-            encoder.enter_scope(&scope);
-            router.enter(&logs, &scope);
-            if let Some(actions) = &mut actions {
-                actions.enter(&logs, &scope);
-            }
+            writer.enter_scope(&logs, &scope);
             for record in scope.records() {
-                push(&mut made, &mut encoder, &mut router, actions.as_mut(), record, number);
+                writer.push(record, number);
                 number += 1;
             }
         }
     }
-    made
+    writer.made
 }
 
-fn push<'a, E: Encoder<'a>>(
-    made: &mut Documents,
-    encoder: &mut E,
-    router: &mut Router<'_>,
-    actions: Option<&mut Actions>,
-    record: &'a [u8],
-    number: usize,
-) {
-    let start = made.text.len();
-    let view = RecordView::parse(record);
-    let target = router.route(record, &view);
-    if let Some(actions) = actions {
-        actions.push(&mut made.text, target, record, &view);
+/// All that writes the documents of one request.
+struct Writer<'a, E> {
+    made: Documents,
+    encoder: E,
+    router: Router<'a>,
+    actions: Option<Actions>,
+    templates: Templates<'a>,
+}
+
+impl<'a, E: Encoder<'a>> Writer<'a, E> {
+    fn enter_scope(&mut self, logs: &ResourceLogsView<'a>, scope: &ScopeLogsView<'a>) {
+        self.templates.clear();
+        self.encoder.enter_scope(scope);
+        self.router.enter(logs, scope);
+        if let Some(actions) = &mut self.actions {
+            actions.enter(logs, scope);
+        }
     }
-    match encoder.push(&mut made.text, &view, target) {
-        Ok(()) => {
-            made.text.push('\n');
-            made.offsets.push(made.text.len());
-            made.records.push(number);
+
+    fn push(&mut self, record: &'a [u8], number: usize) {
+        let start = self.made.text.len();
+        let view = RecordView::parse(record);
+        let look = if E::NOTES { self.templates.look(&view, E::MAPS_ARE_VALUES) } else { Look::Unlike };
+        let written = if let Look::Known(template) = look {
+            self.push_alike(template, record, &view);
+            Ok(())
+        } else {
+            self.push_first(record, &view, look == Look::New)
+        };
+        match written {
+            Ok(()) => {
+                self.made.text.push('\n');
+                self.made.offsets.push(self.made.text.len());
+                self.made.records.push(number);
+            }
+            Err(reason) => {
+                self.made.text.truncate(start);
+                self.made.skip(reason);
+            }
         }
-        Err(reason) => {
-            made.text.truncate(start);
-            made.skip(reason);
+    }
+
+    /// By the encoder itself.
+    fn push_first(&mut self, record: &'a [u8], view: &RecordView<'a>, is_new: bool) -> Result<(), Skipped> {
+        let (out, encoder) = (&mut self.made.text, &mut self.encoder);
+        let start = out.len();
+        let target = self.router.route(record, view);
+        let spots = self.templates.begin(is_new, |key| encoder.is_plain(key) && !Router::is_hint(key));
+        if let Some(actions) = &mut self.actions {
+            actions.push(out, target, record, view, spots);
         }
+        encoder.push(out, view, target, spots)?;
+        self.templates.learn(out, start);
+        Ok(())
+    }
+
+    /// By a template, with the action line.
+    fn push_alike(&mut self, template: usize, record: &[u8], view: &RecordView<'a>) {
+        let (encoder, actions) = (&self.encoder, &mut self.actions);
+        self.templates.write(&mut self.made.text, template, |out, slot, attribute| {
+            match (slot, &mut *actions) {
+                (Slot::Id, Some(actions)) => actions.push_id(out, record, attribute),
+                _ => encoder.push_slot(out, slot, view, attribute),
+            }
+        });
     }
 }

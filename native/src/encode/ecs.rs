@@ -4,11 +4,12 @@
 //! mode `ecs`, but for the differences in `docs/reference/document_shapes.md`.
 
 use super::documents::{Encoder, Skipped};
-use super::paths::{Paths, Rank};
+use super::paths::{push_element, Paths, Rank};
 use super::stream::{Target, DATASET, NAMESPACE, TYPE};
+use super::templates::{Slot, Spots};
 use super::timestamp::TimeForm;
 use crate::console::escape::push_hex;
-use crate::console::json_value::{push_int, push_string, push_value_in, Dialect};
+use crate::console::json_value::{push_string, push_value_in, Dialect};
 use crate::decode::request::{ResourceLogsView, ScopeLogsView};
 use crate::decode::{AnyView, RecordView};
 
@@ -73,6 +74,15 @@ const RECORD_NAMES: [(&str, &str); 6] = [
     ("http.response.body.size", "http.response.encoded_body_size"),
 ];
 
+/// Fields of a record by their names in ECS.
+const FIELDS: [(&str, Slot); 5] = [
+    ("trace.id", Slot::TraceId),
+    ("span.id", Slot::SpanId),
+    ("event.severity", Slot::SeverityNumber),
+    ("log.level", Slot::SeverityText),
+    ("event.action", Slot::EventName),
+];
+
 /// Writes documents of ECS.
 pub(super) struct Ecs<'a> {
     time: TimeForm,
@@ -90,6 +100,8 @@ impl Ecs<'_> {
 }
 
 impl<'a> Encoder<'a> for Ecs<'a> {
+    const NOTES: bool = true;
+
     fn enter_resource(&mut self, logs: &ResourceLogsView<'a>) {
         self.resource.clear();
         let has_hostname = logs.attributes.get(HOST_HOSTNAME).is_some();
@@ -113,15 +125,29 @@ impl<'a> Encoder<'a> for Ecs<'a> {
         self.enclosing.prepare();
     }
 
-    fn push(&mut self, out: &mut String, record: &RecordView<'a>, target: &Target) -> Result<(), Skipped> {
+    fn push(
+        &mut self,
+        out: &mut String,
+        record: &RecordView<'a>,
+        target: &Target,
+        spots: &mut Spots,
+    ) -> Result<(), Skipped> {
         self.paths.assign(&self.enclosing);
-        for (key, value) in record.attributes {
-            self.paths.attribute("", renamed(&RECORD_NAMES, key).unwrap_or(key), &value, RECORD);
+        for (number, (key, value)) in record.attributes.iter().enumerate() {
+            self.paths.of_record(renamed(&RECORD_NAMES, key).unwrap_or(key), number, &value, RECORD);
         }
         self.fields(record, target);
         self.paths.settle(is_protected);
-        self.paths.push_nested(out);
+        self.paths.push_nested(out, spots);
         Ok(())
+    }
+
+    fn push_slot(&self, out: &mut String, slot: Slot, record: &RecordView<'a>, attribute: &AnyView<'a>) {
+        match (slot, &record.body) {
+            (Slot::Attribute(_), _) => push_element(out, attribute),
+            (Slot::Body, Some(body)) => push_message(out, body),
+            _ => slot.push_field(out, record, self.time),
+        }
     }
 }
 
@@ -133,26 +159,13 @@ impl Ecs<'_> {
             paths.json(DATASET, FIELD, |out| push_string(out, &stream.dataset));
             paths.json(NAMESPACE, FIELD, |out| push_string(out, &stream.namespace));
         }
-        paths.json("@timestamp", FIELD, |out| time.push(out, record.timestamp_unix_nanos()));
-        if let Some(id) = record.trace_id {
-            paths.json("trace.id", FIELD, |out| push_id(out, id));
+        // Without it a data stream refuses the document.
+        paths.value("@timestamp", FIELD, Slot::Time, |out| Slot::Time.push_field(out, record, time));
+        for (path, slot) in FIELDS {
+            paths.field(path, FIELD, slot, record, time);
         }
-        if let Some(id) = record.span_id {
-            paths.json("span.id", FIELD, |out| push_id(out, id));
-        }
-        if record.severity_number != 0 {
-            paths.json("event.severity", FIELD, |out| push_int(out, record.severity_number));
-        }
-        if !record.severity_text.is_empty() {
-            paths.json("log.level", FIELD, |out| push_string(out, record.severity_text));
-        }
-        if !record.event_name.is_empty() {
-            paths.json("event.action", FIELD, |out| push_string(out, record.event_name));
-        }
-        match &record.body {
-            None | Some(AnyView::Empty) => {}
-            Some(AnyView::Str(text)) => paths.json("message", FIELD, |out| push_string(out, text)),
-            Some(body) => paths.json("message", FIELD, |out| push_string(out, &json_of(body))),
+        if let Some(body) = record.body.as_ref().filter(|body| !matches!(body, AnyView::Empty)) {
+            paths.value("message", FIELD, Slot::Body, |out| push_message(out, body));
         }
     }
 }
@@ -166,11 +179,14 @@ fn is_protected(path: &str) -> bool {
     RESOURCE_NAMES.iter().chain(&RECORD_NAMES).any(|(_, name)| *name == path)
 }
 
-/// A body that is no text, as text.
-fn json_of(body: &AnyView<'_>) -> String {
+/// The body; one that is no text, as the text of its JSON.
+fn push_message(out: &mut String, body: &AnyView<'_>) {
+    if let AnyView::Str(text) = body {
+        return push_string(out, text);
+    }
     let mut text = String::new();
     push_value_in(&mut text, body, Dialect::Index);
-    text
+    push_string(out, &text);
 }
 
 pub(super) fn push_id(out: &mut String, id: &[u8]) {

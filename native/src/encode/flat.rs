@@ -7,6 +7,7 @@ use super::documents::{Encoder, Skipped};
 use super::ecs::push_id;
 use super::paths::{Paths, Rank};
 use super::stream::Target;
+use super::templates::Spots;
 use super::timestamp::TimeForm;
 use crate::console::json_value::{push_int, push_string};
 use crate::decode::request::{ResourceLogsView, ScopeLogsView};
@@ -45,7 +46,13 @@ impl<'a> Encoder<'a> for Flat<'a> {
         self.enclosing.prepare();
     }
 
-    fn push(&mut self, out: &mut String, record: &RecordView<'a>, _target: &Target) -> Result<(), Skipped> {
+    fn push(
+        &mut self,
+        out: &mut String,
+        record: &RecordView<'a>,
+        _target: &Target,
+        spots: &mut Spots,
+    ) -> Result<(), Skipped> {
         let time = self.time;
         let paths = &mut self.paths;
         paths.assign(&self.enclosing);
@@ -56,7 +63,7 @@ impl<'a> Encoder<'a> for Flat<'a> {
         }
         push_fields(paths, record);
         paths.settle(|path| path == "@timestamp");
-        paths.push_flat(out);
+        paths.push_flat(out, spots);
         Ok(())
     }
 }

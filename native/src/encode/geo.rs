@@ -12,7 +12,12 @@ const PART: usize = ".lat".len();
 
 /// Whether an attribute is a latitude or a longitude.
 pub(super) fn is_part(key: &str, value: &AnyView<'_>) -> bool {
-    matches!(value, AnyView::Double(_)) && (is_named(key, LATITUDE) || is_named(key, LONGITUDE))
+    matches!(value, AnyView::Double(_)) && may_be_part(key)
+}
+
+/// Whether an attribute called so is one if its value is a number.
+pub(super) fn may_be_part(key: &str) -> bool {
+    is_named(key, LATITUDE) || is_named(key, LONGITUDE)
 }
 
 fn is_named(key: &str, name: &str) -> bool {

@@ -6,11 +6,11 @@
 //! `docs/reference/document_shapes.md`.
 
 use super::documents::{Encoder, Skipped};
-use super::members::{Allowed, Common, Members, Style};
+use super::members::{push_single, Allowed, Common, Members, Style};
 use super::stream::Target;
+use super::templates::{Slot, Spots};
 use super::timestamp::TimeForm;
-use crate::console::escape::push_hex;
-use crate::console::json_value::{push_int, push_string, push_value, Dialect};
+use crate::console::json_value::{push_string, push_value, Dialect};
 use crate::decode::request::ResourceLogsView;
 use crate::decode::{AnyView, RecordView};
 
@@ -121,13 +121,23 @@ impl<'a> Hec<'a> {
     }
 
     /// All fields of the record and its resource, into an object that is open.
-    fn push_members(&mut self, out: &mut String, record: &RecordView<'_>, in_object: bool) {
+    fn push_members(
+        &mut self,
+        out: &mut String,
+        record: &RecordView<'_>,
+        in_object: bool,
+        spots: &mut Spots,
+    ) {
         let options = self.options;
         let allowed = if in_object { &self.all } else { &options.fields };
         let style = Style { allowed, dialect: Dialect::Text };
-        for (key, value) in record.attributes {
+        for (number, (key, value)) in record.attributes.iter().enumerate() {
             match Self::metadata_of(options, key) {
-                None => self.members.attribute(out, key, &value, style),
+                None => {
+                    if self.members.attribute(out, key, &value, style) {
+                        spots.note(Slot::Attribute(number), self.members.value_start(), out.len());
+                    }
+                }
                 Some(place) => {
                     if let Some(named) = self.named.get_mut(place).filter(|named| !**named) {
                         *named = true;
@@ -136,7 +146,12 @@ impl<'a> Hec<'a> {
                 }
             }
         }
-        push_record_fields(&mut self.members, out, record, options, allowed);
+        // What the record itself has, unless attributes have those names.
+        for (key, slot) in record_fields(options).into_iter().filter(|(_, slot)| slot.is_set(record)) {
+            if self.members.add(out, key, allowed, |out| slot.push_field(out, record, self.time)) {
+                spots.note(slot, self.members.value_start(), out.len());
+            }
+        }
         self.members.append(out, if in_object { &self.object } else { &self.fields });
     }
 
@@ -154,6 +169,8 @@ impl<'a> Hec<'a> {
 }
 
 impl Encoder<'_> for Hec<'_> {
+    const NOTES: bool = true;
+
     fn enter_resource(&mut self, logs: &ResourceLogsView<'_>) {
         let options = self.options;
         self.metadata =
@@ -170,43 +187,65 @@ impl Encoder<'_> for Hec<'_> {
         }
     }
 
-    fn push(&mut self, out: &mut String, record: &RecordView<'_>, _target: &Target) -> Result<(), Skipped> {
+    fn push(
+        &mut self,
+        out: &mut String,
+        record: &RecordView<'_>,
+        _target: &Target,
+        spots: &mut Spots,
+    ) -> Result<(), Skipped> {
         self.named = [false; 4];
         out.push('{');
-        let time = record.timestamp_unix_nanos();
-        if time != 0 {
+        if Slot::Time.is_set(record) {
             out.push_str("\"time\":");
-            self.time.push(out, time);
+            spots.field(out, Slot::Time, record, self.time);
             out.push(',');
         }
         out.push_str("\"event\":");
         let options = self.options;
         let in_object = options.form == EventForm::Object;
         if in_object {
-            out.push('{');
-            self.members.begin(out);
-            self.members.add(out, "body", &self.all, |out| push_event(out, record, options));
-            self.push_members(out, record, true);
-            out.push('}');
+            self.push_object(out, record, spots);
         } else {
-            push_event(out, record, options);
+            spots.value(out, Slot::Body, |out| push_event(out, record, options));
         }
         if !in_object || !matches!(options.fields, Allowed::All) {
-            self.push_fields(out, record);
+            self.push_fields(out, record, spots);
         }
         self.push_metadata(out);
         out.push('}');
         Ok(())
     }
+
+    fn is_plain(&self, key: &str) -> bool {
+        Self::metadata_of(self.options, key).is_none()
+    }
+
+    fn push_slot(&self, out: &mut String, slot: Slot, record: &RecordView<'_>, attribute: &AnyView<'_>) {
+        match slot {
+            Slot::Attribute(_) => push_single(out, attribute, Dialect::Text),
+            Slot::Body => push_event(out, record, self.options),
+            _ => slot.push_field(out, record, self.time),
+        }
+    }
 }
 
 impl Hec<'_> {
-    fn push_fields(&mut self, out: &mut String, record: &RecordView<'_>) {
+    fn push_object(&mut self, out: &mut String, record: &RecordView<'_>, spots: &mut Spots) {
+        out.push('{');
+        self.members.begin(out);
+        self.members.add(out, "body", &self.all, |out| push_event(out, record, self.options));
+        spots.note(Slot::Body, self.members.value_start(), out.len());
+        self.push_members(out, record, true, spots);
+        out.push('}');
+    }
+
+    fn push_fields(&mut self, out: &mut String, record: &RecordView<'_>, spots: &mut Spots) {
         let start = out.len();
         out.push_str(",\"fields\":{");
         self.members.begin(out);
         let empty = out.len();
-        self.push_members(out, record, false);
+        self.push_members(out, record, false, spots);
         if out.len() == empty {
             out.truncate(start);
         } else {
@@ -226,35 +265,15 @@ fn push_event(out: &mut String, record: &RecordView<'_>, options: &HecOptions) {
     }
 }
 
-/// What the record itself has, unless attributes have those names.
-fn push_record_fields(
-    members: &mut Members,
-    out: &mut String,
-    record: &RecordView<'_>,
-    options: &HecOptions,
-    allowed: &Allowed,
-) {
-    if let Some(id) = record.trace_id {
-        members.add(out, "trace_id", allowed, |out| push_id(out, id));
-    }
-    if let Some(id) = record.span_id {
-        members.add(out, "span_id", allowed, |out| push_id(out, id));
-    }
-    if !record.severity_text.is_empty() {
-        members.add(out, &options.severity_text_key, allowed, |out| push_string(out, record.severity_text));
-    }
-    if record.severity_number != 0 {
-        members.add(out, &options.severity_number_key, allowed, |out| push_int(out, record.severity_number));
-    }
-    if !record.event_name.is_empty() {
-        members.add(out, &options.event_name_key, allowed, |out| push_string(out, record.event_name));
-    }
-}
-
-fn push_id(out: &mut String, id: &[u8]) {
-    out.push('"');
-    push_hex(out, id);
-    out.push('"');
+/// Fields of a record by their names.
+fn record_fields(options: &HecOptions) -> [(&str, Slot); 5] {
+    [
+        ("trace_id", Slot::TraceId),
+        ("span_id", Slot::SpanId),
+        (&options.severity_text_key, Slot::SeverityText),
+        (&options.severity_number_key, Slot::SeverityNumber),
+        (&options.event_name_key, Slot::EventName),
+    ]
 }
 
 /// Metadata is text: of another value its JSON.

@@ -47,13 +47,18 @@ impl Ids {
         }
     }
 
-    /// Appends the id as a JSON string.
-    pub(super) fn push(&mut self, out: &mut String, record: &[u8], view: &RecordView<'_>) {
-        if self.uid.find(record).is_some() {
-            if let Some(AnyView::Str(uid)) = view.attributes.get(uid::KEY) {
-                if (1..=MAX_UID_BYTES).contains(&uid.len()) {
-                    return push_string(out, uid);
-                }
+    /// What the record itself has for an id.
+    pub(super) fn uid<'a>(&self, record: &[u8], view: &RecordView<'a>) -> AnyView<'a> {
+        // One look at its bytes tells of most records that they have none.
+        let found = self.uid.find(record).and_then(|_| view.attributes.get(uid::KEY));
+        found.unwrap_or(AnyView::Empty)
+    }
+
+    /// Appends the id as a JSON string: `uid` if it can be one.
+    pub(super) fn push(&mut self, out: &mut String, record: &[u8], uid: &AnyView<'_>) {
+        if let AnyView::Str(uid) = uid {
+            if (1..=MAX_UID_BYTES).contains(&uid.len()) {
+                return push_string(out, uid);
             }
         }
         let hash = self.hash(record);

@@ -58,13 +58,15 @@ pub(super) struct Members {
     start: usize,
     /// The name of a nested member while it is put together.
     path: String,
+    /// Where the value of the last member starts.
+    value_start: usize,
     /// The places of the members, for those who ask.
     places: Option<Vec<Member>>,
 }
 
 impl Members {
     pub(super) fn new() -> Self {
-        Self { keys: Keys::new(), start: 0, path: String::new(), places: None }
+        Self { keys: Keys::new(), start: 0, path: String::new(), value_start: 0, places: None }
     }
 
     /// Begins a new object at the end of `out`.
@@ -96,6 +98,7 @@ impl Members {
         }
         let key_end = out.len();
         out.push(':');
+        self.value_start = out.len();
         write(out);
         if let Some(places) = &mut self.places {
             let hash = hash(&out.as_bytes()[place..key_end]);
@@ -104,32 +107,31 @@ impl Members {
         true
     }
 
-    /// Writes an attribute: a map as several members, an array that has more than single values as the text of its JSON.
-    /// An attribute without a value is left out.
-    pub(super) fn attribute(&mut self, out: &mut String, key: &str, value: &AnyView<'_>, style: Style<'_>) {
+    /// Where the value of the member that was written last starts.
+    pub(super) const fn value_start(&self) -> usize {
+        self.value_start
+    }
+
+    /// Writes an attribute: a map as several members, others as [`push_single`] does. An attribute without a value is left
+    /// out. True when it was written as one member.
+    pub(super) fn attribute(
+        &mut self,
+        out: &mut String,
+        key: &str,
+        value: &AnyView<'_>,
+        style: Style<'_>,
+    ) -> bool {
         match value {
-            AnyView::Empty => {}
+            AnyView::Empty => false,
             AnyView::KvList(entries) => {
                 let mut path = std::mem::take(&mut self.path);
                 path.clear();
                 path.push_str(key);
                 self.nested(out, &mut path, entries, style);
                 self.path = path;
+                false
             }
-            AnyView::Array(values)
-                if values.iter().any(|member| {
-                    matches!(member, AnyView::Empty | AnyView::Array(_) | AnyView::KvList(_))
-                }) =>
-            {
-                self.add(out, key, style.allowed, |out| {
-                    let mut text = String::new();
-                    push_value_in(&mut text, value, style.dialect);
-                    push_string(out, &text);
-                });
-            }
-            _ => {
-                self.add(out, key, style.allowed, |out| push_value_in(out, value, style.dialect));
-            }
+            _ => self.add(out, key, style.allowed, |out| push_single(out, value, style.dialect)),
         }
     }
 
@@ -140,7 +142,9 @@ impl Members {
             path.push_str(key);
             match &value {
                 AnyView::KvList(inner) => self.nested(out, path, inner, style),
-                _ => self.attribute(out, path, &value, style),
+                _ => {
+                    self.attribute(out, path, &value, style);
+                }
             }
             path.truncate(length);
         }
@@ -165,6 +169,22 @@ impl Members {
                 out.push_str(&common.text[member.start..member.end]);
             }
         }
+    }
+}
+
+/// Writes a value as one member's: an array that has more than single values as the text of its JSON.
+pub(super) fn push_single(out: &mut String, value: &AnyView<'_>, dialect: Dialect) {
+    match value {
+        AnyView::Array(values)
+            if values
+                .iter()
+                .any(|member| matches!(member, AnyView::Empty | AnyView::Array(_) | AnyView::KvList(_))) =>
+        {
+            let mut text = String::new();
+            push_value_in(&mut text, value, dialect);
+            push_string(out, &text);
+        }
+        _ => push_value_in(out, value, dialect),
     }
 }
 

@@ -21,6 +21,7 @@ mod paths;
 mod raw;
 mod ss4o;
 pub mod stream;
+mod templates;
 pub mod timestamp;
 
 use crate::console::{render, ConsoleSettings, Style};

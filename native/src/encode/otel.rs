@@ -8,6 +8,7 @@ use super::documents::{Encoder, Skipped};
 use super::geo;
 use super::object::Object;
 use super::stream::{Target, DATASET, NAMESPACE, TYPE};
+use super::templates::{Slot, Spots};
 use super::timestamp::TimeForm;
 use crate::console::json_value::{push_comma, push_string, push_value_in, Dialect};
 use crate::decode::request::{ResourceLogsView, ScopeLogsView};
@@ -22,6 +23,16 @@ const ROUTING: [&str; 7] = [
     "elasticsearch.document_id",
     "elasticsearch.ingest_pipeline",
     "elasticsearch.index",
+];
+
+/// The attribute by which older sources name an event.
+const EVENT_NAME: &str = "event.name";
+/// Fields of a record before its attributes.
+const FIELDS: [(&str, Slot); 4] = [
+    ("severity_text", Slot::SeverityText),
+    ("severity_number", Slot::SeverityNumber),
+    ("trace_id", Slot::TraceId),
+    ("span_id", Slot::SpanId),
 ];
 
 /// Writes documents of the `otel` mode.
@@ -40,12 +51,15 @@ impl Otel {
 }
 
 impl Encoder<'_> for Otel {
+    const NOTES: bool = true;
+    const MAPS_ARE_VALUES: bool = true;
+
     fn enter_resource(&mut self, logs: &ResourceLogsView<'_>) {
         self.enclosing.clear();
         self.enclosing.push_str(",\"resource\":");
         let mut object = Object::open(&mut self.enclosing);
         object.text("schema_url", logs.schema_url);
-        push_attributes(&mut object, logs.attributes);
+        push_attributes(&mut object, logs.attributes, &mut Spots::default());
         object.number("dropped_attributes_count", logs.dropped_attributes_count);
         object.close();
         self.resource = self.enclosing.len();
@@ -58,36 +72,62 @@ impl Encoder<'_> for Otel {
         object.text("schema_url", logs.schema_url);
         object.text("name", logs.name);
         object.text("version", logs.version);
-        push_attributes(&mut object, logs.attributes);
+        push_attributes(&mut object, logs.attributes, &mut Spots::default());
         object.number("dropped_attributes_count", logs.dropped_attributes_count);
         object.close();
     }
 
-    fn push(&mut self, out: &mut String, record: &RecordView<'_>, target: &Target) -> Result<(), Skipped> {
-        let mut object = Object::open(out);
-        self.time.push(object.key("@timestamp"), record.timestamp_unix_nanos());
-        self.time.push(object.key("observed_timestamp"), record.observed_time_unix_nanos);
+    fn push(
+        &mut self,
+        out: &mut String,
+        record: &RecordView<'_>,
+        target: &Target,
+        spots: &mut Spots,
+    ) -> Result<(), Skipped> {
+        let (mut object, time) = (Object::open(out), self.time);
+        spots.field(object.key("@timestamp"), Slot::Time, record, time);
+        spots.field(object.key("observed_timestamp"), Slot::Observed, record, time);
         if let Some(stream) = &target.stream {
             object.key("data_stream").push_str(&stream.json);
         }
-        object.text("severity_text", record.severity_text);
-        object.number("severity_number", record.severity_number);
-        object.id("trace_id", record.trace_id.map(<[u8; 16]>::as_slice));
-        object.id("span_id", record.span_id.map(<[u8; 8]>::as_slice));
-        let older_name = push_attributes(&mut object, record.attributes);
-        object.number("dropped_attributes_count", record.dropped_attributes_count);
-        object.text("event_name", if record.event_name.is_empty() { older_name } else { record.event_name });
+        for (name, slot) in FIELDS.into_iter().filter(|(_, slot)| slot.is_set(record)) {
+            spots.field(object.key(name), slot, record, time);
+        }
+        let older_name = push_attributes(&mut object, record.attributes, spots);
+        if Slot::DroppedCount.is_set(record) {
+            spots.field(object.key("dropped_attributes_count"), Slot::DroppedCount, record, time);
+        }
+        if Slot::EventName.is_set(record) {
+            spots.field(object.key("event_name"), Slot::EventName, record, time);
+        } else {
+            object.text("event_name", older_name);
+        }
         object.append(&self.enclosing);
-        if let Some(body) = &record.body {
-            push_body(&mut object, body);
+        if let Some((name, closing, body)) = record.body.as_ref().and_then(body_parts) {
+            let out = object.key("body");
+            out.push_str(name);
+            spots.value(out, Slot::Body, |out| push_value_in(out, body, Dialect::Index));
+            out.push_str(closing);
         }
         object.close();
         Ok(())
     }
+
+    fn is_plain(&self, key: &str) -> bool {
+        key != EVENT_NAME && !geo::may_be_part(key)
+    }
+
+    fn push_slot(&self, out: &mut String, slot: Slot, record: &RecordView<'_>, attribute: &AnyView<'_>) {
+        match (slot, &record.body) {
+            (Slot::Attribute(_), _) => push_value_in(out, attribute, Dialect::Index),
+            (Slot::Body, Some(body)) => push_value_in(out, body, Dialect::Index),
+            _ => slot.push_field(out, record, self.time),
+        }
+    }
 }
 
 /// Appends `attributes`, unless there are none. Returns the event's name, which older sources have among them.
-fn push_attributes<'a>(object: &mut Object<'_>, attributes: KvListView<'a>) -> &'a str {
+fn push_attributes<'a>(object: &mut Object<'_>, attributes: KvListView<'a>, spots: &mut Spots) -> &'a str {
     let mut name = "";
     if attributes.iter().next().is_none() {
         return name;
@@ -96,12 +136,13 @@ fn push_attributes<'a>(object: &mut Object<'_>, attributes: KvListView<'a>) -> &
     out.push('{');
     let mut count = 0;
     let mut has_points = false;
-    for (key, value) in attributes.unique() {
+    let mut entries = attributes.unique();
+    while let Some((key, value)) = entries.next() {
         // All of these names begin with one of two letters, and most others do not.
         if key.starts_with(['d', 'e']) {
             match value {
                 _ if ROUTING.contains(&key) => continue,
-                AnyView::Str(text) if key == "event.name" => name = text,
+                AnyView::Str(text) if key == EVENT_NAME => name = text,
                 _ => {}
             }
         }
@@ -113,7 +154,8 @@ fn push_attributes<'a>(object: &mut Object<'_>, attributes: KvListView<'a>) -> &
         count += 1;
         push_string(out, key);
         out.push(':');
-        push_value_in(out, &value, Dialect::Index);
+        let slot = Slot::Attribute(entries.number());
+        spots.value(out, slot, |out| push_value_in(out, &value, Dialect::Index));
     }
     if has_points {
         geo::push_points(out, attributes, count);
@@ -122,19 +164,16 @@ fn push_attributes<'a>(object: &mut Object<'_>, attributes: KvListView<'a>) -> &
     name
 }
 
-/// Text and other single values are `text`; maps, and arrays of maps, are `structured`, and other arrays in an object.
-fn push_body(object: &mut Object<'_>, body: &AnyView<'_>) {
-    let (opening, closing) = match body {
-        AnyView::Empty => return,
-        AnyView::KvList(_) => ("{\"structured\":", "}"),
+/// What stands before and behind the body: text and other single values are `text`; maps, and arrays of maps, are
+/// `structured`, and other arrays in an object.
+fn body_parts<'a, 'b>(body: &'a AnyView<'b>) -> Option<(&'static str, &'static str, &'a AnyView<'b>)> {
+    Some(match body {
+        AnyView::Empty => return None,
+        AnyView::KvList(_) => ("{\"structured\":", "}", body),
         AnyView::Array(values) if values.iter().all(|value| matches!(value, AnyView::KvList(_))) => {
-            ("{\"structured\":", "}")
+            ("{\"structured\":", "}", body)
         }
-        AnyView::Array(_) => ("{\"structured\":{\"value\":", "}}"),
-        _ => ("{\"text\":", "}"),
-    };
-    let out = object.key("body");
-    out.push_str(opening);
-    push_value_in(out, body, Dialect::Index);
-    out.push_str(closing);
+        AnyView::Array(_) => ("{\"structured\":{\"value\":", "}}", body),
+        _ => ("{\"text\":", "}", body),
+    })
 }

@@ -4,8 +4,10 @@
 //! a path that occurs twice, the higher rank is kept, and within a rank the first. A value whose path is also the
 //! beginning of others (`a` and `a.b`) moves below it and is called `a.value`. A step without a name is called `_`.
 
+use super::templates::{Slot, Spots};
+use super::timestamp::TimeForm;
 use crate::console::json_value::{push_comma, push_string, push_value_in, Dialect};
-use crate::decode::{AnyView, KvListView};
+use crate::decode::{AnyView, KvListView, RecordView};
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -18,6 +20,8 @@ pub(super) struct Paths<'a> {
     /// Every path, and every value that is written already.
     text: String,
     entries: Vec<Entry<'a>>,
+    /// What the values that come are of the record.
+    slot: Option<Slot>,
     /// Heads and numbers of the entries in order, none twice.
     sorted: Vec<(u64, u32)>,
 }
@@ -30,6 +34,7 @@ struct Entry<'a> {
     /// Rank, then the place among those of one rank, the first one highest.
     weight: u64,
     value: Leaf<'a>,
+    slot: Option<Slot>,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +65,34 @@ impl<'a> Paths<'a> {
                 self.insert(path, Leaf::View(*value), rank);
             }
         }
+    }
+
+    /// Adds one attribute of the record, the one of this number.
+    pub(super) fn of_record(&mut self, key: &str, number: usize, value: &AnyView<'a>, rank: Rank) {
+        self.slot = Some(Slot::Attribute(number));
+        self.attribute("", key, value, rank);
+        self.slot = None;
+    }
+
+    /// Adds a field of the record, if it has it.
+    pub(super) fn field(
+        &mut self,
+        path: &str,
+        rank: Rank,
+        slot: Slot,
+        record: &RecordView<'_>,
+        time: TimeForm,
+    ) {
+        if slot.is_set(record) {
+            self.value(path, rank, slot, |out| slot.push_field(out, record, time));
+        }
+    }
+
+    /// Adds a value of the record that `write` writes as JSON.
+    pub(super) fn value(&mut self, path: &str, rank: Rank, slot: Slot, write: impl FnOnce(&mut String)) {
+        self.slot = Some(slot);
+        self.json(path, rank, write);
+        self.slot = None;
     }
 
     /// Adds all attributes of a map.
@@ -96,7 +129,8 @@ impl<'a> Paths<'a> {
     fn insert(&mut self, path: Range<usize>, value: Leaf<'a>, rank: Rank) {
         let place = u32::MAX - self.entries.len() as u32;
         let head = head(&self.text.as_bytes()[path.clone()]);
-        self.entries.push(Entry { path, head, weight: u64::from(rank) << 32 | u64::from(place), value });
+        let weight = u64::from(rank) << 32 | u64::from(place);
+        self.entries.push(Entry { path, head, weight, value, slot: self.slot });
     }
 
     /// Writes the values, for paths that many documents have in common.
@@ -186,19 +220,19 @@ impl<'a> Paths<'a> {
     }
 
     /// Appends the document with each path as the name of a field.
-    pub(super) fn push_flat(&self, out: &mut String) {
+    pub(super) fn push_flat(&self, out: &mut String, spots: &mut Spots) {
         out.push('{');
         for (index, entry) in self.in_order().enumerate() {
             push_comma(out, index);
             push_string(out, &self.text[entry.path.clone()]);
             out.push(':');
-            self.push_leaf(out, &entry.value);
+            self.push_leaf(out, entry, spots);
         }
         out.push('}');
     }
 
     /// Appends the document with an object for each step.
-    pub(super) fn push_nested(&self, out: &mut String) {
+    pub(super) fn push_nested(&self, out: &mut String, spots: &mut Spots) {
         out.push('{');
         // The steps of the objects that are open, with the dot behind each.
         let mut open = "";
@@ -216,16 +250,20 @@ impl<'a> Paths<'a> {
             open = &path[..rest];
             push_string(out, &path[rest..]);
             out.push(':');
-            self.push_leaf(out, &entry.value);
+            self.push_leaf(out, entry, spots);
         }
         close(out, open);
         out.push('}');
     }
 
-    fn push_leaf(&self, out: &mut String, value: &Leaf<'_>) {
-        match value {
+    fn push_leaf(&self, out: &mut String, entry: &Entry<'_>, spots: &mut Spots) {
+        let start = out.len();
+        match &entry.value {
             Leaf::View(view) => push_element(out, view),
             Leaf::Json(place) => out.push_str(&self.text[place.clone()]),
+        }
+        if let Some(slot) = entry.slot {
+            spots.note(slot, start, out.len());
         }
     }
 }
@@ -238,7 +276,7 @@ fn close(out: &mut String, steps: &str) {
 }
 
 /// A value; maps in arrays are documents of their own.
-fn push_element(out: &mut String, value: &AnyView<'_>) {
+pub(super) fn push_element(out: &mut String, value: &AnyView<'_>) {
     match value {
         AnyView::Array(values) => {
             out.push('[');
@@ -255,7 +293,7 @@ fn push_element(out: &mut String, value: &AnyView<'_>) {
             if paths.sorted.is_empty() {
                 out.push_str("null");
             } else {
-                paths.push_nested(out);
+                paths.push_nested(out, &mut Spots::default());
             }
         }
         other => push_value_in(out, other, Dialect::Index),
@@ -310,7 +348,7 @@ mod tests {
         }
         made.settle(|path| path == "kept");
         let mut out = String::new();
-        made.push_nested(&mut out);
+        made.push_nested(&mut out, &mut Spots::default());
         out
     }
 

@@ -6,6 +6,7 @@ use super::documents::{Encoder, Skipped};
 use super::ecs::push_id;
 use super::paths::{Paths, Rank};
 use super::stream::{Target, DATASET, NAMESPACE, TYPE};
+use super::templates::Spots;
 use super::timestamp::TimeForm;
 use crate::console::json_value::{push_int, push_string};
 use crate::decode::request::{ResourceLogsView, ScopeLogsView};
@@ -45,7 +46,13 @@ impl<'a> Encoder<'a> for Raw<'a> {
         self.enclosing.prepare();
     }
 
-    fn push(&mut self, out: &mut String, record: &RecordView<'a>, target: &Target) -> Result<(), Skipped> {
+    fn push(
+        &mut self,
+        out: &mut String,
+        record: &RecordView<'a>,
+        target: &Target,
+        spots: &mut Spots,
+    ) -> Result<(), Skipped> {
         let time = self.time;
         let paths = &mut self.paths;
         paths.assign(&self.enclosing);
@@ -58,7 +65,7 @@ impl<'a> Encoder<'a> for Raw<'a> {
             paths.json(NAMESPACE, STREAM, |out| push_string(out, &stream.namespace));
         }
         paths.settle(|path| path == "@timestamp");
-        paths.push_flat(out);
+        paths.push_flat(out, spots);
         Ok(())
     }
 }

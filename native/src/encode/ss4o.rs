@@ -7,6 +7,7 @@
 use super::documents::{Encoder, Skipped};
 use super::object::Object;
 use super::stream::Target;
+use super::templates::Spots;
 use super::timestamp::TimeForm;
 use crate::console::json_value::{push_comma, push_string, push_value_in, Dialect};
 use crate::decode::request::{ResourceLogsView, ScopeLogsView};
@@ -59,7 +60,13 @@ impl Encoder<'_> for Ss4o {
         object.close();
     }
 
-    fn push(&mut self, out: &mut String, record: &RecordView<'_>, target: &Target) -> Result<(), Skipped> {
+    fn push(
+        &mut self,
+        out: &mut String,
+        record: &RecordView<'_>,
+        target: &Target,
+        _spots: &mut Spots,
+    ) -> Result<(), Skipped> {
         let mut object = Object::open(out);
         self.time.push(object.key("@timestamp"), record.timestamp_unix_nanos());
         if record.observed_time_unix_nanos != 0 {

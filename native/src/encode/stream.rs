@@ -80,6 +80,11 @@ impl<'a> Router<'a> {
         }
     }
 
+    /// Whether an attribute called so may give its record a target of its own.
+    pub(super) fn is_hint(key: &str) -> bool {
+        key.starts_with("data_stream.") || key == INDEX
+    }
+
     /// The target of one record; `record` are its bytes.
     pub(super) fn route(&mut self, record: &[u8], view: &RecordView<'_>) -> &Target {
         // Nearly no record names its own target, and one look at its bytes tells.

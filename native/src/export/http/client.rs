@@ -155,7 +155,8 @@ impl Client {
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         let timeout = timeout.or(self.settings.timeout);
-        let request = connections.agent.configure_request(request).proxy(proxy).timeout_global(timeout).build();
+        let request =
+            connections.agent.configure_request(request).proxy(proxy).timeout_global(timeout).build();
         // The client's own invariants are not ours: a panic in it costs a request, not the thread.
         match catch_unwind(AssertUnwindSafe(|| self.run(connections, request))) {
             Ok(Ok(response)) => Ok(response),
