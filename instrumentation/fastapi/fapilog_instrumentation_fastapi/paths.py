@@ -13,21 +13,12 @@ from fapilog_instrumentation_fastapi import marks
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.queries import HIDDEN
 
-_NONE: Mapping[str, str] = {}
-_KEPT = "_fapilog_marked_names"
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
 def marked(scope: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the names that the chosen route marks as sensitive, with their markers; kept on the route."""
-    route = scope.get("route")
-    if not hasattr(route, "dependant"):
-        return _NONE
-    names: Mapping[str, str] | None = getattr(route, _KEPT, None)
-    if names is None:
-        names = marks.Fields(route).names
-        setattr(route, _KEPT, names)
-    return names
+    """Return the names that the chosen route marks as sensitive, with their markers."""
+    return marks.of(scope).names
 
 
 def path(exchange: Exchange) -> str:
