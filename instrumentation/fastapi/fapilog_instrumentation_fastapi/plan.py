@@ -14,6 +14,7 @@ from fapilog_instrumentation_fastapi.correlation import Correlator
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.exclusions import Exclusions
 from fapilog_instrumentation_fastapi.own_errors import OwnErrors
+from fapilog_instrumentation_fastapi.policy import Policy
 from fapilog_instrumentation_fastapi.queries import Queries
 from fapilog_instrumentation_fastapi.routes import Routes
 from fapilog_instrumentation_fastapi.sampling import Sampler
@@ -89,7 +90,10 @@ class Plan:
         self.logger = self.get_logger(settings.logger)
         self.options = RouteOptions(settings, self.logger)
         correlation, access = settings.correlation, settings.access
-        self.correlator = Correlator(correlation.request_headers, correlation.accept, correlation.traceparent)
+        policy = Policy(logger_provider)
+        self.correlator = Correlator(
+            correlation.request_headers, correlation.accept, correlation.traceparent, policy.shows
+        )
         self.wanted = {name: place for place, name in enumerate(self.correlator.wanted)}
         self.user_agent = self.want(b"user-agent")
         self.content_length = self.want(b"content-length")
@@ -98,7 +102,7 @@ class Plan:
         self.echo = header.lower().encode("ascii") if header is not None else None
         self.exclusions = Exclusions(access.exclude_paths, access.exclude_routes, access.exclude_patterns)
         self.routes = Routes()
-        self.queries = Queries(logger_provider)
+        self.queries = Queries(policy)
         self.own_errors = OwnErrors()
         self.undo: list[Callable[[], object]] = []
         self.on_request: list[Observer] = []
