@@ -80,7 +80,7 @@ class Plan:
         on_exception: Called when the application raised `Exchange.error`; before the access record, unless
             the response was complete.
         on_leave: Called when the application has returned, background tasks included.
-        undo: Takes back, from the last to the first, what was done to the application and to mounted ones.
+        undo: Takes back what was done to the application, to mounted ones and to the process: `take_back`.
         own_errors: Counts errors of this package, which never reach the application.
     """
 
@@ -114,6 +114,11 @@ class Plan:
     def want(self, header: bytes) -> int:
         """Ask for a header of every request; returns its place in `Exchange.headers`."""
         return self.wanted.setdefault(header, len(self.wanted))
+
+    def take_back(self) -> None:
+        """Do what `undo` holds, from the last to the first, once."""
+        while self.undo:
+            self.undo.pop()()
 
     def get_logger(self, name: str, **attributes: Any) -> Logger:
         """Return a logger of the application: of its own provider, or of the process."""
