@@ -124,18 +124,22 @@ class Fields:
 
 def of(scope: Mapping[str, Any]) -> Fields:
     """Return the fields of the route that a router chose, kept on it; of none where it chose none."""
-    inner = scope.get("fastapi")
-    # FastAPI 0.137 and newer keep the parameters of `include_router` beside the route.
-    context = inner.get("effective_route_context") if isinstance(inner, Mapping) else None
     route = scope.get("route")
-    if getattr(context, "dependant", None) is not None and getattr(context, "original_route", None) is route:
-        route = context
+    inner = scope.get("fastapi")
+    if inner is not None:
+        # FastAPI 0.137 and newer keep the parameters of `include_router` beside the route.
+        context = inner.get("effective_route_context")
+        if context is not None and context.original_route is route and context.dependant is not None:
+            route = context
+    fields: Fields | None = getattr(route, _KEPT, None)
+    return _read(route) if fields is None else fields
+
+
+def _read(route: Any) -> Fields:
     if not hasattr(route, "dependant"):
         return NO_FIELDS
-    fields: Fields | None = getattr(route, _KEPT, None)
-    if fields is None:
-        fields = Fields(route)
-        setattr(route, _KEPT, fields)
+    fields = Fields(route)
+    setattr(route, _KEPT, fields)
     return fields
 
 
