@@ -16,7 +16,8 @@ from tests.servers.hec import Fault as HecFault
 from tests.servers.syslog import Fault as SyslogFault
 from tests.servers.syslog import SyslogServer
 
-TIMEOUT_MILLIS = 400
+# Of one request where a timeout is the fault, and where it must not become one on a busy machine.
+SHORT_MILLIS, AMPLE_MILLIS = 400, 20_000
 RETRY_AFTER = {"Retry-After": "1"}
 SLOW_SECONDS = 0.1
 # How often a fault happens: with the requests that come first.
@@ -25,6 +26,9 @@ TIMES = 2
 
 class Destination(ABC):
     """A server and the exporter that sends to it.
+
+    Args:
+        fault: What it will be told.
 
     Attributes:
         refused: Whether every second number is refused for good.
@@ -35,7 +39,9 @@ class Destination(ABC):
     refused = False
     padding_bytes = 0
 
-    def __init__(self) -> None:
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+        self.timeout_millis = SHORT_MILLIS if self.fault == "timeout" else AMPLE_MILLIS
         self.release = threading.Event()
 
     def __enter__(self) -> Self:
@@ -63,7 +69,7 @@ class Destination(ABC):
         """The same by variables, for a process of its own."""
 
     @abstractmethod
-    def misbehave(self, fault: str) -> None:
+    def misbehave(self) -> None:
         """Does so at the next requests."""
 
     @abstractmethod
@@ -88,8 +94,8 @@ class Otlp(Destination):
 
     name = "otlp"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
         self.server: OtlpReceiver | None = None
         self.away = False
 
@@ -117,14 +123,14 @@ class Otlp(Destination):
     def settings(self) -> dict[str, Any]:
         assert self.server is not None
         retry = {"initial_backoff_millis": 1, "max_backoff_millis": 20}
-        given = {"endpoint": self.server.endpoint, "retry": retry, "timeout_millis": TIMEOUT_MILLIS}
+        given = {"endpoint": self.server.endpoint, "retry": retry, "timeout_millis": self.timeout_millis}
         return {"otlp": given}
 
     def variables(self) -> dict[str, str]:
         assert self.server is not None
         return {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": self.server.logs_endpoint}
 
-    def misbehave(self, fault: str) -> None:
+    def misbehave(self) -> None:
         assert self.server is not None
         answers = {
             "reset_before": CloseWithoutAnswer(),
@@ -135,7 +141,7 @@ class Otlp(Destination):
             "slow": SlowBody(pause_seconds=SLOW_SECONDS / 20),
             "half_refused": Ok(rejected=self.rejected_by_count, message="odd ones"),
         }
-        self.server.answer_with(*[answers[fault]] * (1 if fault == "half_refused" else TIMES))
+        self.server.answer_with(*[answers[self.fault]] * (1 if self.fault == "half_refused" else TIMES))
 
     # OTLP says how many were refused, not which.
     rejected_by_count = 10
@@ -166,7 +172,7 @@ class Webhook(Otlp):
 
     def settings(self) -> dict[str, Any]:
         assert self.server is not None
-        given = {"url": self.server.logs_endpoint, "form": "otlp_json", "timeout_millis": TIMEOUT_MILLIS}
+        given = {"url": self.server.logs_endpoint, "form": "otlp_json", "timeout_millis": self.timeout_millis}
         return {"webhook": given}
 
     def variables(self) -> dict[str, str]:
@@ -179,8 +185,8 @@ class Splunk(Destination):
 
     name = "splunk_hec"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
         self.server = HecServer(Hec({TOKEN: Token(indexes=frozenset({"main"}))}))
         self._late = 0
         by_the_rules = self.server.hec.answer
@@ -201,26 +207,26 @@ class Splunk(Destination):
         self.server.stop()
 
     def exporter(self) -> Any:
-        return SplunkHecExporter(url=self.server.url, token=TOKEN, timeout_millis=TIMEOUT_MILLIS)
+        return SplunkHecExporter(url=self.server.url, token=TOKEN, timeout_millis=self.timeout_millis)
 
     def variables(self) -> dict[str, str]:
         return {"FAPILOG_SPLUNK_URL": self.server.url, "FAPILOG_SPLUNK_TOKEN": TOKEN}
 
-    def misbehave(self, fault: str) -> None:
+    def misbehave(self) -> None:
         faults = {
             "reset_before": HecFault(take=0, status=0),
             "reset_after": HecFault(take=None, status=0),
             "throttled": HecFault(status=429, code=None, headers=RETRY_AFTER),
             "unavailable": HecFault(status=503),
         }
-        if fault == "timeout":
+        if self.fault == "timeout":
             self._late = TIMES
-        elif fault == "slow":
+        elif self.fault == "slow":
             self.server.hec.choose = _slowly
-        elif fault == "half_refused":
+        elif self.fault == "half_refused":
             self.refused = True
         else:
-            self.server.hec.faults.extend([faults[fault]] * TIMES)
+            self.server.hec.faults.extend([faults[self.fault]] * TIMES)
 
     def uids(self) -> list[tuple[int, str]]:
         return [
@@ -240,10 +246,9 @@ class Elasticsearch(Destination):
 
     name = "elasticsearch"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
         self.server = self._made()
-        self.running = False
 
     def _made(self, **given: Any) -> BulkServer:
         def verdict(sent: Any) -> int | None:
@@ -260,25 +265,25 @@ class Elasticsearch(Destination):
         self.server.__exit__()
 
     def exporter(self) -> Any:
-        given = {"timeout_millis": TIMEOUT_MILLIS, "dead_node_millis": 1, "max_dead_node_millis": 20}
+        given = {"timeout_millis": self.timeout_millis, "dead_node_millis": 1, "max_dead_node_millis": 20}
         return ElasticsearchExporter(urls=[self.server.url], **given)
 
     def variables(self) -> dict[str, str]:
         return {"FAPILOG_ELASTICSEARCH_URLS": self.server.url}
 
-    def misbehave(self, fault: str) -> None:
+    def misbehave(self) -> None:
         faults = {
             "reset_before": BulkFault(),
             "reset_after": BulkFault(after=True),
-            "timeout": BulkFault(after=True, seconds=3 * TIMEOUT_MILLIS / 1_000),
+            "timeout": BulkFault(after=True, seconds=3 * SHORT_MILLIS / 1_000),
             "throttled": BulkFault(429, RETRY_AFTER),
             "unavailable": BulkFault(503),
             "slow": BulkFault(200, after=True, seconds=SLOW_SECONDS),
         }
-        if fault == "half_refused":
+        if self.fault == "half_refused":
             self.refused = True
         else:
-            self.server.script(*[faults[fault]] * TIMES)
+            self.server.script(*[faults[self.fault]] * TIMES)
 
     def uids(self) -> list[tuple[int, str]]:
         # What was indexed; `taken` says how often.
@@ -297,8 +302,8 @@ class Syslog(Destination):
 
     name = "syslog"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
         # Small, so that the kernel does not acknowledge what a stalled server never reads.
         self.server = SyslogServer(receive_bytes=16_384)
 
@@ -312,16 +317,16 @@ class Syslog(Destination):
     def exporter(self) -> Any:
         # A reset is noticed in time although the server's thread waits for its turn.
         return SyslogExporter(
-            endpoint=self.server.endpoint, timeout_millis=TIMEOUT_MILLIS, settle_millis=1_000
+            endpoint=self.server.endpoint, timeout_millis=self.timeout_millis, settle_millis=1_000
         )
 
     def variables(self) -> dict[str, str]:
         return {"FAPILOG_SYSLOG_ENDPOINT": self.server.endpoint}
 
-    def misbehave(self, fault: str) -> None:
-        if fault == "timeout":
+    def misbehave(self) -> None:
+        if self.fault == "timeout":
             self.padding_bytes = 4_000
-        if fault == "slow":
+        if self.fault == "slow":
             self.server.pause_seconds = SLOW_SECONDS
             return
         faults = {
@@ -329,7 +334,7 @@ class Syslog(Destination):
             "reset_after": SyslogFault(take=7),
             "timeout": SyslogFault(take=3, end="stall"),
         }
-        self.server.faults.extend([faults[fault]] * TIMES)
+        self.server.faults.extend([faults[self.fault]] * TIMES)
         # Faults are those of connections: let the next ones begin.
         self.server.half_close()
 

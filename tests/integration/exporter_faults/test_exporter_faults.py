@@ -47,7 +47,7 @@ def play(provider: fapilog.LoggerProvider, destination: Destination, fault: str)
         emit(provider, destination, RECORDS // 4, RECORDS // 4)
         destination.start()
     else:
-        destination.misbehave(fault)
+        destination.misbehave()
         emit(provider, destination, RECORDS // 4, RECORDS // 4)
     emit(provider, destination, RECORDS // 2, RECORDS // 2)
     assert provider.force_flush(60_000), str(provider.ledger())
@@ -60,7 +60,7 @@ def refused_of(destination: Destination, fault: str) -> set[int]:
 
 @pytest.mark.parametrize(("name", "fault"), CELLS)
 def test_nothing_is_lost_and_repeats_are_as_the_table_says(name: str, fault: str) -> None:
-    with DESTINATIONS[name]() as destination:
+    with DESTINATIONS[name](fault) as destination:
         exporter = destination.exporter()
         with provider_to(destination, exporter) as provider:
             play(provider, destination, fault)
@@ -103,7 +103,7 @@ def test_every_destination_says_something_about_every_fault() -> None:
 
 def test_what_a_syslog_server_acknowledged_and_never_read_is_lost_and_nobody_is_told() -> None:
     """The one hole that no client can close, shown on purpose: `settle_millis` was shorter than the fault."""
-    with DESTINATIONS["syslog"]() as destination:
+    with DESTINATIONS["syslog"]("never_read") as destination:
         destination.server.faults.append(Fault(take=0, end="stall"))  # type: ignore[attr-defined]
         exporter = SyslogExporter(endpoint=destination.server.endpoint, settle_millis=0)  # type: ignore[attr-defined]
         with provider_to(destination, exporter) as provider:

@@ -39,7 +39,7 @@ def wait_for(destination: Destination, numbers: set[int]) -> None:
 
 @pytest.mark.parametrize("name", list(DESTINATIONS))
 def test_what_killed_processes_had_logged_arrives_from_the_next_one(name: str, tmp_path: Path) -> None:
-    with DESTINATIONS[name]() as destination:
+    with DESTINATIONS[name]("killed") as destination:
         log_and_be_killed(destination, tmp_path, 0)
         destination.stop()
         log_and_be_killed(destination, tmp_path, RECORDS)
