@@ -90,8 +90,13 @@ def async_bulk_helper(url: str, _: ExitStack) -> Send:
     return send
 
 
-def handler(make: Callable[[str], Handler]) -> Start:
-    """A handler of the standard library's `logging`, and how it is flushed."""
+def handler(make: Callable[[str], Handler], *, formats: bool = True) -> Start:
+    """A handler of the standard library's `logging`, and how it is flushed.
+
+    Args:
+        make: Makes both.
+        formats: Whether it puts arguments into the message; if not, the call does.
+    """
 
     def start(url: str, _: ExitStack) -> Send:
         made, flush = make(url)
@@ -103,7 +108,11 @@ def handler(make: Callable[[str], Handler]) -> Start:
         def send(count: int) -> Account:
             rows = varied_rows()
             for number in range(count):
-                logger.info(LINE, *rows[number % ROW_COUNT])
+                row = rows[number % ROW_COUNT]
+                if formats:
+                    logger.info(LINE, *row)
+                else:
+                    logger.info(LINE % row)
             flush()
             return {}
 

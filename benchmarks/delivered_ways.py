@@ -9,6 +9,7 @@ from benchmarks import delivered_peers as peers
 
 SPLUNK, ELASTICSEARCH = "Delivered to Splunk", "Delivered to Elasticsearch"
 QUEUE_NOTE = "with a queue without end (`queue_size=0`), sent as one request at its close"
+CALL_NOTE = "a connection and a request for each record, in the call"
 DROP_NOTE = "drops what its queue of 5,000 has no room for"
 COLLECTOR_NOTE = "fed by fapilog over OTLP; its CPU alone, that of the application comes on top"
 
@@ -42,7 +43,13 @@ WAYS: dict[str, Way] = {
         Way("Collector splunk_hec", SPLUNK, ours.collector_splunk, OURS, official=False, note=COLLECTOR_NOTE),
         Way("splunk-handler", SPLUNK, peers.splunk_handler(queue_size=0), note=QUEUE_NOTE),
         Way("splunk-handler, defaults", SPLUNK, peers.splunk_handler(), official=False, note=DROP_NOTE),
-        Way("splunk-hec-handler", SPLUNK, peers.handler(peers.splunk_hec_handler), (1_000, 100)),
+        Way(
+            "splunk-hec-handler",
+            SPLUNK,
+            peers.handler(peers.splunk_hec_handler, formats=False),
+            (1_000, 100),
+            note=CALL_NOTE,
+        ),
         Way("fapilog", ELASTICSEARCH, ours.fapilog_elasticsearch("otel"), OURS, official=False),
         Way("fapilog, ecs", ELASTICSEARCH, ours.fapilog_elasticsearch("ecs"), OURS, official=False),
         Way(

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `GET /stats` | counts as JSON |
 //! | `GET` of anything else | a node of a cluster that is there |
-//! | `POST /_bulk...`, `POST /INDEX/_bulk...` | every document created, as much of it as `filter_path` asks for |
+//! | `POST` or `PUT` of `/_bulk...`, `/INDEX/_bulk...` | every document created, as much of it as `filter_path` asks for |
 //! | `POST` of anything else | Splunk's success |
 //!
 //! A record is known by a text that each has once, so lost and repeated ones show.
@@ -78,9 +78,11 @@ impl Connection {
         let (mut input, mut output) = (BufReader::with_capacity(BUFFER_BYTES, stream), stream);
         while let Some(request) = http::read(&mut input, &mut self.body)? {
             let (status, said) = self.answer(&request)?;
+            // Without the word, a client may send its next request into a connection that ends.
+            let then = if request.closes { "close" } else { "keep-alive" };
             let head = format!(
                 "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-elastic-product: Elasticsearch\r\n\
-                 content-length: {}\r\n\r\n",
+                 connection: {then}\r\ncontent-length: {}\r\n\r\n",
                 said.len()
             );
             output.write_all(&[head.as_bytes(), said.as_bytes()].concat())?;
@@ -92,7 +94,7 @@ impl Connection {
     }
 
     fn answer(&mut self, request: &Request) -> io::Result<(&'static str, Cow<'_, str>)> {
-        if request.method != "POST" {
+        if request.method == "GET" || request.method == "HEAD" {
             let stats = request.path == "/stats";
             return Ok(("200 OK", if stats { self.counts.json().into() } else { NODE.into() }));
         }
