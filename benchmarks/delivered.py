@@ -110,24 +110,28 @@ def rows_of(found: dict[str, list[Figures]], absent: dict[str, str]) -> list[Row
     for group in dict.fromkeys(way.group for way in WAYS.values()):
         named = {name: way for name, way in WAYS.items() if way.group == group}
         best = {name: max(each.rate for each in found[name]) for name in named if name in found}
-        peer = max((best[name] for name, way in named.items() if way.official and name in best), default=None)
+        peers = [name for name, way in named.items() if way.official and name in best]
+        fastest = max((best[name] for name in peers), default=None)
+        frugal = min((each.micros for name in peers for each in found[name]), default=None)
         for name, way in named.items():
             if name in absent:
                 rows += missing([way.library], RATE, "/s", absent[name], rate_goal(way), group)
             elif name in found:
-                rows += rows_of_way(way, found[name], best[name], peer)
+                rows += rows_of_way(way, found[name], fastest, frugal)
     return rows
 
 
-def rows_of_way(way: Way, rounds: Iterable[Figures], rate: float, peer: float | None) -> list[Row]:
-    """Return the rows of one way beside the fastest peer in Python."""
-    rounds = list(rounds)
+def rows_of_way(
+    way: Way, rounds: Sequence[Figures], fastest: float | None, frugal: float | None
+) -> list[Row]:
+    """Return the rows of one way beside the fastest and the most frugal peer in Python."""
+    rate, micros = max(each.rate for each in rounds), min(each.micros for each in rounds)
     is_ours = way.library == OURS
     note = way.note or (server_note(rounds) if is_ours else "")
-    multiple = rate / peer if peer else None
+    multiple = rate / fastest if fastest else None
     rows = [
         Row(way.library, RATE, rate, "/s", multiple, rate_goal(way), note, better="higher", group=way.group),
-        Row(way.library, CPU, min(each.micros for each in rounds), "µs", group=way.group),
+        Row(way.library, CPU, micros, "µs", micros / frugal if frugal else None, group=way.group),
         Row(
             way.library,
             LOST,
