@@ -16,6 +16,7 @@ from benchmarks.delivered_ways import ELASTICSEARCH, WAYS, Way
 from benchmarks.end_to_end import LossError
 from benchmarks.libraries import NotInstalledError
 from benchmarks.measure import TIMES, Goal, Row, missing
+from benchmarks.mock_broker import MockBroker, mock_broker
 from benchmarks.null_server.server import NullServer, null_server
 from benchmarks.options import Options
 from benchmarks.servers import ROOT
@@ -26,6 +27,7 @@ RATE, CPU, LOST = "records per second", "CPU per record", "records lost"
 MULTIPLE = "multiple of the fastest client or handler in Python"
 RATE_GOAL, MULTIPLE_GOAL, LOST_GOAL = Goal(at_least=300_000), Goal(at_least=5), Goal(at_most=0)
 OURS = "fapilog"
+Server = NullServer | MockBroker
 PATIENCE_SECONDS = 200
 
 
@@ -51,22 +53,39 @@ def run(options: Options, words: Sequence[str] = ()) -> list[Row]:
     chosen = [name for name in WAYS if all(word.lower() in name.lower() for word in words)]
     found: dict[str, list[Figures]] = {}
     absent: dict[str, str] = {}
-    try:
-        with null_server() as server:
-            for _ in range(options.pick(3, 1)):
-                for name in chosen:
-                    if name in absent:
-                        continue
-                    try:
-                        found.setdefault(name, []).append(one(name, server, options))
-                    except NotInstalledError as error:
-                        absent[name] = str(error)
-    except NotInstalledError as error:
-        absent = dict.fromkeys(chosen, str(error))
-    return rows_of({name: rounds for name, rounds in found.items() if rounds}, absent)
+    for make, counted in ((null_server, True), (mock_broker, False)):
+        names = [name for name in chosen if WAYS[name].counted_by_server == counted]
+        if not names:
+            continue
+        try:
+            with make() as server:
+                in_turns(names, server, options, found, absent)
+        except NotInstalledError as error:
+            absent |= dict.fromkeys(names, str(error))
+    return rows_of(found, absent)
 
 
-def one(name: str, server: NullServer, options: Options) -> Figures:
+def in_turns(
+    names: Sequence[str],
+    server: Server,
+    options: Options,
+    found: dict[str, list[Figures]],
+    absent: dict[str, str],
+) -> None:
+    """Run the ways of one server in turns, so that the drift of the machine hits all alike."""
+    for _ in range(options.pick(3, 1)):
+        for name in names:
+            if name in absent:
+                continue
+            try:
+                figures = one(name, server, options)
+            except NotInstalledError as error:
+                absent[name] = str(error)
+            else:
+                found.setdefault(name, []).append(figures)
+
+
+def one(name: str, server: Server, options: Options) -> Figures:
     """Run one way once; raises NotInstalledError when it is not there."""
     count = options.pick(*WAYS[name].counts)
     cpu = server.cpu_seconds()

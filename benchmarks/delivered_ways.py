@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks import delivered_kafka as kafka
 from benchmarks import delivered_ours as ours
 from benchmarks import delivered_peers as peers
 
 SPLUNK, ELASTICSEARCH = "Delivered to Splunk", "Delivered to Elasticsearch"
+KAFKA = "Delivered to Kafka"
 QUEUE_NOTE = "with a queue without end (`queue_size=0`), sent as one request at its close"
 CALL_NOTE = "a connection and a request for each record, in the call"
 DROP_NOTE = "drops what its queue of 5,000 has no room for"
+MESSAGE_NOTE = "a message for each record, of documents that are ready"
 COLLECTOR_NOTE = "fed by fapilog over OTLP; its CPU alone, that of the application comes on top"
 
 
@@ -33,6 +36,11 @@ class Way:
     counts: tuple[int, int] = (40_000, 2_000)
     official: bool = True
     note: str = ""
+
+    @property
+    def counted_by_server(self) -> bool:
+        """Whether the null server counts; otherwise the way asks its broker itself."""
+        return self.group != KAFKA
 
 
 OURS = (400_000, 10_000)
@@ -69,5 +77,8 @@ WAYS: dict[str, Way] = {
         Way(
             "opensearch-py streaming_bulk", ELASTICSEARCH, peers.bulk_helper("opensearchpy", "streaming_bulk")
         ),
+        Way("fapilog", KAFKA, kafka.fapilog_kafka, OURS, official=False),
+        Way("confluent-kafka, json", KAFKA, kafka.producer(), note=MESSAGE_NOTE),
+        Way("confluent-kafka, orjson", KAFKA, kafka.producer(orjson=True), note=MESSAGE_NOTE),
     )
 }
