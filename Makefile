@@ -13,7 +13,7 @@ CARGO := cargo
 MANIFEST := --manifest-path native/Cargo.toml
 MATURIN_FLAGS := --release --locked
 # What comes with this repository beside fapilog: Python and data alone.
-DISTRIBUTIONS := plugins/compliance instrumentation/fastapi exporters/elasticsearch exporters/splunk
+DISTRIBUTIONS := plugins/compliance instrumentation/fastapi exporters/elasticsearch exporters/kafka exporters/splunk exporters/syslog
 NULL_SERVER := benchmarks/null_server
 MODEL_CHECK := $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd,shuttle --test model_check
 # A shipped wheel names crates in its panic messages, not the folders of whoever built it.

@@ -29,7 +29,7 @@ class Orders:
     def find(self, order_id: int) -> tuple[str, int] | None:
         """Return item and count of an order; None: there is none."""
         with self._lock:
-            row = self._connection.execute(
+            row: tuple[str, int] | None = self._connection.execute(
                 "SELECT item, count FROM orders WHERE id = ?", (order_id,)
             ).fetchone()
         log.debug("row read", order_id=order_id, found=row is not None)
