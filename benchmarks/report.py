@@ -95,8 +95,14 @@ def goals(rows: Sequence[Row]) -> str:
     with_goal = [row for row in rows if row.goal is not None]
     if not with_goal:
         return ""
+    repeated = len({row.measurement for row in with_goal}) < len(with_goal)
     body = [
-        [row.measurement, describe_goal(row.goal, row.unit), cell(row), verdict(row)]
+        [
+            f"{row.group}: {row.measurement}" if repeated and row.group else row.measurement,
+            describe_goal(row.goal, row.unit),
+            cell(row),
+            verdict(row),
+        ]
         for row in with_goal
         if row.goal is not None
     ]
@@ -133,12 +139,22 @@ def bullets(title: str, lines: Sequence[str]) -> str:
     return f"{title}\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 
+def measured(found: Mapping[str, Any]) -> str:
+    """Return when and on which commit one benchmark ran, if it was not with all others."""
+    own = found.get("measured")
+    if not own:
+        return ""
+    short = ", with fewer rounds (`--short`)" if own["short"] else ""
+    return f"Measured on {own['date']}, commit {own['commit']}{short}."
+
+
 def section(name: str, found: Mapping[str, Any]) -> str:
     """Return one benchmark's section."""
     rows, failure = [Row.from_json(row) for row in found["rows"]], found["failure"]
     parts = [
         f"## {found['title']}",
         f"{found['lead']} `python -m benchmarks.{name}`",
+        measured(found),
         f"**Failed:** {failure}" if failure else "",
         *tables(rows),
         goals(rows),
@@ -152,6 +168,8 @@ def document(results: Mapping[str, Any]) -> str:
     """Return the page of all results."""
     machine = table(["machine", ""], [[key, value] for key, value in results["machine"].items()])
     quick = "\nThis was a quick run: small counts, few rounds. Do not quote it.\n" if results["quick"] else ""
+    if results.get("short"):
+        quick += "\nThis was a short run: fewer rounds of what takes long.\n"
     sections = [section(name, found) for name, found in results["benchmarks"].items()]
     return "\n\n".join([INTRODUCTION + quick, machine, *sections]) + "\n"
 
@@ -167,9 +185,14 @@ def readme_table(results: Mapping[str, Any]) -> str:
     renamed = [
         Row(**{**row.__dict__, "measurement": titles.get(row.measurement, row.measurement)}) for row in shown
     ]
+    later = "".join(
+        f" {found['title']}: {found['measured']['date']}."
+        for found in results["benchmarks"].values()
+        if found.get("measured") and any(row["headline"] for row in found["rows"])
+    )
     caption = (
-        f"{machine['cores']} cores of {machine['cpu']}, {machine['python']}, {machine['date']}. In brackets: "
-        "multiples of an empty `def f(message, **attributes): pass`, and of the stock SDK. "
+        f"{machine['cores']} cores of {machine['cpu']}, {machine['python']}, {machine['date']}.{later} "
+        "In brackets: multiples of an empty `def f(message, **attributes): pass`, and of the stock SDK. "
         "All rows, and the goals missed: [docs/benchmarks.md](docs/benchmarks.md)."
     )
     return f"{pivot(renamed)}\n\n{caption}"

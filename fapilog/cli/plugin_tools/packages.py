@@ -16,12 +16,14 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.parser import Parser
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from fapilog.plugins import GROUPS
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(==[A-Za-z0-9.!+_-]+)?")
+_REQUIREMENT_NAME = re.compile(r"[\w.-]+")
 _TIMEOUT_SECONDS = 600
 _LARGEST_TEXT_BYTES = 1 << 20
 
@@ -60,6 +62,32 @@ def checked(requirement: str) -> str:
     if not _REQUIREMENT.fullmatch(requirement):
         raise PackageError(f"{requirement!r} is not the name of a package, with ==version or without")
     return requirement
+
+
+def plain(name: str) -> str:
+    """Return the name of a package in the spelling that all its spellings have in common.
+
+    Example:
+        >>> plain("Acme_Logs.Team")
+        'acme-logs-team'
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def needed_by(package: str) -> frozenset[str]:
+    """Return a package and all that it needs, as installed here, without extras."""
+    found: set[str] = set()
+    waiting = [plain(package)]
+    while waiting:
+        name = waiting.pop()
+        try:
+            requires = distribution(name).requires or ()
+        except PackageNotFoundError:  # needed elsewhere: on another platform, by another Python
+            continue
+        found.add(name)
+        named = [_REQUIREMENT_NAME.match(each) for each in requires if "extra ==" not in each]
+        waiting += {plain(each[0]) for each in named if each} - found
+    return frozenset(found)
 
 
 def pip(*arguments: str) -> str:

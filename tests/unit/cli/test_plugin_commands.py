@@ -82,10 +82,10 @@ def test_the_catalogue_finds_packages_by_any_of_their_words():
 
 
 def test_a_search_prints_what_the_catalogue_has(without_pip):
-    found = run("search", "kafka", "--offline")
+    found = run("search", "splunk", "--offline")
     assert (found.exit_code, found.output.splitlines()[0]) == (
         0,
-        "fapilog-exporter-kafka (of the makers of fapilog)",
+        "fapilog-exporter-splunk (of the makers of fapilog)",
     )
     assert without_pip.asked == []
 
