@@ -63,7 +63,7 @@ lint: setup ## Formatting, clippy, ruff, bandit, import arrows
 	@$(CHECK) run "clippy, orders of threads" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd,shuttle --all-targets -- -D warnings
 	@$(CHECK) run "ruff check" -- $(BIN)/ruff check .
 	@$(CHECK) run "ruff format" -- $(BIN)/ruff format --check .
-	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog instrumentation exporters
+	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog instrumentation exporters examples/plugins
 	@$(CHECK) run "import-linter" -- $(BIN)/lint-imports --cache-dir .cache/import_linter
 
 type: build ## mypy strict, and the stub against the compiled module

@@ -232,7 +232,7 @@ class Plugins:
         try:
             return within(self._policy.load_seconds, step)
         except (Exception, SystemExit) as error:  # a module that exits must not take the process along
-            problem = one_line(str(error) if type(error) is TimeoutError else shown_error(error))
+            problem = one_line(_why(error))
             entry.plugin = replace(entry.plugin, status="broken", problem=problem)
             raise PluginUnusableError(problem) from error
         finally:
@@ -266,6 +266,15 @@ class Plugins:
         return Problem(
             "plugin-unknown", f"{setting} names a plugin that is not installed", (offender,), remedy
         )
+
+
+def _why(error: BaseException) -> str:
+    """What is wrong, in one line: settings that are missing read better as a list."""
+    if type(error) is TimeoutError:
+        return str(error)
+    if isinstance(error, ConfigurationError):
+        return "; ".join(f"{each.what}: {each.remedy}" for each in error.problems)
+    return shown_error(error)
 
 
 def _installed(group: str) -> Iterable[EntryPoint]:

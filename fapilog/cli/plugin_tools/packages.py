@@ -110,13 +110,19 @@ def pip(*arguments: str) -> str:
 
 
 def versions(name: str) -> tuple[str, ...]:
-    """Return the versions of a package on pip's index, newest first; empty: there is none of this name."""
-    try:
-        said = pip("index", "versions", checked(name), "--json")
-    except PackageError:
-        return ()
-    found: dict[str, Any] = json.loads(said)
-    return tuple(found.get("versions", ()))
+    """Return the versions of a package on pip's index, newest first; empty: there is none of this name.
+
+    Where there are pre-releases alone, as of most instrumentors of OpenTelemetry, it is those: pip installs
+    them too.
+    """
+    for options in ((), ("--pre",)):
+        try:
+            said = pip("index", "versions", checked(name), "--json", *options)
+        except PackageError:
+            continue
+        found: dict[str, Any] = json.loads(said)
+        return tuple(found.get("versions", ()))
+    return ()
 
 
 def download(requirement: str, folder: Path) -> Wheel:
@@ -196,16 +202,22 @@ def refuse_without_plugins(wheel: Wheel) -> None:
 
 
 def would_install(wheel: Wheel) -> tuple[str, ...]:
-    """Return what pip would install, as `name version`; nothing is installed.
+    """Return what pip would install, as `name version`, and in place of which version; nothing is installed.
 
     Raises:
         PackageError: What it needs cannot be had.
     """
     said = pip("install", "--dry-run", "--quiet", "--report", "-", str(wheel.path))
     report: dict[str, Any] = json.loads(said[said.index("{") :])
-    return tuple(
-        f"{each['metadata']['name']} {each['metadata']['version']}" for each in report.get("install", ())
-    )
+    found = (each["metadata"] for each in report.get("install", ()))
+    return tuple(f"{each['name']} {each['version']}{_in_place_of(each['name'])}" for each in found)
+
+
+def _in_place_of(name: str) -> str:
+    try:
+        return f" (in place of {distribution(name).version})"
+    except PackageNotFoundError:
+        return ""
 
 
 @dataclass(frozen=True)
