@@ -24,7 +24,7 @@ SOURCES = Path(__file__).parent / "kafka_broker"
 CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
 OLDEST_JAVA = 17
 # 2 s on an idle machine; others may build meanwhile.
-START_TIMEOUT_SECONDS = 90.0
+START_TIMEOUT_SECONDS = 150.0
 STOP_TIMEOUT_SECONDS = 30.0
 ANSWER_SECONDS = 30.0
 USER, PASSWORD = "orders", "correct-horse-battery"
