@@ -97,7 +97,7 @@ LINES = {
         "ZeroDivisionError: division by zero",
     ],
 }
-OTHERS = {"fastapi_app/", "testing_example"}
+OTHERS = {"fastapi_app/", "scale_out/", "testing_example"}
 
 
 def run(name: str) -> str:

@@ -84,12 +84,20 @@ def _download(apt: str, dpkg: str, place: Path) -> None:
             check=False,
         )
 
+    # Lists of our own: those of the machine may be missing, and are not ours to renew.
+    lists = unfinished / "lists"
+    (lists / "partial").mkdir(parents=True)
+    own = ("-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={unfinished}")
     try:
         result = run(apt, "download", "-qq", *PACKAGES)
+        if result.returncode != 0:
+            run(apt, *own, "update", "-qq")
+            result = run(apt, *own, "download", "-qq", *PACKAGES)
     except subprocess.TimeoutExpired as error:
         raise RsyslogMissing("the package index did not answer (needed to download rsyslog)") from error
     if result.returncode != 0:
         raise RsyslogMissing(f"apt-get could not download rsyslog: {result.stderr[-300:]}")
+    shutil.rmtree(lists)
     for package in sorted(unfinished.glob("*.deb")):
         run(dpkg, "-x", str(package), str(unfinished)).check_returncode()
     unfinished.rename(place)

@@ -52,6 +52,8 @@ class SyslogServer:
         self.connections = 0
         self.faults: deque[Fault] = deque()
         self.release = threading.Event()
+        # Before each look at what has come.
+        self.pause_seconds = 0.0
         self.port = 0
         self._context = _context(certificates, client_certificates)
         self._receive_bytes = receive_bytes
@@ -137,6 +139,7 @@ class SyslogServer:
     def _read(self, stream: socket.socket, fault: Fault | None) -> None:
         rest, left = b"", fault.take if fault is not None else -1
         while left:
+            time.sleep(self.pause_seconds)
             data = stream.recv(_READ_BYTES)
             if not data:
                 return

@@ -222,9 +222,11 @@ class SyslogExporter:
             OSError: If it does not come to that.
         """
         timeout = self.settings.timeout_millis / 1_000
-        until, pause = time.monotonic() + timeout, _FIRST_PAUSE_SECONDS
-        while link.unacknowledged_bytes():
+        last, until, pause = 0, 0.0, _FIRST_PAUSE_SECONDS
+        while left_bytes := link.unacknowledged_bytes():
             await self._check(link)
+            if left_bytes != last:  # a slow server is no dead one
+                last, until = left_bytes, time.monotonic() + timeout
             if time.monotonic() >= until:
                 error = TimeoutError(f"the server acknowledged nothing more within {timeout:g} s")
                 self._lost(link, error)

@@ -25,6 +25,8 @@ try:
 except ImportError:  # Windows: nothing is known about what was acknowledged
     fcntl = termios = None  # type: ignore[assignment]
 
+# Of what a slow server has not read, so much waits in our kernel: else nobody would wait long enough for it.
+_SEND_BUFFER_BYTES = 262_144
 # A record of TLS; small enough that "no progress" is noticed in time.
 _CHUNK_BYTES = 16_384
 _ALERT_SECONDS = 0.2
@@ -76,6 +78,7 @@ class Link:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 user_timeout = min(settings.timeout_millis, 2**31 - 1)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout)

@@ -93,7 +93,7 @@ def read(batch: LogBatch, **given: Any) -> list[Message]:
 def quick(endpoint: str, **given: Any) -> SyslogExporter:
     """An exporter that waits shortly."""
     return SyslogExporter(
-        **{"endpoint": endpoint, "settle_millis": 40, "timeout_millis": 2_000, "certificate": None, **given}
+        **{"endpoint": endpoint, "settle_millis": 40, "timeout_millis": 20_000, "certificate": None, **given}
     )
 
 

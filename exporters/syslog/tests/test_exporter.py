@@ -130,18 +130,28 @@ def test_an_idle_connection_that_the_server_closed_costs_nothing(server):
     assert stands(exporter) == (2, 10, 0, {})
 
 
-def test_a_server_that_reads_nothing_is_given_up_after_the_timeout_and_sent_everything_again():
+def test_a_server_that_reads_nothing_is_given_up_after_the_timeout_and_everything_sent_again():
     with SyslogServer(receive_bytes=4_096) as server:
         server.faults.append(Fault(take=0, end="stall"))
         exporter = quick(server.endpoint, timeout_millis=300)
-        batch = numbered(2_000, padding=3_000)
+        batch = numbered(300, padding=3_000)
         (first,) = run(exporter.export_batch(batch))
         assert (first.delivered, first.retry, first.error_type) == (0, True, "timeout")
         server.release.set()
+        exporter.settings = exporter.settings.model_copy(update={"timeout_millis": 20_000})
         (outcome,) = run(settle(exporter, batch))
-        assert outcome.delivered == 2_000
-        server.wait_until(lambda it: len(it.messages) == 2_000)
+        assert outcome.delivered == 300
+        server.wait_until(lambda it: len(it.messages) == 300)
         assert server.violations == []
+
+
+def test_a_server_that_acknowledges_slowly_is_waited_for(server, monkeypatch):
+    exporter = quick(server.endpoint, timeout_millis=100)
+    left = list(range(25))
+    monkeypatch.setattr(exporter_module.Link, "unacknowledged_bytes", lambda self: left.pop())
+    (outcome,) = run(exporter.export_batch(numbered(5)))
+    assert (outcome.delivered, left) == (5, [])
+    assert stands(exporter) == (1, 5, 0, {})
 
 
 def test_what_the_servers_machine_never_acknowledges_is_not_delivered(server, monkeypatch):
@@ -193,7 +203,7 @@ def test_a_call_that_is_cancelled_in_the_middle_of_a_message_leaves_no_half_of_i
     with SyslogServer(receive_bytes=4_096) as server:
         server.faults.append(Fault(take=0, end="stall"))
         exporter = quick(server.endpoint)
-        batch = numbered(2_000, padding=3_000)
+        batch = numbered(300, padding=3_000)
 
         async def cancel():
             task = asyncio.ensure_future(exporter.export_batch(batch))
@@ -205,8 +215,8 @@ def test_a_call_that_is_cancelled_in_the_middle_of_a_message_leaves_no_half_of_i
             server.release.set()
             return await settle(exporter, batch)
 
-        assert asyncio.run(cancel()).delivered == 2_000
-        server.wait_until(lambda it: len(it.messages) == 2_000)
+        assert asyncio.run(cancel()).delivered == 300
+        server.wait_until(lambda it: len(it.messages) == 300)
         assert server.violations == []
 
 
