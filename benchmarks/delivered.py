@@ -73,7 +73,7 @@ def in_turns(
     absent: dict[str, str],
 ) -> None:
     """Run the ways of one server in turns, so that the drift of the machine hits all alike."""
-    for _ in range(options.pick(3, 1)):
+    for _ in range(options.pick(3, 1, 2)):
         for name in names:
             if name in absent:
                 continue

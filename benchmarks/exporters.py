@@ -1,4 +1,4 @@
-"""What exporters to Splunk and Elasticsearch encode on one core, and what they deliver, beside their peers.
+"""What exporters to Splunk, Elasticsearch and Kafka encode on one core and deliver, beside their peers.
 
 Encode: the sealed bytes of a request of 1,024 records, each with six attributes, a span and a resource of
 six, become documents, natively. The baseline, orjson, starts later: from dictionaries that somebody
@@ -7,8 +7,9 @@ decoded and shaped already; the row of decoding says what that costs before.
 Delivered: from the log call until a server that takes everything has it. Every way runs in a process of
 its own, in rounds that visit all ways in turn; the best round counts. The server is one native process
 for all; it unpacks what it gets, counts the records, and answers as Splunk or Elasticsearch do. The clock
-stops when it has them all, so what a library loses shows. fapilog logs, redacts, encodes and sends; the
-clients of Elasticsearch and OpenSearch get documents that are ready; handlers format a line. In brackets:
+stops when it has them all, so what a library loses shows. Kafka's broker is librdkafka's mock in a
+process of its own, and counts messages. fapilog logs, redacts, encodes and sends; the clients of
+Elasticsearch, OpenSearch and Kafka get documents that are ready; handlers format a line. In brackets:
 multiples of the fastest client or handler in Python, and of the one that uses least CPU.
 """
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from benchmarks.measure import TIMES, Goal, Row, format_ratio, format_value
 
+# No peers: ourselves, and what peers are measured beside.
+BASELINES = ("fapilog", "empty", "opentelemetry API", "bare app")
 START, END = "<!-- benchmarks:start -->", "<!-- benchmarks:end -->"
 
 INTRODUCTION = """\
@@ -95,10 +97,9 @@ def goals(rows: Sequence[Row]) -> str:
     with_goal = [row for row in rows if row.goal is not None]
     if not with_goal:
         return ""
-    repeated = len({row.measurement for row in with_goal}) < len(with_goal)
     body = [
         [
-            f"{row.group}: {row.measurement}" if repeated and row.group else row.measurement,
+            goal_name(row, with_goal),
             describe_goal(row.goal, row.unit),
             cell(row),
             verdict(row),
@@ -109,10 +110,26 @@ def goals(rows: Sequence[Row]) -> str:
     return table(["goal for fapilog", "bound", "measured", "verdict"], body)
 
 
+def goal_name(row: Row, others: Sequence[Row]) -> str:
+    """Return a measurement, with its table and its library where others have the same."""
+    alike = [other for other in others if other.measurement == row.measurement]
+    group = f"{row.group}: " if len({other.group for other in alike}) > 1 else ""
+    library = f", {row.library}" if len({other.library for other in alike}) > 1 else ""
+    return f"{group}{row.measurement}{library}"
+
+
+def is_ours(row: Row) -> bool:
+    """Return whether a row is one that peers are compared with."""
+    return row.library == "fapilog" or (row.library.startswith("fapilog") and row.goal is not None)
+
+
 def losses(rows: Sequence[Row]) -> list[str]:
-    """Return one line for each measurement in which a library did better than fapilog."""
+    """Return one line for each measurement in which a library did better than fapilog.
+
+    Where fapilog is measured with more than one setting, the ones with a goal are compared.
+    """
     lines = []
-    for own in (row for row in rows if row.library == "fapilog" and row.value is not None):
+    for own in (row for row in rows if is_ours(row) and row.value is not None):
         sign = -1 if own.better == "higher" else 1
         rivals = [
             row
@@ -120,12 +137,14 @@ def losses(rows: Sequence[Row]) -> list[str]:
             if (row.group, row.measurement) == (own.group, own.measurement)
             and row.value is not None
             and own.value is not None
-            and not row.library.startswith(("fapilog", "empty", "opentelemetry API"))
+            and not row.library.startswith(BASELINES)
             and sign * row.value < sign * own.value
         ]
         if rivals:
             ahead = ", ".join(f"{row.library} {format_value(row.value, row.unit)}" for row in rivals)
-            lines.append(f"{own.measurement}: fapilog {format_value(own.value, own.unit)}, better: {ahead}")
+            lines.append(
+                f"{own.measurement}: {own.library} {format_value(own.value, own.unit)}, better: {ahead}"
+            )
     return lines
 
 
