@@ -13,7 +13,8 @@ CARGO := cargo
 MANIFEST := --manifest-path native/Cargo.toml
 MATURIN_FLAGS := --release --locked
 # What comes with this repository beside fapilog: Python and data alone.
-DISTRIBUTIONS := plugins/compliance instrumentation/fastapi exporters/elasticsearch exporters/splunk
+DISTRIBUTIONS := plugins/compliance instrumentation/fastapi exporters/elasticsearch exporters/kafka exporters/splunk exporters/syslog
+NULL_SERVER := benchmarks/null_server
 MODEL_CHECK := $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd,shuttle --test model_check
 # A shipped wheel names crates in its panic messages, not the folders of whoever built it.
 REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
@@ -57,10 +58,12 @@ lint: setup ## Formatting, clippy, ruff, bandit, import arrows
 	@$(CHECK) run "cargo fmt" -- $(CARGO) fmt $(MANIFEST) --check
 	@$(CHECK) run "clippy, pure core" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd --all-targets -- -D warnings
 	@$(CHECK) run "clippy, with Python" -- $(CARGO) clippy $(MANIFEST) --locked --features zstd --all-targets -- -D warnings
+	@$(CHECK) run "cargo fmt, benchmarks" -- $(CARGO) fmt --manifest-path $(NULL_SERVER)/Cargo.toml --check
+	@$(CHECK) run "clippy, benchmarks" -- $(CARGO) clippy --manifest-path $(NULL_SERVER)/Cargo.toml --locked --target-dir .cache/null_server -- -D warnings
 	@$(CHECK) run "clippy, orders of threads" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd,shuttle --all-targets -- -D warnings
 	@$(CHECK) run "ruff check" -- $(BIN)/ruff check .
 	@$(CHECK) run "ruff format" -- $(BIN)/ruff format --check .
-	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog instrumentation exporters
+	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog instrumentation exporters examples/plugins
 	@$(CHECK) run "import-linter" -- $(BIN)/lint-imports --cache-dir .cache/import_linter
 
 type: build ## mypy strict, and the stub against the compiled module

@@ -1,8 +1,16 @@
-"""What encoding costs an exporter: the sealed bytes of a request become documents, natively, on one core.
+"""What exporters to Splunk, Elasticsearch and Kafka encode on one core and deliver, beside their peers.
 
-One request of 1,024 records, each with six attributes, a span and a resource of six. The baseline, orjson,
-starts later: from dictionaries that somebody decoded and shaped already; the row of decoding says what that
-costs before.
+Encode: the sealed bytes of a request of 1,024 records, each with six attributes, a span and a resource of
+six, become documents, natively. The baseline, orjson, starts later: from dictionaries that somebody
+decoded and shaped already; the row of decoding says what that costs before.
+
+Delivered: from the log call until a server that takes everything has it. Every way runs in a process of
+its own, in rounds that visit all ways in turn; the best round counts. The server is one native process
+for all; it unpacks what it gets, counts the records, and answers as Splunk or Elasticsearch do. The clock
+stops when it has them all, so what a library loses shows. Kafka's broker is librdkafka's mock in a
+process of its own, and counts messages. fapilog logs, redacts, encodes and sends; the clients of
+Elasticsearch, OpenSearch and Kafka get documents that are ready; handlers format a line. In brackets:
+multiples of the fastest client or handler in Python, and of the one that uses least CPU.
 """
 
 from __future__ import annotations
@@ -47,6 +55,13 @@ RESOURCE = {
 
 
 def run(options: Options) -> list[Row]:
+    """Return the rows of encoding and of delivering."""
+    from benchmarks import delivered
+
+    return encoding(options) + delivered.run(options)
+
+
+def encoding(options: Options) -> list[Row]:
     """Return the rows of encoding."""
     rounds = options.pick(40, 5)
     plain, maps = request(is_map=False), request(is_map=True)

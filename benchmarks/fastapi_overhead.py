@@ -92,7 +92,7 @@ def without_server(endpoint: str, options: Options) -> list[Row]:
     """Microseconds that each way adds to a request."""
     rows: list[Row] = []
     # Rounds of a few milliseconds: some of them nobody disturbs.
-    requests, rounds = options.pick((60, 500), (60, 50))
+    requests, rounds = options.pick((60, 500), (60, 50), (60, 150))
     for way in WAYS:
         if way == "bare app":
             continue
@@ -110,7 +110,7 @@ def without_server(endpoint: str, options: Options) -> list[Row]:
 
 def under_uvicorn(endpoint: str, options: Options) -> list[Row]:
     """Requests per second and latency of each way; the best round."""
-    rounds, seconds = options.pick((5, 3.0), (1, 0.5))
+    rounds, seconds = options.pick((5, 3.0), (1, 0.5), (3, 2.0))
     found: dict[str, list[dict[str, float]]] = {}
     absent: dict[str, str] = dict(LEFT_OUT)
     with ExitStack() as stack:

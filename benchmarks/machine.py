@@ -11,7 +11,21 @@ from pathlib import Path
 
 from benchmarks.servers import ROOT
 
-DISTRIBUTIONS = ("fapilog", "opentelemetry-sdk", "protobuf", "structlog", "loguru", "picologging", "logfire")
+DISTRIBUTIONS = (
+    "fapilog",
+    "opentelemetry-sdk",
+    "protobuf",
+    "structlog",
+    "loguru",
+    "picologging",
+    "logfire",
+    "fastapi",
+    "uvicorn",
+    "elasticsearch",
+    "opensearch-py",
+    "splunk-handler",
+    "splunk-hec-handler",
+)
 
 
 def describe() -> dict[str, str]:

@@ -105,7 +105,7 @@ def call_cost(options: Options) -> list[Row]:
             return missing(POLICIES, title, "ns", str(error), CALL_GOAL, COST)
         for worker in workers.values():
             worker.ask("prepare", endpoint=endpoint, hold=True)
-        for _ in range(options.pick(7, 2)):
+        for _ in range(options.pick(7, 2, 4)):
             for name, worker in workers.items():
                 found = worker.ask("cost", scenario=FIVE.name, n=20_000, repeats=options.pick(5, 3))
                 samples.setdefault(name, []).append(found)
@@ -131,7 +131,7 @@ def delivered(options: Options) -> list[Row]:
     """Send as fast as possible under each policy; nothing may be lost."""
     title = "records delivered"
     rates: dict[str, list[float]] = {}
-    for _ in range(options.pick(3, 1)):
+    for _ in range(options.pick(3, 1, 2)):
         for name, policy in POLICIES.items():
             with null_receiver() as receiver:
                 try:

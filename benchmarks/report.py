@@ -7,6 +7,8 @@ from typing import Any
 
 from benchmarks.measure import TIMES, Goal, Row, format_ratio, format_value
 
+# No peers: ourselves, and what peers are measured beside.
+BASELINES = ("fapilog", "empty", "opentelemetry API", "bare app")
 START, END = "<!-- benchmarks:start -->", "<!-- benchmarks:end -->"
 
 INTRODUCTION = """\
@@ -96,17 +98,38 @@ def goals(rows: Sequence[Row]) -> str:
     if not with_goal:
         return ""
     body = [
-        [row.measurement, describe_goal(row.goal, row.unit), cell(row), verdict(row)]
+        [
+            goal_name(row, with_goal),
+            describe_goal(row.goal, row.unit),
+            cell(row),
+            verdict(row),
+        ]
         for row in with_goal
         if row.goal is not None
     ]
     return table(["goal for fapilog", "bound", "measured", "verdict"], body)
 
 
+def goal_name(row: Row, others: Sequence[Row]) -> str:
+    """Return a measurement, with its table and its library where others have the same."""
+    alike = [other for other in others if other.measurement == row.measurement]
+    group = f"{row.group}: " if len({other.group for other in alike}) > 1 else ""
+    library = f", {row.library}" if len({other.library for other in alike}) > 1 else ""
+    return f"{group}{row.measurement}{library}"
+
+
+def is_ours(row: Row) -> bool:
+    """Return whether a row is one that peers are compared with."""
+    return row.library == "fapilog" or (row.library.startswith("fapilog") and row.goal is not None)
+
+
 def losses(rows: Sequence[Row]) -> list[str]:
-    """Return one line for each measurement in which a library did better than fapilog."""
+    """Return one line for each measurement in which a library did better than fapilog.
+
+    Where fapilog is measured with more than one setting, the ones with a goal are compared.
+    """
     lines = []
-    for own in (row for row in rows if row.library == "fapilog" and row.value is not None):
+    for own in (row for row in rows if is_ours(row) and row.value is not None):
         sign = -1 if own.better == "higher" else 1
         rivals = [
             row
@@ -114,12 +137,14 @@ def losses(rows: Sequence[Row]) -> list[str]:
             if (row.group, row.measurement) == (own.group, own.measurement)
             and row.value is not None
             and own.value is not None
-            and not row.library.startswith(("fapilog", "empty", "opentelemetry API"))
+            and not row.library.startswith(BASELINES)
             and sign * row.value < sign * own.value
         ]
         if rivals:
             ahead = ", ".join(f"{row.library} {format_value(row.value, row.unit)}" for row in rivals)
-            lines.append(f"{own.measurement}: fapilog {format_value(own.value, own.unit)}, better: {ahead}")
+            lines.append(
+                f"{own.measurement}: {own.library} {format_value(own.value, own.unit)}, better: {ahead}"
+            )
     return lines
 
 
@@ -133,12 +158,22 @@ def bullets(title: str, lines: Sequence[str]) -> str:
     return f"{title}\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 
+def measured(found: Mapping[str, Any]) -> str:
+    """Return when and on which commit one benchmark ran, if it was not with all others."""
+    own = found.get("measured")
+    if not own:
+        return ""
+    short = ", with fewer rounds (`--short`)" if own["short"] else ""
+    return f"Measured on {own['date']}, commit {own['commit']}{short}."
+
+
 def section(name: str, found: Mapping[str, Any]) -> str:
     """Return one benchmark's section."""
     rows, failure = [Row.from_json(row) for row in found["rows"]], found["failure"]
     parts = [
         f"## {found['title']}",
         f"{found['lead']} `python -m benchmarks.{name}`",
+        measured(found),
         f"**Failed:** {failure}" if failure else "",
         *tables(rows),
         goals(rows),
@@ -152,6 +187,8 @@ def document(results: Mapping[str, Any]) -> str:
     """Return the page of all results."""
     machine = table(["machine", ""], [[key, value] for key, value in results["machine"].items()])
     quick = "\nThis was a quick run: small counts, few rounds. Do not quote it.\n" if results["quick"] else ""
+    if results.get("short"):
+        quick += "\nThis was a short run: fewer rounds of what takes long.\n"
     sections = [section(name, found) for name, found in results["benchmarks"].items()]
     return "\n\n".join([INTRODUCTION + quick, machine, *sections]) + "\n"
 
@@ -167,9 +204,14 @@ def readme_table(results: Mapping[str, Any]) -> str:
     renamed = [
         Row(**{**row.__dict__, "measurement": titles.get(row.measurement, row.measurement)}) for row in shown
     ]
+    later = "".join(
+        f" {found['title']}: {found['measured']['date']}."
+        for found in results["benchmarks"].values()
+        if found.get("measured") and any(row["headline"] for row in found["rows"])
+    )
     caption = (
-        f"{machine['cores']} cores of {machine['cpu']}, {machine['python']}, {machine['date']}. In brackets: "
-        "multiples of an empty `def f(message, **attributes): pass`, and of the stock SDK. "
+        f"{machine['cores']} cores of {machine['cpu']}, {machine['python']}, {machine['date']}.{later} "
+        "In brackets: multiples of an empty `def f(message, **attributes): pass`, and of the stock SDK. "
         "All rows, and the goals missed: [docs/benchmarks.md](docs/benchmarks.md)."
     )
     return f"{pivot(renamed)}\n\n{caption}"

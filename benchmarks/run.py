@@ -19,8 +19,7 @@ BENCHMARKS = {
     "caller_cost": "What a call costs the caller",
     "end_to_end": "From the call to the acknowledgement",
     "third_party": "To exporters written in Python",
-    "exporters": "What exporters of other protocols do",
-    "splunk": "To Splunk",
+    "exporters": "To Splunk, Elasticsearch and Kafka",
     "faults": "While the receiver fails",
     "slow_receiver": "While the receiver is slow or limited",
     "durability": "What outlives the process",
@@ -56,6 +55,21 @@ def one(name: str, options: Options) -> dict[str, Any]:
     }
 
 
+def merged(last: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return the last results with some benchmarks measured anew, which say when that was.
+
+    Facts of the machine stay those of the run of all; only those that it did not know are added.
+    """
+    facts = new["machine"]
+    own = {"date": facts["date"], "commit": facts["commit"], "short": new["short"]}
+    measured = {name: found | {"measured": own} for name, found in new["benchmarks"].items()}
+    found = last["benchmarks"] | measured
+    return last | {
+        "machine": facts | last["machine"],
+        "benchmarks": {name: found[name] for name in BENCHMARKS if name in found},
+    }
+
+
 def write(results: dict[str, Any], readme: Path, document: Path) -> None:
     """Write the results file, the page, and the table in the README."""
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
@@ -72,8 +86,12 @@ def write(results: dict[str, Any], readme: Path, document: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about three minutes; written to no page")
+    parser.add_argument("--short", action="store_true", help="fewer rounds where one takes over four minutes")
     parser.add_argument(
         "--only", nargs="*", choices=list(BENCHMARKS), help="some benchmarks; written to no page"
+    )
+    parser.add_argument(
+        "--update", action="store_true", help="with --only: written to the pages, beside the last results"
     )
     parser.add_argument("--from-results", action="store_true", help="write the pages again from latest.json")
     arguments = parser.parse_args()
@@ -81,16 +99,19 @@ def main() -> int:
     if arguments.from_results:
         write(json.loads(RESULTS.read_text(encoding="utf-8")), readme, document)
         return 0
-    options = Options(quick=arguments.quick)
+    options = Options(quick=arguments.quick, short=arguments.short)
     facts = machine.describe()
     names = arguments.only or list(BENCHMARKS)
     results: dict[str, Any] = {
         "machine": facts,
         "quick": options.quick,
+        "short": options.short,
         "benchmarks": {name: one(name, options) for name in names},
     }
     failed = [name for name, found in results["benchmarks"].items() if found["failure"]]
-    if not options.quick and not arguments.only:
+    if arguments.update and not options.quick and not failed:
+        write(merged(json.loads(RESULTS.read_text(encoding="utf-8")), results), readme, document)
+    elif not options.quick and not arguments.only:
         write(results, readme, document)
     seconds = sum(found["seconds"] for found in results["benchmarks"].values())
     parts = ", ".join(f"{name} {found['seconds']:.0f}" for name, found in results["benchmarks"].items())

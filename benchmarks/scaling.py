@@ -44,7 +44,7 @@ def rounds(
     """Measure every library at every count, round after round; keep the best rate of each."""
     rates: dict[str, Found] = {}
     reasons: dict[str, str] = {}
-    for _ in range(options.pick(3, 1)):
+    for _ in range(options.pick(3, 1, 2)):
         for count in COUNTS:
             for name in LIBRARIES:
                 try:

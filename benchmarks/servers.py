@@ -84,12 +84,17 @@ def collector_binary() -> Path | None:
 
 
 @contextmanager
-def collector(binary: Path) -> Iterator[Server]:
-    """Run the real Collector: OTLP/HTTP in, debug exporter out (it prints the record count of each batch)."""
+def collector(binary: Path, configuration: str = COLLECTOR_CONFIG) -> Iterator[Server]:
+    """Run the real Collector: OTLP/HTTP in, debug exporter out (it prints the record count of each batch).
+
+    Args:
+        binary: Of the Collector.
+        configuration: Another one; `{port}` in it is where OTLP comes in.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.yaml")
-        config.write_text(COLLECTOR_CONFIG.format(port=port), encoding="utf-8")
+        config.write_text(configuration.format(port=port), encoding="utf-8")
         output = Path(folder, "output.txt")
         with output.open("wb") as sink:
             process = subprocess.Popen([binary, "--config", config], stdout=sink, stderr=subprocess.STDOUT)

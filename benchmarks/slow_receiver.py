@@ -88,7 +88,15 @@ def _rows(variant: str, group: str, found: dict[str, Any], most_lost: int | None
     }
     goals = {} if most_lost is None else {"records lost": Goal(at_most=most_lost)}
     rows = [
-        Row(variant, label, count, unit, goal=goals.get(label), group=group)
+        Row(
+            variant,
+            label,
+            count,
+            unit,
+            goal=goals.get(label),
+            better="higher" if label == "delivered" else "lower",
+            group=group,
+        )
         for label, (count, unit) in counts.items()
     ]
     for key, label in LABELS.items():

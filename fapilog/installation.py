@@ -125,7 +125,8 @@ def _place_stock(
     """Install a stock provider with the resource of `logs`; disabled, it exports nothing."""
     settings = logs.settings
     variable = signals.VARIABLES[signal]
-    names = () if settings.disabled else signals.exporters(variable, otlp="otlp" in logs.exporters)
+    otlp, policy = "otlp" in logs.exporters, settings.plugins.policy
+    names = () if settings.disabled else signals.exporters(variable, otlp=otlp, policy=policy)
     try:
         provider, made_here = make(logs.resource, names, settings.redaction_in_force)
     except FapilogError:

@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 wheels=()
-for name in fapilog fapilog_compliance fapilog_instrumentation_fastapi fapilog_exporter_elasticsearch fapilog_exporter_splunk; do
+for name in fapilog fapilog_compliance fapilog_instrumentation_fastapi fapilog_exporter_elasticsearch fapilog_exporter_kafka fapilog_exporter_splunk fapilog_exporter_syslog; do
   found=("$root/$2/$name"-*.whl)
   [ ${#found[@]} -eq 1 ] && [ -f "${found[0]}" ] ||
     { echo "smoke: expected one wheel of $name in $2, found: ${found[*]}" >&2; exit 1; }

@@ -2,7 +2,7 @@
 
 import fapilog
 
-from .application import create_app
+from . import create_app
 
 # Value redaction: cards and addresses are found in texts, too.
 fapilog.configure_otel(service_name="shop", redaction="scan")

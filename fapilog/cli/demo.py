@@ -1,7 +1,8 @@
 """`fapilog demo`: the main job on your terminal. An application, a receiver, and the ledger that adds up.
 
-Everything stays on loopback and in this process: an OTLP/HTTP receiver, a FastAPI application under uvicorn
-with `configure_otel()`, and an HTTP client. The command fails unless every check at its end holds.
+Everything stays on loopback and in this process: an OTLP/HTTP receiver, the application of
+`examples/fastapi_app` under uvicorn with `configure_otel()`, and an HTTP client. The command fails unless
+every check at its end holds.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def make_settings(receiver: OtlpReceiver, style: Style, no_colour: bool) -> Sett
     """Return the settings of the application: to the receiver, and to this terminal."""
     return Settings.load(
         exporters=("otlp", "console"),
+        redaction={"mode": "scan"},
         service={"name": "demo-shop"},
         otlp={"endpoint": receiver.logs_endpoint},
         console={"style": style, "stream": "stdout", "colour": "never" if no_colour else "auto"},

@@ -14,7 +14,15 @@ from fapilog.cli import plugins_develop, plugins_install
 from fapilog.cli.plugin_policy import installed_plugins
 from fapilog.cli.plugin_tools import catalogue, packages
 from fapilog.diagnostics import shown_error
-from fapilog.plugins import COMMANDS, ENRICHERS, PROCESSORS, Plugin, Plugins, batch_function
+from fapilog.plugins import (
+    COMMANDS,
+    ENRICHERS,
+    PROCESSORS,
+    Plugin,
+    PluginMetadata,
+    Plugins,
+    batch_function,
+)
 
 app = typer.Typer(help="Look at what installed packages add to fapilog, and add more.", no_args_is_help=True)
 
@@ -200,10 +208,23 @@ def _described(plugin: Plugin) -> str:
         f"  promises: {promises or 'nothing'}",
         f"  certified by its author under: {', '.join(said.certified_profiles) or 'no profile'}",
     ]
+    return "\n".join([*lines, *_settings(said)])
+
+
+def _settings(said: PluginMetadata) -> Iterable[str]:
+    """The settings of a plugin: its variables where they are known, else its schema."""
     schema = said.settings_schema()
-    if schema is not None:
-        lines += ["  settings:", *(f"    {line}" for line in json.dumps(schema, indent=2).splitlines())]
-    return "\n".join(lines)
+    if schema is None:
+        return
+    yield "  settings:"
+    prefix, properties = getattr(said.settings, "prefix", None), schema.get("properties", {})
+    if not isinstance(prefix, str) or not properties:
+        yield from (f"    {line}" for line in json.dumps(schema, indent=2).splitlines())
+        return
+    for name, described in properties.items():
+        default = described.get("default")
+        value = "needed" if name in schema.get("required", ()) else "-" if default is None else default
+        yield f"    {prefix}{name.upper()} ({value}): {described.get('description', 'no description')}"
 
 
 def _listed(each: catalogue.Listed) -> str:

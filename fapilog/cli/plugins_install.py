@@ -71,8 +71,10 @@ def remove(
     try:
         now = _installed_version(packages.checked(package))
         points = [point for point in distribution(package).entry_points if point.group in GROUPS]
-        if not points or package.lower() == _OURS:
+        if not points:
             raise PackageError(f"{package} {now} brings no plugin; remove it with pip")
+        if packages.plain(package) in packages.needed_by(_OURS):
+            raise PackageError(f"{package} {now} is a part of fapilog, or fapilog needs it")
         for point in points:
             typer.echo(f"  {point.group}: {point.name}")
         _ask(f"Remove {package} {now}?", yes=yes)
@@ -97,7 +99,7 @@ def _install(
         _check(wheel, source, accept_findings=accept_findings)
         wanted = packages.would_install(wheel)
         typer.echo(f"pip would install: {', '.join(wanted) or 'nothing: it is here already'}")
-        others = [each for each in wanted if each.split()[0].lower() != wheel.name.lower()]
+        others = [each for each in wanted if packages.plain(each.split()[0]) != packages.plain(wheel.name)]
         if others:
             typer.echo("not looked into: what the package needs")
         if dry_run or not wanted:

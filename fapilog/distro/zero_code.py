@@ -54,8 +54,11 @@ class FapilogDistro(BaseDistro):  # type: ignore[misc]
             del os.environ[_LOGGER_PROVIDER]
 
     def load_instrumentor(self, entry_point: Any, **options: Any) -> None:
-        """Load an instrumentation, but for those that bridge `logging`: the configurator has done that."""
-        if _is_helper() or entry_point.name == _NAME:
+        """Load an instrumentation that the settings `plugins.*` allow, but for those that bridge `logging`.
+
+        The configurator has done that. Of the settings, only the variables count here.
+        """
+        if _is_helper() or entry_point.name == _NAME or _is_refused(entry_point):
             return
         if entry_point.name == "logging":
             if os.environ.get("OTEL_PYTHON_LOG_CORRELATION", "").strip().lower() != "true":
@@ -89,6 +92,13 @@ class FapilogConfigurator:
             from fapilog.distro import configuration  # noqa: PLC0415 - helpers of multiprocessing pass by here
 
             configuration.configure(**arguments)
+
+
+def _is_refused(point: EntryPoint) -> str:
+    from fapilog.settings.plugins import policy_of_variables  # noqa: PLC0415 - as the configurator
+
+    distribution = point.dist.name if point.dist is not None else ""
+    return policy_of_variables(os.environ).refusal(point.group, point.name, distribution)
 
 
 def _other_configurators() -> list[EntryPoint]:

@@ -14,18 +14,22 @@ from opentelemetry.sdk.metrics.export import MetricReader
 
 from fapilog.diagnostics import shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
+from fapilog.plugins import METRICS_EXPORTERS, TRACES_EXPORTERS, PluginPolicy
+from fapilog.plugins.loading import imported
 
-_GROUPS = {
-    "OTEL_TRACES_EXPORTER": "opentelemetry_traces_exporter",
-    "OTEL_METRICS_EXPORTER": "opentelemetry_metrics_exporter",
-}
+_GROUPS = {"OTEL_TRACES_EXPORTER": TRACES_EXPORTERS, "OTEL_METRICS_EXPORTER": METRICS_EXPORTERS}
 # Readers that were made in this process.
 _made_before: set[type] = set()
 
 
-def points(variable: str) -> Mapping[str, EntryPoint]:
-    """Return what the variable may name, by name."""
-    return {point.name: point for point in entry_points(group=_GROUPS[variable])}
+def points(variable: str, policy: PluginPolicy | None = None) -> Mapping[str, EntryPoint]:
+    """Return what the variable may name, by name; what the policy refuses is not among it."""
+    found = entry_points(group=_GROUPS[variable])
+    return {point.name: point for point in found if policy is None or not _refused(point, policy)}
+
+
+def _refused(point: EntryPoint, policy: PluginPolicy) -> str:
+    return policy.refusal(point.group, point.name, point.dist.name if point.dist is not None else "")
 
 
 def make(variable: str, name: str) -> Any:
@@ -40,7 +44,7 @@ def make(variable: str, name: str) -> Any:
     """
     point = points(variable)[name]
     try:
-        target: Any = point.load()
+        target: Any = imported(point)
         if target in _made_before:
             target = _without_its_server(target)
         elif inspect.isclass(target) and issubclass(target, MetricReader):

@@ -26,6 +26,7 @@ from fapilog.diagnostics import say
 from fapilog.errors import MissingDependencyError
 from fapilog.otel import installed_exporters
 from fapilog.otel.redacting_metrics import RedactingMeterProvider, RedactingMetricExporter
+from fapilog.plugins import PluginPolicy
 from fapilog.settings.redaction import RedactionSettings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _NOISY_LOGGERS = ("opentelemetry.exporter", "opentelemetry.sdk")
 _quiet_for: set[object] = set()
 
 
-def exporters(variable: str, *, otlp: bool) -> Sequence[str]:
+def exporters(variable: str, *, otlp: bool, policy: PluginPolicy | None = None) -> Sequence[str]:
     """Return the exporters that a variable names; an unknown name is said and ignored.
 
     Besides `otlp` and `console` these are the ones that installed packages register for the SDK.
@@ -46,12 +47,13 @@ def exporters(variable: str, *, otlp: bool) -> Sequence[str]:
     Args:
         variable: `OTEL_TRACES_EXPORTER` or `OTEL_METRICS_EXPORTER`.
         otlp: Whether OTLP is meant when the variable says nothing.
+        policy: Which installed ones may be used; None: all.
     """
     names = [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()]
     names = [name.lower() if name.lower() in _OURS else name for name in names]
     known = list(_OURS)
     if not set(names) <= set(_OURS):
-        known += [name for name in sorted(installed_exporters.points(variable)) if name not in _OURS]
+        known += [name for name in sorted(installed_exporters.points(variable, policy)) if name not in _OURS]
     for name in names:
         if name not in known:
             say("variable-ignored", f"{variable} names {name!r}; known are {', '.join(known)}", variable)

@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 PREFIX = "fapilog."
-# OpenTelemetry's own group: exporters of any package, for any application.
+# OpenTelemetry's own groups: of any package, for any application.
 EXPORTERS = "opentelemetry_logs_exporter"
+TRACES_EXPORTERS, METRICS_EXPORTERS = "opentelemetry_traces_exporter", "opentelemetry_metrics_exporter"
+INSTRUMENTORS = "opentelemetry_instrumentor"
 PROCESSORS, AUTH, COMMANDS = "fapilog.processors", "fapilog.auth", "fapilog.commands"
 ENRICHERS, DETECTORS, PROFILES = "fapilog.enrichers", "fapilog.detectors", "fapilog.profiles"
 KEY_PROVIDERS = "fapilog.key_providers"
@@ -36,13 +38,27 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         PROFILES: "A `fapilog.compliance.Profile`, or a function without arguments that makes one."
         " Named in `compliance`. One that is broken is an error where it is named.",
         COMMANDS: "A `typer.Typer` or a function: a command of `fapilog` with the plugin's name.",
+        TRACES_EXPORTERS: "A class without arguments that makes a `SpanExporter` of OpenTelemetry. Named in"
+        " `OTEL_TRACES_EXPORTER`. The group is OpenTelemetry's.",
+        METRICS_EXPORTERS: "A class without arguments that makes a `MetricExporter` or a `MetricReader` of"
+        " OpenTelemetry. Named in `OTEL_METRICS_EXPORTER`. The group is OpenTelemetry's.",
+        INSTRUMENTORS: "A class without arguments that makes a `BaseInstrumentor` of OpenTelemetry. Loaded by"
+        " `opentelemetry-instrument`, each that is installed. The group is OpenTelemetry's.",
     }
 )
+
+# How lists of names write OpenTelemetry's groups.
+_SHORT = {
+    EXPORTERS: "exporters",
+    TRACES_EXPORTERS: "traces_exporters",
+    METRICS_EXPORTERS: "metrics_exporters",
+    INSTRUMENTORS: "instrumentors",
+}
 
 
 def spellings(group: str) -> tuple[str, str]:
     """Return how lists of names may write a group: `fapilog.enrichers`, `enrichers`."""
-    return group, "exporters" if group == EXPORTERS else group.removeprefix(PREFIX)
+    return group, _SHORT.get(group) or group.removeprefix(PREFIX)
 
 
 def full_name(written: str) -> str | None:
@@ -73,6 +89,11 @@ def _is_right(group: str, value: Any) -> bool:
         case "opentelemetry_logs_exporter":
             methods = ("export_batch",), ("export", "shutdown")
             return any(all(callable(getattr(value, name, None)) for name in each) for each in methods)
+        case "opentelemetry_traces_exporter" | "opentelemetry_metrics_exporter":
+            # A reader of metrics collects, and nobody exports through it.
+            return _has(value, "shutdown") and (_has(value, "export") or _has(value, "collect"))
+        case "opentelemetry_instrumentor":
+            return _has(value, "instrument") and _has(value, "uninstrument")
         case "fapilog.processors":
             return is_log_record_processor(value) or batch_function(value) is not None
         case "fapilog.enrichers":
@@ -85,6 +106,10 @@ def _is_right(group: str, value: Any) -> bool:
             return isinstance(value, Mapping)
     # What finished profiles look like is for those who take them; here a function makes one.
     return value is not None and not inspect.isroutine(value)
+
+
+def _has(value: object, method: str) -> bool:
+    return callable(getattr(value, method, None))
 
 
 def is_log_record_processor(value: object) -> bool:

@@ -6,15 +6,18 @@ Nobody can stop Python code that hangs. Its thread is left behind, and the plugi
 from __future__ import annotations
 
 import contextvars
+import re
 import sys
 import threading
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution
 from typing import Any
 
 from fapilog.plugins.metadata import check_contract
 
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+# How OpenTelemetry's instrumentors name, in an extra of their package, what they instrument.
+_INSTRUMENTED = re.compile(r"([\w.-]+).*;.*\bextra\s*==\s*['\"]instruments(-any)?['\"]")
 
 
 def within(seconds: float, step: Callable[[], Any]) -> Any:
@@ -67,6 +70,21 @@ def imported(point: EntryPoint) -> Any:
 def module_of(point: EntryPoint) -> str:
     """Return the name of the module that an entry point names."""
     return point.value.partition(":")[0].strip()
+
+
+def not_installed(point: EntryPoint) -> str:
+    """Return what the package of an instrumentor is for, if none of it is installed; else an empty text."""
+    requires = (point.dist.requires if point.dist is not None else None) or ()
+    wanted = dict.fromkeys(found[1] for each in requires if (found := _INSTRUMENTED.match(each)))
+    return "" if any(map(_is_installed, wanted)) else " or ".join(wanted)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _imports_now() -> bool:

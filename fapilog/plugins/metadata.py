@@ -15,7 +15,17 @@ CONTRACT_ATTRIBUTE = "fapilog_contract"
 METADATA_ATTRIBUTE = "fapilog_plugin"
 
 PluginType = Literal[
-    "exporter", "processor", "enricher", "detector", "profile", "command", "auth", "key_provider"
+    "exporter",
+    "processor",
+    "enricher",
+    "detector",
+    "profile",
+    "command",
+    "auth",
+    "key_provider",
+    "traces_exporter",
+    "metrics_exporter",
+    "instrumentor",
 ]
 
 

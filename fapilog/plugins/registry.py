@@ -14,15 +14,24 @@ from typing import Any, Literal
 
 from fapilog.diagnostics import one_line, say, shown_error
 from fapilog.errors import ConfigurationError, OffendingSetting, Problem
-from fapilog.plugins.groups import COMMANDS, EXPORTERS, GROUPS, made
-from fapilog.plugins.loading import imported, module_of, within
+from fapilog.plugins.groups import (
+    COMMANDS,
+    EXPORTERS,
+    GROUPS,
+    INSTRUMENTORS,
+    METRICS_EXPORTERS,
+    TRACES_EXPORTERS,
+    made,
+)
+from fapilog.plugins.loading import imported, module_of, not_installed, within
 from fapilog.plugins.metadata import PluginMetadata, metadata_of
 from fapilog.plugins.policy import PluginPolicy
 
-# What is built in stands in OpenTelemetry's group too, for applications without a line of fapilog.
+# What is built in stands in OpenTelemetry's groups too, for applications without a line of fapilog.
 _OURS = "fapilog"
-# Made by their use alone: one opens connections, the other is for the command line to try.
-_LOADED_ONLY = (EXPORTERS, COMMANDS)
+# Made by their use alone: exporters open connections, a command is for the command line to try, and
+# OpenTelemetry makes instrumentors.
+_LOADED_ONLY = (EXPORTERS, TRACES_EXPORTERS, METRICS_EXPORTERS, INSTRUMENTORS, COMMANDS)
 
 Status = Literal["available", "loaded", "disabled", "broken"]
 
@@ -104,15 +113,16 @@ class Plugins:
         """Return every plugin, by group and name.
 
         Args:
-            check: Make each, as its use does, so that broken ones show. Exporters and commands are loaded
-                only: an exporter may connect, and what can be wrong with a command besides is for the command
-                line (`fapilog.cli`) to say.
+            check: Make each, as its use does, so that broken ones show. Exporters, instrumentors and commands
+                are loaded only: an exporter may connect, and what can be wrong with a command besides is for
+                the command line (`fapilog.cli`) to say. An instrumentor of a package that is not installed
+                is not broken: OpenTelemetry leaves it alone.
         """
         entries = [entry for group in GROUPS for entry in self._entries(group).values()]
         if check:
             for entry in entries:
                 self._check(entry)
-        plugins = [entry.plugin for entry in entries if not _is_ours(entry.plugin)] + self._taken
+        plugins = [entry.plugin for entry in entries if entry.plugin.distribution != _OURS] + self._taken
         return tuple(sorted(plugins, key=lambda plugin: (plugin.group, plugin.name, plugin.problem)))
 
     def names(self, group: str) -> tuple[str, ...]:
@@ -183,6 +193,10 @@ class Plugins:
 
     def _check(self, entry: _Entry) -> None:
         group = entry.plugin.group
+        unused = not_installed(entry.point) if group == INSTRUMENTORS else ""
+        if unused and entry.plugin.status == "available":
+            entry.plugin = replace(entry.plugin, problem=f"nothing to instrument: {unused} is not installed")
+            return
         target = self.load(group, entry.plugin.name)
         if target is not None and group not in _LOADED_ONLY:
             self._isolated(entry, lambda: self._make(entry, target))
@@ -218,7 +232,7 @@ class Plugins:
         try:
             return within(self._policy.load_seconds, step)
         except (Exception, SystemExit) as error:  # a module that exits must not take the process along
-            problem = one_line(str(error) if type(error) is TimeoutError else shown_error(error))
+            problem = one_line(_why(error))
             entry.plugin = replace(entry.plugin, status="broken", problem=problem)
             raise PluginUnusableError(problem) from error
         finally:
@@ -254,8 +268,13 @@ class Plugins:
         )
 
 
-def _is_ours(plugin: Plugin) -> bool:
-    return plugin.group == EXPORTERS and plugin.distribution == _OURS
+def _why(error: BaseException) -> str:
+    """What is wrong, in one line: settings that are missing read better as a list."""
+    if type(error) is TimeoutError:
+        return str(error)
+    if isinstance(error, ConfigurationError):
+        return "; ".join(f"{each.what}: {each.remedy}" for each in error.problems)
+    return shown_error(error)
 
 
 def _installed(group: str) -> Iterable[EntryPoint]:

@@ -18,14 +18,19 @@ from fapilog.otel.provider import LoggerProvider
 from fapilog.settings import Settings
 
 
-def sample_records(count: int = 3) -> list[ReadableLogRecord]:
-    """Return records of every shape: all kinds of values, with and without span, severity, event name."""
+def sample_records(count: int = 3, later_nanos: int = 0) -> list[ReadableLogRecord]:
+    """Return records of every shape: all kinds of values, with and without span, severity, event name.
+
+    Args:
+        count: How many.
+        later_nanos: Added to their times, so that they are not those of another call.
+    """
     span = trace.NonRecordingSpan(trace.SpanContext(2**127 + 1, 2**63 + 1, False, trace.TraceFlags(1)))
     in_span = trace.set_span_in_context(span, Context())
     shapes: list[LogRecord] = [
         LogRecord(
-            timestamp=1_700_000_000_123_456_789,
-            observed_timestamp=1_700_000_000_123_456_790,
+            timestamp=1_700_000_000_123_456_789 + later_nanos,
+            observed_timestamp=1_700_000_000_123_456_790 + later_nanos,
             context=in_span,
             severity_number=SeverityNumber.WARN,
             severity_text="WARN",
@@ -33,14 +38,14 @@ def sample_records(count: int = 3) -> list[ReadableLogRecord]:
             attributes={"item": "tea", "left": 3, "ratio": 0.5, "ordered": False, "tags": ["a", "b"]},
         ),
         LogRecord(
-            observed_timestamp=1_700_000_000_000_000_001,
+            observed_timestamp=1_700_000_000_000_000_001 + later_nanos,
             context=trace.set_span_in_context(trace.INVALID_SPAN, Context()),
             severity_number=SeverityNumber.INFO,
             body={"nested": {"bytes": b"\x00\xff", "list": [1, None, {"deep": True}]}, "empty": ""},
             event_name="orders.placed",
         ),
         LogRecord(
-            observed_timestamp=1_700_000_000_000_000_002,
+            observed_timestamp=1_700_000_000_000_000_002 + later_nanos,
             context=trace.set_span_in_context(trace.INVALID_SPAN, Context()),
             attributes={"long": "x" * 10_000, "": "empty key", "big": 2**62},
         ),
@@ -56,10 +61,10 @@ def sample_records(count: int = 3) -> list[ReadableLogRecord]:
     ]
 
 
-def sample_batch(count: int = 3) -> LogBatch:
+def sample_batch(count: int = 3, later_nanos: int = 0) -> LogBatch:
     """Return a batch of `sample_records`, as an exporter gets it."""
     with LoggerProvider(settings=Settings.load(environ={}), exporters=["none"]) as provider:
-        return LogBatch.from_records(sample_records(count), provider.pipeline)
+        return LogBatch.from_records(sample_records(count, later_nanos), provider.pipeline)
 
 
 def through(

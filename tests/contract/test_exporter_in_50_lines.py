@@ -1,13 +1,17 @@
 """The page says 50 lines: the exporter on it has no more, and holds what delivery relies on."""
 
 import ast
+import json
 import re
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from fapilog.cli.main import app
 from fapilog.testing import ExporterConformance
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write_an_exporter.md"
@@ -39,17 +43,21 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.received, running.broken = 0, False
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join(10)
+
+
 class TestTheExporterOfThePage(ExporterConformance):
     @pytest.fixture(autouse=True)
-    def _server(self):
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            server.received, server.broken = 0, False
-            self.server = server
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            yield
-            server.shutdown()
-            thread.join(10)
+    def _server(self, server):
+        self.server = server
 
     def make_exporter(self):
         names = {}
@@ -61,3 +69,21 @@ class TestTheExporterOfThePage(ExporterConformance):
 
     def break_destination(self):
         self.server.broken = True
+
+
+def test_the_package_of_the_page_is_valid(server, tmp_path, monkeypatch):
+    [project] = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "pyproject.toml").write_text(project)
+    (tmp_path / "line_server.py").write_text(exporter_of_the_page())
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("LINE_SERVER_URL", f"http://127.0.0.1:{server.server_port}/")
+    done = CliRunner().invoke(app, ["plugins", "validate", str(tmp_path), "--live", "--json"])
+    sys.modules.pop("line_server", None)
+    assert done.exit_code == 0, done.output
+    checks = {each["what"]: each["status"] for each in json.loads(done.stdout)}
+    assert {what for what, status in checks.items() if status != "passed"} == {
+        # Nobody can break the destination of a stranger.
+        "a failing destination is an outcome that accounts for every record",
+        "behind a provider a failing destination never raises",
+    }
+    assert server.received > 100

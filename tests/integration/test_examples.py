@@ -97,7 +97,7 @@ LINES = {
         "ZeroDivisionError: division by zero",
     ],
 }
-OTHERS = {"fastapi_app/", "testing_example"}
+OTHERS = {"fastapi_app/", "scale_out/", "testing_example"}
 
 
 def run(name: str) -> str:
@@ -175,6 +175,7 @@ def test_the_fastapi_example_serves_under_uvicorn_and_delivers_when_it_is_termin
     inside = [record for record in records if "fapilog.correlation_id" in record.attributes]
     assert [(record.scope_name, record.body) for record in inside] == [
         ("shop", "order placed"),
+        ("legacy.billing", "invoice R-1 is printed by old code"),
         ("fapilog.http", "POST /orders 201"),
         ("shop", "receipt of order 1 sent to [REDACTED:email]"),
     ]

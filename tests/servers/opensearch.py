@@ -3,95 +3,30 @@
 The jars are kept in `.cache/opensearch`, by the hash of the pom. It needs Java 21 or newer.
 """
 
-import fcntl
-import hashlib
 import json
-import os
-import re
-import shutil
 import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from tests.servers.maven import JavaServerMissing, jars, java
 from tests.servers.ports import free_ports
+
+# What tests catch, and skip themselves.
+OpenSearchMissing = JavaServerMissing
 
 SOURCES = Path(__file__).parent / "opensearch_runner"
 CACHE = Path(__file__).parents[2] / ".cache" / "opensearch"
 OLDEST_JAVA = 21
-DOWNLOAD_TIMEOUT_SECONDS = 600
 # 4 s on an idle machine; others may build meanwhile.
 START_TIMEOUT_SECONDS = 90.0
 
 
-class OpenSearchMissing(RuntimeError):  # noqa: N818 - it is a finding about the machine, not a failure
-    """Java or Maven is not installed, or Maven Central cannot be reached."""
-
-
 class OpenSearchError(RuntimeError):
     """It did not start; the message holds the end of what it wrote."""
-
-
-def java() -> str:
-    """The path of a Java that is new enough.
-
-    Raises:
-        OpenSearchMissing: There is none.
-    """
-    for candidate in _javas():
-        said = subprocess.run([candidate, "-version"], capture_output=True, text=True, check=False).stderr
-        version = re.search(r'version "(\d+)', said)
-        if version and int(version[1]) >= OLDEST_JAVA:
-            return candidate
-    raise OpenSearchMissing(f"Java {OLDEST_JAVA} is not installed (needed by OpenSearch)")
-
-
-def _javas() -> Iterator[str]:
-    if home := os.environ.get("JAVA_HOME"):
-        yield f"{home}/bin/java"
-    if found := shutil.which("java"):
-        yield found
-    yield from sorted(map(str, Path("/usr/lib/jvm").glob("*/bin/java")), reverse=True)
-
-
-def jars() -> Path:
-    """The folder with the jars, downloaded once.
-
-    Raises:
-        OpenSearchMissing: There is no Maven, or it could not download them.
-    """
-    pom = SOURCES / "pom.xml"
-    place = CACHE / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
-    if place.exists():
-        return place
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise OpenSearchMissing("Maven is not installed (needed to download OpenSearch)")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.exists():
-            _download(maven, pom, place)
-    return place
-
-
-def _download(maven: str, pom: Path, place: Path) -> None:
-    unfinished = place.with_suffix(".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    options = ["-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
-    try:
-        result = subprocess.run(
-            [maven, *options], capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise OpenSearchMissing("Maven Central did not answer (needed to download OpenSearch)") from error
-    if result.returncode != 0:
-        raise OpenSearchMissing(f"Maven could not download OpenSearch: {result.stdout[-500:]}")
-    unfinished.rename(place)
 
 
 class OpenSearch:
@@ -104,7 +39,8 @@ class OpenSearch:
     """
 
     def __init__(self, directory: Path, port: int | None = None, **settings: str) -> None:
-        self._java, self._jars = java(), jars()
+        self._java = java(OLDEST_JAVA, "OpenSearch")
+        self._jars = jars(SOURCES / "pom.xml", CACHE, "OpenSearch")
         self._directory = directory
         self._settings = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
         self.port = port if port is not None else free_ports(1)[0]

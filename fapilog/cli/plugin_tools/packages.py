@@ -16,12 +16,14 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.parser import Parser
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from fapilog.plugins import GROUPS
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(==[A-Za-z0-9.!+_-]+)?")
+_REQUIREMENT_NAME = re.compile(r"[\w.-]+")
 _TIMEOUT_SECONDS = 600
 _LARGEST_TEXT_BYTES = 1 << 20
 
@@ -62,6 +64,32 @@ def checked(requirement: str) -> str:
     return requirement
 
 
+def plain(name: str) -> str:
+    """Return the name of a package in the spelling that all its spellings have in common.
+
+    Example:
+        >>> plain("Acme_Logs.Team")
+        'acme-logs-team'
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def needed_by(package: str) -> frozenset[str]:
+    """Return a package and all that it needs, as installed here, without extras."""
+    found: set[str] = set()
+    waiting = [plain(package)]
+    while waiting:
+        name = waiting.pop()
+        try:
+            requires = distribution(name).requires or ()
+        except PackageNotFoundError:  # needed elsewhere: on another platform, by another Python
+            continue
+        found.add(name)
+        named = [_REQUIREMENT_NAME.match(each) for each in requires if "extra ==" not in each]
+        waiting += {plain(each[0]) for each in named if each} - found
+    return frozenset(found)
+
+
 def pip(*arguments: str) -> str:
     """Run pip of this interpreter, and return what it prints.
 
@@ -82,13 +110,19 @@ def pip(*arguments: str) -> str:
 
 
 def versions(name: str) -> tuple[str, ...]:
-    """Return the versions of a package on pip's index, newest first; empty: there is none of this name."""
-    try:
-        said = pip("index", "versions", checked(name), "--json")
-    except PackageError:
-        return ()
-    found: dict[str, Any] = json.loads(said)
-    return tuple(found.get("versions", ()))
+    """Return the versions of a package on pip's index, newest first; empty: there is none of this name.
+
+    Where there are pre-releases alone, as of most instrumentors of OpenTelemetry, it is those: pip installs
+    them too.
+    """
+    for options in ((), ("--pre",)):
+        try:
+            said = pip("index", "versions", checked(name), "--json", *options)
+        except PackageError:
+            continue
+        found: dict[str, Any] = json.loads(said)
+        return tuple(found.get("versions", ()))
+    return ()
 
 
 def download(requirement: str, folder: Path) -> Wheel:
@@ -168,16 +202,22 @@ def refuse_without_plugins(wheel: Wheel) -> None:
 
 
 def would_install(wheel: Wheel) -> tuple[str, ...]:
-    """Return what pip would install, as `name version`; nothing is installed.
+    """Return what pip would install, as `name version`, and in place of which version; nothing is installed.
 
     Raises:
         PackageError: What it needs cannot be had.
     """
     said = pip("install", "--dry-run", "--quiet", "--report", "-", str(wheel.path))
     report: dict[str, Any] = json.loads(said[said.index("{") :])
-    return tuple(
-        f"{each['metadata']['name']} {each['metadata']['version']}" for each in report.get("install", ())
-    )
+    found = (each["metadata"] for each in report.get("install", ()))
+    return tuple(f"{each['name']} {each['version']}{_in_place_of(each['name'])}" for each in found)
+
+
+def _in_place_of(name: str) -> str:
+    try:
+        return f" (in place of {distribution(name).version})"
+    except PackageNotFoundError:
+        return ""
 
 
 @dataclass(frozen=True)

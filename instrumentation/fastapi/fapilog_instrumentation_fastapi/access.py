@@ -147,14 +147,14 @@ def _request(exchange: Exchange, options: RouteOptions) -> dict[str, Any]:
     """The attributes of the request, and the sizes."""
     scope, plan, headers = exchange.scope, exchange.plan, exchange.headers
     attributes = _origin(scope, headers[plan.host])
-    attributes["url.path"] = paths.path(exchange)
+    attributes["url.path"], query = paths.shown(exchange)
     attributes[DURATION] = exchange.seconds
     attributes["http.request.body.size"] = _request_size(exchange, headers[plan.content_length])
     # Servers send no body in answer to HEAD, whatever the application gave them.
     is_head = attributes["http.request.method"] == "HEAD"
     attributes["http.response.body.size"] = 0 if is_head else exchange.response_bytes
-    if options.query and (query := scope.get("query_string")):
-        attributes["url.query"] = paths.query(exchange, query)
+    if query and options.query:
+        attributes["url.query"] = query
     if options.client and (client := scope.get("client")):
         attributes["client.address"] = client[0]
         if client[1]:

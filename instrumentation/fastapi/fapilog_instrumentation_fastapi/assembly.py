@@ -28,7 +28,7 @@ def planned(
     recorder.attach(plan)
     blocking.attach(plan)
     span_urls.attach(plan)
-    server_lines.watch()
+    server_lines.attach(plan)
     if hooks is not None:
         hooks.attach(plan)
     return plan

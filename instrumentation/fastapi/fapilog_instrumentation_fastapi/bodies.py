@@ -7,10 +7,11 @@ its request.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
-from fapilog_instrumentation_fastapi import contents, paths, route_options
+from fapilog_instrumentation_fastapi import contents, hidden_bodies, paths, route_options
 from fapilog_instrumentation_fastapi.exchange import Exchange, Message
 from fapilog_instrumentation_fastapi.plan import Plan
 from fapilog_instrumentation_fastapi.settings_capture import Capture
@@ -74,12 +75,15 @@ class Copy:
         self.data += chunk[:room]
         self.is_cut = len(chunk) > room
 
-    def put(self, attributes: dict[str, Any], name: str, capture: Capture) -> None:
-        """Add what was kept to attributes."""
+    def put(
+        self, attributes: dict[str, Any], name: str, capture: Capture, hidden: Callable[[Any], Any]
+    ) -> None:
+        """Add what was kept to attributes, as `hidden` returns it."""
         if not self.data or not self.fits(capture.body_types):
             return
         try:
-            attributes[name] = contents.content(bytes(self.data), self.kind, self.charset, self.is_cut)
+            content = contents.content(bytes(self.data), self.kind, self.charset, self.is_cut)
+            attributes[name] = hidden(content)
         except contents.UnreadableError:
             attributes[f"{name}.unreadable"] = True
         if self.is_cut:
@@ -154,9 +158,11 @@ def finish(exchange: Exchange) -> None:
         exchange.copies = None
         failed = exchange.error is not None or (exchange.status or 0) >= 400
         if _wants(capture.request_body, failed):
-            copies.request.put(attributes, REQUEST_BODY, capture)
+            hidden = partial(hidden_bodies.of_request, exchange.scope)
+            copies.request.put(attributes, REQUEST_BODY, capture, hidden)
         if copies.response is not None and _wants(capture.response_body, failed):
-            copies.response.put(attributes, RESPONSE_BODY, capture)
+            hidden = partial(hidden_bodies.of_response, exchange.scope)
+            copies.response.put(attributes, RESPONSE_BODY, capture, hidden)
     if attributes:
         exchange.add(attributes)
 

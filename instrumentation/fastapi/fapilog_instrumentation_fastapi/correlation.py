@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from fapilog_instrumentation_fastapi import chance
+from fapilog_instrumentation_fastapi.policy import Policy
 
 # Visible ASCII without what separates: no spaces, quotes, commas, semicolons, equals signs (baggage,
 # cookies), angle brackets, backslashes or percent signs.
@@ -27,6 +28,7 @@ def valid(value: bytes) -> str | None:
 
     Allowed are 1 to 128 visible ASCII characters without separators: no space, comma, semicolon, equals
     sign, quote, percent sign, angle bracket or backslash. Spaces around it are the header's, not the id's.
+    Whether redaction would hide it, `Correlator` asks.
 
     Example:
         >>> valid(b" order-42 "), valid(b"order 42"), valid(b"<b>"), valid(b"")
@@ -71,6 +73,9 @@ class Correlator:
         headers: Names to ask, in order.
         accept: Whether what callers send is used.
         traceparent: Whether the trace id of `traceparent` is used when no header has an id.
+        shows: Tells whether records show a text as it is; default: by the policy of the process. An id of a
+            caller that they do not show, such as a card number, is none: it would be hidden in records, and
+            leave in headers.
 
     Attributes:
         wanted: The headers to look for, in lower case; `choose` takes their values in this order.
@@ -80,17 +85,28 @@ class Correlator:
         'r-1'
     """
 
-    __slots__ = ("_readers", "wanted")
+    __slots__ = ("_readers", "_shows", "wanted")
 
-    def __init__(self, headers: Iterable[str], accept: bool, traceparent: bool) -> None:
+    def __init__(
+        self,
+        headers: Iterable[str],
+        accept: bool,
+        traceparent: bool,
+        shows: Callable[[str], bool] | None = None,
+    ) -> None:
         names = dict.fromkeys(name.lower().encode("ascii") for name in headers) if accept else {}
         if accept and traceparent:
             names.setdefault(b"traceparent", None)
         self.wanted = tuple(names)
+        self._shows = Policy().shows if shows is None else shows
         self._readers = tuple(
-            (place, trace_id_of if name == b"traceparent" else valid)
+            (place, trace_id_of if name == b"traceparent" else self._valid)
             for place, name in enumerate(self.wanted)
         )
+
+    def _valid(self, value: bytes) -> str | None:
+        found = valid(value)
+        return found if found is not None and self._shows(found) else None
 
     def choose(self, values: Sequence[bytes | None]) -> str:
         """Return the first valid id, or a new one; more values than wanted headers may follow."""

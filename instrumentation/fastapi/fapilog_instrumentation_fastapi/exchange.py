@@ -51,6 +51,7 @@ class Exchange:
         bound: Attributes of user, tenant and baggage, which every later record of the request has. None: no.
         handled: `id()` of the exception that an exception handler was last seen to handle.
         copies: Of the bodies, where they are captured.
+        shown: Path and query string as records have them, once the request has ended.
         on_receive, on_send: Called with every message, before the application or the server gets it; or
             None.
         is_excluded: Whether it has no access record because of its path.
@@ -75,6 +76,7 @@ class Exchange:
     bound: dict[str, Any] | None = None
     handled = 0
     copies: Any = None
+    shown: tuple[str, str] | None = None
     on_receive: Callable[[Message], object] | None = None
     on_send: Callable[[Message], object] | None = None
     is_excluded = False

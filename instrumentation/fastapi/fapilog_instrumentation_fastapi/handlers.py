@@ -8,8 +8,7 @@ an exchange the wrapper does nothing else. Threads: the configuring one, or the 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -28,6 +27,8 @@ from fapilog_instrumentation_fastapi.plan import Plan
 # These two are the handler of `ServerErrorMiddleware`: what it handles is unhandled.
 _UNHANDLED = (500, Exception)
 _DEEPEST = 100
+# Longer stacks are circles.
+_LONGEST = 1_000
 
 
 class Watched:
@@ -81,21 +82,73 @@ async def problem(request: Any, error: Exception) -> Response:  # noqa: ARG001 -
     return JSONResponse(document, status_code=500, media_type="application/problem+json")
 
 
-@contextmanager
-def watched(app: Any, plan: Plan) -> Iterator[None]:
-    """Let the stack that is built inside have watched handlers; the application keeps its own."""
-    own = getattr(app, "exception_handlers", None)
-    if not isinstance(own, dict):
-        yield
-        return
-    app.exception_handlers = _all_watched(own)
-    if plan.settings.exceptions.problem_response and not any(key in own for key in _UNHANDLED):
-        app.exception_handlers[Exception] = problem
-    _watch_mounted(app, plan, 0)
-    try:
-        yield
-    finally:
-        app.exception_handlers = own
+class Watching:
+    """Watches the handlers of applications: of one, and of those that are mounted in it.
+
+    Each keeps its own handlers. They are watched in the stacks that are built from now on, and in the one
+    that there is.
+
+    Args:
+        plan: Of the outermost application; its `undo` ends it.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._seen: list[Any] = []
+        self._is_over = False
+
+    def begin(self, app: Any, depth: int = 0) -> bool:
+        """Watch an application, if it is one of Starlette's; tells whether it is."""
+        below = getattr(app, "build_middleware_stack", None)
+        if below is None or not isinstance(getattr(app, "exception_handlers", None), dict):
+            return False
+        if any(app is each for each in self._seen):
+            return True
+        self._seen.append(app)
+        build = app.build_middleware_stack = partial(self._built, app, below, depth)
+        self._plan.undo.append(partial(self._leave, app, build, below))
+        NativeLogs(app, self._plan).silence()
+        if app.middleware_stack is not None:
+            handlers = self._watched(app, depth)
+            _watch_built(handlers, chain(app.middleware_stack))
+            self._mounted(app, depth)
+        return True
+
+    def _built(self, app: Any, below: Callable[[], Any], depth: int) -> Any:
+        """Stand in for `build_middleware_stack` of an application."""
+        if self._is_over:
+            return below()
+        self._mounted(app, depth)
+        own = app.exception_handlers
+        app.exception_handlers = self._watched(app, depth)
+        try:
+            return below()
+        finally:
+            app.exception_handlers = own
+
+    def _watched(self, app: Any, depth: int) -> dict[Any, Any]:
+        """The handlers of an application as its stack gets them."""
+        own: dict[Any, Any] = app.exception_handlers
+        handlers = _all_watched(own)
+        answers = depth == 0 and self._plan.settings.exceptions.problem_response
+        if answers and not any(key in own for key in _UNHANDLED):
+            handlers[Exception] = problem
+        return handlers
+
+    def _mounted(self, router: Any, depth: int) -> None:
+        """Watch mounted applications: each has a stack of its own."""
+        if depth > _DEEPEST:
+            return
+        for route in getattr(router, "routes", ()) or ():
+            if any(self.begin(each, depth + 1) for each in chain(getattr(route, "app", None))):
+                continue
+            if not hasattr(route, "endpoint"):
+                self._mounted(route, depth + 1)
+
+    def _leave(self, app: Any, build: object, below: object) -> None:
+        self._is_over = True
+        if app.build_middleware_stack is build:
+            app.build_middleware_stack = below
 
 
 class Late:
@@ -114,25 +167,24 @@ class Late:
         """Find the application, once."""
         self._plan.on_request = [each for each in self._plan.on_request if each is not self]
         app = exchange.scope.get("app")
-        for each in _chain(self._below) if app is None else (app,):
-            _watch_application(each, self._plan, 0)
+        watching = Watching(self._plan)
+        for each in chain(self._below) if app is None else (app,):
+            watching.begin(each)
         # What FastAPI made for this request before it came here has its logger already.
         telemetry = exchange.scope.get("fastapi.telemetry")
         if telemetry is not None and app is not None and app._telemetry.get("logs") is False:
             telemetry.logger = None
 
 
-def watch_built(app: Any, stack: Iterable[Any], plan: Plan | None = None) -> None:
-    """Do the same to the middleware of a stack that exists already."""
-    handlers = _all_watched(getattr(app, "exception_handlers", {}))
-    answers = plan is not None and plan.settings.exceptions.problem_response
+def _watch_built(handlers: Mapping[Any, Any], stack: Iterable[Any]) -> None:
+    """Let the middleware of a stack that exists have these handlers."""
     for middleware in stack:
         if isinstance(middleware, ExceptionMiddleware):
             for key, handler in handlers.items():
                 if key not in _UNHANDLED:
                     middleware.add_exception_handler(key, handler)
-        elif isinstance(middleware, ServerErrorMiddleware) and middleware.handler is None and answers:
-            middleware.handler = problem
+        elif isinstance(middleware, ServerErrorMiddleware) and handlers.get(Exception) is problem:
+            middleware.handler = middleware.handler or problem
 
 
 def _all_watched(own: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -149,43 +201,10 @@ async def _nothing(*_: Any) -> None:
     """Stand for an application that is never called."""
 
 
-def _watch_mounted(router: Any, plan: Plan, depth: int) -> None:
-    """Watch the handlers of mounted applications: each has a stack of its own."""
-    if depth > _DEEPEST:
-        return
-    for route in getattr(router, "routes", ()) or ():
-        inner = getattr(route, "app", None)
-        if any(_watch_application(each, plan, depth) for each in _chain(inner)):
-            continue
-        if not hasattr(route, "endpoint"):
-            _watch_mounted(route, plan, depth + 1)
-
-
-def _watch_application(app: Any, plan: Plan, depth: int) -> bool:
-    own = getattr(app, "exception_handlers", None)
-    if not isinstance(own, dict):
-        return False
-    app.exception_handlers = _all_watched(own)
-    if not isinstance(own.get(HTTPException), Watched):
-        plan.undo.append(partial(_unwatch, app, own))
-    NativeLogs(app, plan).silence()
-    watch_built(app, _chain(getattr(app, "middleware_stack", None)))
-    _watch_mounted(app, plan, depth + 1)
-    return True
-
-
-def _unwatch(app: Any, own: Mapping[Any, Any]) -> None:
-    """Give a mounted application its handlers back, with those that it added meanwhile."""
-    app.exception_handlers = {
-        key: getattr(handler, "handler", handler) if isinstance(handler, Watched) else handler
-        for key, handler in app.exception_handlers.items()
-        if key in own or not isinstance(handler, Watched)
-    }
-
-
-def _chain(stack: Any) -> Iterator[Any]:
-    for _ in range(_DEEPEST):
-        if stack is None:
-            return
-        yield stack
+def chain(stack: Any) -> list[Any]:
+    """Return the middleware of a stack from the outside in, as far as each keeps the next one in `app`."""
+    found: list[Any] = []
+    while stack is not None and len(found) < _LONGEST and not any(stack is each for each in found):
+        found.append(stack)
         stack = getattr(stack, "app", None)
+    return found

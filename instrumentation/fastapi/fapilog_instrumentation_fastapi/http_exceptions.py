@@ -11,7 +11,9 @@ from typing import Any
 from starlette.exceptions import HTTPException
 
 from fapilog import Severity
+from fapilog_instrumentation_fastapi import marks
 from fapilog_instrumentation_fastapi.access import type_name
+from fapilog_instrumentation_fastapi.cleaning import Cleaning
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.facts import facts, title
 from fapilog_instrumentation_fastapi.writing import write as write_record
@@ -47,7 +49,10 @@ def write(exchange: Exchange, error: HTTPException) -> None:
     if error.status_code >= 500:
         attributes["error.type"] = str(error.status_code)
     if settings.detail_chars and error.detail is not None:
-        attributes["fapilog.http.detail"] = shortened(error.detail, settings.detail_chars)
+        detail = shortened(error.detail, settings.detail_chars)
+        attributes["fapilog.http.detail"] = Cleaning(marks.of(exchange.scope).answer_names).cleaned(
+            detail, []
+        )
     if error.__cause__ is not None:
         attributes["fapilog.http.cause"] = type_name(error.__cause__)
     body = f"{title(exchange)} answered with HTTPException {error.status_code}"

@@ -15,9 +15,9 @@ from opentelemetry.trace import TracerProvider
 
 from fapilog import LoggerProvider, Telemetry
 from fapilog.errors import ConfigurationError, LifecycleError, OffendingSetting, Problem
-from fapilog_instrumentation_fastapi import outgoing, server_lines
+from fapilog_instrumentation_fastapi import outgoing
 from fapilog_instrumentation_fastapi.assembly import planned
-from fapilog_instrumentation_fastapi.failures import NativeLogs
+from fapilog_instrumentation_fastapi.handlers import Watching
 from fapilog_instrumentation_fastapi.hooks import Hooks
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
 from fapilog_instrumentation_fastapi.placement import Placement
@@ -36,7 +36,6 @@ class Instrumented:
         plan: Made of them; hooks go there.
         spans: Who makes them.
         placement: Of the middleware.
-        leave_clients: Takes back what `outgoing.clients` asked for.
         hooks: Of the application.
         by_itself: Whether it was done without a call in the application; such a call replaces it.
     """
@@ -59,7 +58,6 @@ class Instrumented:
         self.placement = placement
         self.hooks = hooks
         self._providers = providers
-        self.leave_clients = weakref.finalize(self, outgoing.use(settings.outgoing.clients))
 
     def check_same(self, settings: RequestLogging, hooks: Hooks | None, providers: Mapping[str, Any]) -> None:
         """Refuse to be told something else than the first time; a provider that is not given is none.
@@ -133,15 +131,16 @@ def instrument_fastapi(  # noqa: PLR0913 - options by keyword are the point
         return app
     # What was done without a call gives way.
     uninstrument_fastapi(app)
-    plan = planned(asked, providers["logger"], hooks)
     spans = Spans(asked.spans, providers["tracer"], providers["meter"], telemetry is not None)
     spans.begin(app)
+    plan = planned(asked, providers["logger"], hooks)
+    # What is undone first stands last: OpenTelemetry's instrumentor builds the stack anew when it leaves.
+    plan.undo.append(weakref.finalize(plan, outgoing.use(asked.outgoing.clients)))
+    plan.undo.append(partial(spans.undo, app))
+    Watching(plan).begin(app)
     placement = Placement(app, partial(RequestLoggingMiddleware, plan=plan), spans.prepare, plan)
-    NativeLogs(app, plan).silence()
-    made = Instrumented(asked, plan, spans, placement, hooks=hooks, providers=providers)
-    setattr(app, _PLACE, made)
-    if asked.access.silence_uvicorn:
-        server_lines.silence(made)
+    plan.undo.append(placement.undo)
+    setattr(app, _PLACE, Instrumented(asked, plan, spans, placement, hooks=hooks, providers=providers))
     return app
 
 
@@ -159,13 +158,7 @@ def uninstrument_fastapi(app: Any) -> None:
     if known is None:
         return
     delattr(app, _PLACE)
-    known.placement.undo()
-    known.spans.undo(app)
-    known.spans.give_back(app)
-    known.leave_clients()
-    for undo in reversed(known.plan.undo):
-        undo()
-    server_lines.speak(known)
+    known.plan.take_back()
 
 
 def instrumented(app: Any) -> Instrumented | None:

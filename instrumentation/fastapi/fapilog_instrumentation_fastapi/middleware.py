@@ -106,7 +106,8 @@ class RequestLoggingMiddleware:
             current.on_receive = current.on_send = current.copies = None
             # No circle of references is left for the garbage collector.
             scope.pop(KEY, None)
-            current.scope.pop(KEY, None)
+            if current.scope is not scope:
+                current.scope.pop(KEY, None)
 
     def _begin(self, scope: Scope) -> Exchange | None:
         """Read the headers once, and make the exchange."""
@@ -115,7 +116,7 @@ class RequestLoggingMiddleware:
             wanted = self._wanted
             found: list[bytes | None] = [None] * len(wanted)
             headers = scope["headers"]
-            if hasattr(headers, "__next__"):
+            if type(headers) is not list and hasattr(headers, "__next__"):
                 # ASGI allows what can be read only once.
                 headers = scope["headers"] = list(headers)
             for name, value in headers:
@@ -172,7 +173,7 @@ class RequestLoggingMiddleware:
         current.is_started = True
         current.status = message.get("status", 101)
         headers = message.get("headers") or ()
-        if hasattr(headers, "__next__"):
+        if type(headers) is not list and hasattr(headers, "__next__"):
             headers = list(headers)
             message = {**message, "headers": headers}
         current.response_headers = headers

@@ -13,21 +13,12 @@ from fapilog_instrumentation_fastapi import marks
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.queries import HIDDEN
 
-_NONE: Mapping[str, str] = {}
-_KEPT = "_fapilog_marked_names"
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
 def marked(scope: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the names that the chosen route marks as sensitive, with their markers; kept on the route."""
-    route = scope.get("route")
-    if not hasattr(route, "dependant"):
-        return _NONE
-    names: Mapping[str, str] | None = getattr(route, _KEPT, None)
-    if names is None:
-        names = marks.Fields(route).names
-        setattr(route, _KEPT, names)
-    return names
+    """Return the names that the chosen route marks as sensitive, with their markers."""
+    return marks.of(scope).names
 
 
 def path(exchange: Exchange) -> str:
@@ -36,12 +27,20 @@ def path(exchange: Exchange) -> str:
     if not parameters:
         return exchange.path
     is_secret, names = exchange.plan.queries.is_secret, marked(exchange.scope)
+    for name in parameters:
+        if is_secret(name) or name in names:
+            return _hiding(exchange, parameters, names)
+    return exchange.path
+
+
+def _hiding(exchange: Exchange, parameters: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    is_secret = exchange.plan.queries.is_secret
     hidden = {
         value if isinstance(value, str) else "": HIDDEN if is_secret(name) else names[name]
         for name, value in parameters.items()
         if is_secret(name) or name in names
     }
-    return _without(exchange, hidden) if hidden else exchange.path
+    return _without(exchange, hidden)
 
 
 def _without(exchange: Exchange, hidden: Mapping[str, str]) -> str:
@@ -56,6 +55,17 @@ def _without(exchange: Exchange, hidden: Mapping[str, str]) -> str:
 def query(exchange: Exchange, given: bytes) -> str:
     """Return a query string of a request without its secret parameters."""
     return exchange.plan.queries.shown(given, marked(exchange.scope))
+
+
+def shown(exchange: Exchange) -> tuple[str, str]:
+    """Return path and query string as they may stand in a record; worked out once when the request ends."""
+    known = exchange.shown
+    if known is None:
+        given: bytes = exchange.scope.get("query_string", b"")
+        known = (path(exchange), query(exchange, given) if given else "")
+        if exchange.is_finished:
+            exchange.shown = known
+    return known
 
 
 def url(exchange: Exchange, text: str) -> str:

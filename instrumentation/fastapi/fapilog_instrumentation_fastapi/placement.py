@@ -12,24 +12,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fapilog_instrumentation_fastapi import handlers
 from fapilog_instrumentation_fastapi.exchange import KEY
+from fapilog_instrumentation_fastapi.handlers import chain
 from fapilog_instrumentation_fastapi.plan import Plan
 
 _SPAN_MIDDLEWARE = ("opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware")
-# Longer stacks are circles.
-_LONGEST = 1_000
 
 Make = Callable[[Any], Any]
-
-
-def chain(stack: Any) -> list[Any]:
-    """Return the middleware of a stack from the outside in, as far as each keeps the next one in `app`."""
-    found: list[Any] = []
-    while stack is not None and len(found) < _LONGEST and not any(stack is each for each in found):
-        found.append(stack)
-        stack = getattr(stack, "app", None)
-    return found
 
 
 def span_middleware(stack: Any) -> Any:
@@ -106,8 +95,7 @@ class Placement:
             self._before_build(self._app)
             # Who was asked for spans just now has put himself in our place.
             outermost = self._app.build_middleware_stack
-            with handlers.watched(self._app, self._plan):
-                stack = self._build_below() if outermost == self.build else outermost()
+            stack = self._build_below() if outermost == self.build else outermost()
         finally:
             self._is_building = False
         return self._noting(insert(stack, self.make))
@@ -123,7 +111,6 @@ class Placement:
 
     def _rebuilt(self, stack: Any) -> Any:
         """A stack that exists stays, with the state of its middleware; ours and spans are put around it."""
-        handlers.watch_built(self._app, chain(stack), self._plan)
         below, self._build_below = self._build_below, lambda: stack
         try:
             return self.build()
@@ -136,8 +123,7 @@ class Placement:
         What he builds around is a place holder that moves ours to its place at the first call.
         """
         self._before_build(self._app)
-        with handlers.watched(self._app, self._plan):
-            stack = self._build_below()
+        stack = self._build_below()
         stack.app = PlaceHolder(stack.app, self)
         return stack
 

@@ -14,6 +14,7 @@ from fapilog_instrumentation_fastapi.correlation import Correlator
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.exclusions import Exclusions
 from fapilog_instrumentation_fastapi.own_errors import OwnErrors
+from fapilog_instrumentation_fastapi.policy import Policy
 from fapilog_instrumentation_fastapi.queries import Queries
 from fapilog_instrumentation_fastapi.routes import Routes
 from fapilog_instrumentation_fastapi.sampling import Sampler
@@ -79,7 +80,7 @@ class Plan:
         on_exception: Called when the application raised `Exchange.error`; before the access record, unless
             the response was complete.
         on_leave: Called when the application has returned, background tasks included.
-        undo: Takes back, from the last to the first, what was done to the application and to mounted ones.
+        undo: Takes back what was done to the application, to mounted ones and to the process: `take_back`.
         own_errors: Counts errors of this package, which never reach the application.
     """
 
@@ -89,7 +90,10 @@ class Plan:
         self.logger = self.get_logger(settings.logger)
         self.options = RouteOptions(settings, self.logger)
         correlation, access = settings.correlation, settings.access
-        self.correlator = Correlator(correlation.request_headers, correlation.accept, correlation.traceparent)
+        policy = Policy(logger_provider)
+        self.correlator = Correlator(
+            correlation.request_headers, correlation.accept, correlation.traceparent, policy.shows
+        )
         self.wanted = {name: place for place, name in enumerate(self.correlator.wanted)}
         self.user_agent = self.want(b"user-agent")
         self.content_length = self.want(b"content-length")
@@ -98,7 +102,7 @@ class Plan:
         self.echo = header.lower().encode("ascii") if header is not None else None
         self.exclusions = Exclusions(access.exclude_paths, access.exclude_routes, access.exclude_patterns)
         self.routes = Routes()
-        self.queries = Queries(logger_provider)
+        self.queries = Queries(policy)
         self.own_errors = OwnErrors()
         self.undo: list[Callable[[], object]] = []
         self.on_request: list[Observer] = []
@@ -110,6 +114,11 @@ class Plan:
     def want(self, header: bytes) -> int:
         """Ask for a header of every request; returns its place in `Exchange.headers`."""
         return self.wanted.setdefault(header, len(self.wanted))
+
+    def take_back(self) -> None:
+        """Do what `undo` holds, from the last to the first, once."""
+        while self.undo:
+            self.undo.pop()()
 
     def get_logger(self, name: str, **attributes: Any) -> Logger:
         """Return a logger of the application: of its own provider, or of the process."""

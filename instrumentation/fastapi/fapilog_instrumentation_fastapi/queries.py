@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from fapilog import LoggerProvider, current_telemetry
-from fapilog.redaction import Redactor
+from fapilog_instrumentation_fastapi.policy import Policy
 from fapilog_instrumentation_fastapi.remembering import LONGEST, remember
 
 # HTTP semantic conventions, `url.query`, and what OAuth passes: the names that the scanner knows in queries.
@@ -68,7 +67,7 @@ class Queries:
     """Hides the values of secret parameters.
 
     Args:
-        provider: Whose policy says which names are secret; None: the one of the process at the first query.
+        policy: Says which names are secret; of each name once. Default: the one of the process.
 
     Example:
         >>> queries = Queries()
@@ -76,11 +75,10 @@ class Queries:
         ('page=2&password=[REDACTED:secret]&sig=[REDACTED:secret]', 'page=2')
     """
 
-    __slots__ = ("_known", "_provider", "_redactor", "_secrets")
+    __slots__ = ("_known", "_policy", "_secrets")
 
-    def __init__(self, provider: LoggerProvider | None = None) -> None:
-        self._provider = provider
-        self._redactor: Redactor | None = None
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = Policy() if policy is None else policy
         self._known: dict[bytes, bool] = {}
         self._secrets: dict[str, bool] = {}
 
@@ -153,12 +151,7 @@ class Queries:
         return secret
 
     def _by_policy(self, name: str) -> bool:
-        if self._redactor is None:
-            provider = self._provider
-            if provider is None and (telemetry := current_telemetry()) is not None:
-                provider = telemetry.logger_provider
-            self._redactor = Redactor(None if provider is None else provider.settings.redaction_in_force)
-        return self._redactor.attributes({name: "value"}) != {name: "value"}
+        return self._policy.redactor.attributes({name: "value"}) != {name: "value"}
 
 
 def _plain(name: bytes) -> str:

@@ -8,37 +8,31 @@ from __future__ import annotations
 import logging
 import weakref
 from copy import copy
-from typing import Any
+from functools import partial
 from urllib.parse import quote
 
 from fapilog.bridges.stdlib import FapilogHandler
 from fapilog.hooks import without_record
 from fapilog_instrumentation_fastapi import paths
 from fapilog_instrumentation_fastapi.exchange import Exchange, current
+from fapilog_instrumentation_fastapi.plan import Plan
 
 _ACCESS = "uvicorn.access"
 # WebSocket connections are logged by the second one.
 _LOGGERS = (_ACCESS, "uvicorn.error")
-_silencing: weakref.WeakSet[Any] = weakref.WeakSet()
+_silencing: weakref.WeakSet[Plan] = weakref.WeakSet()
 
 
-def watch() -> None:
-    """Look at what uvicorn logs from now on."""
+def attach(plan: Plan) -> None:
+    """Look at what uvicorn logs from now on; silence `uvicorn.access` while one who asked for it is there."""
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         # A filter outlives uvicorn's own `dictConfig`, which a level would not.
         if _pass_on not in logger.filters:
             logger.addFilter(_pass_on)
-
-
-def silence(asked_by: object) -> None:
-    """Silence `uvicorn.access`, until everybody who asked for it has spoken again or is gone."""
-    _silencing.add(asked_by)
-
-
-def speak(asked_by: object) -> None:
-    """Take back what `silence` did."""
-    _silencing.discard(asked_by)
+    if plan.settings.access.silence_uvicorn:
+        _silencing.add(plan)
+        plan.undo.append(partial(_silencing.discard, plan))
 
 
 def _pass_on(record: logging.LogRecord) -> bool:

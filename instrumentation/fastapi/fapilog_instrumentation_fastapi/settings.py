@@ -34,7 +34,7 @@ class Correlation(Group):
         variable="CORRELATION_HEADERS",
         source="what gateways and clients send most",
         about="Headers that are asked for the id, in order. The first valid one counts: 1 to 128 visible"
-        " ASCII characters without separators.",
+        " ASCII characters without separators, and nothing that redaction hides.",
     )
     response_header: HeaderName | None = setting(
         "X-Correlation-ID",

@@ -25,10 +25,9 @@ def attach(plan: Plan) -> None:
 
 def hide(exchange: Exchange) -> None:
     """Put the URLs of the span as records show them, if that is another way."""
-    path = paths.path(exchange)
-    query: bytes = exchange.scope.get("query_string", b"")
+    path, query = paths.shown(exchange)
     is_same = path == exchange.path
-    if is_same and (not query or paths.query(exchange, query) == query.decode("latin-1")):
+    if is_same and query.encode("latin-1") == exchange.scope.get("query_string", b""):
         return
     span = trace.get_current_span(exchange.context)
     written = getattr(span, "attributes", None) or {}

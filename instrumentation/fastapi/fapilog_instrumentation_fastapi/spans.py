@@ -97,11 +97,14 @@ class Spans:
             self._instrument(app)
 
     def undo(self, app: Any) -> None:
-        """Take the instrumentation of OpenTelemetry back, if `prepare` put it there."""
+        """Take OpenTelemetry's back, if `prepare` put it there, and let FastAPI's be as it was."""
         if self._is_ours and self._has_contrib(app):
             ContribInstrumentor.uninstrument_app(app)
         if self._is_barred:
             setattr(app, _FLAG, False)
+        native: dict[str, Any] | None = getattr(app, "_telemetry", None)
+        if native is not None:
+            native.update((name, self._before[name]) for name in _CHANGED if name in self._before)
 
     def _bar(self, app: Any) -> None:
         """Take OpenTelemetry's instrumentor out, and let it think that it is there, so that it stays away."""
@@ -133,12 +136,6 @@ class Spans:
         if self.choice != "auto":
             return self.choice
         return "native" if self._is_asked or _is_switched_off("fastapi") else "contrib"
-
-    def give_back(self, app: Any) -> None:
-        """Let FastAPI's own telemetry be as it was."""
-        native: dict[str, Any] | None = getattr(app, "_telemetry", None)
-        if native is not None:
-            native.update((name, self._before[name]) for name in _CHANGED if name in self._before)
 
     def _instrument(self, app: Any) -> None:
         ContribInstrumentor.instrument_app(

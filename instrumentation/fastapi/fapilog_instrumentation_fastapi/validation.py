@@ -41,7 +41,7 @@ def write(exchange: Exchange, error: RequestValidationError | WebSocketRequestVa
     if isinstance(error, RequestValidationError):
         attributes["http.response.status_code"] = 422
     attributes[COUNT] = len(errors)
-    fields = marks.Fields(exchange.scope.get("route")) if settings.validation_values else None
+    fields = marks.of(exchange.scope) if settings.validation_values else None
     attributes[ERRORS] = [_described(each, fields) for each in errors[:_ERRORS_LIMIT]]
     body = f"request of {title(exchange)} is not valid"
     write_record(
@@ -53,23 +53,31 @@ def _described(error: Any, fields: marks.Fields | None) -> dict[str, Any]:
     if not isinstance(error, Mapping):
         # A handler of the application may raise one with anything inside.
         return {"type": type(error).__name__}
-    steps = tuple(error.get("loc", ()))
-    described: dict[str, Any] = {"loc": location(steps), "type": str(error.get("type", ""))[:_STEP_CHARS]}
+    described: dict[str, Any] = {
+        "loc": location(tuple(error.get("loc", ()))),
+        "type": str(error.get("type", ""))[:_STEP_CHARS],
+    }
     if fields is not None:
-        # What is missing has no value: the input of the error is what it is missing from.
-        place = steps[:-1] if described["type"].startswith("missing") else steps
-        marker, value = fields.hidden(place, error.get("input"))
+        marker, value = without_marks(error, fields)
         if marker is not None:
             # A message may repeat the value.
             described["message"] = marker
-        elif not fields.has_marks or _repeats_nothing(error):
+        elif not fields.has_marks or repeats_nothing(error):
             described["message"] = shortened(str(error.get("msg", "")), _VALUE_CHARS)
         described["input"] = shortened(value, _VALUE_CHARS)
     return described
 
 
-def _repeats_nothing(error: Mapping[str, Any]) -> bool:
-    """Whether a message says nothing of other values: it is pydantic's own, about what has no parts."""
+def without_marks(error: Mapping[str, Any], fields: marks.Fields) -> tuple[str | None, Any]:
+    """Return what stands for the input of an error, as `Fields.hidden` does."""
+    steps = tuple(error.get("loc", ()))
+    # What is missing has no value: the input of the error is what it is missing from.
+    place = steps[:-1] if str(error.get("type", "")).startswith("missing") else steps
+    return fields.hidden(place, error.get("input"))
+
+
+def repeats_nothing(error: Mapping[str, Any]) -> bool:
+    """Tell whether a message says nothing of other values: it is pydantic's own, about what has no parts."""
     is_leaf = isinstance(error.get("input"), (str, bytes, bool, int, float, NoneType))
     return is_leaf and error.get("type") in _OWN_TYPES
 

@@ -11,11 +11,13 @@ import logging
 import weakref
 from collections.abc import Collection
 from functools import wraps
+from importlib.metadata import version
 from typing import Any
 
 import fastapi
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
+from fapilog import PluginMetadata
 from fapilog.errors import ConfigurationError
 from fapilog_instrumentation_fastapi.instrumentor import (
     chosen,
@@ -59,6 +61,13 @@ class FastAPIInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         >>> app = fastapi.FastAPI()
         >>> FastAPIInstrumentor().uninstrument()
     """
+
+    fapilog_plugin = PluginMetadata(
+        name="fapilog_fastapi",
+        version=version("fapilog-instrumentation-fastapi"),
+        type="instrumentor",
+        description="Access records, correlation ids and failures of every FastAPI application.",
+    )
 
     # OpenTelemetry keeps one instance per class, and looks in the parents too.
     _instance = None

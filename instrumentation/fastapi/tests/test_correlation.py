@@ -7,13 +7,25 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from fastapi import FastAPI
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fapilog
+from fapilog.exporters import memory
+from fapilog.redaction import Redactor
+from fapilog_instrumentation_fastapi import instrument_fastapi
 from fapilog_instrumentation_fastapi.correlation import Correlator, new_id, trace_id_of, valid
+from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE
+from fapilog_instrumentation_fastapi.policy import Policy
+from instrumentation.fastapi.tests.calling import client
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01".encode()
+CARD = "4111" + "111111111111"
+SCANNER = Redactor("scan")
+HIDDEN = ("redis://shop:hunter2@cache", CARD, f"order-{CARD}", "ann@example.com", "4111-1111-1111-1111")
+SHOWN = ("4111111111111112", "1234567890", "550e8400-e29b-41d4-a716-446655440000", "order-7", TRACE)
 HARMLESS = set(string.ascii_letters + string.digits + "!#$&'*+-./:@^_`|~?(){}[]")
 
 
@@ -105,3 +117,47 @@ def test_a_forked_child_makes_other_ids():
         "assert child != str(chance.numbers.getrandbits(64)).encode()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("mode", ["keys", "scan"])
+async def test_an_id_that_records_would_hide_is_none_and_one_that_is_accepted_is_shown(
+    mode: str,
+):
+    given_settings = fapilog.Settings.load(environ={}, redaction=mode)
+    with fapilog.LoggerProvider(settings=given_settings, exporters=["memory"]) as provider:
+        app = FastAPI()
+        log = provider.logger("shop")
+
+        @app.get("/")
+        async def read() -> None:
+            log.info("read")
+
+        instrument_fastapi(app, spans="none", logger_provider=provider)
+        answers = {}
+        async with client(app) as http:
+            for sent in (*HIDDEN, *SHOWN):
+                answer = await http.get("/", headers={"X-Correlation-ID": sent, "X-Request-ID": "second"})
+                answers[sent] = answer.headers["X-Correlation-ID"]
+        assert provider.force_flush()
+        records = [each.log_record for each in memory.newest().get_finished_logs()]
+    hidden = HIDDEN if mode == "scan" else HIDDEN[:1]
+    assert answers == {sent: "second" if sent in hidden else sent for sent in (*HIDDEN, *SHOWN)}
+    for written in ("read", "GET / 200"):
+        ids = [each.attributes["fapilog.correlation_id"] for each in records if each.body == written]
+        assert ids == [*answers.values()]
+
+
+@settings(max_examples=200)
+@given(st.from_regex(rb"[0-9]{1,25}|[0-9a-zA-Z@.:/+-]{1,40}", fullmatch=True))
+def test_under_scan_every_accepted_id_stands_in_records_as_it_is(value: bytes):
+    found = Correlator(["X-Request-ID"], True, False, lambda text: SCANNER.text(text) == text).choose([value])
+    assert SCANNER.attributes({CORRELATION_ATTRIBUTE: found}) == {CORRELATION_ATTRIBUTE: found}
+
+
+def test_the_policy_of_the_process_counts_as_it_is_at_the_time_of_the_request():
+    policy = Policy()
+    assert policy.shows(CARD)
+    with fapilog.configure_otel(exporters=["none"], redaction="scan"):
+        assert not policy.shows(CARD)
+    with fapilog.configure_otel(exporters=["none"], redaction="keys"):
+        assert policy.shows(CARD)

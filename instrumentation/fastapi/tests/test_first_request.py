@@ -11,8 +11,8 @@ from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor as Contrib
 from fapilog.testing import CapturedLogs
 from fapilog_instrumentation_fastapi import instrument_fastapi
 from fapilog_instrumentation_fastapi.access import HTTP_EVENT
+from fapilog_instrumentation_fastapi.handlers import chain
 from fapilog_instrumentation_fastapi.instrumentor import instrumented
-from fapilog_instrumentation_fastapi.placement import chain
 from instrumentation.fastapi.tests.calling import client
 
 DEADLINE = 30.0

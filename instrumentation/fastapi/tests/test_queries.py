@@ -13,6 +13,7 @@ from fapilog import LoggerProvider, Settings
 from fapilog.testing import CapturedLogs
 from fapilog_instrumentation_fastapi import RequestLogging, RequestLoggingMiddleware, queries
 from fapilog_instrumentation_fastapi.access import HTTP_EVENT
+from fapilog_instrumentation_fastapi.policy import Policy
 from fapilog_instrumentation_fastapi.queries import PARAMETERS, Queries
 from instrumentation.fastapi.tests.calling import Wire, scope
 
@@ -53,7 +54,7 @@ def test_any_bytes_are_a_query(query: bytes):
 def test_names_of_the_applications_policy_are_secrets_too():
     policy = Settings.load(environ={}, redaction={"secret_keys": ["voucher"]})
     with LoggerProvider(settings=policy, exporters=["none"]) as provider:
-        assert Queries(provider).shown(b"voucher=abc") == "voucher=[REDACTED:secret]"
+        assert Queries(Policy(provider)).shown(b"voucher=abc") == "voucher=[REDACTED:secret]"
     assert Queries().shown(b"voucher=abc") == "voucher=abc"
 
 

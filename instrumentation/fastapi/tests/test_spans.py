@@ -20,9 +20,9 @@ from fapilog.errors import ConfigurationError
 from fapilog.testing import CapturedLogs
 from fapilog_instrumentation_fastapi import instrument_fastapi, uninstrument_fastapi
 from fapilog_instrumentation_fastapi.access import HTTP_EVENT
+from fapilog_instrumentation_fastapi.handlers import chain
 from fapilog_instrumentation_fastapi.instrumentor import instrumented
 from fapilog_instrumentation_fastapi.middleware import RequestLoggingMiddleware
-from fapilog_instrumentation_fastapi.placement import chain
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import BackgroundTasks, FastAPI, Request, WebSocket
+from fastapi import BackgroundTasks, Depends, FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.testclient import TestClient
 from starlette.requests import ClientDisconnect
@@ -16,6 +16,7 @@ import fapilog
 from fapilog.testing import CapturedLogs
 from fapilog_instrumentation_fastapi import RequestLogging, RequestLoggingMiddleware, instrument_fastapi
 from fapilog_instrumentation_fastapi.access import HTTP_EVENT, WEBSOCKET_EVENT
+from fapilog_instrumentation_fastapi.failures import HTTP_EVENT as EXCEPTION
 from instrumentation.fastapi.tests.calling import Wire, client, scope
 
 SETTINGS = RequestLogging(spans="none")
@@ -89,6 +90,42 @@ async def test_a_background_task_belongs_to_the_request_and_comes_after_its_reco
         await http.get("/later", headers={"X-Request-ID": "r-2"})
     assert [record.body for record in ours(fapilog_logs)] == ["GET /later 200", "afterwards"]
     assert ours(fapilog_logs)[1].attributes == {"fapilog.correlation_id": "r-2"}
+
+
+@pytest.mark.parametrize(
+    ("status", "severities", "error_type"),
+    [
+        (200, {HTTP_EVENT: "INFO", EXCEPTION: "ERROR"}, None),
+        (404, {HTTP_EVENT: "WARN", EXCEPTION: "ERROR"}, None),
+        (503, {EXCEPTION: "ERROR", HTTP_EVENT: "ERROR"}, "KeyError"),
+    ],
+)
+@pytest.mark.parametrize("late", ["task", "dependency"])
+async def test_what_fails_after_the_last_part_changes_the_record_of_a_failure_only(
+    late: str, status: int, severities: dict[str, str], error_type: str | None, fapilog_logs: CapturedLogs
+):
+    def fail() -> None:
+        raise KeyError("too late")
+
+    async def cleaned_up() -> AsyncIterator[None]:
+        yield
+        if late == "dependency":
+            fail()
+
+    app = FastAPI(dependencies=[Depends(cleaned_up)])
+
+    @app.get("/")
+    async def read(tasks: BackgroundTasks) -> Response:
+        if late == "task":
+            tasks.add_task(fail)
+        return Response(status_code=status, background=tasks)
+
+    async with client(instrument_fastapi(app, SETTINGS)) as http:
+        await http.get("/")
+    found = [each for each in fapilog_logs if each.event_name in {HTTP_EVENT, EXCEPTION}]
+    assert {each.event_name: each.severity_text for each in found} == severities
+    assert len({each.attributes["fapilog.correlation_id"] for each in found}) == 1
+    assert some(the_record(fapilog_logs), "error.type", "http.response.status_code") == [error_type, status]
 
 
 async def test_the_size_of_a_request_without_a_length_is_what_was_read(fapilog_logs: CapturedLogs):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib.metadata import version
 from importlib.resources import as_file, files
 
+from fapilog import PluginMetadata
 from fapilog.compliance import Profile, read
 
 __all__ = ["gdpr", "hipaa", "pci_dss", "soc2", "sox"]
@@ -32,6 +35,21 @@ def sox() -> Profile:
 def soc2() -> Profile:
     """Return the profile that helps with SOC 2: confidentiality, transmission, monitoring."""
     return _profile("soc2")
+
+
+def _describe(name: str, make: Callable[[], Profile]) -> None:
+    """Let a profile say what it is, for `fapilog plugins info`."""
+    about = (make.__doc__ or "").removeprefix("Return the profile that helps with ")
+    make.__dict__["fapilog_plugin"] = PluginMetadata(
+        name=name,
+        version=version("fapilog-compliance"),
+        type="profile",
+        description=f"Helps with {about}",
+    )
+
+
+for _name, _make in {"pci-dss": pci_dss, "hipaa": hipaa, "gdpr": gdpr, "sox": sox, "soc2": soc2}.items():
+    _describe(_name, _make)
 
 
 def _profile(name: str) -> Profile:

@@ -2,13 +2,13 @@
 
 import json
 
-from benchmarks.exporters import ENCODE, RECORDS, SHAPES, request, run
+from benchmarks.exporters import ENCODE, RECORDS, SHAPES, encoding, request
 from benchmarks.options import Options
 from fapilog import LogBatch
 
 
 def test_every_shape_has_a_row_with_a_rate():
-    rows = run(Options(quick=True))
+    rows = encoding(Options(quick=True))
     names = [f"fapilog, {shape}{' with action lines' if extra else ''}" for shape, extra, _ in SHAPES]
     assert [row.library for row in rows if row.library in names] == names
     assert {row.group for row in rows} == {ENCODE}

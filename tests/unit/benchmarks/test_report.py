@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from benchmarks.instructions import exceeded, same_build
 from benchmarks.measure import TIMES, Goal, Row, format_ratio, format_value, missing, percentile
 from benchmarks.null_receiver import content_length
-from benchmarks.report import document, insert_between_markers, losses, pivot, readme_table, verdict
+from benchmarks.report import document, goals, insert_between_markers, losses, pivot, readme_table, verdict
 from benchmarks.scenarios import ROW_COUNT, varied_rows
 
 FAST = Row("fapilog", "call", 100.0, "ns", 0.8, goal=Goal(at_most=1.0, of="ratio"), headline=True)
@@ -125,6 +125,19 @@ def test_a_table_of_many_measurements_is_turned() -> None:
     assert pivot(rows).splitlines()[0] == "| measurement | fapilog |"
 
 
+def test_goals_of_the_same_measurement_are_told_apart_by_table_or_by_library() -> None:
+    goal = Goal(at_most=2)
+    rows = [
+        Row("fapilog", "lost", 0, "", goal=goal, group="refused"),
+        Row("fapilog", "lost", 1, "", goal=goal, group="slow"),
+        Row("fapilog, a", "twice", 0, "", goal=goal, group="slow"),
+        Row("fapilog, b", "twice", 0, "", goal=goal, group="slow"),
+        Row("fapilog", "p99", 1, "µs", goal=goal, group="slow"),
+    ]
+    names = [line.split(" | ")[0].removeprefix("| ") for line in goals(rows).splitlines()[2:]]
+    assert names == ["refused: lost", "slow: lost", "twice, fapilog, a", "twice, fapilog, b", "p99"]
+
+
 def test_a_better_peer_is_named_and_the_baselines_are_no_peers() -> None:
     rows = [
         Row("fapilog", "import", 50.0, "ms"),
@@ -134,10 +147,15 @@ def test_a_better_peer_is_named_and_the_baselines_are_no_peers() -> None:
         Row("stock", "rate", 20.0, "/s", better="higher"),
         Row("empty function", "import", 1.0, "ms"),
         Row("stock", "import", 1.0, "ms", group="another table"),
+        Row("fapilog, keys", "added", 9.0, "µs", goal=Goal(at_most=20)),
+        Row("fapilog, scan", "added", 12.0, "µs"),
+        Row("bare app", "added", 0.0, "µs"),
+        Row("stock", "added", 8.0, "µs"),
     ]
     assert losses(rows) == [
         "import: fapilog 50 ms, better: loguru 40 ms",
         "rate: fapilog 10 /s, better: stock 20 /s",
+        "added: fapilog, keys 9 µs, better: stock 8 µs",
     ]
 
 

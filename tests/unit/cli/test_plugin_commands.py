@@ -82,10 +82,10 @@ def test_the_catalogue_finds_packages_by_any_of_their_words():
 
 
 def test_a_search_prints_what_the_catalogue_has(without_pip):
-    found = run("search", "kafka", "--offline")
+    found = run("search", "splunk", "--offline")
     assert (found.exit_code, found.output.splitlines()[0]) == (
         0,
-        "fapilog-exporter-kafka (of the makers of fapilog)",
+        "fapilog-exporter-splunk (of the makers of fapilog)",
     )
     assert without_pip.asked == []
 
@@ -98,6 +98,16 @@ def test_a_search_for_an_exact_name_asks_the_index(without_pip):
         "acme-team 1.2 is on pip's index; `fapilog plugins install acme-team` looks into it\n",
     )
     assert without_pip.asked == [("index", "versions", "acme-team", "--json")]
+
+
+def test_a_package_that_has_pre_releases_alone_is_found(without_pip, monkeypatch):
+    def pip(*arguments):
+        if "--pre" not in arguments:
+            raise packages.PackageError("pip index failed: No matching distribution found")
+        return '{"versions": ["0.66b1"]}'
+
+    monkeypatch.setattr(packages, "pip", pip)
+    assert packages.versions("acme-instrumentation") == ("0.66b1",)
 
 
 def test_what_nobody_has_is_not_found(index):
@@ -117,6 +127,41 @@ def test_info_shows_what_a_plugin_says_of_itself(installed):
         '      "type": "object"\n'
         "    }\n"
     )
+
+
+SETTINGS = """
+    from fapilog import PluginMetadata
+    from fapilog.exporters.settings import ExporterSettings
+    from pydantic import Field
+
+    class Settings(ExporterSettings):
+        exporter = "team"
+        prefix = "ACME_"
+        url: str = Field(description="Where to.")
+        index: str | None = Field(None, description="Of records.")
+        pause_millis: int = Field(7, description="Between two.")
+
+    class Team:
+        name = "team"
+        fapilog_plugin = PluginMetadata(name="team", version="2.0", type="exporter", settings=Settings)
+
+        def __init__(self):
+            Settings.load()
+"""
+
+
+def test_info_shows_the_variables_of_an_exporter_and_a_list_which_are_missing(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    site.mkdir()
+    install(site, "acme-out", {"opentelemetry_logs_exporter": {"team": "acme_out:Team"}}, SETTINGS)
+    monkeypatch.syspath_prepend(str(site))
+    assert run("info", "team").output.partition("  settings:\n")[2] == (
+        "    ACME_URL (needed): Where to.\n"
+        "    ACME_INDEX (-): Of records.\n"
+        "    ACME_PAUSE_MILLIS (7): Between two.\n"
+    )
+    assert "(the exporter team needs url: set ACME_URL, or pass url)" in run("validate", "team").output
+    del sys.modules["acme_out"]
 
 
 def test_a_list_with_calls_shows_how_each_did(installed):
@@ -149,6 +194,12 @@ def test_a_package_is_looked_into_checked_and_named_before_it_is_installed(tmp_p
     assert [arguments[:2] for arguments in without_pip.asked] == [("install", "--dry-run")]
     assert run("install", str(path), "--yes").exit_code == 0
     assert without_pip.asked[-1] == ("install", "--quiet", str(path))
+
+
+def test_what_would_take_the_place_of_something_is_named(tmp_path, without_pip):
+    without_pip.answers["install"] = '{"install": [{"metadata": {"name": "pytest", "version": "1.0"}}]}'
+    found = packages.would_install(packages.look_into(wheel(tmp_path, "acme-team", ENRICHER)))
+    assert found == (f"pytest 1.0 (in place of {pytest.__version__})",)
 
 
 def test_a_package_without_our_contract_is_refused_before_anything_else(tmp_path, without_pip):

@@ -1,0 +1,1 @@
+"""The server that exporters are measured against."""
