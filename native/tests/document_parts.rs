@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used)] // A test may fail.
 
 use fapilog_native::block::Codec;
-use fapilog_native::encode::documents::Documents;
+use fapilog_native::encode::documents::{documents, Documents, Options, Shape};
 use fapilog_native::seal::compress::{decompress, gzip};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Documents of these sizes.
 fn of_sizes(sizes: &[usize]) -> Documents {
-    let mut made = Documents { offsets: vec![0], ..Documents::default() };
+    let mut made = documents(&[], Shape::Hec, &Options::default());
     for (number, size) in sizes.iter().enumerate() {
         made.text.push_str(&"x".repeat(*size));
         made.offsets.push(made.text.len());
