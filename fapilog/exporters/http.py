@@ -16,9 +16,9 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from fapilog._native import DocumentsPart, HttpClient, HttpError
+from fapilog._native import HttpClient, HttpError
 from fapilog.errors import ConfigurationError, Problem
 from fapilog.exporters.aside import run_aside
 from fapilog.exporters.masking import sent_secrets, without
@@ -26,10 +26,12 @@ from fapilog.exporters.posting import retry_after_millis
 from fapilog.exporters.requests import shown
 from fapilog.exporters.settings import TlsSettings
 
+if TYPE_CHECKING:
+    from fapilog._native import DocumentsPart
+
 __all__ = [
     "Body",
     "Client",
-    "DocumentsPart",
     "HttpClient",
     "HttpError",
     "Response",
@@ -44,7 +46,7 @@ __all__ = [
 Response = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
 
-Body = bytes | DocumentsPart
+Body: TypeAlias = "bytes | DocumentsPart"
 """What is posted. `len()` tells its bytes, and `bytes()` returns them."""
 
 
