@@ -26,6 +26,7 @@ from fapilog_exporter_kafka.settings import KafkaSettings
 # With the whole cluster away, the pipeline learns of it, and says so, this soon.
 _DOWN_SECONDS = 1.0
 _FULL = Report(Fate.LATER, "_QUEUE_FULL", "librdkafka's queue is full")
+_ENDED = Report(Fate.LATER, "not_acknowledged", "the producer that had it has ended", uncertain=True)
 _NOT_ACKNOWLEDGED = Report(Fate.LATER, "not_acknowledged", "the brokers have not acknowledged yet")
 
 
@@ -140,6 +141,7 @@ class KafkaExporter:
         changed = asyncio.Event()
         ring = partial(loop.call_soon_threadsafe, changed.set)
         heard = connection.heard
+        self._move(progress, connection)
         progress.begin(ring)
         connection.listen(ring)
         try:
@@ -159,6 +161,13 @@ class KafkaExporter:
         heard_of = connection.down or connection.heard != heard
         why = progress.later or (connection.trouble if heard_of else None)
         return self._outcome(progress, why or (_FULL if full else _NOT_ACKNOWLEDGED))
+
+    def _move(self, progress: Progress, connection: Connection) -> None:
+        """What a producer had that has ended since, and never reported, goes over this one."""
+        before, progress.over = progress.over, connection
+        if before is not None and before is not connection and before.ended:
+            progress.read_letters()
+            progress.give_back(_ENDED)
 
     def _send(self, connection: Connection, progress: Progress) -> bool:
         """Hand messages to librdkafka; True when its queue is full."""

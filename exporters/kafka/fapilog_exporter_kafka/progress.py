@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from fapilog_exporter_kafka.connection import Connection
 from fapilog_exporter_kafka.messages import Encoded, Message
 from fapilog_exporter_kafka.reports import Fate, Report
 
@@ -41,9 +42,13 @@ class Progress:
     Args:
         encoded: The messages.
         records: How many the batch holds.
+
+    Attributes:
+        over: Where the last call handed messages.
     """
 
     def __init__(self, encoded: Encoded, records: int) -> None:
+        self.over: Connection | None = None
         self.delivered = 0
         self.resent = 0
         self.dropped: Counter[str] = Counter()
@@ -106,6 +111,11 @@ class Progress:
             message = self._waiting.pop(number, None)
             if message is not None:
                 self._apply(message, report)
+
+    def give_back(self, report: Report) -> None:
+        """Nothing is reported any more of what waits: it comes again."""
+        for number in tuple(self._waiting):
+            self._apply(self._waiting.pop(number), report)
 
     def told(self) -> tuple[int, Counter[str], int]:
         """Return delivered, dropped and resent since the last time, and begin to count anew."""
