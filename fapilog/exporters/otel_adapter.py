@@ -21,8 +21,8 @@ from fapilog.operations import error_type_of
 class OtelExporterAdapter:
     """Calls the synchronous `export` of an OpenTelemetry exporter in a thread of its own.
 
-    `SUCCESS` counts as delivered; `FAILURE`, anything else and an exception count as rejected. Where no thread
-    can be started, nothing was exported, and the batch comes again.
+    `SUCCESS` counts as delivered; `FAILURE`, anything else and an exception count as rejected. Where no
+    thread can be started, nothing was exported, and the batch comes again.
 
     Args:
         exporter: The exporter; it gets each batch as a `LogBatch`, which is a `Sequence[ReadableLogRecord]`.

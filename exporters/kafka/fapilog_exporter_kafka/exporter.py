@@ -70,6 +70,7 @@ class KafkaExporter:
         self._more = {} if oauth_token is None else {"oauth_cb": oauth_token}
         check(self.settings, self._more)
         self._unfinished: WeakKeyDictionary[LogBatch, Progress] = WeakKeyDictionary()
+        self._over: WeakKeyDictionary[Progress, Connection] = WeakKeyDictionary()
         self._connection: Connection | None = None
         self._retired: list[Connection] = []
         self._process = 0
@@ -164,7 +165,7 @@ class KafkaExporter:
 
     def _move(self, progress: Progress, connection: Connection) -> None:
         """What a producer had that has ended since, and never reported, goes over this one."""
-        before, progress.over = progress.over, connection
+        before, self._over[progress] = self._over.get(progress), connection
         if before is not None and before is not connection and before.ended:
             progress.read_letters()
             progress.give_back(_ENDED)

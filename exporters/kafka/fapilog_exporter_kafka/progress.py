@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from fapilog_exporter_kafka.connection import Connection
 from fapilog_exporter_kafka.messages import Encoded, Message
 from fapilog_exporter_kafka.reports import Fate, Report
 
@@ -42,13 +41,9 @@ class Progress:
     Args:
         encoded: The messages.
         records: How many the batch holds.
-
-    Attributes:
-        over: Where the last call handed messages.
     """
 
     def __init__(self, encoded: Encoded, records: int) -> None:
-        self.over: Connection | None = None
         self.delivered = 0
         self.resent = 0
         self.dropped: Counter[str] = Counter()

@@ -216,7 +216,7 @@ class SyslogExporter:
         return self._link
 
     async def _settle(self, link: Link, mark: int) -> None:
-        """Wait until the server's TCP has everything up to a mark, and the connection has stood some time more.
+        """Wait until the server's TCP has all up to a mark, and the connection has stood some time more.
 
         Raises:
             OSError: If it does not come to that.

@@ -129,10 +129,10 @@ class Link:
         return self._watch is not None and bool(self._watch.poll(0))
 
     def unacknowledged_bytes(self, mark: int) -> int:
-        """Return how many bytes up to a mark the server's TCP has not acknowledged; 0 where nobody can know.
+        """Return how many bytes up to a mark the server's TCP has not acknowledged; 0 where that is unknown.
 
-        What others wrote behind the mark is nobody's business. With TLS the kernel counts more bytes than were
-        written, so the answer is rather too large than too small.
+        What others wrote behind the mark is nobody's business. With TLS the kernel counts more bytes than
+        were written, so the answer is rather too large than too small.
         """
         if fcntl is None or self._socket.fileno() < 0:
             return 0
