@@ -1,6 +1,8 @@
 """Against a real broker: TLS and logins, rights, topics that are missing, limits, kills and restarts."""
 
 import asyncio
+import base64
+import json
 import time
 from collections import Counter
 
@@ -61,6 +63,24 @@ def allow(broker, topic):
     admin = broker.admin()
     for done in admin.create_acls(rights).values():
         done.result(30)
+
+
+def unsigned_token(_):
+    """As a function of an application gets a token somewhere."""
+    now = time.time()
+    parts = {"alg": "none"}, {"sub": USER, "iat": now, "exp": now + 600}
+    texts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return f"{texts[0]}.{texts[1]}.", now + 600
+
+
+async def refused(exporter, batch, calls=20):
+    """Call until the reason is known: a producer that failed already says why a moment later."""
+    for _ in range(calls):
+        outcome = await exporter.export_batch(batch)
+        if outcome.error_type != "_FATAL":
+            break
+        await asyncio.sleep(0.1)
+    return outcome
 
 
 async def delivered(exporter, batch, calls=60):
@@ -144,12 +164,19 @@ def test_the_client_speaks_tls_and_logs_in_and_waits_for_rights(broker, certific
         {"brokers": [broker.login_address], "certificate": ca, **LOGIN},
         {"brokers": [broker.login_address], "certificate": ca, **LOGIN, "sasl_mechanism": "SCRAM-SHA-256"},
         {"brokers": [broker.tls_address], "certificate": ca, "tls": True, **mutual},
+        {
+            "brokers": [broker.login_address],
+            "certificate": ca,
+            "tls": True,
+            "sasl_mechanism": "OAUTHBEARER",
+            "oauth_token": unsigned_token,
+        },
     ]
 
     async def scene():
         exporters = [KafkaExporter(topic="secure", **way) for way in ways]
-        batches = [numbered(5, 5 * place) for place in range(3)]
-        calls = (each.export_batch(batch) for each, batch in zip(exporters, batches, strict=True))
+        batches = [numbered(5, 5 * place) for place in range(4)]
+        calls = (refused(each, batch) for each, batch in zip(exporters, batches, strict=True))
         for outcome in await asyncio.gather(*calls):
             assert (outcome.delivered, outcome.retry) == (0, True)
             assert outcome.error_type.endswith("AUTHORIZATION_FAILED"), outcome
@@ -161,8 +188,8 @@ def test_the_client_speaks_tls_and_logs_in_and_waits_for_rights(broker, certific
             await each.shutdown(1_000)
         return totals
 
-    assert asyncio.run(scene()) == [5, 5, 5]
-    assert found(broker, "secure") == Counter(range(15))
+    assert asyncio.run(scene()) == [5, 5, 5, 5]
+    assert found(broker, "secure") == Counter(range(20))
 
 
 def test_a_wrong_password_or_a_stranger_s_certificate_is_named_and_shows_no_secret(broker, certificates):
