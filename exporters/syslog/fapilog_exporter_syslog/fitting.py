@@ -25,12 +25,14 @@ class Draft:
         elements: Structured data: names, and params in order. The first element holds the mark of a cut.
         text: MSG, without a byte order mark.
         bom: What stands before it.
+        rendered: The last element as it is written, where many messages have it in common.
     """
 
     header: str
     elements: list[tuple[str, Params]] = field(default_factory=list)
     text: str = ""
     bom: str = ""
+    rendered: str | None = None
 
     def assembled(self) -> bytes:
         """Return the message.
@@ -39,14 +41,26 @@ class Draft:
             >>> Draft("<14>1 - h a - - ", [("x@1", [("n", "v")]), ("y@1", [])], "hello").assembled()
             b'<14>1 - h a - - [x@1 n="v"] hello'
         """
-        data = "".join(map(_element, self.elements))
+        if self.rendered is None:
+            data = "".join(map(element, self.elements))
+        else:
+            data = "".join([*map(element, self.elements[:-1]), self.rendered])
         message = f" {self.bom}{self.text}" if self.text else ""
         return f"{self.header}{data or '-'}{message}".encode()
 
 
-def _element(element: tuple[str, Params]) -> str:
-    name, params = element
-    return "".join((f"[{name}", *(f' {key}="{value}"' for key, value in params), "]")) if params else ""
+def element(given: tuple[str, Params]) -> str:
+    """Return an element as it is written; one without params is left out.
+
+    Example:
+        >>> element(("x@1", [("a", "1"), ("b", "2")])), element(("x@1", []))
+        ('[x@1 a="1" b="2"]', '')
+    """
+    name, params = given
+    if not params:
+        return ""
+    shown = "".join([f' {key}="{value}"' for key, value in params])
+    return f"[{name}{shown}]"
 
 
 def fit(draft: Draft, limit: int) -> bytes:
@@ -64,7 +78,7 @@ def fit(draft: Draft, limit: int) -> bytes:
     whole = sum(_sizes(draft))
     elements = [(name, list(params)) for name, params in draft.elements]
     elements[0][1].append((_MARK, "0" * _MARK_DIGITS))
-    small = replace(draft, elements=elements)
+    small = replace(draft, elements=elements, rendered=None)
     while True:
         sizes = _sizes(small)
         room = limit - (len(small.assembled()) - sum(sizes))
