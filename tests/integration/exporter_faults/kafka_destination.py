@@ -2,7 +2,6 @@
 
 import time
 from typing import Any
-from uuid import uuid4
 
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import (
@@ -31,7 +30,7 @@ PROBE = b"probe"
 
 
 class Kafka(Destination):
-    """A topic of its own in a broker that tests share.
+    """A topic for each fault, in one broker.
 
     Args:
         fault: What it will be told.
@@ -44,7 +43,7 @@ class Kafka(Destination):
     def __init__(self, fault: str, broker: KafkaBroker, proxy: KafkaProxy) -> None:
         super().__init__(fault)
         self.broker, self.proxy = broker, proxy
-        self.topic = f"{fault}-{uuid4().hex[:8]}"
+        self.topic = f"orders-{fault}"
         self._answered = 0
         self._admin = broker.admin()
         everybody = (ResourceType.TOPIC, self.topic, ResourcePatternType.LITERAL, "User:*", "*")
