@@ -209,6 +209,10 @@ class KafkaBroker:
         both.write_bytes(certificates.server_key.read_bytes() + certificates.server_certificate.read_bytes())
         module = "org.apache.kafka.common.security"
         plain = f'{module}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+        # Tokens without a signature, which only tests may take.
+        oauth = (
+            f'{module}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="{USER}";'
+        )
         scram = f"{module}.scram.ScramLoginModule required;"
         return {
             "ssl.keystore.type": "PEM",
@@ -216,9 +220,10 @@ class KafkaBroker:
             "ssl.truststore.type": "PEM",
             "ssl.truststore.location": str(certificates.ca),
             "ssl.client.auth": "requested",
-            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,OAUTHBEARER",
             "listener.name.sasl_ssl.plain.sasl.jaas.config": plain,
             "listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config": scram,
+            "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config": oauth,
         }
 
 
