@@ -148,7 +148,7 @@ impl BoundAttributes {
         let interrupt = reader.interrupt;
         let attributes = EncodedAttributes::new(writer.record()[head..].to_vec());
         // The method of a value may have let another thread extend them.
-        let is_whole = read.is(&self.held(py));
+        let is_whole = read.is(self.held(py));
         let active_id = if is_whole { active.id } else { NOBODY };
         // SAFETY: attached; the old value holds no Python object.
         unsafe { self.encoded.replace(Some(Encoded { active_id, attributes })) };
