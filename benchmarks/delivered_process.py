@@ -31,7 +31,7 @@ def measure(way: str, url: str, count: int) -> dict[str, Any]:
         cpu, start = time.process_time(), time.perf_counter()
         account = send(count)
         if asks:
-            arrived, at = wait_for_records(url, before + count)
+            arrived, at = wait_for_records(url, before + count, WAYS[way].quiet_seconds)
             cpu = time.process_time() - cpu
         else:
             arrived, at, cpu = account.pop("arrived"), account.pop("at"), account.pop("cpu_at") - cpu

@@ -662,9 +662,12 @@ class RecordHandler:
 
 @final
 class BoundAttributes:
-    """Immutable attributes, encoded once per pipeline; what `bind` and `bind_context` carry."""
+    """Attributes, encoded once per pipeline; what `bind` and `bind_context` carry."""
 
     def __new__(cls, attributes: dict[str, Any], base: BoundAttributes | None = None) -> BoundAttributes: ...
+    def extend(self, attributes: dict[str, Any]) -> None:
+        """Add attributes, for everybody who holds these; none is taken away."""
+
     @property
     def attributes(self) -> dict[str, Any]:
         """A copy of the attributes."""

@@ -168,3 +168,86 @@ def test_a_token_of_another_task_is_no_error():
     token = contextvars.copy_context().run(context.attach, {"a": 1})
     context.detach(token)
     assert current_context() == {}
+
+
+def test_what_a_copy_of_the_context_extends_everybody_has_who_shares_the_binding():
+    with Recorder() as recorder, bind_context(request="r", user="nobody"):
+        log = recorder.logger()
+        log.info("before")
+        contextvars.copy_context().run(context.extend, {"user": "u-7", "password": "hunter2"})
+        log.info("after")
+        with bind_context(order=1):
+            context.extend({"item": "tea"})
+            log.info("inside")
+        log.info("outside")
+        assert [record.attributes for record in recorder.records] == [
+            {"request": "r", "user": "nobody"},
+            {"request": "r", "user": "u-7", "password": "[REDACTED:secret]"},
+            {"request": "r", "user": "u-7", "password": "[REDACTED:secret]", "order": 1, "item": "tea"},
+            {"request": "r", "user": "u-7", "password": "[REDACTED:secret]"},
+        ]
+    assert current_context() == {}
+
+
+def test_extending_where_nothing_is_bound_binds_for_the_rest_of_the_context():
+    def seen() -> dict[str, object]:
+        context.extend({"a": 1})
+        context.extend({"b": 2})
+        return current_context()
+
+    assert contextvars.copy_context().run(seen) == {"a": 1, "b": 2}
+    assert current_context() == {}
+
+
+def test_a_binding_that_is_extended_while_it_is_encoded_is_whole_on_the_next_record():
+    class Extends:
+        def __str__(self) -> str:
+            context.extend({"late": True})
+            return "value"
+
+    with Recorder() as recorder, bind_context(first=Extends()):
+        log = recorder.logger()
+        log.info("one")
+        log.info("two")
+        found = [record.attributes for record in recorder.records]
+    assert [each["first"] for each in found] == ["value", "value"]
+    assert found[1]["late"] is True
+
+
+def test_threads_that_extend_one_binding_lose_nothing_of_each_other():
+    with Recorder() as recorder, bind_context(request="r"):
+        shared = contextvars.copy_context()
+
+        def extend(start: int) -> None:
+            for number in range(start, start + 40):
+                shared.copy().run(context.extend, {f"key_{number}": number})
+                shared.copy().run(recorder.logger().info, "x")
+
+        threads = [threading.Thread(target=extend, args=(40 * n,)) for n in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        recorder.logger().info("last")
+        last = recorder.records[-1].attributes
+    assert last == {"request": "r", **{f"key_{number}": number for number in range(120)}}
+
+
+def test_names_of_every_kind_are_bound_as_a_record_has_them():
+    bound = _native.BoundAttributes(
+        {"event_name": 1, "category": "c", "k" * 300: 2, "api_key": "x", "fapilog.redacted": "forged", 7: 8}
+    )
+    token = context._bound.set(bound)
+    try:
+        with Recorder() as recorder:
+            recorder.logger().info("x")
+            found = recorder.only.attributes
+    finally:
+        context._bound.reset(token)
+    assert found == {
+        "event_name": 1,
+        "category": "c",
+        "k" * 300: 2,
+        "api_key": "[REDACTED:secret]",
+        "7": 8,
+    }

@@ -15,14 +15,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from weakref import WeakSet
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from fapilog.errors import ConfigurationError, Problem
-from fapilog.exporters.http import run_aside, without
+from fapilog.exporters.http import run_aside, shown, without
 from fapilog_exporter_kafka.messages import Message
 from fapilog_exporter_kafka.reports import Fate, Report, read
 from fapilog_exporter_kafka.settings import KafkaSettings
@@ -53,6 +52,7 @@ class Connection:
         heard: How many of them there were.
         down: The whole cluster was in trouble, and nothing was delivered since.
         broken: The producer can send nothing more.
+        hide: Takes passwords out of a text.
         crowded: A batch of messages was too large; each alone may not be.
     """
 
@@ -60,7 +60,7 @@ class Connection:
         self, settings: KafkaSettings, make: MakeProducer, more: dict[str, Any], *, alone: bool = False
     ) -> None:
         self._settings = settings
-        self._secrets = [each for each in settings.secrets() if len(each) >= _SHORTEST_SECRET]
+        self.hide = hiding(settings)
         self._process = os.getpid()
         self._stop = threading.Event()
         self._wanted = threading.Event()
@@ -123,10 +123,6 @@ class Connection:
         """Call it no more."""
         self._listeners.discard(listener)
 
-    def hide(self, text: str) -> str:
-        """Return the text without passwords."""
-        return without(text, self._secrets)
-
     def retire(self) -> None:
         """Take nothing more, and end when all that is on its way is reported."""
         self._retired = True
@@ -167,7 +163,7 @@ class Connection:
                 if not len(producer):
                     self._wanted.wait(_IDLE_SECONDS)
                     self._wanted.clear()
-                producer.poll(_POLL_SECONDS if len(producer) else 0)
+                self._serve(_POLL_SECONDS if len(producer) else 0)
             self._give_up()
         finally:
             self._ended.set()
@@ -178,8 +174,19 @@ class Connection:
         with suppress(KafkaException):
             self._producer.purge()
         while len(self._producer) and time.monotonic() < until:
-            self._producer.poll(_POLL_SECONDS)
+            self._serve(_POLL_SECONDS)
         self._producer = None
+
+    def _serve(self, seconds: float) -> None:
+        """Let reports and errors come in; a fatal error is raised here, and by no callback."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as error:
+            self._failed(error.args[0])
+        except Exception as error:  # of a callback of the application, such as `oauth_token`
+            cause = shown(self.hide(f"{type(error).__name__}: {error}"))
+            self.trouble = Report(Fate.LATER, type(error).__name__, cause)
+            self.heard += 1
 
     def _failed(self, error: KafkaError) -> None:
         """Hear of an error that is no message's own. Thread: the poller."""
@@ -218,20 +225,25 @@ class _Quiet:
             _log.debug("%s", self._hide(form % values if values else form))
 
 
-def check(settings: KafkaSettings, more: dict[str, Any]) -> None:
+def hiding(settings: KafkaSettings) -> Callable[[str], str]:
+    """Return what takes passwords out of a text."""
+    secrets = [each for each in settings.secrets() if len(each) >= _SHORTEST_SECRET]
+    return lambda text: without(text, secrets)
+
+
+def check(settings: KafkaSettings) -> None:
     """Let librdkafka read its properties and the certificates, without connecting anywhere.
 
     Raises:
         ConfigurationError: `setting-invalid`, if it does not take one.
     """
-    given = {**settings.librdkafka(), **more}
+    given = settings.librdkafka()
     del given["bootstrap.servers"]
-    secrets = [each for each in settings.secrets() if len(each) >= _SHORTEST_SECRET]
     try:
-        Producer(given, logger=_Quiet(partial(without, secrets=secrets)))
+        Producer(given, logger=_Quiet(hiding(settings)))
     except (KafkaException, TypeError, ValueError) as error:
         first = error.args[0] if error.args else error
         text = first.str() if isinstance(first, KafkaError) else str(first)
-        what = f"librdkafka refuses the settings of the exporter kafka: {without(text, secrets)}"
+        what = f"librdkafka refuses the settings of the exporter kafka: {hiding(settings)(text)}"
         remedy = "correct the certificates, the properties or the login that it names"
         raise ConfigurationError([Problem("setting-invalid", what, (), remedy)]) from None

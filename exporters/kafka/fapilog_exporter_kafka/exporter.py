@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,7 +19,7 @@ from confluent_kafka import KafkaException, Producer
 
 from fapilog import ExportOutcome, LogBatch
 from fapilog.exporters.http import run_aside
-from fapilog_exporter_kafka.connection import Connection, MakeProducer, check
+from fapilog_exporter_kafka.connection import Connection, MakeProducer, check, hiding
 from fapilog_exporter_kafka.messages import encode
 from fapilog_exporter_kafka.progress import Progress, Statistics
 from fapilog_exporter_kafka.reports import Fate, Report, read
@@ -68,12 +70,13 @@ class KafkaExporter:
         self.statistics = Statistics()
         self._make = make_producer
         self._more = {} if oauth_token is None else {"oauth_cb": oauth_token}
-        check(self.settings, self._more)
+        check(self.settings)
         self._unfinished: WeakKeyDictionary[LogBatch, Progress] = WeakKeyDictionary()
         self._over: WeakKeyDictionary[Progress, Connection] = WeakKeyDictionary()
         self._connection: Connection | None = None
         self._retired: list[Connection] = []
         self._process = 0
+        self._lock = threading.Lock()
         self._alone = False
         self._closed = False
 
@@ -84,7 +87,11 @@ class KafkaExporter:
         """Send what is left of the batch, and wait for reports; what is on its way is not sent again."""
         if self._closed:
             return ExportOutcome(retry=True, cause="the exporter is shut down")
-        connection = self._connect()
+        try:
+            connection = await self._connect()
+        except KafkaException as error:
+            why = read(error.args[0], hiding(self.settings))
+            return ExportOutcome(retry=True, cause=why.cause, error_type=why.reason)
         progress = self._unfinished.pop(batch, None)
         try:
             if progress is None:
@@ -111,24 +118,42 @@ class KafkaExporter:
             if connection is not None:
                 connection.close()
 
-    def _connect(self) -> Connection:
-        """Return this process's connection; a forked child has one of its own."""
-        before = self._connection
-        here = self._process == os.getpid()
-        if here and before is not None:
-            if not before.broken and not before.crowded:
-                return before
-            if before.broken:
+    async def _connect(self) -> Connection:
+        """Return this process's connection; a forked child has one of its own.
+
+        Raises:
+            KafkaException: If librdkafka makes none now, such as for want of a token.
+        """
+        if self._process != os.getpid():
+            self._process, self._lock = os.getpid(), threading.Lock()
+            self._connection, self._retired, self._unfinished = None, [], WeakKeyDictionary()
+        connection = self._usable()
+        if connection is None:
+            # It may read files, and wait seconds for a token.
+            connection = await run_aside(self._renewed, "fapilog-kafka-begin")
+        connection.start()
+        return connection
+
+    def _usable(self) -> Connection | None:
+        connection = self._connection
+        return None if connection is None or connection.broken or connection.crowded else connection
+
+    def _renewed(self) -> Connection:
+        """Return the connection that is made in place of none, or of one that can be used no more."""
+        with self._lock:
+            if (usable := self._usable()) is not None:
+                return usable
+            before, self._connection = self._connection, None
+            if before is not None and before.broken:
                 before.close()  # what is on its way comes back, and goes over the new one
-            else:
+            elif before is not None:
                 before.retire()
                 self._retired.append(before)
                 self._alone = True
-        self._unfinished = self._unfinished if here else WeakKeyDictionary()
-        self._process = os.getpid()
-        self._connection = Connection(self.settings, self._make, self._more, alone=self._alone)
-        self._connection.start()
-        return self._connection
+            self._connection = made = Connection(self.settings, self._make, self._more, alone=self._alone)
+            if self._closed:
+                made.close()
+            return made
 
     async def _encode(self, batch: LogBatch) -> Progress:
         settings = self.settings
@@ -160,7 +185,9 @@ class KafkaExporter:
         finally:
             connection.unlisten(ring)
         heard_of = connection.down or connection.heard != heard
-        why = progress.later or (connection.trouble if heard_of else None)
+        trouble = connection.trouble if heard_of else None
+        # Of a broken producer all messages say the same, and it alone says why.
+        why = trouble if connection.broken else progress.later or trouble
         return self._outcome(progress, why or (_FULL if full else _NOT_ACKNOWLEDGED))
 
     def _move(self, progress: Progress, connection: Connection) -> None:
@@ -180,7 +207,9 @@ class KafkaExporter:
                 progress.put_back(number)
                 return True
             except KafkaException as error:
-                progress.report(number, read(error.args[0], connection.hide))
+                # It never left this process.
+                said = read(error.args[0], connection.hide)
+                progress.report(number, replace(said, uncertain=False))
             self.statistics.messages += 1
         return False
 

@@ -42,6 +42,7 @@ _NOTHING_WRITTEN = frozenset({
 _HINTS = {
     "CLUSTER_AUTHORIZATION_FAILED": "allow the user IdempotentWrite on the cluster, or Write on the topic",
     "NOT_ENOUGH_REPLICAS": "fewer replicas are in sync than min.insync.replicas asks for",
+    "SASL_AUTHENTICATION_FAILED": "check oauth_token, or sasl_mechanism, username and password",
     "TOPIC_AUTHORIZATION_FAILED": "allow the user Write and Describe on the topic",
     "UNKNOWN_TOPIC_OR_PART": "create the topic",
     "_ALL_BROKERS_DOWN": "check the addresses of the brokers",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from exporters.kafka.tests.numbered import numbers
 from fapilog import ExportOutcome, LogBatch
@@ -91,7 +91,10 @@ class LogProducer:
             self._news.wait(seconds)
         self._news.clear()
         while self._errors:
-            self.given["error_cb"](self._errors.popleft())
+            error = self._errors.popleft()
+            if error.fatal():  # as the real one: it is raised, and the callback hears nothing
+                raise KafkaException(error)
+            self.given["error_cb"](error)
         with self._lock:
             due = [report for report in self._reports if report[0] <= 0]
             self._reports = [report for report in self._reports if report[0] > 0]

@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from exporters.kafka.tests.numbered import numbered
 from exporters.kafka.tests.standing_in import Log, LogProducer, Told, export, export_all, exporter_to
 from fapilog import ExportOutcome
+from fapilog_exporter_kafka import KafkaExporter
 from fapilog_exporter_kafka.progress import RECORD_TOO_LARGE
 
 NEVER_SOON = 10**9
@@ -123,7 +124,7 @@ def test_what_a_producer_never_reports_because_its_poller_died_goes_over_another
     class Deaf(LogProducer):
         def poll(self, seconds):
             if len(self._log.producers) == 1 and self._reports:
-                raise MemoryError("no room")
+                raise SystemExit("gone")
             return super().poll(seconds)
 
     async def scene():
@@ -137,7 +138,7 @@ def test_what_a_producer_never_reports_because_its_poller_died_goes_over_another
         return outcomes, log, exporter.statistics
 
     outcomes, log, said = asyncio.run(scene())
-    assert (outcomes[0].retry, outcomes[0].error_type) == (True, "MemoryError")
+    assert (outcomes[0].retry, outcomes[0].error_type) == (True, "RuntimeError")
     assert outcomes[-1] == ExportOutcome(delivered=5)
     assert (len(log.producers), len(log.messages), said.resent) == (2, 1, 5)
 
@@ -170,3 +171,23 @@ def test_the_producer_is_idempotent_and_waits_for_all_replicas():
         "partitioner": "murmur2_random",
         "linger.ms": "20",
     }
+
+
+async def test_a_producer_that_cannot_be_made_now_is_made_later():
+    """As librdkafka refuses one when no token comes; the loop goes on meanwhile."""
+    log = Log()
+    refusals = [KafkaException(KafkaError(KafkaError.SASL_AUTHENTICATION_FAILED, "no token yet"))]
+
+    def make(given, logger):
+        if refusals:
+            raise refusals.pop()
+        return log.make(given, logger)
+
+    exporter, batch = KafkaExporter(make_producer=make), numbered(5)
+    first = await exporter.export_batch(batch)
+    assert (first.delivered, first.rejected, first.retry) == (0, 0, True)
+    assert (first.error_type, "no token yet" in first.cause) == ("SASL_AUTHENTICATION_FAILED", True)
+    outcomes = await asyncio.gather(*(exporter.export_batch(each) for each in (batch, numbered(3, 5))))
+    assert [each.delivered for each in outcomes] == [5, 3]
+    assert len(log.producers) == 1
+    await exporter.shutdown(1_000)

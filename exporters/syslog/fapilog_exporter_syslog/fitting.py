@@ -26,12 +26,14 @@ class Draft:
         elements: Structured data: names, and params in order. The first element holds the mark of a cut.
         text: MSG, without a byte order mark.
         bom: What stands before it.
+        rendered: The last element as it is written, where many messages have it in common.
     """
 
     header: str
     elements: list[tuple[str, Params]] = field(default_factory=list)
     text: str = ""
     bom: str = ""
+    rendered: str | None = None
 
     def assembled(self) -> bytes:
         """Return the message.
@@ -40,14 +42,26 @@ class Draft:
             >>> Draft("<14>1 - h a - - ", [("x@1", [("n", "v")]), ("y@1", [])], "hello").assembled()
             b'<14>1 - h a - - [x@1 n="v"] hello'
         """
-        data = "".join(map(_element, self.elements))
+        if self.rendered is None:
+            data = "".join(map(element, self.elements))
+        else:
+            data = "".join([*map(element, self.elements[:-1]), self.rendered])
         message = f" {self.bom}{self.text}" if self.text else ""
         return f"{self.header}{data or '-'}{message}".encode()
 
 
-def _element(element: tuple[str, Params]) -> str:
-    name, params = element
-    return "".join((f"[{name}", *(f' {key}="{value}"' for key, value in params), "]")) if params else ""
+def element(given: tuple[str, Params]) -> str:
+    """Return an element as it is written; one without params is left out.
+
+    Example:
+        >>> element(("x@1", [("a", "1"), ("b", "2")])), element(("x@1", []))
+        ('[x@1 a="1" b="2"]', '')
+    """
+    name, params = given
+    if not params:
+        return ""
+    shown = "".join([f' {key}="{value}"' for key, value in params])
+    return f"[{name}{shown}]"
 
 
 def fit(draft: Draft, limit: int) -> bytes:
@@ -68,7 +82,7 @@ def fit(draft: Draft, limit: int) -> bytes:
     most = sum(len(params) for _, params in others)
 
     def without(number: int) -> tuple[Draft, int, bool]:
-        small = replace(draft, elements=[first, *_without_last(others, number)])
+        small = replace(draft, elements=[first, *_without_last(others, number)], rendered=None)
         sizes = _sizes(small)
         level = _water_level(sizes, limit - (len(small.assembled()) - sum(sizes)))
         return small, level, level >= min(_LEAST_BYTES, max(sizes))

@@ -17,7 +17,7 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 
 from fapilog import LogBatch
-from fapilog_exporter_syslog.fitting import Draft, Params, fit
+from fapilog_exporter_syslog.fitting import Draft, Params, element, fit
 from fapilog_exporter_syslog.priority import priority
 from fapilog_exporter_syslog.settings import SyslogSettings
 from fapilog_exporter_syslog.text import header_field, message_text, param_name, param_value, text_of
@@ -53,6 +53,7 @@ class _Origin:
     app_name: str
     procid: str
     params: Params
+    rendered: str
 
 
 class Encoder:
@@ -103,11 +104,13 @@ class Encoder:
         hostname = text_of(said.get("host.name") or settings.hostname or socket.gethostname())
         app_name = settings.app_name or text_of(said.get("service.name") or "")
         procid = text_of(said.get("process.pid") or said.get("service.instance.id") or "")
+        params = _params(said, self._wants_resource)
         return _Origin(
             header_field(hostname, _HOSTNAME_CHARACTERS),
             header_field(app_name, _APP_NAME_CHARACTERS),
             header_field(procid, _PROCID_CHARACTERS),
-            _params(said, self._wants_resource),
+            params,
+            element((self._names[2], params)),
         )
 
     def _draft(self, readable: ReadableLogRecord, origin: _Origin) -> Draft:
@@ -129,6 +132,7 @@ class Encoder:
             ],
             text,
             self._bom(text),
+            origin.rendered,
         )
 
     def _bom(self, text: str) -> str:
@@ -174,7 +178,7 @@ def _known(readable: ReadableLogRecord, number: int, msgid: str) -> Params:
 
 def _params(attributes: Mapping[str, Any], wanted: Callable[[str], bool]) -> Params:
     return [
-        (param_name(key), param_value(text_of(value)))
+        (param_name(key), str(value) if type(value) is int else param_value(text_of(value)))
         for key, value in attributes.items()
         if value is not None and wanted(key)
     ]

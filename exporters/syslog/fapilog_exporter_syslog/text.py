@@ -19,7 +19,8 @@ _NOT_IN_NAMES = re.compile(r'[^\x21-\x7e]|[="\]]')
 NAME_CHARACTERS = 32
 _NAME_TAIL = 15
 
-_HARMFUL = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+# Controls, what reorders text, and halves of characters, which UTF-8 cannot write.
+_HARMFUL = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _IN_TEXT = re.compile(f"[{_HARMFUL}]")
 _IN_VALUES = re.compile(rf'[{_HARMFUL}"\\\]]')
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}

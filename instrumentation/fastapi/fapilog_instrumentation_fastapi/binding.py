@@ -1,8 +1,8 @@
 """Attributes that every later record of a request has: of user, tenant and baggage. Thread: caller.
 
-They are kept in two places. A context variable carries them to records of this task, and of tasks and threads
-that it starts. The exchange carries them to the access record, the exception record and request loggers,
-whatever context these are in.
+They are kept in two places. What the middleware bound for the request carries them to the records of its
+tasks and threads, which share it, whichever of them binds. The exchange carries them to the access record,
+the exception record and request loggers, whatever context these are in.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fapilog import bind_context
+from fapilog.context import attach, extend
 from fapilog_instrumentation_fastapi.exchange import current
 
 
@@ -21,16 +21,17 @@ def bind(attributes: Mapping[str, Any]) -> None:
         exchange.add(attributes)
         # A new dict: another thread may read the old one.
         exchange.bound = {**(exchange.bound or {}), **attributes}
-    # Not left again: the middleware puts back what was bound before the request.
-    bind_context(**attributes).__enter__()
+        extend(dict(attributes))
+    else:
+        # Not left again.
+        attach(dict(attributes))
 
 
 def request_attributes() -> Mapping[str, Any] | None:
-    """Enricher for `configure_otel(enrichers=[request_attributes])`: what is bound to the current request.
+    """Return what is bound to the current request, for an enricher or a hook of yours; None outside of one.
 
-    A sync dependency runs in a thread with a copy of the context, so what it binds is on the access record
-    and on request loggers made later, but not on other records of the endpoint. With this enricher it is on
-    all of them; it costs each record a function call.
+    Records need no enricher for it: what is bound is on all of them, also what a sync dependency binds in its
+    thread.
 
     Example:
         >>> request_attributes() is None

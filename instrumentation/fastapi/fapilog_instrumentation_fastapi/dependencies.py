@@ -85,8 +85,8 @@ def bind_user(  # noqa: PLR0913 - the attributes that there are
 ) -> None:
     """Say on whose behalf the request is: its later records carry `user.*`, its access record does.
 
-    Call it in an async dependency, in middleware or in the endpoint. From a sync dependency see
-    `request_attributes`. They are personal data: bind what you may store.
+    Call it in a dependency, async or sync, in middleware or in the endpoint. They are personal data: bind
+    what you may store.
 
     Args:
         id: `user.id`.

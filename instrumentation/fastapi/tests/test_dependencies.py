@@ -1,5 +1,7 @@
 """Loggers of a request, and on whose behalf it is: on every later record, in every kind of endpoint."""
 
+import asyncio
+import threading
 from typing import Annotated, Any
 
 import pytest
@@ -125,17 +127,62 @@ async def test_nobody_is_left_for_the_next_request(fapilog_logs: CapturedLogs):
     assert fapilog_logs.find(body="after").attributes == {}
 
 
-async def test_what_a_sync_dependency_binds_is_on_request_loggers_and_the_access_record(
-    fapilog_logs: CapturedLogs,
+@pytest.mark.parametrize("behind", [False, True])
+async def test_what_a_sync_dependency_binds_is_on_every_later_record_of_the_request_and_on_no_other(
+    behind: bool, fapilog_logs: CapturedLogs
 ):
-    async with client(shop()) as http:
+    app = shop()
+    if behind:
+        # It runs what is below in a task of its own.
+        app.add_middleware(BaseHTTPMiddleware, dispatch=then_log)
+    async with client(app) as http:
         await http.get("/thread")
+        plain.info("afterwards")
+        await http.get("/async/1")
+    found = [record.attributes.get("user.id") for record in fapilog_logs if record.body == "by another"]
+    assert found == ["t-1", "u-7"]
     assert fapilog_logs.find(body="by the request's logger").attributes["user.id"] == "t-1"
     assert fapilog_logs.find(event_name=HTTP_EVENT).attributes["user.id"] == "t-1"
-    assert "user.id" not in fapilog_logs.find(body="by another").attributes
+    assert "user.id" not in fapilog_logs.find(body="afterwards").attributes
+    if behind:
+        found = [record.attributes["user.id"] for record in fapilog_logs.find_all(body="behind")]
+        assert found == ["t-1", "u-7"]
 
 
-async def test_with_the_enricher_it_is_on_every_record():
+async def then_log(request: Request, call_next: Any) -> Any:
+    response = await call_next(request)
+    plain.info("behind")
+    return response
+
+
+async def test_requests_at_the_same_time_share_nothing_that_their_threads_bind(fapilog_logs: CapturedLogs):
+    app = FastAPI()
+    met = threading.Barrier(8)
+
+    def who(name: str) -> None:
+        bind_user(name)
+        # All of them have bound before any goes on.
+        met.wait(30)
+        plain.info("in the dependency")
+
+    @app.get("/", dependencies=[Depends(who)])
+    async def read(name: str) -> None:
+        plain.info("in the endpoint")
+
+    async with client(instrument_fastapi(app, spans="none")) as http:
+        await asyncio.gather(
+            *(http.get(f"/?name=u-{n}", headers={"X-Request-ID": f"r-{n}"}) for n in range(8))
+        )
+    ids = [
+        (record.attributes["fapilog.correlation_id"][2:], record.attributes["user.id"][2:])
+        for record in fapilog_logs
+        if record.scope_name in {"plain", "fapilog.http"}
+    ]
+    assert len(ids) == 24
+    assert [pair for pair in ids if pair[0] != pair[1]] == []
+
+
+async def test_an_enricher_may_ask_what_is_bound():
     settings = fapilog.Settings.load(environ={})
     with (
         fapilog.LoggerProvider(

@@ -22,6 +22,12 @@ _LEVELS = ((21, "fatal"), (17, "error"), (13, "warning"), (9, "info"), (0, "debu
 _LOG_LEVELS = ((21, "fatal"), (17, "error"), (13, "warn"), (9, "info"), (5, "debug"), (0, "trace"))
 _EXCEPTION = ("exception.type", "exception.message", "exception.stacktrace")
 _USER = {"user.id": "id", "user.email": "email", "user.name": "username"}
+# What logs call where they come from, as Sentry's own SDK does.
+_LOG_NAMES = {
+    "release": "sentry.release",
+    "environment": "sentry.environment",
+    "server_name": "server.address",
+}
 # Limits of Sentry: longer texts are cut there without a word.
 _TAG_LENGTH, _MESSAGE_LENGTH = 200, 8_192
 
@@ -132,9 +138,7 @@ def log(record: Record, settings: SentrySettings, trace_id: str) -> dict[str, An
         **record.attributes,
         "logger.name": record.logger,
         "event.name": document.get("event_name", ""),
-        **{
-            f"sentry.{key}": value for key, value in _origin(record, settings).items() if key != "server_name"
-        },
+        **{_LOG_NAMES[key]: value for key, value in _origin(record, settings).items()},
     }
     found = {
         "timestamp": record.seconds,

@@ -24,12 +24,15 @@ from sentry_events import SentryExporter
 
 KEY = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
 PATH = "/api/42/envelope/"
-_AUTH = re.compile(rf"Sentry sentry_version=7, sentry_client=[\w.-]+/[\w.-]+, sentry_key={KEY}")
+_AUTH = {"sentry_version": "7", "sentry_key": KEY}
 _ID, _SPAN = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}")
 _TYPES = {"string": str, "boolean": bool, "integer": int, "double": float}
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z")
 _EVENT_KEYS = {
     *("event_id", "timestamp", "platform", "level", "logger", "server_name", "release", "environment"),
     *("logentry", "exception", "fingerprint", "contexts", "tags", "extra", "user"),
+    # Of Sentry's SDK alone.
+    *("sdk", "modules", "breadcrumbs", "transaction_info"),
 }
 _LOG_TYPE = "application/vnd.sentry.items.log+json"
 
@@ -60,12 +63,13 @@ def check_event(event: dict[str, Any]) -> None:
     """Raise for what is no event."""
     need(set(event) <= _EVENT_KEYS, f"unknown keys: {sorted(set(event) - _EVENT_KEYS)}")
     need(_ID.fullmatch(event["event_id"]), "event_id has 32 small hexadecimal digits")
-    need(isinstance(event["timestamp"], float), "timestamp is a number of seconds")
+    time = event["timestamp"]
+    need(isinstance(time, float) or _TIME.fullmatch(time), "timestamp is a number of seconds, or a text")
     need(event["level"] in ("fatal", "error", "warning", "info", "debug"), "level is a word of Sentry's")
-    need(isinstance(event["logentry"]["formatted"], str), "a message is a text")
-    need(len(event["logentry"]["formatted"]) <= 8_192, "a message has 8,192 characters")
+    message = event.get("logentry", {"formatted": ""})["formatted"]
+    need(isinstance(message, str) and len(message) <= 8_192, "a message is a text of 8,192 characters")
     need(all(isinstance(each, str) for each in event.get("fingerprint", [])), "a fingerprint is texts")
-    for key, value in event["tags"].items():
+    for key, value in event.get("tags", {}).items():
         need(re.fullmatch(r"[a-zA-Z0-9_.:-]{1,32}", key), f"{key} is no name of a tag")
         need(isinstance(value, str) and 0 < len(value) <= 200 and "\n" not in value, f"{key} is no tag")
     if trace := event["contexts"].get("trace"):
@@ -82,7 +86,7 @@ def check_log(log: dict[str, Any]) -> None:
     need(_SPAN.fullmatch(log.get("span_id", "0" * 16)), "a span id has 16 hexadecimal digits")
     need(log["level"] in ("fatal", "error", "warn", "info", "debug", "trace"), "level is a word of Sentry's")
     need(isinstance(log["body"], str) and isinstance(log["timestamp"], float), "body and time")
-    need(1 <= log["severity_number"] <= 24, "severity_number is one of OpenTelemetry's")
+    need(1 <= log.get("severity_number", 1) <= 24, "severity_number is one of OpenTelemetry's")
     for key, value in log["attributes"].items():
         need(set(value) == {"value", "type"}, f"{key} has a value and a type")
         need(type(value["value"]) is _TYPES[value["type"]], f"{key} is no {value['type']}")
@@ -125,7 +129,7 @@ class Sentry(ThreadingHTTPServer):
     def take(self, body: bytes) -> None:
         """Take what a request holds, all of it or nothing."""
         headers, items = items_of(body)
-        need(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", headers["sent_at"]), "sent_at is UTC")
+        need(_TIME.fullmatch(headers["sent_at"]), "sent_at is UTC")
         need(len(items) == 1, "one item")
         [(header, payload)] = items
         content = json.loads(payload)
@@ -172,7 +176,10 @@ class Handler(BaseHTTPRequestHandler):
             return script
         try:
             need(self.path == PATH, "the path")
-            need(_AUTH.fullmatch(self.headers["X-Sentry-Auth"]), "X-Sentry-Auth")
+            scheme, _, pairs = self.headers["X-Sentry-Auth"].partition(" ")
+            said = dict(pair.strip().split("=", 1) for pair in pairs.split(","))
+            need((scheme, _AUTH.items() <= said.items()) == ("Sentry", True), "X-Sentry-Auth")
+            need("/" in said["sentry_client"], "sentry_client is NAME/VERSION")
             need(self.headers["Content-Type"] == "application/x-sentry-envelope", "Content-Type")
             if self.headers["Content-Encoding"] == "gzip":
                 body = gzip.decompress(body)

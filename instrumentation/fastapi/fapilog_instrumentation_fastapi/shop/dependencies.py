@@ -16,8 +16,8 @@ def orders_of(request: Request) -> Orders:
     return orders
 
 
-async def current_user(user: Annotated[str | None, Header(alias="X-User")] = None) -> None:
-    """Who asks, as a gateway tells it; later records of the request carry it."""
+def current_user(user: Annotated[str | None, Header(alias="X-User")] = None) -> None:
+    """Who asks, as a gateway says it; later records of the request carry it, though this runs in a thread."""
     if user is not None:
         bind_user(user)
 
