@@ -14,14 +14,15 @@ from typing import Any
 from fapilog.batch import LogBatch
 from fapilog.diagnostics import shown_error
 from fapilog.exporters.base import ExportOutcome
-from fapilog.exporters.worker import Worker, run_aside
+from fapilog.exporters.worker import ThreadNotStartedError, Worker, run_aside
 from fapilog.operations import error_type_of
 
 
 class OtelExporterAdapter:
     """Calls the synchronous `export` of an OpenTelemetry exporter in a thread of its own.
 
-    `SUCCESS` counts as delivered; `FAILURE`, anything else and an exception count as rejected.
+    `SUCCESS` counts as delivered; `FAILURE`, anything else and an exception count as rejected. Where no
+    thread can be started, nothing was exported, and the batch comes again.
 
     Args:
         exporter: The exporter; it gets each batch as a `LogBatch`, which is a `Sequence[ReadableLogRecord]`.
@@ -47,6 +48,8 @@ class OtelExporterAdapter:
         records = len(batch)
         try:
             result = await self._worker.run(partial(self.exporter.export, batch))
+        except ThreadNotStartedError as error:  # nobody was asked yet
+            return ExportOutcome(retry=True, cause=shown_error(error), error_type=error_type_of(error))
         except Exception as error:
             return ExportOutcome(rejected=records, cause=shown_error(error), error_type=error_type_of(error))
         # By name: the enumeration was called LogExportResult before, and some exporters bring their own.

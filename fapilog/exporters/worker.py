@@ -19,6 +19,13 @@ from fapilog import otel_private
 from fapilog.diagnostics import mark_delivering, shown_error
 
 
+class ThreadNotStartedError(OSError):
+    """No thread can be started for a call, which was not made: too many run, or the interpreter is ending.
+
+    An `OSError`, so that records whose exporter meets it come again, or stay in the spool.
+    """
+
+
 @dataclass(frozen=True)
 class _Job:
     call: Callable[[], Any]
@@ -76,7 +83,7 @@ class Worker:
         it lets go.
 
         Raises:
-            RuntimeError: If no thread can be started, because the interpreter is ending.
+            ThreadNotStartedError: If no thread can be started.
         """
         self._start()
         job = _job(call)
@@ -98,12 +105,16 @@ class Worker:
 
     def _start(self) -> None:
         if self._thread is None or self._process != os.getpid():
-            self._process, self._jobs = os.getpid(), SimpleQueue()
+            self._process, self._jobs, self._thread = os.getpid(), SimpleQueue(), None
             self._thread = _thread(self._name, self._jobs)
 
 
 async def run_aside(call: Callable[[], Any], name: str) -> Any:
-    """Make one call in a daemon thread for it alone, as `Worker.run`; cancelled, it lets go at once."""
+    """Make one call in a daemon thread for it alone, as `Worker.run`; cancelled, it lets go at once.
+
+    Raises:
+        ThreadNotStartedError: If no thread can be started.
+    """
     jobs: SimpleQueue[_Job | None] = SimpleQueue()
     job = _job(call)
     jobs.put(job)
@@ -119,7 +130,10 @@ def _job(call: Callable[[], Any]) -> _Job:
 
 def _thread(name: str, jobs: SimpleQueue[_Job | None]) -> threading.Thread:
     thread = threading.Thread(target=_work, args=(jobs,), name=name, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # from Python 3.12 on also in functions of atexit
+        raise ThreadNotStartedError(f"no thread for {name}: {error}") from error
     return thread
 
 

@@ -22,6 +22,7 @@ OWN_PROPERTIES = frozenset({
     "client.id",
     "compression.codec",
     "compression.type",
+    "delivery.report.only.error",
     "delivery.timeout.ms",
     "enable.idempotence",
     "message.max.bytes",

@@ -62,6 +62,8 @@ def test_all_that_librdkafka_is_told():
         ({"certificate": "/ca.pem"}, "set tls"),
         ({"client_certificate": "/a.pem", "tls": True}, "belong together"),
         ({"properties": {"acks": 0}}, "acks"),
+        ({"properties": {"delivery.report.only.error": True}}, "delivery.report.only.error"),
+        ({"brokers": [f"user:{SECRET}@kafka:9092"]}, "without a scheme"),
         ({"properties": {"sasl.password": SECRET}}, "sasl.password"),
         ({"properties": SECRET}, "NAME=VALUE"),
         ({"password": [SECRET]}, "password"),

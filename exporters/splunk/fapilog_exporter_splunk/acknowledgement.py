@@ -60,7 +60,7 @@ class Acknowledgements:
                 await self._ask()
             elif now >= until:
                 return False
-            elif progress.waiting and not progress.to_do:
+            else:
                 due = max(self._asked_at + self._poll_seconds - now, self._poll_seconds / 10)
                 await asyncio.sleep(max(0.0, min(due, until - now)))
         return True
