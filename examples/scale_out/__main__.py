@@ -24,7 +24,7 @@ TEMPLATE = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.scale_out")
-    parser.add_argument("--services", type=int, default=3)
+    parser.add_argument("--services", type=int, default=3, help="how many processes")
     parser.add_argument("--records", type=int, default=2_000, help="of each service")
     parser.add_argument("--per-second", type=int, default=500, help="of each service")
     given = parser.parse_args()
