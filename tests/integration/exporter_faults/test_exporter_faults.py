@@ -57,7 +57,7 @@ def play(provider: fapilog.LoggerProvider, destination: Destination, fault: str)
     assert provider.force_flush(60_000), str(provider.ledger())
 
 
-def refused_of(destination: Destination, fault: str) -> set[int]:
+def refused_of(destination: Destination) -> set[int]:
     """The numbers that the destination refuses for good."""
     return {number for number in range(RECORDS // 4, RECORDS) if number % 2} if destination.refused else set()
 
@@ -77,7 +77,7 @@ def check_cell(told: Destination) -> None:
         ledger = provider.ledger()
         arrived, uids = destination.numbers(), set(destination.uids())
     side = ledger.exporters[name]
-    refused = refused_of(destination, fault)
+    refused = refused_of(destination)
     rejected = len(refused)
     if fault == "half_refused" and not destination.refused:  # by a count alone
         rejected = destination.rejected_by_count  # type: ignore[attr-defined]

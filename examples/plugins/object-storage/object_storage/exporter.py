@@ -78,7 +78,8 @@ class ObjectStorageExporter:
         try:
             stored: StoredObject = await run_aside(lambda: self._store(batch), "object-storage")
         except (ClientError, BotoCoreError) as error:
-            return outcome_of(error, len(batch), self.settings.refused_pause_millis)
+            settings = self.settings
+            return outcome_of(error, len(batch), settings.refused_pause_millis, overwrite=settings.overwrite)
         self.statistics.objects += 1
         self.statistics.bytes += len(stored.body)
         return ExportOutcome(delivered=len(batch))

@@ -164,7 +164,8 @@ class SentryExporter:
         now = self._wall_clock()
         answer = answers.read(response, now, self.settings.refused_pause_millis)
         for category, millis in answer.limits.items():
-            self._limited_until[category] = self._clock() + millis / 1_000
+            until = self._clock() + millis / 1_000
+            self._limited_until[category] = max(until, self._limited_until.get(category, 0.0))
         return answer
 
     def _post(self, envelope: Envelope) -> Response:

@@ -195,6 +195,17 @@ def test_a_limit_of_events_does_not_hold_up_the_logs_of_their_batch(sentry, make
     assert (len(sentry.events), len(sentry.logs)) == (2, 1)
 
 
+def test_of_several_limits_the_longest_counts(sentry, make_batch, answer):
+    now = [100.0]
+    exporter = sentry.exporter(clock=lambda: now[0])
+    longest = "60:log_item:organization, 10:log_item:project"
+    sentry.script.append(answer(200, {"X-Sentry-Rate-Limits": longest}, take=True))
+    sentry.script.append(answer(200, {"X-Sentry-Rate-Limits": "5:log_item:project"}, take=True))
+    assert export(exporter, make_batch("a", severity=9)).delivered == 1
+    assert export(exporter, make_batch("b")).delivered == 1
+    assert export(exporter, make_batch("c", severity=9)).retry_after_millis == 60_000
+
+
 def test_a_limit_of_a_taken_request_is_for_those_to_come(sentry, make_batch, answer):
     exporter = sentry.exporter()
     sentry.script.append(answer(200, {"X-Sentry-Rate-Limits": "7:log_byte:project"}, take=True))
