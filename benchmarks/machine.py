@@ -25,6 +25,7 @@ DISTRIBUTIONS = (
     "opensearch-py",
     "splunk-handler",
     "splunk-hec-handler",
+    "confluent-kafka",
 )
 
 

@@ -24,7 +24,7 @@ TEMPLATE = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.scale_out")
-    parser.add_argument("--services", type=int, default=3)
+    parser.add_argument("--services", type=int, default=3, help="how many processes")
     parser.add_argument("--records", type=int, default=2_000, help="of each service")
     parser.add_argument("--per-second", type=int, default=500, help="of each service")
     given = parser.parse_args()
@@ -48,10 +48,12 @@ def play(stack: ExitStack, folder: Path, services: int, records: int, per_second
         collectors.append(GroupCollector(binary, broker.address, indexer.url, log))
         collectors[-1].start()
         stack.callback(collectors[-1].kill)
-    running = [
-        start_service(f"orders-{number}", broker.address, folder / "spool", records, per_second)
-        for number in range(services)
-    ]
+    running = []
+    for number in range(services):
+        running.append(
+            start_service(f"orders-{number}", broker.address, folder / "spool", records, per_second)
+        )
+        stack.callback(running[-1].kill)
     total = services * records
 
     def found() -> int:

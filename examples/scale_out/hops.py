@@ -40,6 +40,11 @@ class Service:
             text=True,
         )
 
+    def kill(self) -> None:
+        """End it at once (SIGKILL), if it runs still."""
+        self.process.kill()
+        self.process.communicate()
+
     def wait(self, seconds: float) -> dict[str, int]:
         """Wait for its end, and return what it says of its records."""
         out, err = self.process.communicate(timeout=seconds)

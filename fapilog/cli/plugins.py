@@ -73,7 +73,8 @@ def info(name: Annotated[str, typer.Argument(help="Of a plugin or of a package."
         installed.load(plugin.group, plugin.name)
         after = installed.find(plugin.group, plugin.name)
         typer.echo(_described(after or plugin))
-    listed = [each for each in catalogue.catalogue() if each.name == name]
+    # By a plugin's name too: of a package that happens to be called so on pip's index nobody asked.
+    listed = catalogue.named(name)
     for each in listed:
         typer.echo(_listed(each))
     if not found and not listed:

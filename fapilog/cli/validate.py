@@ -74,9 +74,14 @@ def validate(
 def _conclude(documents: int, problems: int, most: int, shape: Shape) -> None:
     if problems > most:
         typer.echo(f"... and {problems - most} more")
-    typer.echo(f"{documents} documents of shape {shape}: {problems or 'no'} problems", err=True)
+    found = f"{problems or 'no'} problem{_plural(problems)}"
+    typer.echo(f"{documents} document{_plural(documents)} of shape {shape}: {found}", err=True)
     if problems or not documents:
         raise typer.Exit(_FAILED)
+
+
+def _plural(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def checked(given: str, shape: Shape) -> Iterator[tuple[int, bool, Problem | None]]:

@@ -70,7 +70,7 @@ async def run_aside(call: Callable[[], Any], name: str) -> Any:
     """Make one call in a daemon thread, beside others, as `Worker.run`; cancelled, it lets go at once.
 
     Raises:
-        RuntimeError: If no thread can be started, because the interpreter is ending.
+        ThreadNotStartedError: If no thread can be started.
     """
     job = new_job(call)
     _spare.hand(job, name)

@@ -15,14 +15,15 @@ from fapilog.batch import LogBatch
 from fapilog.diagnostics import shown_error
 from fapilog.exporters.aside import run_aside
 from fapilog.exporters.base import ExportOutcome
-from fapilog.exporters.worker import Worker
+from fapilog.exporters.worker import ThreadNotStartedError, Worker
 from fapilog.operations import error_type_of
 
 
 class OtelExporterAdapter:
     """Calls the synchronous `export` of an OpenTelemetry exporter in a thread of its own.
 
-    `SUCCESS` counts as delivered; `FAILURE`, anything else and an exception count as rejected.
+    `SUCCESS` counts as delivered; `FAILURE`, anything else and an exception count as rejected. Where no
+    thread can be started, nothing was exported, and the batch comes again.
 
     Args:
         exporter: The exporter; it gets each batch as a `LogBatch`, which is a `Sequence[ReadableLogRecord]`.
@@ -48,6 +49,8 @@ class OtelExporterAdapter:
         records = len(batch)
         try:
             result = await self._worker.run(partial(self.exporter.export, batch))
+        except ThreadNotStartedError as error:  # nobody was asked yet
+            return ExportOutcome(retry=True, cause=shown_error(error), error_type=error_type_of(error))
         except Exception as error:
             return ExportOutcome(rejected=records, cause=shown_error(error), error_type=error_type_of(error))
         # By name: the enumeration was called LogExportResult before, and some exporters bring their own.

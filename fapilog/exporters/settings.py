@@ -25,8 +25,8 @@ Millis = Annotated[int, Field(ge=1)]
 class ExporterSettings(BaseModel):
     """Settings of one exporter; frozen. Each field is also the variable `<prefix><NAME>`.
 
-    A subclass names its exporter. A field whose type holds `SecretStr`, or whose value is a URL, is never
-    shown.
+    A subclass names its exporter. A field whose type holds `SecretStr`, or whose value is a URL or has an
+    `@`, is never shown.
     A tuple is read from a variable as words with commas between; `none` is None where a field may be None.
 
     Example:
@@ -121,9 +121,10 @@ class ExporterSettings(BaseModel):
 
     @classmethod
     def _shown(cls, name: str, value: Any) -> str:
-        """A value for people; a URL may hold a password, where none is allowed."""
+        """A value for people; an address may hold a password, with a scheme or without, where none may be."""
         secret = SecretStr in _parts(cls.model_fields[name].annotation) or isinstance(value, SecretStr)
-        return MASK if secret or "://" in str(value) else repr(value)
+        text = repr(value)
+        return MASK if secret or "://" in text or "@" in text else text
 
 
 class TlsSettings(ExporterSettings):

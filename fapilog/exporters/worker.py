@@ -19,6 +19,13 @@ from fapilog import otel_private
 from fapilog.diagnostics import mark_delivering, shown_error
 
 
+class ThreadNotStartedError(OSError):
+    """No thread can be started for a call, which was not made: too many run, or the interpreter is ending.
+
+    An `OSError`, so that records whose exporter meets it come again, or stay in the spool.
+    """
+
+
 @dataclass(frozen=True)
 class Job:
     """A call, and who awaits it."""
@@ -78,7 +85,7 @@ class Worker:
         it lets go.
 
         Raises:
-            RuntimeError: If no thread can be started, because the interpreter is ending.
+            ThreadNotStartedError: If no thread can be started.
         """
         self._start()
         job = new_job(call)
@@ -100,7 +107,7 @@ class Worker:
 
     def _start(self) -> None:
         if self._thread is None or self._process != os.getpid():
-            self._process, self._jobs = os.getpid(), SimpleQueue()
+            self._process, self._jobs, self._thread = os.getpid(), SimpleQueue(), None
             self._thread = start_thread(_work, (self._jobs,), self._name)
 
 
@@ -114,10 +121,13 @@ def start_thread(target: Callable[..., None], arguments: tuple[Any, ...], name: 
     """Start a daemon thread.
 
     Raises:
-        RuntimeError: If the interpreter is ending.
+        ThreadNotStartedError: If no thread can be started.
     """
     thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # from Python 3.12 on also in functions of atexit
+        raise ThreadNotStartedError(f"no thread for {name}: {error}") from error
     return thread
 
 

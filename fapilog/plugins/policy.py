@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from fapilog.plugins.groups import spellings
@@ -14,7 +16,7 @@ PACKAGE = "package:"
 class PluginPolicy:
     """What the settings `plugins.*` say.
 
-    Names are `name`, `group:name` or `package:distribution`. `deny` wins.
+    Names are `name`, `group:name` or `package:distribution`, in any spelling that pip takes. `deny` wins.
 
     Attributes:
         allow: Those that may be used; None: all.
@@ -36,9 +38,24 @@ class PluginPolicy:
     def refusal(self, group: str, name: str, distribution: str) -> str:
         """Return why a plugin may not be used; empty: it may."""
         names = {name, *(f"{spelling}:{name}" for spelling in spellings(group))}
-        names |= {f"{PACKAGE}{distribution}"} if distribution else set()
-        if by := self.deny & names:
+        if by := _naming(self.deny, names, distribution):
             return f"plugins.deny names {min(by)}"
-        if self.allow is not None and not self.allow & names:
+        if self.allow is not None and not _naming(self.allow, names, distribution):
             return "plugins.allow does not name it"
         return ""
+
+
+def _naming(entries: Collection[str], names: Collection[str], distribution: str) -> list[str]:
+    """Return the entries of a list that mean this plugin, as they are written."""
+    package = _normal(distribution)
+    return [
+        entry
+        for entry in entries
+        if entry in names
+        or (package and entry.startswith(PACKAGE) and _normal(entry.removeprefix(PACKAGE)) == package)
+    ]
+
+
+def _normal(distribution: str) -> str:
+    """One spelling of a package's name: pip takes `Acme_Logs`, `acme.logs` and `acme-logs` for the same."""
+    return re.sub(r"[-_.]+", "-", distribution.strip()).lower()

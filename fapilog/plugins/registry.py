@@ -107,7 +107,7 @@ class Plugins:
         self._policy = policy if policy is not None else PluginPolicy()
         self._points = points
         self._groups: dict[str, dict[str, _Entry]] = {}
-        self._taken: list[Plugin] = []
+        self._left_aside: list[Plugin] = []
 
     def listed(self, *, check: bool = False) -> tuple[Plugin, ...]:
         """Return every plugin, by group and name.
@@ -122,7 +122,7 @@ class Plugins:
         if check:
             for entry in entries:
                 self._check(entry)
-        plugins = [entry.plugin for entry in entries if entry.plugin.distribution != _OURS] + self._taken
+        plugins = [entry.plugin for entry in entries if entry.plugin.distribution != _OURS] + self._left_aside
         return tuple(sorted(plugins, key=lambda plugin: (plugin.group, plugin.name, plugin.problem)))
 
     def names(self, group: str) -> tuple[str, ...]:
@@ -250,13 +250,20 @@ class Plugins:
     def _add(self, found: dict[str, _Entry], point: EntryPoint) -> None:
         distribution, version = _package(point)
         plugin = Plugin(point.name, point.group, distribution, version, point.value)
-        if point.name in found:
-            problem = f"its name is taken by {found[point.name].plugin}"
-            self._taken.append(replace(plugin, status="broken", problem=problem))
-            say("plugin-broken", f"{plugin} is left out: {problem}", str(plugin))
-            return
         if refusal := self._policy.refusal(point.group, point.name, distribution):
             plugin = replace(plugin, status="disabled", problem=refusal)
+        before = found.get(point.name)
+        if before is not None and "disabled" in (before.plugin.status, plugin.status):
+            # What must not be used keeps no name from others.
+            self._left_aside.append(plugin if refusal else before.plugin)
+            if not refusal:
+                found[point.name] = _Entry(plugin, point)
+            return
+        if before is not None:
+            problem = f"its name is taken by {before.plugin}"
+            self._left_aside.append(replace(plugin, status="broken", problem=problem))
+            say("plugin-broken", f"{plugin} is left out: {problem}", str(plugin))
+            return
         found[point.name] = _Entry(plugin, point)
 
     def _unknown(self, group: str, name: str, setting: str, origin: str) -> Problem:

@@ -47,8 +47,15 @@ def reading(broker: KafkaBroker, collector_binary: Path, tmp_path_factory) -> It
         yield collector
 
 
-@pytest.mark.parametrize(("topic", "key"), [("otlp_logs", "none"), ("by_trace", "trace")])
-def test_the_collectors_receiver_reads_every_record_as_it_was(broker, reading, topic, key) -> None:
+def test_the_collectors_receiver_reads_what_is_sent_record_by_record(broker, reading, monkeypatch) -> None:
+    """One test, so that workers that share the tests of a file start one broker."""
+    for topic, key in zip(TOPICS, ("none", "trace"), strict=True):
+        check_samples(broker, reading, topic, key)
+    check_a_service(broker, reading, monkeypatch)
+
+
+def check_samples(broker: KafkaBroker, reading: Collector, topic: str, key: Any) -> None:
+    """Records of every shape arrive as they were."""
     batch = sample_batch(30)
     exporter = KafkaExporter(brokers=[broker.address], topic=topic, key=key)
     outcome = _export(exporter, batch)
@@ -58,7 +65,8 @@ def test_the_collectors_receiver_reads_every_record_as_it_was(broker, reading, t
     reading.forget_records()
 
 
-def test_a_service_by_its_name_arrives_redacted_and_in_order(broker, reading, monkeypatch) -> None:
+def check_a_service(broker: KafkaBroker, reading: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name, redacted, and whole."""
     monkeypatch.setenv("FAPILOG_KAFKA_BROKERS", broker.address)
     settings = fapilog.Settings.load(environ={}, redaction={"mode": "scan"})
     with fapilog.LoggerProvider(settings=settings, exporters=["kafka"]) as provider:

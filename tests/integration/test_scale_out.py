@@ -8,10 +8,13 @@ import sys
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
-from examples.scale_out.hops import GroupCollector, start_service, wait_until
+from examples.scale_out import __main__ as scale_out
+from examples.scale_out import hops
+from examples.scale_out.hops import GroupCollector, Service, start_service, wait_until
 from fapilog.testing import OtlpReceiver
 from fapilog.testing.decoding import decode_log_records
 from tests.contract.snippets import ROOT
@@ -54,6 +57,27 @@ def test_the_page_shows_the_collectors_file_as_it_is() -> None:
     assert f"```yaml\n{(ROOT / 'examples' / 'scale_out' / 'collector.yaml').read_text()}```" in page
 
 
+def test_a_hop_that_fails_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    started = []
+
+    def start(name: str, *_: object) -> Service:
+        monkeypatch.setattr(hops, "HERE", tmp_path)
+        (tmp_path / "service.py").write_text("import time; time.sleep(600)")
+        started.append(Service(name, "127.0.0.1:9", tmp_path, 1, 1))
+        return started[-1]
+
+    def fail(*_: object) -> None:
+        raise TimeoutError("a hop is silent")
+
+    for name in ("build", "KafkaBroker", "OpenSearch", "Indexer", "GroupCollector"):
+        monkeypatch.setattr(scale_out, name, MagicMock())
+    monkeypatch.setattr(scale_out, "start_service", start)
+    monkeypatch.setattr(scale_out, "wait_until", fail)
+    with pytest.raises(TimeoutError, match="silent"), ExitStack() as stack:
+        scale_out.play(stack, tmp_path, 2, 10, 10)
+    assert [service.process.returncode for service in started] == [-signal.SIGKILL] * 2
+
+
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_whatever_is_killed_and_repeats_are_known_by_their_uid(
     collector_binary: Path, tmp_path: Path
@@ -77,7 +101,7 @@ def test_nothing_is_lost_whatever_is_killed_and_repeats_are_known_by_their_uid(
             for number in range(SERVICES)
         ]
         for service in services:
-            stack.callback(service.process.kill)
+            stack.callback(service.kill)
 
         def state() -> str:
             written = "\n".join(each.written() for each in collectors)
@@ -118,13 +142,15 @@ def test_a_killed_service_leaves_its_records_to_the_next_one(collector_binary: P
         stack.callback(collector.kill)
         spool = tmp_path / "spool"
         first = start_service("first", broker.address, spool, 100_000, 500)
-        stack.callback(first.process.kill)
+        stack.callback(first.kill)
         wait_until(lambda: len(arrived.count()) > 500, PATIENCE_SECONDS, collector.written)
         broker.kill()
         first.process.send_signal(signal.SIGKILL)
         first.process.wait()
         broker.start()
-        assert start_service("second", broker.address, spool, 10, 100).wait(PATIENCE_SECONDS)["flushed"]
+        second = start_service("second", broker.address, spool, 10, 100)
+        stack.callback(second.kill)
+        assert second.wait(PATIENCE_SECONDS)["flushed"]
         wait_until(
             lambda: sum(key[0] == "second" for key in arrived.count()) == 10,
             PATIENCE_SECONDS,

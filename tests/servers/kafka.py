@@ -47,6 +47,7 @@ class KafkaBroker:
         directory: For its data.
         certificates: Of a listener for TLS, and of one for TLS with logins; None: plain alone.
         properties: Of the broker, beside those below.
+        proxy_port: What it tells clients of `proxied_port`, where it listens too: a proxy's port.
     """
 
     def __init__(
@@ -54,13 +55,15 @@ class KafkaBroker:
         directory: Path,
         certificates: Certificates | None = None,
         properties: Mapping[str, str] | None = None,
+        proxy_port: int | None = None,
     ) -> None:
         self._java = java(OLDEST_JAVA, "Kafka")
         self._jars = jars(SOURCES / "pom.xml", CACHE, "Kafka")
         self._directory = directory
         self._certificates = certificates
         self._properties = properties or {}
-        self.port, self._controller_port, self.tls_port, self.login_port = free_ports(4)
+        self._proxy_port = proxy_port
+        self.port, self._controller_port, self.tls_port, self.login_port, self.proxied_port = free_ports(5)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -177,16 +180,22 @@ class KafkaBroker:
         listeners = {"PLAINTEXT": self.port}
         if self._certificates is not None:
             listeners |= {"SSL": self.tls_port, "SASL_SSL": self.login_port}
-        advertised = ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items())
+        told = dict(listeners)
+        if self._proxy_port is not None:
+            listeners["PROXIED"], told["PROXIED"] = self.proxied_port, self._proxy_port
+        listened, advertised = (
+            ",".join(f"{name}://127.0.0.1:{port}" for name, port in each.items())
+            for each in (listeners, told)
+        )
+        plain = {"CONTROLLER": "PLAINTEXT", "PROXIED": "PLAINTEXT"}
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "listeners": f"{advertised},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "listeners": f"{listened},CONTROLLER://127.0.0.1:{self._controller_port}",
             "advertised.listeners": advertised,
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": ",".join(
-                f"{name}:{'PLAINTEXT' if name == 'CONTROLLER' else name}"
-                for name in [*listeners, "CONTROLLER"]
+                f"{name}:{plain.get(name, name)}" for name in [*listeners, "CONTROLLER"]
             ),
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{self._controller_port}",
             "log.dirs": str(self._directory / "data"),

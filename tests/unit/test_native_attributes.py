@@ -214,3 +214,16 @@ def test_the_location_is_that_of_the_call():
             "code.function.name": f"{__name__}.{code.co_qualname}",
             "code.line.number": code.co_firstlineno + 1,
         }
+
+
+def test_more_names_than_the_cache_has_slots_keep_their_meaning_and_their_text():
+    names = [f"name_{number}" if number % 7 else f"key{number}_password" for number in range(3_000)]
+    with Recorder() as recorder:
+        log = recorder.logger()
+        for _ in range(2):
+            for start in range(0, len(names), 100):
+                log.info("x", **{name: name for name in names[start : start + 100]})
+        found = [record.attributes for record in recorder.records]
+    shown = {name: "[REDACTED:secret]" if name.endswith("password") else name for name in names}
+    assert {name: value for each in found for name, value in each.items()} == shown
+    assert [len(each) for each in found] == [100] * 60

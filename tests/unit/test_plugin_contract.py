@@ -259,3 +259,15 @@ def test_health_names_each_plugin_with_its_calls_failures_and_slow_calls(site):
     assert (ok["failing"].calls, ok["failing"].failures, ok["failing"].kind) == (20, 0, "enricher")
     assert failed["failing"].status == "failing"
     assert failed["failing"].failures == 1
+
+
+@pytest.mark.parametrize("written", ["Acme_Logs", "acme.logs", "ACME-LOGS", "acme-_logs"])
+@pytest.mark.parametrize("installed", ["acme-logs", "Acme.Logs", "acme_logs"])
+def test_a_package_is_denied_and_allowed_in_every_spelling_that_pip_takes(written, installed):
+    listed = frozenset([f"package:{written}"])
+    assert PluginPolicy(deny=listed).refusal(ENRICHERS, "team", installed) == (
+        f"plugins.deny names package:{written}"
+    )
+    assert PluginPolicy(allow=listed).refusal(ENRICHERS, "team", installed) == ""
+    assert PluginPolicy(allow=listed).refusal(ENRICHERS, "team", "other") != ""
+    assert PluginPolicy(deny=frozenset(["package:"])).refusal(ENRICHERS, "team", "") == ""

@@ -1,7 +1,7 @@
 """Plugins of installed packages: found by group, loaded when used, a broken one alone is left out."""
 
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, distributions
 
 import pytest
 
@@ -195,6 +195,31 @@ def test_a_name_that_two_packages_take_stays_with_the_first(said):
         "plugin team of fapilog.enrichers (b:x) is left out: its name is taken by"
         " plugin team of fapilog.enrichers (a:x)"
     ]
+
+
+@pytest.mark.parametrize("order", [("acme", "rival"), ("rival", "acme")])
+def test_a_package_that_is_denied_keeps_no_name_from_another(order, site, said):
+    for package in order:
+        folder = site / package
+        folder.mkdir()
+        install(folder, package, {"fapilog.enrichers": {"team": f"{package}:team"}}, GOOD)
+    points = [
+        point
+        for package in order
+        for found in distributions(path=[str(site / package)])
+        for point in found.entry_points
+    ]
+    plugins = Plugins(PluginPolicy(deny=frozenset(["package:rival"])), points)
+    sys.path[:0] = [str(site / package) for package in order]
+    try:
+        assert plugins.make("fapilog.enrichers", "team", "enrichers") == {"team": "x"}
+    finally:
+        del sys.path[: len(order)]
+    assert [(found.distribution, found.status, found.problem) for found in plugins.listed()] == [
+        ("acme", "loaded", ""),
+        ("rival", "disabled", "plugins.deny names package:rival"),
+    ]
+    assert said == []
 
 
 def test_entry_points_of_other_groups_are_not_ours():

@@ -86,6 +86,12 @@ class Connection:
         if self._polling is None:
             self._ended.clear()
             self._polling = asyncio.ensure_future(run_aside(self._poll, "fapilog-kafka"))
+            self._polling.add_done_callback(self._polled)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no report comes any more."""
+        return self._ended.is_set()
 
     def send(self, message: Message, report: Callable[[Report], object]) -> None:
         """Hand a message to librdkafka.
@@ -137,6 +143,16 @@ class Connection:
         """Never touch it again: a forked child lacks its threads, and its end would wait for them."""
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._producer))
         self._producer = None
+
+    def _polled(self, polling: asyncio.Future[Any]) -> None:
+        """The poller failed, or could not be started: nothing is reported over this connection any more."""
+        if not polling.cancelled() and (error := polling.exception()) is not None:
+            self.trouble = Report(Fate.LATER, type(error).__name__, self.hide(f"nobody polls: {error}"))
+            self.heard += 1
+            self.broken = self.down = True
+            self._ended.set()
+            for listener in tuple(self._listeners):
+                listener()
 
     def _poll(self) -> None:
         try:
@@ -224,7 +240,7 @@ def check(settings: KafkaSettings) -> None:
     given = settings.librdkafka()
     del given["bootstrap.servers"]
     try:
-        Producer(given, logger=_Quiet(str))
+        Producer(given, logger=_Quiet(hiding(settings)))
     except (KafkaException, TypeError, ValueError) as error:
         first = error.args[0] if error.args else error
         text = first.str() if isinstance(first, KafkaError) else str(first)

@@ -28,6 +28,7 @@ from fapilog_exporter_kafka.settings import KafkaSettings
 # With the whole cluster away, the pipeline learns of it, and says so, this soon.
 _DOWN_SECONDS = 1.0
 _FULL = Report(Fate.LATER, "_QUEUE_FULL", "librdkafka's queue is full")
+_ENDED = Report(Fate.LATER, "not_acknowledged", "the producer that had it has ended", uncertain=True)
 _NOT_ACKNOWLEDGED = Report(Fate.LATER, "not_acknowledged", "the brokers have not acknowledged yet")
 
 
@@ -71,6 +72,7 @@ class KafkaExporter:
         self._more = {} if oauth_token is None else {"oauth_cb": oauth_token}
         check(self.settings)
         self._unfinished: WeakKeyDictionary[LogBatch, Progress] = WeakKeyDictionary()
+        self._over: WeakKeyDictionary[Progress, Connection] = WeakKeyDictionary()
         self._connection: Connection | None = None
         self._retired: list[Connection] = []
         self._process = 0
@@ -165,6 +167,7 @@ class KafkaExporter:
         changed = asyncio.Event()
         ring = partial(loop.call_soon_threadsafe, changed.set)
         heard = connection.heard
+        self._move(progress, connection)
         progress.begin(ring)
         connection.listen(ring)
         try:
@@ -186,6 +189,13 @@ class KafkaExporter:
         # Of a broken producer all messages say the same, and it alone says why.
         why = trouble if connection.broken else progress.later or trouble
         return self._outcome(progress, why or (_FULL if full else _NOT_ACKNOWLEDGED))
+
+    def _move(self, progress: Progress, connection: Connection) -> None:
+        """What a producer had that has ended since, and never reported, goes over this one."""
+        before, self._over[progress] = self._over.get(progress), connection
+        if before is not None and before is not connection and before.ended:
+            progress.read_letters()
+            progress.give_back(_ENDED)
 
     def _send(self, connection: Connection, progress: Progress) -> bool:
         """Hand messages to librdkafka; True when its queue is full."""

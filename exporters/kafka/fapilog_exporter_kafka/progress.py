@@ -107,6 +107,11 @@ class Progress:
             if message is not None:
                 self._apply(message, report)
 
+    def give_back(self, report: Report) -> None:
+        """Nothing is reported any more of what waits: it comes again."""
+        for number in tuple(self._waiting):
+            self._apply(self._waiting.pop(number), report)
+
     def told(self) -> tuple[int, Counter[str], int]:
         """Return delivered, dropped and resent since the last time, and begin to count anew."""
         said = self.delivered, self.dropped, self.resent

@@ -45,9 +45,10 @@ class Log:
         self.limit_bytes = limit_bytes
         self.messages: list[Read] = []
         self.producers: list[LogProducer] = []
+        self.kind = LogProducer
 
     def make(self, given: dict[str, Any], logger: object) -> "LogProducer":
-        self.producers.append(LogProducer(self, given))
+        self.producers.append(self.kind(self, given))
         return self.producers[-1]
 
     def numbers(self) -> list[int]:

@@ -99,7 +99,7 @@ def found(broker, topic):
     return Counter(number for message in broker.messages(topic) for number in numbers(message.records))
 
 
-def test_every_batch_is_one_message_and_every_trace_when_asked(broker):
+def check_keys(broker):
     traces = ["0af7651916cd43dd8448eb211c80319c", "5b8efff798038103d269b633813fc60c"]
 
     async def send(topic, **given):
@@ -119,7 +119,7 @@ def test_every_batch_is_one_message_and_every_trace_when_asked(broker):
         assert key == "none" or len(places) == 2
 
 
-def test_records_wait_for_a_topic_that_is_missing(broker):
+def check_a_missing_topic(broker):
     async def scene():
         patience = {"topic.metadata.propagation.max.ms": "200"}
         exporter = KafkaExporter(brokers=[broker.address], topic="late", properties=patience)
@@ -137,7 +137,7 @@ def test_records_wait_for_a_topic_that_is_missing(broker):
     assert found(broker, "late") == Counter(range(5))
 
 
-def test_what_the_broker_finds_too_large_is_halved_and_nothing_is_there_twice(broker):
+def check_limits(broker):
     broker.create_topic("small", max__message__bytes="20000")
 
     async def scene():
@@ -156,7 +156,7 @@ def test_what_the_broker_finds_too_large_is_halved_and_nothing_is_there_twice(br
     assert there.total() - 180 <= said.resent
 
 
-def test_the_client_speaks_tls_and_logs_in_and_waits_for_rights(broker, certificates):
+def check_logins_and_rights(broker, certificates):
     broker.create_topic("secure")
     ca = certificates.ca
     mutual = {"client_certificate": certificates.client_certificate, "client_key": certificates.client_key}
@@ -192,7 +192,7 @@ def test_the_client_speaks_tls_and_logs_in_and_waits_for_rights(broker, certific
     assert found(broker, "secure") == Counter(range(20))
 
 
-def test_a_wrong_password_or_a_stranger_s_certificate_is_named_and_shows_no_secret(broker, certificates):
+def check_refusals(broker, certificates):
     wrong = {**LOGIN, "password": "pass-phrase-of-nobody", "certificate": certificates.ca}
     ways = {
         "_AUTHENTICATION": {"brokers": [broker.login_address], **wrong},
@@ -213,7 +213,7 @@ def test_a_wrong_password_or_a_stranger_s_certificate_is_named_and_shows_no_secr
         assert "pass-phrase-of-nobody" not in outcome.cause
 
 
-def test_a_broker_that_is_killed_under_load_has_every_record_once(broker, tmp_path):
+def check_a_kill_under_load(broker, tmp_path):
     """With one replica too: a process that is killed leaves what it wrote with the kernel."""
     chosen = fapilog.Settings.load(
         environ={},
@@ -247,3 +247,15 @@ def test_a_broker_that_is_killed_under_load_has_every_record_once(broker, tmp_pa
     there = found(broker, "killed")
     assert set(there) == set(range(sent))
     assert there.total() - sent <= exporter.statistics.resent
+
+
+def test_a_real_broker_takes_every_record_once_over_tls_with_logins_limits_and_a_kill(
+    broker, certificates, tmp_path
+):
+    """One test, so that workers that share the tests of a file start one broker."""
+    check_keys(broker)
+    check_a_missing_topic(broker)
+    check_limits(broker)
+    check_logins_and_rights(broker, certificates)
+    check_refusals(broker, certificates)
+    check_a_kill_under_load(broker, tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from exporters.kafka.tests.numbered import numbered
-from exporters.kafka.tests.standing_in import Log, Told, export, export_all, exporter_to
+from exporters.kafka.tests.standing_in import Log, LogProducer, Told, export, export_all, exporter_to
 from fapilog import ExportOutcome
 from fapilog_exporter_kafka import KafkaExporter
 from fapilog_exporter_kafka.progress import RECORD_TOO_LARGE
@@ -117,6 +117,29 @@ def test_after_a_fatal_error_another_producer_sends_what_came_back():
 
     outcomes, log, said = asyncio.run(scene())
     assert (outcomes[0].retry, outcomes[0].error_type, outcomes[-1].delivered) == (True, "_FATAL", 5)
+    assert (len(log.producers), len(log.messages), said.resent) == (2, 1, 5)
+
+
+def test_what_a_producer_never_reports_because_its_poller_died_goes_over_another_one():
+    class Deaf(LogProducer):
+        def poll(self, seconds):
+            if len(self._log.producers) == 1 and self._reports:
+                raise SystemExit("gone")
+            return super().poll(seconds)
+
+    async def scene():
+        log = Log([Told(written=False, polls=NEVER_SOON)])
+        log.kind = Deaf
+        exporter, batch = exporter_to(log), numbered(5)
+        outcomes = [await exporter.export_batch(batch)]
+        while outcomes[-1].retry and len(outcomes) < 5:
+            outcomes.append(await exporter.export_batch(batch))
+        await exporter.shutdown(1_000)
+        return outcomes, log, exporter.statistics
+
+    outcomes, log, said = asyncio.run(scene())
+    assert (outcomes[0].retry, outcomes[0].error_type) == (True, "RuntimeError")
+    assert outcomes[-1] == ExportOutcome(delivered=5)
     assert (len(log.producers), len(log.messages), said.resent) == (2, 1, 5)
 
 

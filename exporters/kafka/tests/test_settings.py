@@ -62,6 +62,13 @@ def test_all_that_librdkafka_is_told():
         ({"certificate": "/ca.pem"}, "set tls"),
         ({"client_certificate": "/a.pem", "tls": True}, "belong together"),
         ({"properties": {"acks": 0}}, "acks"),
+        (
+            {"properties": {"enable.ssl.certificate.verification": False}},
+            "enable.ssl.certificate.verification",
+        ),
+        ({"properties": {"ssl.endpoint.identification.algorithm": "none"}}, "ssl.endpoint"),
+        ({"properties": {"delivery.report.only.error": True}}, "delivery.report.only.error"),
+        ({"brokers": [f"user:{SECRET}@kafka:9092"]}, "without a scheme"),
         ({"properties": {"sasl.password": SECRET}}, "sasl.password"),
         ({"properties": SECRET}, "NAME=VALUE"),
         ({"password": [SECRET]}, "password"),

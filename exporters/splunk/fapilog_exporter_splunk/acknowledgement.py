@@ -1,6 +1,7 @@
 """Acknowledgements of indexers: who waits asks, for everybody, and not more often than was agreed.
 
-Stage 6 of 7, export. Thread: delivery loop. No task of its own: it ends with those who wait.
+Stage 6 of 7, export. Thread: delivery loop. A question is a task that outlives who put it, if that one is
+cancelled: a collector says yes to an id once alone, and to everybody who waits at once.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Acknowledgements:
         self._clock = clock
         self._owners: dict[Key, Progress] = {}
         self._asked_at = -poll_seconds
-        self._asking = False
+        self._question: asyncio.Task[None] | None = None
 
     def register(self, key: Key, progress: Progress) -> None:
         """Events of this batch wait for this key.
@@ -56,24 +57,30 @@ class Acknowledgements:
         until = self._clock() + seconds
         while progress.waiting and not progress.to_do:
             now = self._clock()
-            if not self._asking and now - self._asked_at >= self._poll_seconds:
-                await self._ask()
+            if not self._is_asking() and now - self._asked_at >= self._poll_seconds:
+                self._question = asyncio.ensure_future(self._ask())
+                await asyncio.shield(self._question)
             elif now >= until:
                 return False
-            elif progress.waiting and not progress.to_do:
+            else:
                 due = max(self._asked_at + self._poll_seconds - now, self._poll_seconds / 10)
                 await asyncio.sleep(max(0.0, min(due, until - now)))
         return True
 
+    def _is_asking(self) -> bool:
+        question = self._question
+        if question is None or question.done():
+            return False
+        # That of a loop that has ended is never done.
+        return question.get_loop() is asyncio.get_running_loop()
+
     async def _ask(self) -> None:
-        self._asking = True
         began = self._clock()
         try:
             for channel, asked in self._waiting().items():
                 await self._ask_channel(channel, asked)
                 self._give_up(channel, asked, began)
         finally:
-            self._asking = False
             self._asked_at = self._clock()
 
     def _waiting(self) -> dict[str, dict[int, Waiting]]:

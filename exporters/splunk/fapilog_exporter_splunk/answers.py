@@ -37,6 +37,8 @@ _HINTS = {
     HTTPStatus.FORBIDDEN: "check the token: it is unknown or disabled",
     HTTPStatus.NOT_FOUND: "no collector there, or a rolling restart: check the URL",
 }
+# Of an id: Python reads no number of thousands of digits.
+_ID_DIGITS = 20
 _LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 # Others may come from a balancer that lost the collector's answer.
 _TAKES_NOTHING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -147,7 +149,8 @@ def read_acknowledged(body: bytes) -> frozenset[int]:
     acks = _said(body).get("acks")
     if not isinstance(acks, dict):
         return frozenset()
-    return frozenset(int(key) for key, yes in acks.items() if yes is True and key.isdecimal())
+    said = (key for key, yes in acks.items() if yes is True)
+    return frozenset(int(key) for key in said if key.isdecimal() and len(key) <= _ID_DIGITS)
 
 
 def code_of(body: bytes) -> int | None:

@@ -30,12 +30,13 @@ class Asked:
         return 200, [], json.dumps({"acks": self.answers.pop(0)}).encode()
 
 
-def taken(acks, deadline):
+def taken(acks, deadline, number=0):
     """A batch of ten events that a collector took."""
+    key = ("channel", number)
     progress = Progress(encode(numbered(10), SETTINGS), SETTINGS)
     progress.next()
-    acks.register(KEY, progress)
-    progress.apply(Answer(Fate.TAKEN, ack_id=0), key=KEY, deadline=deadline)
+    acks.register(key, progress)
+    progress.apply(Answer(Fate.TAKEN, ack_id=number), key=key, deadline=deadline)
     return progress
 
 
@@ -76,3 +77,29 @@ def test_a_yes_of_before_a_restart_is_no_yes_for_the_events_that_have_the_number
     assert stands(older) == (0, 10, 10)
     assert stands(newer[0]) == (0, 0, 0)
     assert list(newer[0].waiting) == [KEY]
+
+
+def test_a_yes_is_heard_although_the_call_that_asked_is_cancelled_meanwhile():
+    class Slow(Asked):
+        async def ask(self, channel, ids):
+            said = await super().ask(channel, ids)
+            self.asked.set()
+            await self.answered.wait()
+            return said
+
+    async def scene():
+        # A collector says yes to an id once; asked again it says no.
+        connection = Slow({"0": True, "1": True}, {"0": False, "1": False})
+        connection.asked, connection.answered = asyncio.Event(), asyncio.Event()
+        acks = Acknowledgements(connection, 0.001)
+        first, second = taken(acks, deadline=1e9), taken(acks, deadline=1e9, number=1)
+        asking = asyncio.ensure_future(acks.wait(first, 60))
+        await connection.asked.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+        connection.answered.set()
+        assert await acks.wait(second, 60)
+        assert await acks.wait(first, 60)
+        return connection.questions, stands(first), stands(second)
+
+    assert asyncio.run(scene()) == ([[0, 1]], (10, 0, 0), (10, 0, 0))

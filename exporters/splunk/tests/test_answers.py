@@ -85,4 +85,6 @@ def test_secrets_are_hidden_before_the_text_is_cut():
 
 def test_acknowledgements_are_those_that_are_true():
     assert read_acknowledged(b'{"acks":{"0":true,"1":false,"2":"true","x":true}}') == {0}
+    # No answer raises: records that are taken already would count as rejected.
+    assert read_acknowledged(b'{"acks":{"' + b"1" * 5_000 + b'":true,"7":true}}') == {7}
     assert read_acknowledged(b'{"acks":[1]}') == read_acknowledged(b"nonsense") == frozenset()

@@ -163,10 +163,10 @@ class SyslogExporter:
         before = progress.place
         try:
             while not progress.done:
-                link, handed = await self._send(progress)
-                await self._settle(link)
-                progress.place += handed
-                progress.uncertain = max(0, progress.uncertain - handed)
+                link, sent = await self._send(progress)
+                await self._settle(link, sent.mark)
+                progress.place += sent.handed
+                progress.uncertain = max(0, progress.uncertain - sent.handed)
                 if not progress.done:
                     cause = "the server takes messages slowly"
                     return self._outcome(progress, before, cause, "slow")
@@ -177,8 +177,8 @@ class SyslogExporter:
             return self._outcome(progress, before, str(error) or reason, reason)
         return self._outcome(progress, before)
 
-    async def _send(self, progress: _Progress) -> tuple[Link, int]:
-        """Hand over what is left, in turn with other batches; return over which link, and how many."""
+    async def _send(self, progress: _Progress) -> tuple[Link, Sending]:
+        """Hand over what is left, in turn with other batches; return over which link, and how far it came."""
         failure = self._failure
         async with self._turn:
             if self._failure is not failure and self._failure is not None:
@@ -196,7 +196,7 @@ class SyslogExporter:
                 # What an earlier attempt had handed over as well was sent again.
                 self.statistics.resent += min(progress.uncertain, sending.handed)
                 progress.uncertain = max(progress.uncertain, sending.handed)
-            return link, sending.handed
+            return link, sending
 
     async def _opened(self) -> Link:
         """The link that there is, if the server has not closed it; else a new one."""
@@ -215,15 +215,15 @@ class SyslogExporter:
             self.statistics.connections += 1
         return self._link
 
-    async def _settle(self, link: Link) -> None:
-        """Wait until the server's TCP has everything, and the connection has stood some time more.
+    async def _settle(self, link: Link, mark: int) -> None:
+        """Wait until the server's TCP has all up to a mark, and the connection has stood some time more.
 
         Raises:
             OSError: If it does not come to that.
         """
         timeout = self.settings.timeout_millis / 1_000
         last, until, pause = 0, 0.0, _FIRST_PAUSE_SECONDS
-        while left_bytes := link.unacknowledged_bytes():
+        while left_bytes := link.unacknowledged_bytes(mark):
             await self._check(link)
             if left_bytes != last:  # a slow server is no dead one
                 last, until = left_bytes, time.monotonic() + timeout

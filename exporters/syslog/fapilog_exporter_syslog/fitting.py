@@ -5,6 +5,7 @@ Pure functions. Threads: a worker encodes.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -76,15 +77,20 @@ def fit(draft: Draft, limit: int) -> bytes:
         '<14>1 - h - - - [otel@1 cut_bytes="8042"][own@1 stack="..."] hi'
     """
     whole = sum(_sizes(draft))
-    elements = [(name, list(params)) for name, params in draft.elements]
-    elements[0][1].append((_MARK, "0" * _MARK_DIGITS))
-    small = replace(draft, elements=elements, rendered=None)
-    while True:
+    first, *others = [(name, list(params)) for name, params in draft.elements]
+    first[1].append((_MARK, "0" * _MARK_DIGITS))
+    most = sum(len(params) for _, params in others)
+
+    def without(number: int) -> tuple[Draft, int, bool]:
+        small = replace(draft, elements=[first, *_without_last(others, number)], rendered=None)
         sizes = _sizes(small)
-        room = limit - (len(small.assembled()) - sum(sizes))
-        level = _water_level(sizes, room)
-        if level >= min(_LEAST_BYTES, max(sizes)) or not _leave_out(elements):
-            break
+        level = _water_level(sizes, limit - (len(small.assembled()) - sum(sizes)))
+        return small, level, level >= min(_LEAST_BYTES, max(sizes))
+
+    # What is left has the more room the more is left out: not tried one by one, as there may be thousands.
+    number = bisect_left(range(most), True, key=lambda number: without(number)[2])
+    small, level, _ = without(number)
+    elements = small.elements
     for _, params in elements:
         params[:] = [(key, _cut(value, level)) for key, value in params]
     small.text = _cut(small.text, level)
@@ -99,13 +105,14 @@ def _sizes(draft: Draft) -> list[int]:
     return [len(text.encode()) for text in (*texts, draft.text)]
 
 
-def _leave_out(elements: list[tuple[str, Params]]) -> bool:
-    """Leave the last param out that is not of the first element; False: there is none."""
-    for _, params in reversed(elements[1:]):
-        if params:
-            params.pop()
-            return True
-    return False
+def _without_last(elements: Sequence[tuple[str, Params]], number: int) -> list[tuple[str, Params]]:
+    """Return elements without their last params, so many."""
+    kept: list[tuple[str, Params]] = []
+    for name, params in reversed(elements):
+        left_out = min(number, len(params))
+        number -= left_out
+        kept.append((name, params[: len(params) - left_out]))
+    return kept[::-1]
 
 
 def _water_level(sizes: Sequence[int], room: int) -> int:

@@ -43,10 +43,12 @@ class Sending:
 
     Attributes:
         handed: Messages that the kernel took whole.
+        mark: How many bytes of this connection had been written after them.
     """
 
     def __init__(self) -> None:
         self.handed = 0
+        self.mark = 0
 
 
 class Link:
@@ -60,6 +62,7 @@ class Link:
         self._socket = connection
         self._writing = threading.Lock()
         self._given_up = ""
+        self._written = 0
         self._watch = None
         if hasattr(select, "poll"):
             self._watch = select.poll()
@@ -109,6 +112,7 @@ class Link:
                         size, end = size + len(frames[end]), end + 1
                     self._send(b"".join(frames[place:end]))
                     place = sending.handed = end
+                    sending.mark = self._written
         except LinkClosedError:
             raise
         except (ssl.SSLError, ConnectionError) as error:
@@ -124,13 +128,18 @@ class Link:
         # What was registered decides: POLLERR and POLLHUP are always told.
         return self._watch is not None and bool(self._watch.poll(0))
 
-    def unacknowledged_bytes(self) -> int:
-        """Return the bytes that the server's TCP has not acknowledged; 0 where that cannot be known."""
+    def unacknowledged_bytes(self, mark: int) -> int:
+        """Return how many bytes up to a mark the server's TCP has not acknowledged; 0 where that is unknown.
+
+        What others wrote behind the mark is nobody's business. With TLS the kernel counts more bytes than
+        were written, so the answer is rather too large than too small.
+        """
         if fcntl is None or self._socket.fileno() < 0:
             return 0
+        written = self._written  # before the kernel is asked: what is written meanwhile makes it larger
         with contextlib.suppress(OSError):
             answer = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0" * 4)
-            return int(struct.unpack("=i", answer)[0])
+            return max(0, mark - (written - int(struct.unpack("=i", answer)[0])))
         return 0
 
     def reason(self) -> str:
@@ -179,7 +188,9 @@ class Link:
         while view:
             if self._given_up:
                 raise LinkClosedError(self._given_up)
-            view = view[self._socket.send(view) :]
+            sent = self._socket.send(view)
+            self._written += sent
+            view = view[sent:]
 
     def _alert(self) -> str:
         """What the server said by TLS before it closed, such as that it wants a certificate."""

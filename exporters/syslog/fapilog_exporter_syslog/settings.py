@@ -29,8 +29,18 @@ def _endpoint(text: str) -> str:
         raise ValueError("it must be tls://HOST:6514, or tcp://HOST:514 for a network that you trust")
     if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("it takes a host and a port alone")
+    if not _is_host(parts.hostname):
+        raise ValueError("its host must be a name as DNS has it, or an address")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{port or _PORTS[parts.scheme]}"
+
+
+def _is_host(name: str) -> bool:
+    """Whether it can be looked up; what cannot would refuse every record, not make it wait."""
+    try:
+        return name.isprintable() and " " not in name and bool(name.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _facility(name: str) -> str:

@@ -65,7 +65,7 @@ class ScriptedLink:
     def closed_by_server(self):
         return self.closed
 
-    def unacknowledged_bytes(self):
+    def unacknowledged_bytes(self, mark):
         return 0
 
     def reason(self):

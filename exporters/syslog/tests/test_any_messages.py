@@ -105,3 +105,16 @@ def test_a_header_field_is_printable_and_no_longer_than_asked(text, limit):
 @given(st.text(max_size=80))
 def test_a_name_has_32_characters_at_most_and_none_that_ends_it(key):
     assert re.fullmatch(r"[!#-<>-\\^-~]{1,32}", param_name(key))
+
+
+def test_of_very_many_attributes_the_first_ones_stay_and_few_drafts_are_tried(monkeypatch):
+    tried = []
+    assembled = Draft.assembled
+    monkeypatch.setattr(Draft, "assembled", lambda draft: tried.append(draft) or assembled(draft))
+    many = [(f"key{number}", "v" * 50) for number in range(3_000)]
+    message = parse(fit(Draft("<14>1 - h - - - ", [("otel@1", []), ("own@1", many)], "hi"), 8_192))
+    kept = message.element("own")
+    assert kept == dict(many[: len(kept)])
+    assert 100 < len(kept) < 200
+    assert int(message.element("otel")["cut_bytes"]) == 50 * (len(many) - len(kept))
+    assert len(tried) < 20

@@ -148,7 +148,7 @@ def test_a_server_that_reads_nothing_is_given_up_after_the_timeout_and_everythin
 def test_a_server_that_acknowledges_slowly_is_waited_for(server, monkeypatch):
     exporter = quick(server.endpoint, timeout_millis=100)
     left = list(range(25))
-    monkeypatch.setattr(exporter_module.Link, "unacknowledged_bytes", lambda self: left.pop())
+    monkeypatch.setattr(exporter_module.Link, "unacknowledged_bytes", lambda self, mark: left.pop())
     (outcome,) = run(exporter.export_batch(numbered(5)))
     assert (outcome.delivered, left) == (5, [])
     assert stands(exporter) == (1, 5, 0, {})
@@ -157,7 +157,7 @@ def test_a_server_that_acknowledges_slowly_is_waited_for(server, monkeypatch):
 def test_what_the_servers_machine_never_acknowledges_is_not_delivered(server, monkeypatch):
     exporter = quick(server.endpoint, timeout_millis=200)
     with monkeypatch.context() as patched:
-        patched.setattr(exporter_module.Link, "unacknowledged_bytes", lambda self: 17)
+        patched.setattr(exporter_module.Link, "unacknowledged_bytes", lambda self, mark: 17)
         (outcome,) = run(exporter.export_batch(numbered(5)))
     assert (outcome.delivered, outcome.error_type) == (0, "timeout")
     assert "acknowledged nothing" in outcome.cause

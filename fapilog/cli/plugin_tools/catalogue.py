@@ -36,6 +36,20 @@ def catalogue() -> tuple[Listed, ...]:
     )
 
 
+def named(name: str) -> tuple[Listed, ...]:
+    """Return the packages of that name, or with a plugin of that name.
+
+    Example:
+        >>> [each.name for each in named("splunk_hec")]
+        ['fapilog-exporter-splunk']
+    """
+    return tuple(
+        each
+        for each in catalogue()
+        if name == each.name or name in (plugin.rpartition(" ")[2] for plugin in each.plugins)
+    )
+
+
 def search(words: str) -> tuple[Listed, ...]:
     """Return the packages in which each of the words stands somewhere; all of them, without a word.
 

@@ -101,7 +101,7 @@ struct Slot {
     plan: KeyPlan,
 }
 
-/// Plans by name pointer, direct mapped.
+/// Plans by name pointer: each name has two slots, because one record may have two names that share their first.
 pub struct KeyCache {
     slots: Box<[Slot; SLOTS]>,
 }
@@ -116,8 +116,12 @@ impl KeyCache {
     /// The plan for a keyword name that was looked up before. The borrow ends before Python code may run.
     #[inline]
     pub fn known(&self, name: *mut ffi::PyObject) -> Option<&KeyPlan> {
-        let slot = &self.slots[slot_of(name)];
-        ptr::eq(slot.pointer, name).then_some(&slot.plan)
+        let index = slot_of(name);
+        let (first, second) = (&self.slots[index], &self.slots[beside(index)]);
+        if ptr::eq(first.pointer, name) {
+            return Some(&first.plan);
+        }
+        ptr::eq(second.pointer, name).then_some(&second.plan)
     }
 
     /// The plan for a keyword name. The borrow ends before Python code may run.
@@ -126,10 +130,12 @@ impl KeyCache {
     /// Attached; `name` is a live `str`.
     #[inline]
     pub unsafe fn look_up(&mut self, name: *mut ffi::PyObject, policy: &Policy) -> Looked<'_> {
-        let index = slot_of(name);
+        let mut index = slot_of(name);
         if self.slots[index].pointer != name {
+            if self.slots[beside(index)].pointer == name {
+                index = beside(index);
             // SAFETY: as the caller's.
-            if let Some(long) = unsafe { self.learn(index, name, policy) } {
+            } else if let Some(long) = unsafe { self.learn(index, name, policy) } {
                 return long;
             }
         }
@@ -160,7 +166,7 @@ impl KeyCache {
         }
     }
 
-    /// Fills a slot, or works a name out that cannot be cached.
+    /// Fills a slot, whose name moves to the one beside it, or works a name out that cannot be cached.
     #[cold]
     unsafe fn learn(
         &mut self,
@@ -177,9 +183,9 @@ impl KeyCache {
         let Some(key) = ShortKey::new(&field).filter(|_| exact) else {
             return Some(Looked::Long(field, kind, bits));
         };
-        let slot = &mut self.slots[index];
-        let old = std::mem::replace(&mut slot.pointer, name);
-        slot.plan = KeyPlan { key, kind, role: role_of(&text), bits };
+        let learnt = Slot { pointer: name, plan: KeyPlan { key, kind, role: role_of(&text), bits } };
+        let before = std::mem::replace(&mut self.slots[index], learnt);
+        let old = std::mem::replace(&mut self.slots[beside(index)], before).pointer;
         // SAFETY: both are exact str objects: taking and dropping references runs no Python code.
         unsafe {
             ffi::Py_INCREF(name);
@@ -193,6 +199,12 @@ impl KeyCache {
 fn slot_of(name: *mut ffi::PyObject) -> usize {
     let address = name as usize >> 4;
     (address ^ (address >> 10)) & (SLOTS - 1)
+}
+
+/// The other slot of a name.
+#[inline]
+const fn beside(index: usize) -> usize {
+    index ^ 1
 }
 
 fn kind_of(name: &str, policy: &Policy) -> KeyKind {

@@ -33,11 +33,13 @@ class Destination(ABC):
     Attributes:
         refused: Whether every second number is refused for good.
         padding_bytes: Of each record.
+        padding_of_refused_bytes: Of those that are refused.
     """
 
     name: str
     refused = False
     padding_bytes = 0
+    padding_of_refused_bytes = 0
 
     def __init__(self, fault: str) -> None:
         self.fault = fault
@@ -71,6 +73,9 @@ class Destination(ABC):
     @abstractmethod
     def misbehave(self) -> None:
         """Does so at the next requests."""
+
+    def recover(self) -> None:  # noqa: B027 - most do so by themselves
+        """Does so no more."""
 
     @abstractmethod
     def uids(self) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ FAULTS = {
     "reset_after": "the server takes a request, and the connection breaks before its answer",
     "timeout": "the server takes a request, and answers too late",
     "throttled": "429 with `Retry-After`",
-    "unavailable": "503",
+    "unavailable": "503; of Kafka `TOPIC_AUTHORIZATION_FAILED`",
     "slow": "the server is slow",
     "away": "the server goes away and comes back",
     "half_refused": "the server refuses every second record for good",
@@ -38,6 +38,7 @@ class Absent:
 Cell = Repeats | Absent
 
 NO_ANSWERS = Absent("it has no answers")
+SLOWS_DOWN = Absent("over a quota it only answers later")
 BATCH_ALONE = Absent("it answers for a whole batch")
 
 TABLE: dict[str, dict[str, Cell]] = {
@@ -94,6 +95,17 @@ TABLE: dict[str, dict[str, Cell]] = {
         "slow": Repeats.NONE,
         "away": Repeats.NONE,
         "half_refused": NO_ANSWERS,
+        "killed": Repeats.RECOGNISABLE,
+    },
+    "kafka": {
+        "reset_before": Repeats.NONE,
+        "reset_after": Repeats.NONE,
+        "timeout": Repeats.NONE,
+        "throttled": SLOWS_DOWN,
+        "unavailable": Repeats.NONE,
+        "slow": Repeats.NONE,
+        "away": Repeats.NONE,
+        "half_refused": Repeats.NONE,
         "killed": Repeats.RECOGNISABLE,
     },
 }

@@ -39,7 +39,12 @@ def wait_for(destination: Destination, numbers: set[int]) -> None:
 
 @pytest.mark.parametrize("name", list(DESTINATIONS))
 def test_what_killed_processes_had_logged_arrives_from_the_next_one(name: str, tmp_path: Path) -> None:
-    with DESTINATIONS[name]("killed") as destination:
+    check_killed(DESTINATIONS[name]("killed"), tmp_path)
+
+
+def check_killed(told: Destination, tmp_path: Path) -> None:
+    """Kill two processes that log to it, the second while it is away, and let a third one deliver."""
+    with told as destination:
         log_and_be_killed(destination, tmp_path, 0)
         destination.stop()
         log_and_be_killed(destination, tmp_path, RECORDS)
@@ -55,5 +60,5 @@ def test_what_killed_processes_had_logged_arrives_from_the_next_one(name: str, t
     assert set(arrived) == set(range(-1, 2 * RECORDS))
     # What was in flight at a death may come twice, and is known by its uid.
     assert len(uids) == len(arrived)
-    if TABLE[name]["killed"] is Repeats.REFUSED:
+    if TABLE[told.name]["killed"] is Repeats.REFUSED:
         assert arrived.total() == len(arrived)

@@ -1,6 +1,9 @@
 """The page of guarantees says what the table says, and every claim on it has its test."""
 
+import re
 from pathlib import Path
+
+import pytest
 
 from tests.integration.exporter_faults.table import FAULTS, TABLE, Absent
 
@@ -27,3 +30,17 @@ def test_the_test_of_the_hole_exists() -> None:
     here = Path(__file__).with_name("test_exporter_faults.py").read_text(encoding="utf-8")
     assert f"`{name}`" in PAGE
     assert f"def {name}(" in here
+
+
+@pytest.mark.parametrize("page", ["guarantees.md", "delivery_guarantees.md"])
+def test_every_test_that_a_page_of_guarantees_names_exists(page: str) -> None:
+    text = (ROOT / "docs" / "reference" / page).read_text(encoding="utf-8").partition("## The tests\n")[2]
+    named = re.findall(r"`([\w/]+\.(?:py|rs))(?:::(\w+))?`", text)
+    assert len(named) > 5
+    missing = []
+    for file, name in named:
+        path = ROOT / file
+        code = path.read_text(encoding="utf-8") if path.exists() else ""
+        if not code or (name and not re.search(rf"(?:def|fn) {name}\b", code)):
+            missing.append(f"{file}::{name}")
+    assert missing == []

@@ -77,6 +77,7 @@ def test_an_account_that_the_server_does_not_confirm_is_no_figure() -> None:
             delivered.prove("x", 5, {"arrived": arrived, "account": account})
 
 
+@pytest.mark.timeout(600)  # the first run compiles the server
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
 def test_each_record_of_ours_arrives_once_and_a_missing_peer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with null_server() as server:

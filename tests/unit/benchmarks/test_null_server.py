@@ -13,7 +13,11 @@ import pytest
 
 from benchmarks.null_server.server import NullServer, null_server, wait_for_records
 
-pytestmark = pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
+# The first run compiles the server.
+pytestmark = [
+    pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed"),
+    pytest.mark.timeout(600),
+]
 
 EVENT = b'{"event":"order placed","fields":{"order_id":1}}\n'
 DOCUMENT = b'{"create":{"_index":"logs"}}\n{"body":{"text":"order placed"}}\n'

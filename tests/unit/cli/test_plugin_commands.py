@@ -115,6 +115,13 @@ def test_what_nobody_has_is_not_found(index):
     assert run("info", "acme-nobody").exit_code == 1
 
 
+def test_info_finds_a_package_of_the_catalogue_by_a_plugin_of_it_and_asks_nobody(without_pip):
+    found = run("info", "syslog")
+    assert found.exit_code == 0
+    assert "fapilog-exporter-syslog (of the makers of fapilog)" in found.output
+    assert without_pip.asked == []
+
+
 def test_info_shows_what_a_plugin_says_of_itself(installed):
     assert run("info", "team").output == (
         "plugin team of fapilog.enrichers (acme-team 2.0) is loaded\n"

@@ -51,7 +51,7 @@ def test_what_our_encoders_make_is_valid(shape, tmp_path):
     file = tmp_path / "documents"
     file.write_bytes(content)
     result = CliRunner().invoke(app, ["validate", str(file), "--shape", shape])
-    said = f"{count} documents of shape {shape}: no problems\n"
+    said = f"{count} document{'' if count == 1 else 's'} of shape {shape}: no problems\n"
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", said)
 
 

@@ -36,13 +36,16 @@ _REFUSED_CODES = frozenset(
 )
 
 
-def outcome_of(error: Exception, records: int, refused_pause_millis: int) -> ExportOutcome:
+def outcome_of(
+    error: Exception, records: int, refused_pause_millis: int, *, overwrite: bool = False
+) -> ExportOutcome:
     """Return what becomes of the records whose object could not be stored.
 
     Args:
         error: What boto3 raised.
         records: How many the object holds.
         refused_pause_millis: Of the settings.
+        overwrite: Of the settings.
 
     Raises:
         Exception: The error itself, if it is none of boto3's.
@@ -53,6 +56,8 @@ def outcome_of(error: Exception, records: int, refused_pause_millis: int) -> Exp
         True
     """
     if isinstance(error, ClientError):
+        if not overwrite and _status(error) == HTTPStatus.PRECONDITION_FAILED:
+            return ExportOutcome(delivered=records)
         return _answered(error, records, refused_pause_millis)
     if not isinstance(error, BotoCoreError):
         raise error
@@ -68,10 +73,8 @@ def outcome_of(error: Exception, records: int, refused_pause_millis: int) -> Exp
 def _answered(error: ClientError, records: int, refused_pause_millis: int) -> ExportOutcome:
     response: dict[str, Any] = error.response
     metadata = response.get("ResponseMetadata", {})
-    status, code = int(metadata.get("HTTPStatusCode", 0)), str(response.get("Error", {}).get("Code", ""))
+    status, code = _status(error), str(response.get("Error", {}).get("Code", ""))
     cause, word = shown(str(error)), code or str(status)
-    if status == HTTPStatus.PRECONDITION_FAILED:
-        return ExportOutcome(delivered=records)
     if status in _LATER or status >= 500 or code in _LATER_CODES:
         after = retry_after_millis(list(metadata.get("HTTPHeaders", {}).items()), time.time())
         return ExportOutcome(retry=True, retry_after_millis=after, cause=cause, error_type=word)
@@ -80,3 +83,7 @@ def _answered(error: ClientError, records: int, refused_pause_millis: int) -> Ex
             retry=True, retry_after_millis=refused_pause_millis, cause=cause, error_type=word
         )
     return ExportOutcome(rejected=records, cause=cause, error_type=word)
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -62,9 +62,7 @@ class ObjectStorageExporter:
         self.settings = settings if settings is not None else ObjectStorageSettings.load(**given)
         self.max_in_flight = self.settings.max_in_flight
         self.statistics = Statistics()
-        self._lock = threading.Lock()
-        self._process = 0
-        self._made: Any = None
+        self._begin()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -74,11 +72,14 @@ class ObjectStorageExporter:
         """Store the batch; the same batch again becomes the same object again."""
         if self._closed:
             return ExportOutcome(retry=True, cause="the exporter is shut down")
+        if self._process != os.getpid():
+            self._begin()
         self.statistics.requests += 1
         try:
             stored: StoredObject = await run_aside(lambda: self._store(batch), "object-storage")
         except (ClientError, BotoCoreError) as error:
-            return outcome_of(error, len(batch), self.settings.refused_pause_millis)
+            settings = self.settings
+            return outcome_of(error, len(batch), settings.refused_pause_millis, overwrite=settings.overwrite)
         self.statistics.objects += 1
         self.statistics.bytes += len(stored.body)
         return ExportOutcome(delivered=len(batch))
@@ -90,6 +91,11 @@ class ObjectStorageExporter:
     def close(self) -> None:
         """Take nothing more; for whoever has no loop."""
         self._closed = True
+
+    def _begin(self) -> None:
+        """A forked child has connections and a lock of its own: that of its parent may be held for ever."""
+        self._process, self._lock = os.getpid(), threading.Lock()
+        self._made: Any = None
 
     def _store(self, batch: LogBatch) -> StoredObject:
         stored, settings = make_object(batch, self.settings), self.settings
@@ -108,10 +114,10 @@ class ObjectStorageExporter:
         return stored
 
     def _client(self) -> Any:
-        """The client of this process: a forked child has connections of its own."""
+        """The client of this process, made by whoever comes first."""
         with self._lock:
-            if self._process != os.getpid():
-                self._process, self._made = os.getpid(), self._new_client()
+            if self._made is None:
+                self._made = self._new_client()
             return self._made
 
     def _new_client(self) -> Any:

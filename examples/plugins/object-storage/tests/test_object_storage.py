@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -148,6 +150,30 @@ def test_a_forked_child_has_connections_of_its_own(storage, make_batch, monkeypa
     monkeypatch.setattr("os.getpid", lambda: -1)
     assert export(exporter, make_batch()) == ExportOutcome(delivered=1)
     assert exporter._made is not before
+
+
+def test_a_child_that_is_forked_while_a_client_is_made_does_not_wait_for_it(storage, make_batch):
+    exporter = storage.exporter()
+    making, end = threading.Event(), threading.Event()
+
+    def make_slowly():
+        making.set()
+        end.wait(60)
+        return storage.client
+
+    exporter._new_client = make_slowly
+    thread = threading.Thread(target=exporter._client)
+    thread.start()
+    making.wait(60)
+    child = os.fork()
+    if child == 0:
+        del exporter._new_client
+        signal.alarm(90)  # its parent waits no longer
+        os._exit(0 if export(exporter, make_batch()).delivered == 1 else 1)
+    status = os.waitpid(child, 0)[1]
+    end.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_other_providers_get_a_pipeline_before_it(storage):

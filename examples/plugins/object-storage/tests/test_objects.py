@@ -89,3 +89,10 @@ def test_what_an_answer_means_for_the_records(error, expected):
 def test_an_error_of_our_own_is_not_taken_for_an_answer():
     with pytest.raises(KeyError):
         outcome_of(KeyError("x"), 3, 60_000)
+
+
+def test_a_refused_condition_that_was_not_asked_for_is_no_delivery():
+    failed = {"Error": {"Code": "PreconditionFailed"}, "ResponseMetadata": {"HTTPStatusCode": 412}}
+    error = ClientError(failed, "PutObject")
+    assert outcome_of(error, 3, 1, overwrite=False).delivered == 3
+    assert outcome_of(error, 3, 1, overwrite=True).rejected == 3

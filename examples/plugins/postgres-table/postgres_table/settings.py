@@ -10,6 +10,7 @@ from fapilog.exporters.settings import ExporterSettings, Millis
 from pydantic import AfterValidator, Field, SecretStr
 
 _NAME = r"[a-z_][a-z0-9_]{0,39}"
+_HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:[0-9]{1,5})?")
 _TABLE = re.compile(rf"{_NAME}(\.{_NAME})?")
 
 
@@ -20,8 +21,17 @@ def _table(name: str) -> str:
 
 
 def _dsn(dsn: SecretStr) -> SecretStr:
-    if urlsplit(dsn.get_secret_value()).scheme not in ("postgres", "postgresql"):
+    try:
+        parts = urlsplit(dsn.get_secret_value())
+    except ValueError:  # its words may show a part of the password
+        raise ValueError("it must be postgresql://USER:PASSWORD@HOST:5432/DATABASE") from None
+    if parts.scheme not in ("postgres", "postgresql"):
         raise ValueError("it must be postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    behind = f"{parts.path}?{parts.query}"
+    if parts.fragment or "@" in behind or not all(map(_HOST.fullmatch, hosts)):
+        # The driver would take a part of the password for a port, and show it.
+        raise ValueError("its ports must be numbers, and / ? # @ in user and password %2F %3F %23 %40")
     return dsn
 
 

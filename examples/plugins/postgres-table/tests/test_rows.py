@@ -95,6 +95,13 @@ def test_a_cause_shows_no_row():
         ({"table": 'x"; DROP TABLE y; --'}, "table"),
         ({"dsn": "host=db password=secret"}, "dsn"),
         ({"dsn": "mysql://user:secret@db/x"}, "dsn"),
+        # What is not escaped the driver takes for a port, and shows.
+        ({"dsn": "postgresql://user:secret/1@db/x"}, "dsn"),
+        ({"dsn": "postgresql://user:secret#1@db/x"}, "dsn"),
+        ({"dsn": "postgresql://user:secret?1@db/x"}, "dsn"),
+        ({"dsn": "postgresql://user:12/secret@db/x"}, "dsn"),
+        ({"dsn": "postgresql://user:[secret@db/x"}, "dsn"),
+        ({"dsn": "postgresql://user:secret@db:port/x"}, "dsn"),
         ({"max_in_flight": 0}, "max_in_flight"),
     ],
 )
@@ -103,3 +110,18 @@ def test_a_setting_that_cannot_be_used_is_named_and_no_password_is_shown(given, 
         PostgresSettings.load({}, **given)
     assert [setting.name for problem in caught.value.problems for setting in problem.settings] == [name]
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://user:a%2Fb%40c@db:5432/x?sslmode=require",
+        "postgres://db",
+        "postgresql:///x",
+        "postgresql://user@one:5432,two:5433/x",
+        "postgresql://user@[::1]:5432/x",
+        "postgresql://user:a:b@db/x",
+    ],
+)
+def test_any_address_that_the_driver_reads_is_taken(dsn):
+    assert PostgresSettings.load({}, dsn=dsn).dsn.get_secret_value() == dsn

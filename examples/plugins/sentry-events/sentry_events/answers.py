@@ -71,7 +71,9 @@ def read(response: Response, now: float, refused_pause_millis: int) -> Answer:
         {'error': 60000, '': 2700000}
     """
     status, headers, body = response
-    limits = dict(_limits(headers))
+    limits: dict[str, int] = {}
+    for category, millis in _limits(headers):  # of several the longest counts
+        limits[category] = max(millis, limits.get(category, 0))
     if 200 <= status < 300:
         return Answer(Fate.TAKEN, limits=limits)
     cause, reason = _cause(response, body), str(status)

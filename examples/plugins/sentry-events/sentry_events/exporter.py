@@ -136,15 +136,23 @@ class SentryExporter:
         return deque(envelopes(records_of(batch), self.settings, self._trace_id))
 
     async def _work(self, progress: _Progress) -> ExportOutcome:
+        last: Answer | None = None
         while progress.todo:
-            envelope = progress.todo[0]
-            if pause := self._pause_millis(envelope.category):
-                cause = f"Sentry takes no {envelope.category} for now"
-                return self._outcome(progress, Answer(Fate.LATER, pause, cause=cause, reason="rate_limited"))
+            envelope = next((each for each in progress.todo if not self._pause_millis(each.category)), None)
+            if envelope is None:
+                return self._outcome(progress, last or self._limited(progress))
             answer = await self._ask(envelope)
-            if not self._apply(progress, envelope, answer):
+            if self._apply(progress, envelope, answer):
+                continue
+            if not self._pause_millis(envelope.category):
                 return self._outcome(progress, answer)
+            last = answer  # its category waits, the other one goes on
         return self._outcome(progress, None)
+
+    def _limited(self, progress: _Progress) -> Answer:
+        pauses = {each.category: self._pause_millis(each.category) for each in progress.todo}
+        cause = f"Sentry takes no {' and no '.join(pauses)} for now"
+        return Answer(Fate.LATER, min(pauses.values()), cause=cause, reason="rate_limited")
 
     async def _ask(self, envelope: Envelope) -> Answer:
         self.statistics.requests += 1
@@ -156,7 +164,8 @@ class SentryExporter:
         now = self._wall_clock()
         answer = answers.read(response, now, self.settings.refused_pause_millis)
         for category, millis in answer.limits.items():
-            self._limited_until[category] = self._clock() + millis / 1_000
+            until = self._clock() + millis / 1_000
+            self._limited_until[category] = max(until, self._limited_until.get(category, 0.0))
         return answer
 
     def _post(self, envelope: Envelope) -> Response:
@@ -180,7 +189,7 @@ class SentryExporter:
             if answer.uncertain and envelope.category == "log_item":
                 self.statistics.resent += len(envelope)
             return False
-        progress.todo.popleft()
+        progress.todo.remove(envelope)
         if answer.fate is Fate.TAKEN:
             progress.delivered += len(envelope)
             self.statistics.taken += len(envelope)

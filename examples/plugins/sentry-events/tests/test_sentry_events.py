@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from fapilog import ExportOutcome, LoggerProvider
+from fapilog import ExportOutcome, LogBatch, LoggerProvider
 from fapilog.errors import ConfigurationError
 from fapilog.testing import ExporterConformance
 from opentelemetry import trace
@@ -178,6 +178,32 @@ def test_a_limit_is_kept_without_asking(sentry, make_batch, answer):
     assert export(exporter, make_batch("log", severity=9)) == ExportOutcome(delivered=1)
     now[0] += 60.1
     assert export(exporter, batch) == ExportOutcome(delivered=2)
+
+
+def test_a_limit_of_events_does_not_hold_up_the_logs_of_their_batch(sentry, make_batch, answer):
+    now = [100.0]
+    exporter = sentry.exporter(clock=lambda: now[0])
+    both = make_batch("a", "b").otlp_bytes() + make_batch("log", severity=9).otlp_bytes()
+    batch = LogBatch(both)
+    sentry.script.append(answer(429, {"X-Sentry-Rate-Limits": "60:error:organization:usage"}))
+    first, second = export(exporter, batch), export(exporter, batch)
+    assert (first.delivered, first.retry, first.error_type) == (1, True, "429")
+    assert (second.delivered, second.retry_after_millis, second.error_type) == (0, 60_000, "rate_limited")
+    assert [log["body"] for log in sentry.logs] == ["log"]
+    now[0] += 60.1
+    assert export(exporter, batch) == ExportOutcome(delivered=2)
+    assert (len(sentry.events), len(sentry.logs)) == (2, 1)
+
+
+def test_of_several_limits_the_longest_counts(sentry, make_batch, answer):
+    now = [100.0]
+    exporter = sentry.exporter(clock=lambda: now[0])
+    longest = "60:log_item:organization, 10:log_item:project"
+    sentry.script.append(answer(200, {"X-Sentry-Rate-Limits": longest}, take=True))
+    sentry.script.append(answer(200, {"X-Sentry-Rate-Limits": "5:log_item:project"}, take=True))
+    assert export(exporter, make_batch("a", severity=9)).delivered == 1
+    assert export(exporter, make_batch("b")).delivered == 1
+    assert export(exporter, make_batch("c", severity=9)).retry_after_millis == 60_000
 
 
 def test_a_limit_of_a_taken_request_is_for_those_to_come(sentry, make_batch, answer):
