@@ -126,6 +126,10 @@ def _show_fapilog(home: Path) -> None:
     [packages] = home.glob("lib/python*/site-packages")
     [metadata] = MAIN.glob("lib/python*/site-packages/fapilog-*.dist-info")
     shutil.copytree(metadata, packages / metadata.name, dirs_exist_ok=True)
+    # It reads its own version. Its entry point stays away: tests of other doors count on stock instrumentors.
+    [fastapi] = MAIN.glob("lib/python*/site-packages/fapilog_instrumentation_fastapi-*.dist-info")
+    without = shutil.ignore_patterns("entry_points.txt")
+    shutil.copytree(fastapi, packages / fastapi.name, dirs_exist_ok=True, ignore=without)
     (packages / "fapilog.pth").write_text(f"{ROOT}\n")
 
 
