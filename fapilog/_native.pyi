@@ -4,7 +4,7 @@ Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog'
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self, final
@@ -16,11 +16,14 @@ from typing_extensions import disjoint_base
 from fapilog.event import LogEvent
 
 __all__ = [
+    "AccessTemplate",
     "Batch",
     "BoundAttributes",
     "Completed",
     "Documents",
     "DocumentsPart",
+    "Exchange",
+    "ExchangePlan",
     "Flow",
     "HttpClient",
     "HttpError",
@@ -33,6 +36,7 @@ __all__ = [
     "Redactor",
     "RoomBell",
     "Scanner",
+    "Sender",
     "Snapshot",
     "TokenKeys",
     "begin_exit",
@@ -58,6 +62,7 @@ __all__ = [
     "is_offered",
     "levels_differ",
     "mute_thread",
+    "new_correlation_id",
     "purge_ring",
     "purge_spool",
     "record_on_its_way",
@@ -1288,3 +1293,147 @@ class HttpClient:
             HttpError: If there is no answer.
             ValueError: If the URL, a header or a proxy variable cannot be used.
         """
+
+@disjoint_base
+class Exchange:
+    """The state of one HTTP request or WebSocket connection, from its first byte to its access record.
+
+    Made when an ASGI application is called; `fapilog_instrumentation_fastapi.exchange.Exchange` derives from it
+    and says what each attribute means.
+
+    Args:
+        scope: Of ASGI. Headers that can be read only once are replaced by a list.
+        rules: What the exchanges of the application have in common.
+
+    Raises:
+        KeyError: If the scope has no path or no headers.
+    """
+
+    def __new__(cls, scope: MutableMapping[str, Any], rules: ExchangePlan) -> Self: ...
+    scope: MutableMapping[str, Any]
+    @property
+    def plan(self) -> Any:
+        """What the rules were given."""
+
+    @property
+    def correlation_id(self) -> str:
+        """The caller's, if `choose` took it; else a new one."""
+
+    @property
+    def context(self) -> Context:
+        """OpenTelemetry's context at the entry."""
+
+    @property
+    def headers(self) -> list[bytes | None]:
+        """The first value of each wanted header."""
+
+    @property
+    def path(self) -> str:
+        """As the server decoded it."""
+
+    started_nanos: int
+    seconds: float | None
+    status: int | None
+    response_headers: Iterable[tuple[bytes, bytes]]
+    request_bytes: int
+    response_bytes: int
+    is_started: bool
+    is_complete: bool
+    is_disconnected: bool
+    is_excluded: bool
+    is_finished: bool
+    error: BaseException | None
+    attributes: dict[str, Any] | None
+    on_receive: Callable[[MutableMapping[str, Any]], object] | None
+    on_send: Callable[[MutableMapping[str, Any]], object] | None
+    def sender(self, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> Sender:
+        """Return what stands in for the `send` of an HTTP request.
+
+        It notes status and sizes, adds the header with the id, and ends a response below 500 that is complete:
+        an ordinary one by itself, any other by the rules' `finish`.
+        """
+
+    def start(self, message: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Note how a response or connection begins; return the message, or a copy with the header for the id."""
+
+@final
+class ExchangePlan:
+    """What the exchanges of one application have in common; remembers 1,024 templates.
+
+    Args:
+        plan: What `Exchange.plan` is; has a list `on_response`. While that is empty, ordinary records are
+            written in native code.
+        wanted: Names of headers in lower case; what the places below count in.
+        ids: How many of them, from the first, may have the caller's id.
+        choose: Called with the values of `wanted` when one of these is there; returns the id.
+        clock: Nanoseconds, as `time.perf_counter_ns`.
+        echo: Name of the response header with the id, in lower case; None: none.
+        user_agent, content_length, host: Their places in `wanted`.
+        judged: Names of query parameters; true for secrets. A request with others is none of the ordinary ones.
+        template: Called with an exchange the first time that one of its kind ends; None: Python writes those.
+        finish: Called with each exchange that ends and is none of the ordinary ones.
+        observe: Called with an exchange and a message that is no start and no part of a body.
+        on_error: Called with an error of ours and `send`, where it came up.
+    """
+
+    def __new__(
+        cls,
+        plan: Any,
+        *,
+        wanted: Sequence[bytes],
+        ids: int,
+        choose: Callable[[Sequence[bytes | None]], str],
+        clock: Callable[[], int],
+        echo: bytes | None,
+        user_agent: int,
+        content_length: int,
+        host: int,
+        judged: dict[bytes, bool],
+        template: Callable[[Any], AccessTemplate | None],
+        finish: Callable[[Any], object],
+        observe: Callable[[Any, Any], object],
+        on_error: Callable[[Exception, str], object],
+    ) -> ExchangePlan: ...
+
+@final
+class AccessTemplate:
+    """What the access records of ordinary requests of one route, host and status have in common.
+
+    Args:
+        logger: Who writes them.
+        severity: OTel number; its text is the short name.
+        event_name: Of the records.
+        body: Their body.
+        attributes: What they all have; encoded once.
+        slow_seconds: From when on a request is none of the ordinary ones.
+        path_parameters: The names in the path, none of them secret; a request with others is none of them.
+        has_marks: Whether parameters of the route are marked; then a query string makes it none of them.
+        has_body: False: servers send none, as in answer to HEAD.
+        query, client, user_agent: Whether records have these attributes.
+    """
+
+    def __new__(
+        cls,
+        logger: Logger,
+        severity: int,
+        event_name: str,
+        body: str,
+        attributes: dict[str, Any],
+        *,
+        slow_seconds: float,
+        path_parameters: tuple[str, ...],
+        has_marks: bool,
+        has_body: bool,
+        query: bool,
+        client: bool,
+        user_agent: bool,
+    ) -> AccessTemplate: ...
+
+@final
+class Sender:
+    """The `send` that an application gets; see `Exchange.sender`."""
+
+    def __call__(self, message: MutableMapping[str, Any]) -> Awaitable[None]: ...
+
+def new_correlation_id() -> str:
+    """Return a new id: 32 hexadecimal digits that sort by time (UUID version 7, RFC 9562, without dashes)."""

@@ -29,7 +29,7 @@ DURATION = "fapilog.http.server.request.duration"
 
 # HTTP semantic conventions, http.request.method: RFC 9110, PATCH and QUERY; others are `_OTHER`.
 _METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE")
-_INFO, _WARN, _ERROR = int(Severity.INFO), int(Severity.WARN), int(Severity.ERROR)
+INFO, _WARN, _ERROR = int(Severity.INFO), int(Severity.WARN), int(Severity.ERROR)
 # RFC 6455, 7.4.1: what is no failure of the server. 1005: no code given; 1006: the connection broke.
 _SERVER_FAILED = frozenset({1011, 1012, 1013, 1014})
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -77,15 +77,11 @@ def write(exchange: Exchange) -> None:
     # How long a connection stays is the choice of both sides.
     is_slow = is_http and seconds >= options.slow_seconds
     is_broken = is_http and exchange.is_disconnected
-    if severity == _INFO and not (is_slow or is_broken or _sampled(exchange, options)):
+    if severity == INFO and not (is_slow or is_broken or _sampled(exchange, options)):
         return
     if route in exchange.plan.exclusions.routes:
         return
-    attributes = _request(exchange, options)
-    if route is not None:
-        attributes["http.route"] = route
-    if exchange.status is not None:
-        attributes["http.response.status_code"] = exchange.status
+    attributes = _request(exchange, options, route)
     if error_type is not None:
         attributes["error.type"] = error_type
     if is_broken:
@@ -96,8 +92,8 @@ def write(exchange: Exchange) -> None:
     if exchange.attributes is not None:
         attributes.update(exchange.attributes)
     event = HTTP_EVENT if is_http else WEBSOCKET_EVENT
-    body = _body(method, route, exchange.status)
-    write_record(options.logger, severity, event, body, attributes, context=exchange.context)
+    line = body(method, route, exchange.status)
+    write_record(options.logger, severity, event, line, attributes, context=exchange.context)
 
 
 def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[int, str | None]:
@@ -105,9 +101,9 @@ def _outcome(exchange: Exchange, options: RouteOptions, is_http: bool) -> tuple[
     error, status = exchange.error, exchange.status
     if error is not None:
         if is_disconnect(error):
-            return _INFO, None
+            return INFO, None
         if (cancelled := _cancellation(error)) is not None:
-            return (_INFO, None) if exchange.is_disconnected else (_WARN, cancelled)
+            return (INFO, None) if exchange.is_disconnected else (_WARN, cancelled)
         if is_http and status is None:
             # Servers, and middleware outside of this one, answer so.
             exchange.status = 500
@@ -131,7 +127,7 @@ def _cancellation(error: BaseException) -> str | None:
 
 def _by_status(status: int | None, options: RouteOptions) -> tuple[int, str | None]:
     if status is None or status < 400:
-        return _INFO, None
+        return INFO, None
     return (options.client_error_severity, None) if status < 500 else (_ERROR, str(status))
 
 
@@ -143,10 +139,20 @@ def _sampled(exchange: Exchange, options: RouteOptions) -> bool:
     return sampler.keeps(trace.get_current_span(exchange.context).get_span_context().trace_id)
 
 
-def _request(exchange: Exchange, options: RouteOptions) -> dict[str, Any]:
+def common(exchange: Exchange, route: str | None) -> dict[str, Any]:
+    """Return what the records of many requests have in common: method, host, route, status and the like."""
+    attributes = _origin(exchange.scope, exchange.headers[exchange.plan.host])
+    if route is not None:
+        attributes["http.route"] = route
+    if exchange.status is not None:
+        attributes["http.response.status_code"] = exchange.status
+    return attributes
+
+
+def _request(exchange: Exchange, options: RouteOptions, route: str | None) -> dict[str, Any]:
     """The attributes of the request, and the sizes."""
     scope, plan, headers = exchange.scope, exchange.plan, exchange.headers
-    attributes = _origin(scope, headers[plan.host])
+    attributes = common(exchange, route)
     attributes["url.path"], query = paths.shown(exchange)
     attributes[DURATION] = exchange.seconds
     attributes["http.request.body.size"] = _request_size(exchange, headers[plan.content_length])
@@ -225,8 +231,8 @@ def _parsed(host: bytes) -> tuple[str | None, int | None]:
         return None, None
 
 
-def _body(method: str, route: str | None, status: int | None) -> str:
-    """A line for people: method, route and status, none of it from the outside."""
+def body(method: str, route: str | None, status: int | None) -> str:
+    """Return a line for people: method, route and status, none of it from the outside."""
     key = (method, route, status)
     known = _bodies.get(key)
     if known is None:

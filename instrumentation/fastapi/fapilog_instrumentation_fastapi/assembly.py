@@ -8,6 +8,7 @@ from fapilog_instrumentation_fastapi import (
     blocking,
     bodies,
     failures,
+    ordinary,
     recorder,
     server_lines,
     span_urls,
@@ -31,4 +32,5 @@ def planned(
     server_lines.attach(plan)
     if hooks is not None:
         hooks.attach(plan)
+    plan.rules = ordinary.rules(plan)
     return plan

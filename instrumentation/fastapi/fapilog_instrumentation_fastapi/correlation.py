@@ -7,10 +7,9 @@ and into requests to other services.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Sequence
 
-from fapilog_instrumentation_fastapi import chance
+from fapilog.asgi import new_correlation_id
 from fapilog_instrumentation_fastapi.policy import Policy
 
 # Visible ASCII without what separates: no spaces, quotes, commas, semicolons, equals signs (baggage,
@@ -20,7 +19,6 @@ _VALID = re.compile(rb"[A-Za-z0-9!#$&'*+\-./:@^_`|~?(){}\[\]]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _NO_TRACE = b"0" * 32
 _NO_SPAN = b"0" * 16
-_random_bits = chance.numbers.getrandbits
 
 
 def valid(value: bytes) -> str | None:
@@ -52,18 +50,6 @@ def trace_id_of(value: bytes) -> str | None:
     if trace == _NO_TRACE or span == _NO_SPAN or (rest and version == b"00"):
         return None
     return trace.decode("ascii")
-
-
-def new_id() -> str:
-    """Return a new id: 32 hex digits that sort by time (UUID version 7, RFC 9562, without dashes).
-
-    Example:
-        >>> len(new_id()), new_id() != new_id()
-        (32, True)
-    """
-    # The 7 is the version, the highest bit of the last number the variant.
-    low = 0x8000_0000_0000_0000 | _random_bits(62)
-    return "%012x7%03x%016x" % (time.time_ns() // 1_000_000, _random_bits(12), low)  # noqa: UP031 - faster
 
 
 class Correlator:
@@ -114,4 +100,4 @@ class Correlator:
             value = values[place]
             if value is not None and (found := reader(value)) is not None:
                 return found
-        return new_id()
+        return new_correlation_id()

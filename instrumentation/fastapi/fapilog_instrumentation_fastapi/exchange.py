@@ -6,14 +6,13 @@ fills it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
-from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from opentelemetry.context import Context
+from fapilog import asgi
 
+if TYPE_CHECKING:
     from fapilog_instrumentation_fastapi.plan import Plan, RouteOptions
 
 KEY = "fapilog.exchange"
@@ -24,8 +23,10 @@ Message = MutableMapping[str, Any]
 _current: ContextVar[Exchange | None] = ContextVar("fapilog_exchange", default=None)
 
 
-class Exchange:
+class Exchange(asgi.Exchange):
     """One request or WebSocket connection, from its first byte to its access record.
+
+    What most requests need is native (`fapilog.asgi.Exchange`); here is the rest.
 
     Attributes:
         scope: The ASGI scope; routers fill it on the way: `endpoint`, `route`. Where middleware made a copy
@@ -58,42 +59,18 @@ class Exchange:
         is_finished: Whether its end was told to `plan.on_response`, and its access record written.
     """
 
-    # What most requests leave as it is stands on the class: to make an exchange then sets few names.
-    seconds: float | None = None
-    status: int | None = None
-    response_headers: Iterable[tuple[bytes, bytes]] = ()
+    plan: Plan
+    # What most requests leave as it is stands on the class: to make an exchange then sets no names.
     close_code: int | None = None
-    request_bytes = 0
-    response_bytes = 0
     received_messages = 0
     sent_messages = 0
-    is_started = False
-    is_complete = False
-    is_disconnected = False
-    error: BaseException | None = None
     exception_written = False
-    attributes: dict[str, Any] | None = None
     bound: dict[str, Any] | None = None
     handled = 0
     copies: Any = None
     shown: tuple[str, str] | None = None
-    on_receive: Callable[[Message], object] | None = None
-    on_send: Callable[[Message], object] | None = None
-    is_excluded = False
-    is_finished = False
     _options: RouteOptions | None = None
     _endpoint: Any = None
-
-    def __init__(
-        self, scope: Scope, plan: Plan, correlation_id: str, headers: list[bytes | None], context: Context
-    ) -> None:
-        self.scope = scope
-        self.plan = plan
-        self.correlation_id = correlation_id
-        self.headers = headers
-        self.context = context
-        self.path: str = scope["path"]
-        self.started_nanos = perf_counter_ns()
 
     @property
     def options(self) -> RouteOptions:

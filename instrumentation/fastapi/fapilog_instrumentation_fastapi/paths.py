@@ -26,11 +26,14 @@ def path(exchange: Exchange) -> str:
     parameters = exchange.scope.get("path_params")
     if not parameters:
         return exchange.path
-    is_secret, names = exchange.plan.queries.is_secret, marked(exchange.scope)
-    for name in parameters:
-        if is_secret(name) or name in names:
-            return _hiding(exchange, parameters, names)
+    if any(is_hidden(exchange, name) for name in parameters):
+        return _hiding(exchange, parameters, marked(exchange.scope))
     return exchange.path
+
+
+def is_hidden(exchange: Exchange, parameter: str) -> bool:
+    """Tell whether the value of a path's parameter is to be hidden: by its name, or by a mark."""
+    return exchange.plan.queries.is_secret(parameter) or parameter in marked(exchange.scope)
 
 
 def _hiding(exchange: Exchange, parameters: Mapping[str, Any], names: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
 """`Plan`: what the settings of one application mean, worked out once.
 
 Threads: made by the configuring one, read by all. Here other modules hook in: what `on_request`,
-`on_response`, `on_exception` and `on_leave` hold is called for every exchange, in order, each guarded.
+`on_response`, `on_exception` and `on_leave` hold is called for every exchange, in order, each guarded; what
+`on_unusual` holds for those that native code does not finish by itself.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fapilog import Logger, LoggerProvider, get_logger
+from fapilog import Logger, LoggerProvider, asgi, get_logger
 from fapilog_instrumentation_fastapi.correlation import Correlator
 from fapilog_instrumentation_fastapi.exchange import Exchange
 from fapilog_instrumentation_fastapi.exclusions import Exclusions
@@ -77,11 +78,15 @@ class Plan:
         wanted: Headers that are looked for, lower case, with their place in `Exchange.headers`.
         on_request: Called when an exchange begins, inside the bound context.
         on_response: Called once when the response is complete or the exchange ends, before the access record.
+            Where it has any, no access record is written in native code.
+        on_unusual: Called before these, unless the response is an ordinary one: it failed, was slow, or
+            something of its path, query string or access record is to be hidden, added or left out.
         on_exception: Called when the application raised `Exchange.error`; before the access record, unless
             the response was complete.
         on_leave: Called when the application has returned, background tasks included.
         undo: Takes back what was done to the application, to mounted ones and to the process: `take_back`.
         own_errors: Counts errors of this package, which never reach the application.
+        rules: All of this as native code needs it.
     """
 
     def __init__(self, settings: RequestLogging, logger_provider: LoggerProvider | None = None) -> None:
@@ -107,8 +112,10 @@ class Plan:
         self.undo: list[Callable[[], object]] = []
         self.on_request: list[Observer] = []
         self.on_response: list[Observer] = []
+        self.on_unusual: list[Observer] = []
         self.on_exception: list[Observer] = []
         self.on_leave: list[Observer] = []
+        self.rules: asgi.ExchangePlan
         self._by_endpoint: dict[Any, RouteOptions] = {}
 
     def want(self, header: bytes) -> int:

@@ -69,17 +69,20 @@ class Queries:
     Args:
         policy: Says which names are secret; of each name once. Default: the one of the process.
 
+    Attributes:
+        judged: Names of parameters as they were sent, and whether they are secrets.
+
     Example:
         >>> queries = Queries()
         >>> queries.shown(b"page=2&password=hunter2&sig=abc"), queries.shown(b"page=2")
         ('page=2&password=[REDACTED:secret]&sig=[REDACTED:secret]', 'page=2')
     """
 
-    __slots__ = ("_known", "_policy", "_secrets")
+    __slots__ = ("_policy", "_secrets", "judged")
 
     def __init__(self, policy: Policy | None = None) -> None:
         self._policy = Policy() if policy is None else policy
-        self._known: dict[bytes, bool] = {}
+        self.judged: dict[bytes, bool] = {}
         self._secrets: dict[str, bool] = {}
 
     def shown(self, query: bytes, marked: Mapping[str, str] = _NONE) -> str:
@@ -97,7 +100,7 @@ class Queries:
             is_changed = True
         for place, part in enumerate(parts):
             name, equals, _ = part.partition(b"=")
-            secret = self._known.get(name)
+            secret = self.judged.get(name)
             if secret is None:
                 secret = self._judged(name)
             if secret and equals:
@@ -126,7 +129,7 @@ class Queries:
             if left < 0:
                 return "".join(kept) + text[done:place] + HIDDEN
             name = found.group(1).encode("utf-8", "surrogatepass")
-            secret = self._known.get(name)
+            secret = self.judged.get(name)
             marker = (
                 HIDDEN if (self._judged(name) if secret is None else secret) else marked.get(_plain(name))
             )
@@ -147,7 +150,7 @@ class Queries:
         """Whether a parameter of this name is a secret; remembered."""
         text = _plain(name)
         secret = len(name) > LONGEST or text.lower() in PARAMETERS or self._by_policy(text)
-        remember(self._known, name, secret, len(name))
+        remember(self.judged, name, secret, len(name))
         return secret
 
     def _by_policy(self, name: str) -> bool:

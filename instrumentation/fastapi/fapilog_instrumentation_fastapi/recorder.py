@@ -17,7 +17,8 @@ from fapilog_instrumentation_fastapi.plan import Plan
 
 def attach(plan: Plan) -> None:
     """Look at the end of each request."""
-    plan.on_response.append(Release(plan))
+    release = Release(plan)
+    (plan.on_response if release.is_for_successes else plan.on_unusual).append(release)
 
 
 class Release:
@@ -25,6 +26,9 @@ class Release:
 
     Args:
         plan: Of the application.
+
+    Attributes:
+        is_for_successes: Whether settings name a status below 400.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -37,6 +41,7 @@ class Release:
             )
         )
         self._plan = plan
+        self.is_for_successes = any(status < 400 for status in self._statuses)
 
     def __call__(self, exchange: Exchange) -> None:
         """Let them out, if the request is one that they should be kept of."""

@@ -19,8 +19,8 @@ ATTRIBUTES = ("url.full", "url.path", "url.query", "http.url", "http.target")
 
 
 def attach(plan: Plan) -> None:
-    """Look at the span of each request, at its end."""
-    plan.on_response.append(hide)
+    """Look at the span of a request, at its end, where something is hidden."""
+    plan.on_unusual.append(hide)
 
 
 def hide(exchange: Exchange) -> None:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fapilog
+from fapilog.asgi import new_correlation_id
 from fapilog.exporters import memory
 from fapilog.redaction import Redactor
 from fapilog_instrumentation_fastapi import instrument_fastapi
-from fapilog_instrumentation_fastapi.correlation import Correlator, new_id, trace_id_of, valid
+from fapilog_instrumentation_fastapi.correlation import Correlator, trace_id_of, valid
 from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE
 from fapilog_instrumentation_fastapi.policy import Policy
 from instrumentation.fastapi.tests.calling import client
@@ -84,7 +85,7 @@ def test_an_id_is_made_where_none_is_valid_or_none_is_wanted():
 
 
 def test_new_ids_differ_sort_by_time_and_say_version_7():
-    ids = [new_id() for _ in range(1_000)]
+    ids = [new_correlation_id() for _ in range(1_000)]
     assert len(set(ids)) == 1_000
     assert [each[:12] for each in ids] == sorted(each[:12] for each in ids)
     assert {each[12] for each in ids} == {"7"}
@@ -97,10 +98,10 @@ def test_ids_neither_follow_nor_disturb_the_random_numbers_of_the_application():
         random.seed(7)
         expected = random.random()
         random.seed(7)
-        first = new_id()
+        first = new_correlation_id()
         assert random.random() == expected
         random.seed(7)
-        assert new_id()[12:] != first[12:]
+        assert new_correlation_id()[12:] != first[12:]
     finally:
         random.setstate(state)
 
@@ -109,12 +110,15 @@ def test_ids_neither_follow_nor_disturb_the_random_numbers_of_the_application():
 def test_a_forked_child_makes_other_ids():
     code = (
         "import os\n"
+        "from fapilog.asgi import new_correlation_id\n"
         "from fapilog_instrumentation_fastapi import chance\n"
+        "def drawn(): return f'{chance.numbers.getrandbits(64)} {new_correlation_id()[16:]}'\n"
+        "drawn()\n"
         "r, w = os.pipe()\n"
         "if os.fork() == 0:\n"
-        "    os.write(w, str(chance.numbers.getrandbits(64)).encode()); os._exit(0)\n"
-        "child = os.read(r, 100); os.wait()\n"
-        "assert child != str(chance.numbers.getrandbits(64)).encode()\n"
+        "    os.write(w, drawn().encode()); os._exit(0)\n"
+        "child = set(os.read(r, 100).decode().split()); os.wait()\n"
+        "assert len(child) == 2 and not child & set(drawn().split())\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

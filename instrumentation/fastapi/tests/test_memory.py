@@ -55,7 +55,7 @@ async def test_long_hosts_methods_paths_and_names_are_not_kept(fapilog_logs: Any
         wire, asked = Wire(), scope(path, method, [(b"host", host)])
         await app({**asked, "query_string": query}, wire.receive, wire.send)
     assert [key[0::3] for key in access._origins] == [("GET", b"shop.example")]
-    assert (plan.routes._prefixes, plan.queries._known) == ({"/short": "/{tenant}"}, {b"page": False})
+    assert (plan.routes._prefixes, plan.queries.judged) == ({"/short": "/{tenant}"}, {b"page": False})
     records = fapilog_logs.find_all(event_name=access.HTTP_EVENT)
     # `urlsplit` remembers, too.
     assert ["server.address" in record.attributes for record in records] == [True, False, True, True]

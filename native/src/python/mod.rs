@@ -1,5 +1,6 @@
 //! The door to Python: the only folder that knows an interpreter. In the stub's order (`fapilog/_native.pyi`).
 
+mod access;
 mod action_keys;
 mod active;
 mod api_emit;
@@ -16,6 +17,8 @@ mod emission;
 mod encoded;
 mod ending;
 mod enrich;
+mod exchange;
+mod exchange_plan;
 mod finish;
 mod flight;
 mod flow;
@@ -45,6 +48,7 @@ mod record_parts;
 mod redaction_rules;
 mod redactor;
 mod resolved;
+mod responses;
 mod rings;
 mod scanning;
 mod settings;
@@ -127,6 +131,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stdlib_hook::is_offered, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_once::goes_on_to_logging, module)?)?;
     module.add_function(wrap_pyfunction!(stdlib_once::record_on_its_way, module)?)?;
+    module.add_class::<exchange::Exchange>()?;
+    module.add_class::<exchange_plan::ExchangePlan>()?;
+    module.add_class::<access::AccessTemplate>()?;
+    module.add_class::<responses::Sender>()?;
+    module.add_function(wrap_pyfunction!(exchange::new_correlation_id, module)?)?;
     stdlib::install(py)?;
     http_client::init(module)?;
     level_methods::install(py)

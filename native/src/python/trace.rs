@@ -101,6 +101,25 @@ pub unsafe fn current(py: Python<'_>) -> Option<TraceFields> {
     }
 }
 
+/// OpenTelemetry's current context; `None`: where it is kept is not known.
+///
+/// # Safety
+/// Attached.
+pub unsafe fn current_context(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: attached; `get` is a bound method that stays alive.
+    unsafe {
+        let get = SOURCE.get().get;
+        if get.is_null() {
+            return None;
+        }
+        let context = ffi::PyObject_CallNoArgs(get);
+        if context.is_null() {
+            ffi::PyErr_Clear();
+        }
+        Bound::from_owned_ptr_or_opt(py, context)
+    }
+}
+
 /// The attributes of the innermost `bind_context`, as a new reference; null when there are none.
 ///
 /// # Safety
@@ -128,7 +147,15 @@ pub fn of_context(py: Python<'_>, context: Option<&Bound<'_, PyAny>>) -> Option<
     match context {
         // SAFETY: attached, as `py` proves.
         None => unsafe { current(py) },
-        Some(context) => read(py, context),
+        Some(context) => {
+            // SAFETY: attached; copied out.
+            let (known, fields) = unsafe { SOURCE.get().slots[slot(context.as_ptr())] };
+            if known == context.as_ptr() {
+                fields
+            } else {
+                read(py, context)
+            }
+        }
     }
 }
 

@@ -7,8 +7,9 @@
 //! times, severity, trace context, body, attributes, the rest; then [`crate::redact`] looks at it, and
 //! `RecordWriter::frame` appends the sequence attribute and puts `0x12 <length>` before the first byte.
 //!
-//! In this room: [`fields`] are encoded once and copied, [`encoded_attributes`] too, a group at a time; [`uid`] is `log.record.uid`, [`own`] the names that are ours.
+//! In this room: [`fields`] are encoded once and copied, [`encoded_attributes`] too, a group at a time; [`uid`] is `log.record.uid`, [`correlation`] an id of a request, [`own`] the names that are ours.
 
+pub mod correlation;
 pub mod encoded_attributes;
 pub mod fields;
 pub mod own;
