@@ -5,6 +5,7 @@ Applications use `Logger` (as `fapilog.Logger`). Everything else serves fapilog'
 
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping, Sequence
+from contextvars import ContextVar
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self, final
@@ -1298,8 +1299,8 @@ class HttpClient:
 class Exchange:
     """The state of one HTTP request or WebSocket connection, from its first byte to its access record.
 
-    Made when an ASGI application is called; `fapilog_instrumentation_fastapi.exchange.Exchange` derives from it
-    and says what each attribute means.
+    Made when an ASGI application is called; `fapilog_instrumentation_fastapi.exchange.Exchange` derives from
+    it and says what each attribute means.
 
     Args:
         scope: Of ASGI. Headers that can be read only once are replaced by a list.
@@ -1346,15 +1347,25 @@ class Exchange:
     attributes: dict[str, Any] | None
     on_receive: Callable[[MutableMapping[str, Any]], object] | None
     on_send: Callable[[MutableMapping[str, Any]], object] | None
+    def enter(self) -> None:
+        """Make it the current exchange of this task, and bind its id to what is logged here."""
+
+    def leave(self, scope: MutableMapping[str, Any]) -> None:
+        """Put back what was current before, and let go of what only the request needed.
+
+        Args:
+            scope: What the application was called with: the exchange is taken out of it, and out of its own.
+        """
+
     def sender(self, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> Sender:
         """Return what stands in for the `send` of an HTTP request.
 
-        It notes status and sizes, adds the header with the id, and ends a response below 500 that is complete:
-        an ordinary one by itself, any other by the rules' `finish`.
+        It notes status and sizes, adds the header with the id, and ends a response below 500 that is
+        complete: an ordinary one by itself, any other by the rules' `finish`.
         """
 
     def start(self, message: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """Note how a response or connection begins; return the message, or a copy with the header for the id."""
+        """Note how a response or connection begins; return the message, or a copy with the id's header."""
 
 @final
 class ExchangePlan:
@@ -1363,14 +1374,18 @@ class ExchangePlan:
     Args:
         plan: What `Exchange.plan` is; has a list `on_response`. While that is empty, ordinary records are
             written in native code.
+        current: The context variable of the current exchange.
+        bound: That of what `bind_context` binds.
+        key: The exchange's place in its scope.
+        attribute: The name under which records have the id.
         wanted: Names of headers in lower case; what the places below count in.
         ids: How many of them, from the first, may have the caller's id.
         choose: Called with the values of `wanted` when one of these is there; returns the id.
         clock: Nanoseconds, as `time.perf_counter_ns`.
         echo: Name of the response header with the id, in lower case; None: none.
         user_agent, content_length, host: Their places in `wanted`.
-        judged: Names of query parameters; true for secrets. A request with others is none of the ordinary ones.
-        template: Called with an exchange the first time that one of its kind ends; None: Python writes those.
+        judged: Names of query parameters; true for secrets. A request with others is no ordinary one.
+        template: Called with the first exchange of its kind that ends; None: Python writes them.
         finish: Called with each exchange that ends and is none of the ordinary ones.
         observe: Called with an exchange and a message that is no start and no part of a body.
         on_error: Called with an error of ours and `send`, where it came up.
@@ -1380,6 +1395,10 @@ class ExchangePlan:
         cls,
         plan: Any,
         *,
+        current: ContextVar[Any],
+        bound: ContextVar[BoundAttributes | None],
+        key: str,
+        attribute: str,
         wanted: Sequence[bytes],
         ids: int,
         choose: Callable[[Sequence[bytes | None]], str],
@@ -1406,7 +1425,7 @@ class AccessTemplate:
         body: Their body.
         attributes: What they all have; encoded once.
         slow_seconds: From when on a request is none of the ordinary ones.
-        path_parameters: The names in the path, none of them secret; a request with others is none of them.
+        path_parameters: The names in the path, none of them secret; a request with others is no ordinary one.
         has_marks: Whether parameters of the route are marked; then a query string makes it none of them.
         has_body: False: servers send none, as in answer to HEAD.
         query, client, user_agent: Whether records have these attributes.

@@ -14,7 +14,8 @@ from typing import Any, Generic, TypeVar
 
 from fapilog import _native, otel_private
 
-_bound: ContextVar[_native.BoundAttributes | None] = ContextVar("fapilog_bound", default=None)
+# Native code reads it for each record, and sets it for requests (`fapilog.asgi`).
+BOUND: ContextVar[_native.BoundAttributes | None] = ContextVar("fapilog_bound", default=None)
 
 
 _Value = TypeVar("_Value")
@@ -83,13 +84,13 @@ class bind_context(Binding[_native.BoundAttributes | None]):  # noqa: N801 - use
     __slots__ = ("_attributes",)
 
     def __init__(self, **attributes: Any) -> None:
-        super().__init__(_bound)
+        super().__init__(BOUND)
         _native.watch_bound_context()
         self._attributes = attributes
 
     def __enter__(self) -> None:
-        merged = _native.BoundAttributes(self._attributes, _bound.get())
-        self._tokens.append(_bound.set(merged))
+        merged = _native.BoundAttributes(self._attributes, BOUND.get())
+        self._tokens.append(BOUND.set(merged))
 
 
 def attach(attributes: dict[str, Any]) -> Token[_native.BoundAttributes | None]:
@@ -105,14 +106,14 @@ def attach(attributes: dict[str, Any]) -> Token[_native.BoundAttributes | None]:
         >>> detach(token)
     """
     _native.watch_bound_context()
-    return _bound.set(_native.BoundAttributes(attributes, _bound.get()))
+    return BOUND.set(_native.BoundAttributes(attributes, BOUND.get()))
 
 
 def detach(token: Token[_native.BoundAttributes | None]) -> None:
     """Put back what was bound before `attach`; of another task's token it takes no notice."""
     # `suppress` costs more than everything else here.
     try:  # noqa: SIM105
-        _bound.reset(token)
+        BOUND.reset(token)
     except ValueError:
         pass
 
@@ -134,7 +135,7 @@ def extend(attributes: dict[str, Any]) -> None:
         ...     current_context()
         {'request_id': 'r-1', 'user.id': 'u-7'}
     """
-    bound = _bound.get()
+    bound = BOUND.get()
     if bound is None:
         attach(attributes)
     else:
@@ -148,7 +149,7 @@ def current_context() -> dict[str, Any]:
         >>> current_context()
         {}
     """
-    bound = _bound.get()
+    bound = BOUND.get()
     return {} if bound is None else bound.attributes
 
 
@@ -156,5 +157,5 @@ def connect() -> None:
     """Tell native capture where the current span and the bound attributes are read."""
     getter, key = otel_private.current_context_getter(), otel_private.span_key()
     _native.connect_context(
-        bound=_bound.get, fallback=otel_private.span_context, current_context=getter, span_key=key
+        bound=BOUND.get, fallback=otel_private.span_context, current_context=getter, span_key=key
     )

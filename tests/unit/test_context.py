@@ -237,13 +237,13 @@ def test_names_of_every_kind_are_bound_as_a_record_has_them():
     bound = _native.BoundAttributes(
         {"event_name": 1, "category": "c", "k" * 300: 2, "api_key": "x", "fapilog.redacted": "forged", 7: 8}
     )
-    token = context._bound.set(bound)
+    token = context.BOUND.set(bound)
     try:
         with Recorder() as recorder:
             recorder.logger().info("x")
             found = recorder.only.attributes
     finally:
-        context._bound.reset(token)
+        context.BOUND.reset(token)
     assert found == {
         "event_name": 1,
         "category": "c",

@@ -20,7 +20,8 @@ CORRELATION_ATTRIBUTE = "fapilog.correlation_id"
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
-_current: ContextVar[Exchange | None] = ContextVar("fapilog_exchange", default=None)
+# Native code sets it for the time of a request.
+CURRENT: ContextVar[Exchange | None] = ContextVar("fapilog_exchange", default=None)
 
 
 class Exchange(asgi.Exchange):
@@ -100,18 +101,4 @@ class Exchange(asgi.Exchange):
 
 def current() -> Exchange | None:
     """Return the exchange that this task, or a thread or task started by it, belongs to; None outside."""
-    return _current.get()
-
-
-def enter(exchange: Exchange) -> Any:
-    """Make an exchange the current one; returns what `leave` takes."""
-    return _current.set(exchange)
-
-
-def leave(token: Any) -> None:
-    """Put back what was current before; of another task's token it takes no notice."""
-    # `suppress` costs more than everything else here.
-    try:  # noqa: SIM105
-        _current.reset(token)
-    except ValueError:
-        pass
+    return CURRENT.get()

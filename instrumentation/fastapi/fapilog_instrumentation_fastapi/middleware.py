@@ -12,8 +12,7 @@ from functools import partial
 from typing import Any
 
 from fapilog import LoggerProvider, Telemetry
-from fapilog.context import attach, detach
-from fapilog_instrumentation_fastapi import exchange, finishing, handlers, messages
+from fapilog_instrumentation_fastapi import finishing, handlers, messages
 from fapilog_instrumentation_fastapi.assembly import planned
 from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, KEY, Exchange, Scope
 from fapilog_instrumentation_fastapi.hooks import Hooks
@@ -80,7 +79,7 @@ class RequestLoggingMiddleware:
             receive = partial(messages.receive_websocket, current, receive)
             send = partial(messages.send_websocket, current, send)
         plan = self.plan
-        token, bound = exchange.enter(current), attach({CORRELATION_ATTRIBUTE: current.correlation_id})
+        current.enter()
         try:
             if plan.on_request:
                 finishing.tell(plan.on_request, current, "on_request")
@@ -95,14 +94,9 @@ class RequestLoggingMiddleware:
                 finishing.finish(current)
             if plan.on_leave:
                 finishing.tell(plan.on_leave, current, "on_leave")
-            detach(bound)
-            exchange.leave(token)
-            # What a task that outlives the request keeps holds no bodies.
-            current.on_receive = current.on_send = current.copies = None
-            # No circle of references is left for the garbage collector.
-            scope.pop(KEY, None)
-            if current.scope is not scope:
-                current.scope.pop(KEY, None)
+            if current.copies is not None:
+                current.copies = None
+            current.leave(scope)
 
     def _begin(self, scope: Scope) -> Exchange | None:
         """Read the headers once, and make the exchange."""

@@ -1,17 +1,17 @@
-"""What the access records of ordinary requests have in common, said once per route, host and status. Thread: caller.
+"""What the access records of ordinary requests have in common, said once per route. Thread: caller.
 
 An ordinary request ended without failure and hides nothing: native code writes its record
-(`fapilog.asgi.AccessTemplate`), from this and from what differs. What is said here is what `access.write` would
-write, and a test compares the two.
+(`fapilog.asgi.AccessTemplate`) from this, said once per route, host and status, and from what differs. It
+says what `access.write` would write, and a test compares the two.
 """
 
 from __future__ import annotations
 
 from time import perf_counter_ns
 
-from fapilog.asgi import AccessTemplate, ExchangePlan
+from fapilog.asgi import BOUND, AccessTemplate, ExchangePlan
 from fapilog_instrumentation_fastapi import access, finishing, messages, paths
-from fapilog_instrumentation_fastapi.exchange import Exchange
+from fapilog_instrumentation_fastapi.exchange import CORRELATION_ATTRIBUTE, CURRENT, KEY, Exchange
 from fapilog_instrumentation_fastapi.plan import Plan
 
 
@@ -51,6 +51,10 @@ def rules(plan: Plan) -> ExchangePlan:
     """Return what the exchanges of an application have in common, as native code needs it."""
     return ExchangePlan(
         plan,
+        current=CURRENT,
+        bound=BOUND,
+        key=KEY,
+        attribute=CORRELATION_ATTRIBUTE,
         wanted=list(plan.wanted),
         ids=len(plan.correlator.wanted),
         choose=plan.correlator.choose,

@@ -63,6 +63,8 @@ pub struct Exchange {
     pub on_receive: Option<Py<PyAny>>,
     #[pyo3(get, set)]
     pub on_send: Option<Py<PyAny>>,
+    /// Of the two context variables, while it is entered.
+    tokens: Option<[Py<PyAny>; 2]>,
 }
 
 #[pymethods]
@@ -96,7 +98,38 @@ impl Exchange {
             attributes: None,
             on_receive: None,
             on_send: None,
+            tokens: None,
         })
+    }
+
+    fn enter(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let (rules, id) = {
+            let state = slf.borrow();
+            (state.rules.clone_ref(py), state.correlation_id.clone_ref(py))
+        };
+        let tokens = rules.get().variables.set(py, slf.as_any(), &id)?;
+        slf.borrow_mut().tokens = Some(tokens);
+        Ok(())
+    }
+
+    /// What a task that outlives the request keeps holds no bodies, and no circle of references is left.
+    fn leave(slf: &Bound<'_, Self>, scope: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let (rules, tokens, own, _held) = {
+            let mut state = slf.borrow_mut();
+            let held = (state.on_receive.take(), state.on_send.take());
+            (state.rules.clone_ref(py), state.tokens.take(), state.scope.clone_ref(py), held)
+        };
+        let variables = &rules.get().variables;
+        if let Some(tokens) = tokens {
+            variables.reset(py, tokens)?;
+        }
+        variables.forget(scope)?;
+        if !own.is(scope) {
+            variables.forget(own.bind(py))?;
+        }
+        Ok(())
     }
 
     fn sender(slf: Py<Self>, send: Py<PyAny>) -> Sender {

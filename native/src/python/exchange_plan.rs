@@ -1,6 +1,7 @@
 //! Stage 1 of 7, emit: what the exchanges of one application have in common. Thread: caller.
 
 use super::access::{AccessTemplate, KeptKey, Key};
+use super::exchange_context::Variables;
 use super::exchange::{bytes_of, new_correlation_id, Exchange};
 use super::gil::GilCell;
 use pyo3::prelude::*;
@@ -32,6 +33,7 @@ pub struct ExchangePlan {
     pub observe: Py<PyAny>,
     pub on_error: Py<PyAny>,
     pub no_headers: Py<PyAny>,
+    pub variables: Variables,
     templates: GilCell<HashMap<u64, (KeptKey, Option<Py<AccessTemplate>>)>>,
 }
 
@@ -39,13 +41,17 @@ pub struct ExchangePlan {
 impl ExchangePlan {
     #[new]
     #[pyo3(signature = (
-        plan, *, wanted, ids, choose, clock, echo, user_agent, content_length, host, judged, template, finish, observe,
+        plan, *, current, bound, key, attribute, wanted, ids, choose, clock, echo, user_agent, content_length, host, judged, template, finish, observe,
         on_error
     ))]
     #[allow(clippy::too_many_arguments)] // Keywords of Python.
     fn new(
         py: Python<'_>,
         plan: Py<PyAny>,
+        current: &Bound<'_, PyAny>,
+        bound: &Bound<'_, PyAny>,
+        key: Py<PyString>,
+        attribute: Py<PyString>,
         wanted: Vec<Vec<u8>>,
         ids: usize,
         choose: Py<PyAny>,
@@ -59,10 +65,11 @@ impl ExchangePlan {
         finish: Py<PyAny>,
         observe: Py<PyAny>,
         on_error: Py<PyAny>,
-    ) -> Self {
+    ) -> PyResult<Self> {
         let no_headers = PyTuple::empty(py).into_any().unbind();
         let templates = GilCell::default();
-        Self {
+        let variables = Variables::of(current, bound, key, attribute)?;
+        Ok(Self {
             plan,
             wanted,
             ids,
@@ -78,8 +85,9 @@ impl ExchangePlan {
             observe,
             on_error,
             no_headers,
+            variables,
             templates,
-        }
+        })
     }
 
     #[allow(clippy::needless_pass_by_value)] // PyO3 passes it so.
@@ -87,7 +95,7 @@ impl ExchangePlan {
         for each in [&self.plan, &self.choose, &self.template, &self.finish, &self.observe, &self.on_error] {
             visit.call(each)?;
         }
-        Ok(())
+        self.variables.traverse(&visit)
     }
 }
 

@@ -18,6 +18,7 @@ mod encoded;
 mod ending;
 mod enrich;
 mod exchange;
+mod exchange_context;
 mod exchange_plan;
 mod finish;
 mod flight;
