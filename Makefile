@@ -93,10 +93,12 @@ test-rust: setup ## cargo test of the pure core (no interpreter)
 
 MODEL_CHECK_RUNS ?= 50000
 DURABILITY_MODEL_CASES ?= 20000
+# Runs for long; `make test` compiles for longer than it runs.
+OPTIMISED := --config profile.dev.package.fapilog-native.opt-level=1
 
 model-check: setup ## Append, seal, claim and settle in MODEL_CHECK_RUNS orders of threads; processes that die in DURABILITY_MODEL_CASES ways
-	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=$(MODEL_CHECK_RUNS) $(MODEL_CHECK)
-	@$(CHECK) run "durability" -- env DURABILITY_MODEL_CASES=$(DURABILITY_MODEL_CASES) $(CARGO) test $(MANIFEST) $(PURE_CORE) --test ring durability_model
+	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=$(MODEL_CHECK_RUNS) $(MODEL_CHECK) $(OPTIMISED)
+	@$(CHECK) run "durability" -- env DURABILITY_MODEL_CASES=$(DURABILITY_MODEL_CASES) $(CARGO) test $(MANIFEST) $(PURE_CORE) $(OPTIMISED) --test ring durability_model
 
 test-python: build ## pytest with coverage
 	@$(BIN)/coverage erase
