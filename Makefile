@@ -2,7 +2,10 @@
 # Stamp files make a second call quick; `make clean` forgets them all.
 
 .DEFAULT_GOAL := help
+# One thing at a time, but for what `prepare` makes.
+ifneq ($(MAKECMDGOALS),prepare)
 .NOTPARALLEL:
+endif
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 
@@ -15,7 +18,8 @@ MATURIN_FLAGS := --release --locked
 # What comes with this repository beside fapilog: Python and data alone.
 DISTRIBUTIONS := plugins/compliance instrumentation/fastapi exporters/elasticsearch exporters/kafka exporters/splunk exporters/syslog
 NULL_SERVER := benchmarks/null_server
-MODEL_CHECK := $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd,shuttle --test model_check
+PURE_CORE := --locked --no-default-features --features zstd
+MODEL_CHECK := $(CARGO) test $(MANIFEST) $(PURE_CORE),shuttle --test model_check
 # A shipped wheel names crates in its panic messages, not the folders of whoever built it.
 REMAP := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
 # Two workers per core, because many tests wait for processes and receivers. No test needs another one of its file;
@@ -37,7 +41,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 RUST_SOURCES := $(shell find native \( -path native/target -o -path native/fuzz \) -prune -o -name '*.rs' -print) native/Cargo.toml native/Cargo.lock
 
-.PHONY: help setup build demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench redaction-report soak outage model-check test-faults kill-rounds fastapi-load fuzz wheels docs clean
+.PHONY: help setup build prepare compile-tests demo test lint type deny test-rust test-python test-sdk-matrix test-upstream bench redaction-report soak outage model-check test-faults kill-rounds fastapi-load fuzz wheels docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,21 +50,31 @@ setup: .venv/.setup ## Make .venv with every dependency; add missing Rust compon
 
 build: .venv/.build ## Compile the native module (release) and install fapilog into .venv, editable
 
+# pip and the last minutes of a release build use one core each; the others compile what tests need.
+prepare: .venv/.build $(CARGO_DENY) compile-tests
+
+compile-tests:
+	@$(CHECK) run "compile the core's tests" -- $(CARGO) test $(MANIFEST) $(PURE_CORE) --no-run
+	@$(CHECK) run "compile the model check" -- $(MODEL_CHECK) --no-run
+
 demo: build ## Build, then run the main job: an application, a receiver and the ledger
 	@$(BIN)/fapilog demo
 
-test: build ## Set everything up and pass every check (this is what CI runs)
+test: ## Set everything up and pass every check (this is what CI runs)
+	@tools/toolchain.sh $(PYTHON)
+	@$(MAKE) --no-print-directory --jobs 2 prepare
 	@$(CHECK) begin
 	@$(MAKE) --no-print-directory lint type deny test-rust test-python test-sdk-matrix test-upstream
 	@$(CHECK) end
 
+# Clippy reads tests and examples once: they know neither Python nor shuttle, but for the model check.
 lint: setup ## Formatting, clippy, ruff, bandit, import arrows
 	@$(CHECK) run "cargo fmt" -- $(CARGO) fmt $(MANIFEST) --check
-	@$(CHECK) run "clippy, pure core" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd --all-targets -- -D warnings
-	@$(CHECK) run "clippy, with Python" -- $(CARGO) clippy $(MANIFEST) --locked --features zstd --all-targets -- -D warnings
+	@$(CHECK) run "clippy, pure core" -- $(CARGO) clippy $(MANIFEST) $(PURE_CORE) --all-targets -- -D warnings
+	@$(CHECK) run "clippy, with Python" -- $(CARGO) clippy $(MANIFEST) --locked --features zstd --lib -- -D warnings
 	@$(CHECK) run "cargo fmt, benchmarks" -- $(CARGO) fmt --manifest-path $(NULL_SERVER)/Cargo.toml --check
 	@$(CHECK) run "clippy, benchmarks" -- $(CARGO) clippy --manifest-path $(NULL_SERVER)/Cargo.toml --locked --target-dir .cache/null_server -- -D warnings
-	@$(CHECK) run "clippy, orders of threads" -- $(CARGO) clippy $(MANIFEST) --locked --no-default-features --features zstd,shuttle --all-targets -- -D warnings
+	@$(CHECK) run "clippy, orders of threads" -- $(CARGO) clippy $(MANIFEST) $(PURE_CORE),shuttle --lib --test model_check -- -D warnings
 	@$(CHECK) run "ruff check" -- $(BIN)/ruff check .
 	@$(CHECK) run "ruff format" -- $(BIN)/ruff format --check .
 	@$(CHECK) run "bandit" -- $(BIN)/bandit --quiet --configfile pyproject.toml --recursive fapilog instrumentation exporters examples/plugins
@@ -74,15 +88,17 @@ deny: $(CARGO_DENY) ## Licences, bans and sources of the crates; advisories when
 	@$(CHECK) run "cargo-deny" -- tools/cargo_deny.sh
 
 test-rust: setup ## cargo test of the pure core (no interpreter)
-	@$(CHECK) run "cargo test" -- $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd
+	@$(CHECK) run "cargo test" -- $(CARGO) test $(MANIFEST) $(PURE_CORE)
 	@$(CHECK) run "orders of threads" -- $(MODEL_CHECK)
 
 MODEL_CHECK_RUNS ?= 50000
 DURABILITY_MODEL_CASES ?= 20000
+# Runs for long; `make test` compiles for longer than it runs.
+OPTIMISED := --config profile.dev.package.fapilog-native.opt-level=1
 
 model-check: setup ## Append, seal, claim and settle in MODEL_CHECK_RUNS orders of threads; processes that die in DURABILITY_MODEL_CASES ways
-	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=$(MODEL_CHECK_RUNS) $(MODEL_CHECK)
-	@$(CHECK) run "durability" -- env DURABILITY_MODEL_CASES=$(DURABILITY_MODEL_CASES) $(CARGO) test $(MANIFEST) --locked --no-default-features --features zstd --test durability_model
+	@$(CHECK) run "orders of threads" -- env MODEL_CHECK_RUNS=$(MODEL_CHECK_RUNS) $(MODEL_CHECK) $(OPTIMISED)
+	@$(CHECK) run "durability" -- env DURABILITY_MODEL_CASES=$(DURABILITY_MODEL_CASES) $(CARGO) test $(MANIFEST) $(PURE_CORE) $(OPTIMISED) --test ring durability_model
 
 test-python: build ## pytest with coverage
 	@$(BIN)/coverage erase
@@ -142,12 +158,13 @@ clean: ## Remove everything that was built
 	rm -rf .venv .cache dist build native/target fapilog/_native*.so .coverage*
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
+# Python compiles what is imported, a part of what is installed.
 .venv/.setup: pyproject.toml $(addsuffix /pyproject.toml,$(DISTRIBUTIONS)) tools/toolchain.sh tools/requirements.py
 	@tools/toolchain.sh $(PYTHON)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python tools/requirements.py > .venv/requirements.txt
-	$(BIN)/python -m pip install --quiet --requirement .venv/requirements.txt --group test --group check
+	$(BIN)/python -m pip install --quiet --no-compile --requirement .venv/requirements.txt --group test --group check
 	@touch $@
 
 .venv/.build: .venv/.setup $(RUST_SOURCES)
@@ -159,9 +176,10 @@ clean: ## Remove everything that was built
 	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
 
+# It runs for a second: not worth optimising.
 $(CARGO_DENY):
-	@echo "Compiling cargo-deny $(CARGO_DENY_VERSION), once: two to five minutes"
-	$(CARGO) install cargo-deny --quiet --locked --version $(CARGO_DENY_VERSION) --root .cache/tools
+	@echo "Compiling cargo-deny $(CARGO_DENY_VERSION), once: one to two minutes"
+	CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install cargo-deny --debug --quiet --locked --version $(CARGO_DENY_VERSION) --root .cache/tools
 	@touch $@
 
 $(CARGO_FUZZ):

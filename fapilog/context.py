@@ -83,7 +83,7 @@ class bind_context(Binding[_native.BoundAttributes | None]):  # noqa: N801 - use
 
     __slots__ = ("_attributes",)
 
-    def __init__(self, **attributes: Any) -> None:
+    def __init__(self, /, **attributes: Any) -> None:
         super().__init__(BOUND)
         _native.watch_bound_context()
         self._attributes = attributes

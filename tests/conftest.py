@@ -16,6 +16,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # On a busy machine any example may take long.
 hypothesis.settings.register_profile("suite", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("suite"), max_examples=1_000)
 hypothesis.settings.load_profile("suite")
 
 

@@ -3,17 +3,21 @@
     sdk_matrix.py floor     the lowest release that pyproject.toml allows
     sdk_matrix.py newest    what the package index has, unless `.venv` has it already: then its tests ran
 
-Each has a virtual environment in `.cache/sdk`, kept until the requirements change. fapilog is not built
-again: the environment gets the metadata of `.venv` and a path to this checkout with its compiled module.
+Each has a virtual environment in `.cache/sdk`, kept until the requirements change.
+What is not of OpenTelemetry comes from `.venv`; pip installs the rest and changes what does not fit.
+fapilog is not built again: the environment gets the metadata of `.venv` and a path to this checkout with its
+compiled module.
 """
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -110,15 +114,46 @@ def _lowest(package: str, lines: list[str]) -> str:
 def environment(name: str, lines: list[str]) -> Path:
     """Make the virtual environment, or take the one that was made for the same requirements."""
     home = CACHE / name
-    wanted = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    wanted = hashlib.sha256("\n".join([sys.version, *lines]).encode()).hexdigest()
     stamp = home / "requirements.sha256"
     if not stamp.is_file() or stamp.read_text() != wanted:
         shutil.rmtree(home, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        subprocess.run([home / "bin" / "python", "-m", "pip", "install", "--quiet", *lines], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+        take_over(MAIN, home)
+        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
+        subprocess.run([*pip, *lines], check=True)
         stamp.write_text(wanted)
     _show_fapilog(home)
     return home
+
+
+def take_over(source: Path, home: Path) -> None:
+    """Link what one environment has into another, but for OpenTelemetry and what this repository brings."""
+    [old_packages] = source.glob("lib/python*/site-packages")
+    [new_packages] = home.glob("lib/python*/site-packages")
+    for found in distributions(path=[str(old_packages)]):
+        if found.name.startswith(("opentelemetry-", "fapilog")):
+            continue
+        for file in found.files or ():
+            # Scripts lie outside of the packages, and name their interpreter.
+            old, new = (Path(os.path.normpath(packages / file)) for packages in (old_packages, new_packages))
+            if old.is_file():
+                new.parent.mkdir(parents=True, exist_ok=True)
+                _link(
+                    old, new, renamed=(bytes(source), bytes(home)) if old.parent == source / "bin" else None
+                )
+
+
+def _link(old: Path, new: Path, *, renamed: tuple[bytes, bytes] | None) -> None:
+    if renamed is not None:
+        new.write_bytes(old.read_bytes().replace(*renamed, 1))
+        new.chmod(old.stat().st_mode)
+        return
+    try:
+        os.link(old, new)
+    except OSError:
+        # Another file system, or one without links.
+        shutil.copy2(old, new)
 
 
 def _show_fapilog(home: Path) -> None:

@@ -3,9 +3,9 @@
 //!
 //! No wait ever times out here, so a wake that is lost is a deadlock, which fails the test and prints the schedule that leads
 //! to it. Runs with the feature `shuttle` only; `MODEL_CHECK_RUNS` is the number of orders (`make model-check`).
-#![cfg(feature = "shuttle")]
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail.
 
+#[path = "shared/core.rs"]
 mod core;
 
 use crate::core::{buffer_settings, Entry};

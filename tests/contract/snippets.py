@@ -3,9 +3,10 @@
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.contract.warm_python import warm_python
 
 ROOT = Path(__file__).resolve().parents[2]
 # A fenced python block; the reason not to run it may stand above, the output it prints below.
@@ -44,21 +45,11 @@ def snippets(page: str) -> list[Snippet]:
 
 
 def run_python(arguments: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the interpreter in a folder; output and errors in one text, as a terminal shows them."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **variables}
+    """Run Python with arguments in a folder; output and errors in one text, as a terminal shows them."""
     # To measure its coverage as well would take a third more time, and finds no line that no test runs.
-    environment.pop("COVERAGE_PROCESS_CONFIG", None)
-    environment["PYTHONPATH"] = str(ROOT)
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    inherited = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
+    environment = inherited | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **variables}
+    return warm_python().run(arguments, folder, environment, timeout_seconds=60)
 
 
 def without_times(text: str) -> str:

@@ -1,6 +1,7 @@
 """The run on other releases of OpenTelemetry: it pins what it says, and the tests that it names exist."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,32 @@ def test_what_is_run_exists(name: str):
     assert path.exists()
     chosen = sdk_matrix.CHOSEN.get(name, ())
     assert [test for test in chosen if f"def {test}(" not in path.read_text(encoding="utf-8")] == []
+
+
+def test_an_environment_takes_over_all_but_opentelemetry_and_ours_and_scripts_name_their_new_interpreter(
+    tmp_path: Path,
+):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for home in (old, new):
+        (home / "lib/python3.12/site-packages").mkdir(parents=True)
+        (home / "bin").mkdir()
+    for name in ("opentelemetry-sdk", "fapilog-syslog", "serve"):
+        module = name.replace("-", "_")
+        packages = old / "lib/python3.12/site-packages"
+        (packages / f"{module}.py").write_text("")
+        (packages / f"{module}-1.dist-info").mkdir()
+        (packages / f"{module}-1.dist-info/METADATA").write_text(f"Name: {name}\nVersion: 1\n")
+        record = f"{module}.py,,\n../../../bin/{name},,\n{module}-1.dist-info/METADATA,,\ngone.pyc,,\n"
+        (packages / f"{module}-1.dist-info/RECORD").write_text(record)
+        (old / "bin" / name).write_text(f"#!{old}/bin/python\n")
+        (old / "bin" / name).chmod(0o755)
+    sdk_matrix.take_over(old, new)
+    found = sorted(str(path.relative_to(new)) for path in new.rglob("*") if path.is_file())
+    packages_of_new = "lib/python3.12/site-packages"
+    assert found == [
+        "bin/serve",
+        f"{packages_of_new}/serve-1.dist-info/METADATA",
+        f"{packages_of_new}/serve.py",
+    ]
+    assert (new / "bin/serve").read_text() == f"#!{new}/bin/python\n"
+    assert (new / "bin/serve").stat().st_mode & 0o777 == 0o755

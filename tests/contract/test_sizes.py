@@ -1,6 +1,7 @@
 """A file is one idea and a function one step; what is longer says why in its head."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,7 @@ PYTHON = source_files(".py")
 SOURCES = PYTHON + source_files(".rs")
 
 
+@functools.cache
 def lines_of(path: Path) -> list[str]:
     """Return the lines of a source file."""
     return path.read_text(encoding="utf-8").splitlines()
@@ -43,17 +45,20 @@ def gives_a_reason(lines: list[str]) -> bool:
     return any(line.partition("reason:")[2].strip() for line in lines)
 
 
-def functions(path: Path) -> Iterator[tuple[str, int, list[str]]]:
-    """Yield (name, length, the lines where a reason may stand) of each function of a Python file.
+@functools.cache
+def functions(path: Path) -> list[tuple[str, int, list[str]]]:
+    """Return (name, length, the lines where a reason may stand) of each function of a Python file.
 
     A reason stands in the comment above the function or in its docstring's first lines.
     """
     lines = lines_of(path)
+    found = []
     for node in ast.walk(ast.parse("\n".join(lines))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             start, end = node.lineno, node.end_lineno or node.lineno
             name = f"{path.relative_to(ROOT)}::{node.name}"
-            yield name, end - start + 1, lines[max(0, start - 6) : node.body[0].lineno + 10]
+            found.append((name, end - start + 1, lines[max(0, start - 6) : node.body[0].lineno + 10]))
+    return found
 
 
 def test_a_long_file_gives_its_reason():

@@ -1,6 +1,7 @@
 """Golden records: each case of `cases.json`, logged through fapilog, is the OTLP/JSON in `expected/`.
 
-`native/tests/golden.rs` builds the same cases with the Rust core alone and compares with the same files.
+`native/tests/encode/golden.rs` builds the same cases with the Rust core alone and compares with the same
+files.
 """
 
 import json

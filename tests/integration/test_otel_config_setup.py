@@ -55,14 +55,14 @@ NATIVE = {
 
 
 def declared(
-    receiver: OtlpReceiver, folder: Path, text: str, name: str = "log_under_rules", **more: str
+    receiver: OtlpReceiver, folder: Path, text: str, name: str = "log_under_rules", measured: bool = False
 ) -> Any:
     """Runs a function of the programs with a configuration file, and with variables that must not count."""
     path = folder / "otel.yaml"
     path.write_text(text)
     ignored = {"FAPILOG_LEVEL": "critical", "OTEL_SERVICE_NAME": "ignored", "OTEL_SDK_DISABLED": ""}
     file = {"OTEL_CONFIG_FILE": str(path), "RECEIVER": receiver.endpoint}
-    status, found, err = run(name, receiver, **file, **ignored, **more)
+    status, found, err = run(name, receiver, measured=measured, **file, **ignored)
     # The file allows two attributes, and that is said.
     return status, found, re.sub(r"fapilog: .* \[attributes-dropped\]\n", "", err)
 
@@ -71,7 +71,8 @@ def declared(
 def test_the_file_sets_up_all_three_signals_with_logs_in_our_pipeline(
     receiver: OtlpReceiver, tmp_path: Path, processor: str
 ) -> None:
-    status, found, err = declared(receiver, tmp_path, FILE.replace("PROCESSOR", NATIVE[processor]))
+    text = FILE.replace("PROCESSOR", NATIVE[processor])
+    status, found, err = declared(receiver, tmp_path, text, measured=processor == "otlp_http")
     assert (status, found["provider"], err) == (0, OURS, LAST_RESORT)
     assert bodies(receiver) == ["ours", "careful error", "sampled", "legacy", "ours", "api"]
     assert paths(receiver) == {"/v1/logs", "/v1/traces", "/v1/metrics"}
@@ -105,7 +106,9 @@ def test_further_exporters_are_built_with_their_options_and_served_by_our_pipeli
             f"batch: {{exporter: {{otlp_proto_http: {{endpoint: {second.logs_endpoint}}}}}}}",
             "event_to_span_event_bridge/development: {}",
         ]
-        status, _, err = declared(receiver, tmp_path, FILE.replace("PROCESSOR", "\n    - ".join(lines)))
+        status, _, err = declared(
+            receiver, tmp_path, FILE.replace("PROCESSOR", "\n    - ".join(lines)), measured=True
+        )
         assert (status, err) == (0, LAST_RESORT)
         expected = ["ours", "careful error", "sampled", "legacy", "ours", "api"]
         assert bodies(receiver) == expected
@@ -135,7 +138,7 @@ def test_an_exporter_that_cannot_be_built_is_named_with_its_place(
     receiver: OtlpReceiver, tmp_path: Path
 ) -> None:
     text = FILE.replace("PROCESSOR", "batch: {exporter: {unheard_of: {key: value}}}")
-    status, _, err = declared(receiver, tmp_path, text, "what_is_installed")
+    status, _, err = declared(receiver, tmp_path, text, "what_is_installed", measured=True)
     assert status == 0
     assert re.search(r"otel\.yaml:\d+ \(logger_provider\.processors\[0\]\.batch\.exporter\.unheard_of\)", err)
 

@@ -10,7 +10,7 @@ import pytest
 
 from fapilog.testing import OtlpReceiver
 from tests.integration.test_zero_code import OURS, STOCK
-from tests.integration.zero_code import run, start
+from tests.integration.zero_code import EVERYTHING, UNUSED, run, start
 
 NONE = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}
 # The stock distribution sets grpc where nobody says otherwise; the receiver speaks HTTP.
@@ -29,7 +29,7 @@ def under_the_stock_distro(receiver: OtlpReceiver, name: str = "what_is_installe
 
 
 def test_the_exporter_takes_what_the_other_provider_exports(receiver: OtlpReceiver) -> None:
-    status, found, _ = under_the_stock_distro(receiver, "log_a_secret_in_a_span")
+    status, found, _ = under_the_stock_distro(receiver, "log_a_secret_in_a_span", **EVERYTHING)
     assert (status, found["provider"]) == (0, STOCK)
     [record] = [record for record in receiver.log_records if record.scope_name == "scope"]
     assert (record.body, record.severity_text, record.severity_number) == ("api", "DEBUG", 5)
@@ -65,7 +65,7 @@ def test_what_the_other_processor_still_holds_is_delivered_after_sigterm(receive
 
 
 def test_our_bridge_takes_logging_where_the_stock_one_is_switched_off(receiver: OtlpReceiver) -> None:
-    disabled = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "logging"}
+    disabled = {name: f"{value},logging" for name, value in UNUSED.items()}
     status, found, _ = under_the_stock_distro(receiver, **disabled)
     assert (status, found["provider"]) == (0, STOCK)
     assert sorted(bodies(receiver)) == ["api", "legacy", "ours"]

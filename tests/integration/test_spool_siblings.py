@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fapilog.testing import OtlpReceiver
 from tests.integration.beside import wait_until
-from tests.integration.harness import finish, in_order, start
+from tests.integration.harness import finish, in_order, loss_reports, start
 from tests.integration.spools import files
 
 
@@ -42,7 +42,8 @@ def test_a_disk_that_refuses_what_is_written_is_said_once_and_used_again_when_it
     said = [process.stdout.readline() for _ in range(2)]
     receiver.accept_again()
     ended = finish(process)
-    assert [*said, ended.stdout] == ["True True\n", "True\n", "True 0\n"], ended.stderr
+    assert [*said, ended.stdout] == ["True True\n", "True\n", "True\nTrue 0 0 True\n"], ended.stderr
     lines = ended.stderr.splitlines()
     assert sum("and the disk is tried again" in line for line in lines) == 1, ended.stderr
     assert sum("takes blocks again" in line for line in lines) == 1
+    assert loss_reports(receiver)

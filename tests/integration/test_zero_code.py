@@ -10,7 +10,7 @@ import pytest
 
 from fapilog.testing import OtlpReceiver
 from tests.integration.harness import ROOT, bodies
-from tests.integration.zero_code import BIN, run, variables
+from tests.integration.zero_code import BIN, EVERYTHING, run, variables
 
 OURS = "fapilog.otel.provider.LoggerProvider"
 STOCK = "opentelemetry.sdk._logs._internal.LoggerProvider"
@@ -21,7 +21,7 @@ def paths(receiver: OtlpReceiver) -> set[str]:
 
 
 def test_every_door_for_records_leads_to_our_pipeline_and_nothing_is_said(receiver: OtlpReceiver) -> None:
-    status, found, err = run("what_is_installed", receiver)
+    status, found, err = run("what_is_installed", receiver, measured=True, **EVERYTHING)
     assert (status, err) == (0, "")
     assert found == {"provider": OURS, "tracers": "opentelemetry.sdk.trace"}
     assert bodies(receiver) == ["legacy", "ours", "api"]
@@ -68,7 +68,7 @@ def test_configure_otel_that_asks_for_the_same_gets_the_same(
 
 def test_configure_otel_that_asks_for_something_else_says_what_differs(receiver: OtlpReceiver) -> None:
     arguments = {"service_name": "billing", "level": "debug", "resource": {"team": "a"}}
-    _, found, err = run("configure_again", receiver, arguments)
+    _, found, err = run("configure_again", receiver, arguments, measured=True)
     assert found == {
         "error": "already-configured",
         "details": [
@@ -81,7 +81,7 @@ def test_configure_otel_that_asks_for_something_else_says_what_differs(receiver:
 
 
 def test_a_wrong_setting_leaves_the_application_running_and_is_shown(receiver: OtlpReceiver) -> None:
-    status, found, err = run("what_is_installed", receiver, FAPILOG_OVERFLOW="drop")
+    status, found, err = run("what_is_installed", receiver, measured=True, FAPILOG_OVERFLOW="drop")
     assert status == 0
     assert found["provider"] != OURS
     assert "buffer.overflow = 'drop'   from FAPILOG_OVERFLOW" in err
@@ -128,7 +128,7 @@ def test_children_of_multiprocessing_deliver_everything_once(receiver: OtlpRecei
 
 
 def test_forked_children_deliver_everything_once_with_their_spans(receiver: OtlpReceiver) -> None:
-    status, found, err = run("forks", receiver)
+    status, found, err = run("forks", receiver, **EVERYTHING)
     assert (status, found, err) == (0, {"statuses": [7, 7, 7]}, "")
     each_number_once(receiver, 30, 4)
     assert Counter(spans(receiver).values()) == {"parent": 1, "work": 3}
@@ -142,7 +142,7 @@ def test_trap_1_without_the_variable_the_stock_distribution_keeps_its_own_config
     receiver: OtlpReceiver,
 ) -> None:
     none = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
-    status, found, _ = run("what_is_installed", receiver, OTEL_PYTHON_DISTRO="distro", **none)
+    status, found, _ = run("what_is_installed", receiver, OTEL_PYTHON_DISTRO="distro", **EVERYTHING, **none)
     assert (status, found["provider"]) == (0, STOCK)
 
 
@@ -191,7 +191,7 @@ def test_trap_7_logs_start_no_thread_and_a_process_starts_about_as_fast_as_under
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         # Stock knows gRPC only, unless told.
         told = {"OTEL_PYTHON_DISTRO": distribution, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
-        _, started[distribution], _ = run("threads_by_name", receiver, **told)
+        _, started[distribution], _ = run("threads_by_name", receiver, **EVERYTHING, **told)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         # Of the processor, not of the clock: other tests run beside this one.
         took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -207,7 +207,9 @@ def test_trap_7_logs_start_no_thread_and_a_process_starts_about_as_fast_as_under
 def test_trap_8_a_provider_that_is_asked_for_by_name_is_the_one_of_the_distribution(
     receiver: OtlpReceiver,
 ) -> None:
-    status, found, err = run("what_is_installed", receiver, OTEL_PYTHON_LOGGER_PROVIDER="fapilog")
+    status, found, err = run(
+        "what_is_installed", receiver, measured=True, OTEL_PYTHON_LOGGER_PROVIDER="fapilog"
+    )
     assert (status, found["provider"], err) == (0, OURS, "")
     assert bodies(receiver) == ["legacy", "ours", "api"]
 

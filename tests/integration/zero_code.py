@@ -18,6 +18,10 @@ NO_SCHEDULE = {
     "OTEL_BSP_SCHEDULE_DELAY": "60000",
     "OTEL_METRIC_EXPORT_INTERVAL": "60000",
 }
+# What the programs do not use, and half of what starting one takes. The test of all doors and those of traps
+# between distributions load `EVERYTHING`.
+UNUSED = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "fapilog_fastapi,fastapi,httpx,httpx2,requests"}
+EVERYTHING = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": ""}
 
 
 def variables(receiver: OtlpReceiver | Collector, **more: str) -> dict[str, str]:
@@ -58,13 +62,17 @@ def run(
     arguments: dict[str, Any] | None = None,
     *,
     zero_code: bool = True,
+    measured: bool = False,
     **more: str,
 ) -> Any:
-    """Runs a function of `programs/zero_code.py`: exit status, what it found, and stderr."""
+    """Runs a function of `programs/zero_code.py`: exit status, what it found, and stderr.
+
+    The doors of `fapilog.distro` are opened in such programs only, so the coverage of some is `measured`.
+    That takes half as long again.
+    """
     command = [sys.executable, "zero_code.py", name, json.dumps(arguments or {})]
-    # The doors of `fapilog.distro` are opened in such programs only, so that their coverage is measured.
-    measured = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
-    process = start(command, receiver, zero_code=zero_code, **measured, **more)
+    coverage = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_") and measured}
+    process = start(command, receiver, zero_code=zero_code, **UNUSED | coverage | more)
     try:
         out, err = process.communicate(timeout=60)
     finally:

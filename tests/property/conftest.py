@@ -1,6 +1,7 @@
 """One isolated provider for the property tests, and every record that it accepts."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 import fapilog
 from fapilog import _native
 from fapilog.settings import Settings
+from tests.unmeasured import unmeasured
 
 NOW = 1_700_000_000_000_000_000
 
@@ -45,3 +47,10 @@ def bench() -> Iterator[Bench]:
     made = Bench()
     yield made
     made.provider.shutdown()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tracing every line would take longer than these tests; pytest asks here for all others as well."""
+    with unmeasured(when=item.path.is_relative_to(Path(__file__).parent)):
+        return (yield)

@@ -33,6 +33,8 @@ from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
+from fapilog.redaction.policy import default_policy
+
 MARKER = "[REDACTED:secret]"
 DEPTH_LIMIT = 30
 _SEQUENCES = (list, tuple, set, frozenset, collections.deque)
@@ -40,41 +42,8 @@ _ENDS_AUTHORITY = r"[^/?#\"<>\\`\x00- ]"
 _URL = r"(://|:\\/\\/)"
 _USERINFO = re.compile(f"{_URL}{_ENDS_AUTHORITY}+@")
 _USERINFO_BYTES = re.compile(f"{_URL}{_ENDS_AUTHORITY}+@".encode())
-_SECRET_WORDS = [
-    "authorization",
-    "cookie",
-    "cookies",
-    "credential",
-    "credentials",
-    "passphrase",
-    "passwd",
-    "password",
-    "passwords",
-    "pwd",
-    "secret",
-    "secrets",
-]
-_SECRET_ENDINGS = [
-    "accesskey",
-    "accesstoken",
-    "apikey",
-    "apikeys",
-    "authkey",
-    "authtoken",
-    "bearer",
-    "connectionstring",
-    "csrftoken",
-    "cvc",
-    "cvv",
-    "encryptionkey",
-    "jwt",
-    "passcode",
-    "pin",
-    "privatekey",
-    "sessionkey",
-    "signingkey",
-    "token",
-]
+# The words are those of the policy; what makes a key of them is written here a second time.
+_POLICY = default_policy()
 
 
 def text(value: str) -> str:
@@ -85,16 +54,18 @@ def text(value: str) -> str:
 def is_secret(name: str) -> bool:
     """Tell whether a key names a secret, in any spelling; numbers at its end are passed over."""
     words = split(name)
+    if "".join(words) in _POLICY.exact:
+        return True
     pairs = [first + second for first, second in itertools.pairwise(words)]
+    by_words = [is_named(word, _POLICY.anywhere) for word in words + pairs]
     while words and set(words[-1]) <= set("0123456789"):
         words.pop()
     endings = ["".join(words[-count:]) for count in (1, 2, 3)]
-    return any(is_named(word, _SECRET_WORDS) for word in split(name) + pairs) or any(
-        is_named(ending, _SECRET_ENDINGS) for ending in endings
-    )
+    by_ending = [is_named(ending, _POLICY.last) for ending in endings]
+    return name not in _POLICY.kept and any(by_words + by_ending)
 
 
-def is_named(word: str, known: list[str]) -> bool:
+def is_named(word: str, known: tuple[str, ...]) -> bool:
     """Tell whether a word is a known one, or ends with one of five letters or more."""
     return word in known or any(len(one) >= 5 and word.endswith(one) for one in known)
 

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
@@ -19,6 +19,7 @@ from fapilog.testing import ReceivedLogRecord
 from fapilog.testing.decoding import decode_log_record
 from tests.property import reference
 from tests.property.conftest import NOW, Bench
+from tests.property.examples import FEW
 from tests.property.values import Text, common_values, ints, nested_deeply, texts, values, with_itself
 
 RESERVED = {"exc_info", "event_name", "category", "severity", "tags", "timestamp"}
@@ -47,7 +48,11 @@ def same(ours: Encoded, other: Encoded) -> bool:
 @given(body=values, attributes=st.dictionaries(names, values, max_size=4))
 @example(body=nested_deeply(nested_deeply([])), attributes={"deep": nested_deeply({"a": [{}]})})
 @example(body=with_itself([]), attributes={"password": "hunter2", "apiKey": [1], "token_count": 1})
-@settings(deadline=None)
+@example(
+    body={"s.id": 1, "sid_2": 1, "session.id": 1},
+    attributes={"PW": None, "pw_x": 1, "self": 2, "session_id": 3},
+)
+@FEW
 def test_a_call_becomes_what_the_reference_makes_of_it(bench: Bench, body: Any, attributes: dict[str, Any]):
     wanted = expected(body, attributes)
     assume(wanted.ByteSize() < ROOM_BYTES)
@@ -60,7 +65,7 @@ encodable = names.filter(lambda name: name == reference.text(name))
 
 
 @given(attributes=st.dictionaries(encodable, values, max_size=4))
-@settings(deadline=None)
+@FEW
 def test_every_way_to_attach_attributes_encodes_them_alike(bench: Bench, attributes: dict[str, Any]):
     wanted = expected("x", attributes)
     assume(wanted.ByteSize() < ROOM_BYTES)
@@ -85,7 +90,7 @@ def test_a_key_that_is_a_subclass_of_str_has_its_text_as_a_value_has(bench: Benc
 
 
 @given(value=ints | texts | texts.map(Text), length=st.integers(0, 300))
-@settings(deadline=None)
+@FEW
 def test_a_list_of_any_length_is_encoded_whole(bench: Bench, value: Any, length: int):
     wanted = expected("x", {"many": [value] * length})
     assume(wanted.ByteSize() < ROOM_BYTES)
@@ -115,7 +120,7 @@ times = st.none() | st.integers(0, 2**63)
     attributes=st.none() | st.dictionaries(st.text(min_size=1), common_values, max_size=4),
     event_name=st.none() | st.text(),
 )
-@settings(deadline=None)
+@FEW
 def test_an_otel_record_becomes_what_the_stock_exporter_makes_of_it(bench: Bench, **fields: Any):
     assume(not reference_changes(fields["body"], fields["attributes"]))
     fields["observed_timestamp"] = fields.pop("observed")

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 
 from fapilog import _native
+from tests.property.examples import FEW
 from tests.property.otlp import Exactly, records, requests
 
 
@@ -75,13 +76,13 @@ def resource(logs: ResourceLogs) -> tuple[Any, ...]:
 
 
 @given(record=records)
-@settings(deadline=None)
+@FEW
 def test_a_record_reads_as_protobuf_reads_it(record: LogRecord):
     assert Exactly(fields(record)) == _native.decode_record(record.SerializeToString())
 
 
 @given(request=requests())
-@settings(deadline=None)
+@FEW
 def test_a_request_reads_as_protobuf_reads_it(request: ExportLogsServiceRequest):
     expected = [resource(logs) for logs in request.resource_logs]
     assert Exactly(expected) == _native.decode_request(request.SerializeToString())
@@ -89,14 +90,14 @@ def test_a_request_reads_as_protobuf_reads_it(request: ExportLogsServiceRequest)
 
 @given(junk=st.binary(max_size=200))
 @example(junk=b"\x0a\x02\x12\xff")
-@settings(deadline=None)
+@FEW
 def test_no_bytes_make_a_reader_raise(junk: bytes):
     assert len(_native.decode_record(junk)) == 11
     assert isinstance(_native.decode_request(junk), list)
 
 
 @given(record=records, data=st.data())
-@settings(deadline=None)
+@FEW
 def test_of_a_torn_record_everything_before_the_tear_is_read(record: LogRecord, data: st.DataObject):
     whole = record.SerializeToString()
     torn = whole[: data.draw(st.integers(0, len(whole)))]

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from fapilog import _native
+from tests.property.examples import FEW
 from tests.property.otlp import Exactly, requests
 
 IDS = {"traceId", "spanId"}
@@ -32,7 +33,7 @@ def with_base64_ids(value: Any) -> Any:
 
 
 @given(request=requests())
-@settings(deadline=None)
+@FEW
 def test_otlp_json_comes_back_equal_through_protobufs_own_reader(request: ExportLogsServiceRequest):
     document = json.loads(_native.encode_request(request.SerializeToString(), "otlp_json"))
     back = json_format.ParseDict(with_base64_ids(document), ExportLogsServiceRequest())
@@ -42,13 +43,13 @@ def test_otlp_json_comes_back_equal_through_protobufs_own_reader(request: Export
 
 
 @given(junk=st.binary(max_size=300), form=st.sampled_from(FORMS))
-@settings(deadline=None)
+@FEW
 def test_any_bytes_become_valid_text(junk: bytes, form: str):
     _native.encode_request(junk, form, colour=True).decode("utf-8")
 
 
 @given(request=requests())
-@settings(deadline=None)
+@FEW
 def test_each_style_but_pretty_writes_one_line_for_each_record(request: ExportLogsServiceRequest):
     raw = request.SerializeToString()
     records = sum(len(scope.log_records) for logs in request.resource_logs for scope in logs.scope_logs)

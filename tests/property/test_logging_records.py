@@ -33,7 +33,7 @@ def made(fields: dict[str, Any]) -> logging.LogRecord:
 
 
 @given(fields=records)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 def test_a_record_with_any_attributes_is_kept_and_left_as_it_was(bench: Bench, fields: dict[str, Any]):
     record = made(fields)
     before = dict(vars(record))
@@ -75,7 +75,7 @@ plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats
     created=st.floats(0, 2e9),
     texts=st.fixed_dictionaries({}, optional={"stack_info": st.text(), "exc_text": st.text()}),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 def test_both_paths_make_the_same_record(bench: Bench, extra, msg, args, levelno, created, texts):
     fields = {"msg": msg, "args": args, "levelno": levelno, "created": created} | texts
     record = made({key: value for key, value in extra.items() if key not in FIELDS} | fields)

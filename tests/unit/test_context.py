@@ -26,6 +26,11 @@ def test_bound_attributes_end_with_the_block_and_inner_ones_win():
     assert seen == [{}, {"a": 1, "b": 2}, {"a": 1, "b": 1}, {}]
 
 
+def test_an_attribute_may_have_any_name():
+    with bind_context(self=1, attributes=2, variable=3):
+        assert current_context() == {"self": 1, "attributes": 2, "variable": 3}
+
+
 def test_the_block_can_be_entered_again_even_while_it_is_entered():
     bound = bind_context(a=1)
     with bound:

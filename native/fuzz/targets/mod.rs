@@ -1,10 +1,10 @@
 //! What is fuzzed: functions of any bytes that must end, must not panic, and must keep what they promise.
 //!
-//! `cargo fuzz` runs them in the binaries of `fuzz_targets/`; `tests/fuzz_corpus.rs` runs the corpus and changes of it on the
+//! `cargo fuzz` runs them in the binaries of `fuzz_targets/`; `tests/encode/fuzz_corpus.rs` runs the corpus and changes of it on the
 //! stable toolchain. A target that finds something wrong panics.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, dead_code)] // A panic is the finding.
 
-#[path = "../../tests/disks/mod.rs"]
+#[path = "../../tests/shared/disks.rs"]
 pub mod disks;
 
 pub mod changes;

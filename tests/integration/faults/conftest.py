@@ -1,5 +1,6 @@
 """What the fault tests share: toxiproxy where a fault needs it, certificates good and bad."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from tests.integration.faults.table import Fault, Peer
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.toxiproxy.control import Toxiproxy
+from tests.unmeasured import unmeasured
 
 HERE = Path(__file__).parent
 ALWAYS = {
@@ -62,3 +64,10 @@ def identities(tmp_path_factory: pytest.TempPathFactory) -> Identities:
 def network(request: pytest.FixtureRequest, fault: Fault) -> Toxiproxy | None:
     """Toxiproxy, where the fault needs it: all other cells run without Go."""
     return request.getfixturevalue("toxiproxy") if fault.needs_proxy else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tracing every line would take longer than these tests; pytest asks here for all others as well."""
+    with unmeasured(when=item.path.is_relative_to(Path(__file__).parent)):
+        return (yield)

@@ -1,6 +1,7 @@
 """An application that logs steadily in a thread of its own."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.integration.beside import beside, wait_until
@@ -11,9 +12,17 @@ PACE_SECONDS = 0.002
 
 
 @contextmanager
-def flow(application: Application) -> Iterator[None]:
-    """Logs bursts of records until the block is left; nobody else may log with it meanwhile."""
-    with beside(lambda: application.log("during", 1, BURST), pause_seconds=PACE_SECONDS):
+def flow(application: Application, most: Callable[[], float] = lambda: math.inf) -> Iterator[None]:
+    """Logs bursts of records until the block is left; nobody else may log with it meanwhile.
+
+    Pauses while `most` records are logged.
+    """
+
+    def burst() -> None:
+        if application.logged < most():
+            application.log("during", 1, BURST)
+
+    with beside(burst, pause_seconds=PACE_SECONDS):
         yield
 
 

@@ -19,6 +19,9 @@ ALL_IN_TIME_MILLIS = 60_000
 STEPS, LONG_STEPS = 12, 200
 # Larger blocks than in the matrix: what piled up has to leave in the end.
 BUFFER = {"max_block_records": 100}
+# As many as a machine logs in a long step that does nothing else. On a busy one steps last longer, and the
+# receiver decodes what is logged one by one.
+STEP_RECORDS = 600
 # How long a step lasts: most are over before an attempt that hangs is.
 STEP_SECONDS = (0.002, 0.08)
 # What can be switched on and off behind one proxy, and takes nothing that it did not take.
@@ -44,8 +47,8 @@ def test_faults_one_after_another_lose_nothing_that_is_not_counted(
         scene(through_proxy, way, toxiproxy, identities, ATTEMPT_MILLIS, buffer=BUFFER) as cell,
         cell.watch.watching(),
     ):
-        told = []
-        with flow(cell.application):
+        told: list[str] = []
+        with flow(cell.application, lambda: STEP_RECORDS * len(told)):
             for _ in range(STEPS if seed < 3 else LONG_STEPS):
                 step = replace(cell, fault=chance.choice(usable))
                 told.append(step.fault.name)
