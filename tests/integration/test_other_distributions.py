@@ -23,13 +23,15 @@ def bodies(receiver: OtlpReceiver) -> list[Any]:
     return [record.body for record in receiver.log_records]
 
 
-def under_the_stock_distro(receiver: OtlpReceiver, name: str = "what_is_installed", **more: str) -> Any:
+def under_the_stock_distro(
+    receiver: OtlpReceiver, name: str = "what_is_installed", *, measured: bool = False, **more: str
+) -> Any:
     """Runs a program under `opentelemetry-distro`, with `fapilog` as its exporter of logs."""
-    return run(name, receiver, OTEL_LOGS_EXPORTER="fapilog", **STOCK_DISTRO, **more)
+    return run(name, receiver, measured=measured, OTEL_LOGS_EXPORTER="fapilog", **STOCK_DISTRO, **more)
 
 
 def test_the_exporter_takes_what_the_other_provider_exports(receiver: OtlpReceiver) -> None:
-    status, found, _ = under_the_stock_distro(receiver, "log_a_secret_in_a_span", **EVERYTHING)
+    status, found, _ = under_the_stock_distro(receiver, "log_a_secret_in_a_span", measured=True, **EVERYTHING)
     assert (status, found["provider"]) == (0, STOCK)
     [record] = [record for record in receiver.log_records if record.scope_name == "scope"]
     assert (record.body, record.severity_text, record.severity_number) == ("api", "DEBUG", 5)
@@ -66,7 +68,7 @@ def test_what_the_other_processor_still_holds_is_delivered_after_sigterm(receive
 
 def test_our_bridge_takes_logging_where_the_stock_one_is_switched_off(receiver: OtlpReceiver) -> None:
     disabled = {name: f"{value},logging" for name, value in UNUSED.items()}
-    status, found, _ = under_the_stock_distro(receiver, **disabled)
+    status, found, _ = under_the_stock_distro(receiver, measured=True, **disabled)
     assert (status, found["provider"]) == (0, STOCK)
     assert sorted(bodies(receiver)) == ["api", "legacy", "ours"]
 
@@ -106,13 +108,13 @@ def test_our_logger_configurator_switches_scopes_of_the_other_provider_off(
     receiver: OtlpReceiver, rules: str, arrived: list[str]
 ) -> None:
     named = {"OTEL_PYTHON_LOGGER_CONFIGURATOR": "fapilog", "FAPILOG_RULES": rules}
-    under_the_stock_distro(receiver, "log_a_secret_in_a_span", **named)
+    under_the_stock_distro(receiver, "log_a_secret_in_a_span", measured=not arrived, **named)
     assert bodies(receiver) == arrived
 
 
 def test_without_the_command_the_variable_makes_a_provider_of_ours(receiver: OtlpReceiver) -> None:
     variables = {"OTEL_PYTHON_LOGGER_PROVIDER": "fapilog"}
     variables |= {"FAPILOG_LEVEL": "debug"}
-    status, found, err = run("log_a_secret_in_a_span", receiver, zero_code=False, **variables)
+    status, found, err = run("log_a_secret_in_a_span", receiver, zero_code=False, measured=True, **variables)
     assert (status, found["provider"], err) == (0, OURS, "")
     assert bodies(receiver) == ["api"]

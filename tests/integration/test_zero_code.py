@@ -207,9 +207,7 @@ def test_trap_7_logs_start_no_thread_and_a_process_starts_about_as_fast_as_under
 def test_trap_8_a_provider_that_is_asked_for_by_name_is_the_one_of_the_distribution(
     receiver: OtlpReceiver,
 ) -> None:
-    status, found, err = run(
-        "what_is_installed", receiver, measured=True, OTEL_PYTHON_LOGGER_PROVIDER="fapilog"
-    )
+    status, found, err = run("what_is_installed", receiver, OTEL_PYTHON_LOGGER_PROVIDER="fapilog")
     assert (status, found["provider"], err) == (0, OURS, "")
     assert bodies(receiver) == ["legacy", "ours", "api"]
 
