@@ -4,6 +4,7 @@
 //! Python says once per route, host and status what such records have in common; here one is written from that and
 //! from what differs. Every other record is written in Python, which knows all the cases.
 
+use super::access_key::Key;
 use super::active::Call;
 use super::bound::BoundAttributes;
 use super::emission::Emission;
@@ -12,17 +13,16 @@ use super::exchange_plan::ExchangePlan;
 use super::level::Level;
 use super::logger::Logger;
 use super::trace;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
-use pyo3::intern;
 
-/// Texts from outside that are remembered are no longer than this, together.
-const LONGEST_BYTES: usize = 256;
 /// More than any form has.
 const MOST_PARAMETERS: usize = 1_000;
 
 /// What the access records of one route, host and status have in common; see the stub.
 #[pyclass(frozen, module = "fapilog._native")]
+#[allow(clippy::struct_excessive_bools)] // What settings say, each by itself.
 pub struct AccessTemplate {
     logger: Py<Logger>,
     severity: u8,
@@ -77,107 +77,6 @@ impl AccessTemplate {
     }
 }
 
-/// Texts that a template depends on: method, scheme, version, mounts, root of the application.
-const TEXTS: usize = 5;
-/// Objects that it depends on: endpoint, route, router, and what FastAPI keeps beside the route.
-const OBJECTS: usize = 4;
-
-/// What a template depends on, as a request has it.
-pub struct Key<'a, 'py> {
-    status: i64,
-    texts: [Option<Bound<'py, PyString>>; TEXTS],
-    objects: [Option<Bound<'py, PyAny>>; OBJECTS],
-    host: &'a [u8],
-}
-
-/// The same, as it is kept.
-pub struct KeptKey {
-    status: i64,
-    texts: [Option<String>; TEXTS],
-    /// Held, so that their addresses stay theirs.
-    objects: [Option<Py<PyAny>>; OBJECTS],
-    host: Vec<u8>,
-}
-
-impl<'a, 'py> Key<'a, 'py> {
-    /// Of a request; `None`: no template serves it.
-    fn of(scope: &Bound<'py, PyDict>, status: i64, host: &'a [u8]) -> PyResult<Option<Self>> {
-        let py = scope.py();
-        let text = |name| -> PyResult<Option<Bound<'py, PyString>>> {
-            Ok(scope.get_item(name)?.map(Bound::cast_into).transpose()?)
-        };
-        let texts = [
-            text(intern!(py, "method"))?,
-            text(intern!(py, "scheme"))?,
-            text(intern!(py, "http_version"))?,
-            text(intern!(py, "root_path"))?,
-            text(intern!(py, "app_root_path"))?,
-        ];
-        let beside = match scope.get_item(intern!(py, "fastapi"))? {
-            Some(inner) => item(&inner, intern!(py, "effective_route_context"))?,
-            None => None,
-        };
-        let objects = [
-            scope.get_item(intern!(py, "endpoint"))?,
-            scope.get_item(intern!(py, "route"))?,
-            scope.get_item(intern!(py, "router"))?,
-            beside,
-        ];
-        let mut length = host.len();
-        for text in texts.iter().flatten() {
-            length += text.to_str()?.len();
-        }
-        Ok((length <= LONGEST_BYTES).then_some(Self { status, texts, objects, host }))
-    }
-
-    /// FNV-1a over the words of it: a few of them, from a route and a host that the application chose.
-    pub fn hash(&self) -> u64 {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ self.status as u64;
-        let mut add = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
-        for object in self.objects.iter().flatten() {
-            add(object.as_ptr() as u64);
-        }
-        let texts = self.texts.iter().flatten().filter_map(|text| text.to_str().ok());
-        for bytes in texts.map(str::as_bytes).chain([self.host]) {
-            for chunk in bytes.chunks(8) {
-                add(chunk.iter().fold(bytes.len() as u64, |word, byte| word << 8 | u64::from(*byte)));
-            }
-        }
-        hash
-    }
-
-    /// Whether this is a key that is kept.
-    pub fn is(&self, kept: &KeptKey) -> bool {
-        let same_text = |(text, kept): (&Option<Bound<'_, PyString>>, &Option<String>)| match (text, kept) {
-            (Some(text), Some(kept)) => text.to_str().is_ok_and(|text| text == kept),
-            (None, None) => true,
-            _ => false,
-        };
-        let same = |(object, kept): (&Option<Bound<'_, PyAny>>, &Option<Py<PyAny>>)| match (object, kept) {
-            (Some(object), Some(kept)) => object.is(kept),
-            (None, None) => true,
-            _ => false,
-        };
-        self.status == kept.status
-            && self.host == kept.host
-            && self.texts.iter().zip(&kept.texts).all(same_text)
-            && self.objects.iter().zip(&kept.objects).all(same)
-    }
-
-    /// To keep.
-    pub fn kept(&self) -> KeptKey {
-        let text = |text: &Option<Bound<'_, PyString>>| {
-            text.as_ref().and_then(|text| text.to_str().ok()).map(str::to_owned)
-        };
-        KeptKey {
-            status: self.status,
-            texts: self.texts.each_ref().map(text),
-            objects: self.objects.each_ref().map(|object| object.clone().map(Bound::unbind)),
-            host: self.host.to_owned(),
-        }
-    }
-}
-
 /// Writes the access record of an exchange that is complete. False: it is none of the ordinary ones.
 pub fn written(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let py = exchange.py();
@@ -208,7 +107,11 @@ pub fn written(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     if seconds >= template.slow_seconds || !template.shows_path(&scope)? {
         return Ok(false);
     }
-    let Some(query) = template.shown_query(&scope, plan)? else { return Ok(false) };
+    let query = match template.query(&scope, plan)? {
+        Query::Hidden => return Ok(false),
+        Query::Shown(query) => Some(query),
+        Query::Absent => None,
+    };
     exchange.borrow_mut().is_finished = true;
     Differing { exchange, scope: &scope, plan, seconds, query }.write(template)?;
     Ok(true)
@@ -232,34 +135,39 @@ impl AccessTemplate {
         Ok(true)
     }
 
-    /// The query string; `None`: something of it may have to be hidden.
-    fn shown_query<'py>(
-        &self,
-        scope: &Bound<'py, PyDict>,
-        plan: &ExchangePlan,
-    ) -> PyResult<Option<Option<Bound<'py, PyString>>>> {
+    /// What the record has of the query string.
+    fn query<'py>(&self, scope: &Bound<'py, PyDict>, plan: &ExchangePlan) -> PyResult<Query<'py>> {
         let py = scope.py();
-        let Some(given) = scope.get_item(intern!(py, "query_string"))? else { return Ok(Some(None)) };
-        let Some(given) = bytes_of(&given) else { return Ok(None) };
+        let Some(given) = scope.get_item(intern!(py, "query_string"))? else { return Ok(Query::Absent) };
+        let Some(given) = bytes_of(&given) else { return Ok(Query::Hidden) };
         if given.is_empty() {
-            return Ok(Some(None));
+            return Ok(Query::Absent);
         }
         if self.has_marks {
-            return Ok(None);
+            return Ok(Query::Hidden);
         }
         let judged = plan.judged.bind(py);
         for (place, part) in given.split(|byte| *byte == b'&').enumerate() {
             if place >= MOST_PARAMETERS {
-                return Ok(None);
+                return Ok(Query::Hidden);
             }
             let Some(equals) = memchr::memchr(b'=', part) else { continue };
             match judged.get_item(PyBytes::new(py, &part[..equals]))? {
                 Some(secret) if !secret.is_truthy()? => {}
-                _ => return Ok(None),
+                _ => return Ok(Query::Hidden),
             }
         }
-        Ok(Some(self.query.then(|| latin_1(py, given))))
+        // Also where records have none: the span may have it, and Python looks after that.
+        Ok(if self.query { Query::Shown(latin_1(py, given)) } else { Query::Absent })
     }
+}
+
+/// What a record has of a query string.
+enum Query<'py> {
+    Absent,
+    Shown(Bound<'py, PyString>),
+    /// Something of it may have to be hidden, or nobody judged its names yet.
+    Hidden,
 }
 
 /// What one request's record has of its own.
@@ -311,7 +219,8 @@ impl<'py> Differing<'_, 'py> {
         let state = self.exchange.borrow();
         let headers = state.headers.bind(py);
         let mut pairs = Vec::with_capacity(8);
-        let mut put = |name: &Bound<'py, PyString>, value: Bound<'py, PyAny>| pairs.push((name.clone(), value));
+        let mut put =
+            |name: &Bound<'py, PyString>, value: Bound<'py, PyAny>| pairs.push((name.clone(), value));
         put(intern!(py, "url.path"), state.path.bind(py).clone());
         put(intern!(py, "fapilog.http.server.request.duration"), PyFloat::new(py, self.seconds).into_any());
         let said = headers.get_item(self.plan.content_length)?;
@@ -323,7 +232,9 @@ impl<'py> Differing<'_, 'py> {
         if let Some(query) = &self.query {
             put(intern!(py, "url.query"), query.clone().into_any());
         }
-        if let Some(client) = template.client.then(|| item(self.scope, intern!(py, "client"))).transpose()?.flatten() {
+        if let Some(client) =
+            template.client.then(|| item(self.scope, intern!(py, "client"))).transpose()?.flatten()
+        {
             if client.is_truthy()? {
                 put(intern!(py, "client.address"), client.get_item(0)?);
                 let port = client.get_item(1)?;

@@ -19,6 +19,7 @@ static IDS: GilCell<Option<Ids>> = GilCell::new(None);
 
 /// One request or WebSocket connection; see the stub.
 #[pyclass(subclass, weakref, module = "fapilog._native")]
+#[allow(clippy::struct_excessive_bools)] // What happened so far, each by itself.
 pub struct Exchange {
     pub rules: Py<ExchangePlan>,
     #[pyo3(get, set)]
@@ -184,7 +185,9 @@ pub fn item<'py>(
     match scope.cast_exact::<PyDict>() {
         Ok(dict) => dict.get_item(name),
         // ASGI says that it is a dict; some frameworks pass a mapping.
-        Err(_) => Ok(Some(scope.call_method1(intern!(scope.py(), "get"), (name,))?).filter(|it| !it.is_none())),
+        Err(_) => {
+            Ok(Some(scope.call_method1(intern!(scope.py(), "get"), (name,))?).filter(|it| !it.is_none()))
+        }
     }
 }
 
@@ -217,5 +220,5 @@ fn current_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 
 /// The bytes of an object, if it is `bytes`.
 pub fn bytes_of<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
-    value.cast::<PyBytes>().ok().map(|bytes| bytes.as_bytes())
+    value.cast::<PyBytes>().ok().map(PyBytesMethods::as_bytes)
 }

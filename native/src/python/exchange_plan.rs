@@ -1,8 +1,9 @@
 //! Stage 1 of 7, emit: what the exchanges of one application have in common. Thread: caller.
 
-use super::access::{AccessTemplate, KeptKey, Key};
-use super::exchange_context::Variables;
+use super::access::AccessTemplate;
+use super::access_key::{KeptKey, Key};
 use super::exchange::{bytes_of, new_correlation_id, Exchange};
+use super::exchange_context::Variables;
 use super::gil::GilCell;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -11,6 +12,9 @@ use std::collections::HashMap;
 
 /// As many as `fapilog_instrumentation_fastapi.remembering` keeps; a full memory begins anew.
 const TEMPLATES_LIMIT: usize = 1_024;
+
+/// By the hash of what they depend on. `None`: Python writes these.
+type Templates = HashMap<u64, (KeptKey, Option<Py<AccessTemplate>>)>;
 
 /// See the stub.
 #[pyclass(frozen, module = "fapilog._native")]
@@ -34,7 +38,7 @@ pub struct ExchangePlan {
     pub on_error: Py<PyAny>,
     pub no_headers: Py<PyAny>,
     pub variables: Variables,
-    templates: GilCell<HashMap<u64, (KeptKey, Option<Py<AccessTemplate>>)>>,
+    templates: GilCell<Templates>,
 }
 
 #[pymethods]
@@ -107,7 +111,9 @@ impl ExchangePlan {
         for pair in headers.iter() {
             let (name, value) = two(&pair)?;
             let place = bytes_of(&name).and_then(|name| self.wanted.iter().position(|wanted| wanted == name));
-            if let Some(place) = place.filter(|place| found.get_item(*place).is_ok_and(|known| known.is_none())) {
+            if let Some(place) =
+                place.filter(|place| found.get_item(*place).is_ok_and(|known| known.is_none()))
+            {
                 found.set_item(place, value)?;
             }
         }
@@ -129,7 +135,11 @@ impl ExchangePlan {
     }
 
     /// What the access records of an exchange's route have in common; `None`: they are written in Python.
-    pub fn template_of(&self, exchange: &Bound<'_, Exchange>, key: &Key<'_, '_>) -> PyResult<Option<Py<AccessTemplate>>> {
+    pub fn template_of(
+        &self,
+        exchange: &Bound<'_, Exchange>,
+        key: &Key<'_, '_>,
+    ) -> PyResult<Option<Py<AccessTemplate>>> {
         let py = exchange.py();
         let hash = key.hash();
         // SAFETY: attached; to compare keys runs no Python code, and what is found is copied.
@@ -145,7 +155,8 @@ impl ExchangePlan {
         // SAFETY: attached; what is replaced is dropped when nothing is borrowed.
         let _old = unsafe {
             let templates = self.templates.get();
-            let full = if templates.len() >= TEMPLATES_LIMIT { std::mem::take(templates) } else { HashMap::new() };
+            let full =
+                if templates.len() >= TEMPLATES_LIMIT { std::mem::take(templates) } else { HashMap::new() };
             (full, templates.insert(hash, (key.kept(), kept)))
         };
         Ok(made)

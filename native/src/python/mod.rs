@@ -1,6 +1,7 @@
 //! The door to Python: the only folder that knows an interpreter. In the stub's order (`fapilog/_native.pyi`).
 
 mod access;
+mod access_key;
 mod action_keys;
 mod active;
 mod api_emit;
