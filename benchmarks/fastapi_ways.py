@@ -236,6 +236,8 @@ WAYS: dict[str, Way] = {
     "asgi-request-logger": asgi_request_logger,
     "auditry": auditry,
 }
+# OpenTelemetry's providers, for the process.
+INSTALL_PROVIDERS = frozenset({"fapilog, keys", "fapilog, scan", "fapilog, pci-dss + hipaa", "logfire"})
 # Looked at, and not run.
 LEFT_OUT = {
     "fastapi-structlog": "asks for structlog < 26 and rich < 14; other packages here need newer ones",
