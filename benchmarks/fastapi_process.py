@@ -58,7 +58,6 @@ def loop(way: str, endpoint: str, requests: int, rounds: int, reply: Any) -> Non
 
 def _empty_call() -> float:
     """What tells how fast the machine is now: a call of an empty function with five keywords."""
-
     define = "def f(message, **attributes): pass"
     rounds = timeit.repeat("f('a message', a=1, b=2, c=3, d=4, e=5)", define, number=1_000, repeat=200)
     return min(rounds) * 1_000
