@@ -79,8 +79,8 @@ class Plan:
         on_request: Called when an exchange begins, inside the bound context.
         on_response: Called once when the response is complete or the exchange ends, before the access record.
             Where it has any, no access record is written in native code.
-        on_unusual: Called before these, unless the response is an ordinary one: it failed, was slow, or
-            something of its path, query string or access record is to be hidden, added or left out.
+        on_unusual: Called before these, unless native code writes the record: the response failed, was slow,
+            or something of its path, query string or access record is to be hidden, added or left out.
         on_exception: Called when the application raised `Exchange.error`; before the access record, unless
             the response was complete.
         on_leave: Called when the application has returned, background tasks included.

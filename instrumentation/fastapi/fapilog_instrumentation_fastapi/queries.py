@@ -59,7 +59,7 @@ _NONE: Mapping[str, str] = {}
 # The beginning of a parameter in a URL, in a part of one, or in a text that has one; and a value.
 _NAME = re.compile(r"(?:^|[?&#\s])([^\s?&=#/:]+)=")
 _VALUE = re.compile(r"[^\s&#]*")
-# More than any form has; to judge names takes time.
+# More than any form has; to judge names takes time. Native code (`access.rs`) shows as many.
 _MOST_PARAMETERS = 1_000
 
 

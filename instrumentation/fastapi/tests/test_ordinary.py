@@ -1,6 +1,8 @@
 """Access records of ordinary requests, written in native code, are those that Python would write."""
 
 import asyncio
+import gc
+import weakref
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from fapilog.redaction import Sensitive
 from fapilog.testing import CapturedLogs, capture_logs
-from fapilog_instrumentation_fastapi import RequestLogging, instrument_fastapi
+from fapilog_instrumentation_fastapi import RequestLogging, RequestLoggingMiddleware, instrument_fastapi
 from fapilog_instrumentation_fastapi import access as access_records
 from fapilog_instrumentation_fastapi.access import DURATION, HTTP_EVENT
 from fapilog_instrumentation_fastapi.instrumentor import instrumented
@@ -31,6 +33,7 @@ PATHS = (
 QUERIES = (
     *b"page=2 page = && token=t-1 %74oken=t-1 a=1&a=2 coupon=c a=\xff\xe9".split(),
     b"",
+    b"&".join([b"a=1"] * 1_000),
     b"&".join([b"a=1"] * 1_001),
 )
 OPTIONS = st.fixed_dictionaries(
@@ -147,6 +150,7 @@ def twins() -> Twins:
 @example(request=of("/items/7", http_version="2", scheme="https"))
 @example(request=of("/", method="HEAD"))
 @example(request=of("/", client=None))
+@example(request=of("/", b"&".join([b"a=1"] * 1_000)))
 @example(request=of("/", client=("203.0.113.7", 0)))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_native_records_say_what_those_of_python_say(twins: Twins, request: AnyRequest):
@@ -222,3 +226,89 @@ async def test_an_error_of_ours_while_a_response_passes_is_counted_and_the_respo
         "access record: ZeroDivisionError: "[:33],
     )
     assert fapilog_logs.find_all(event_name=HTTP_EVENT) == []
+
+
+async def test_an_application_that_served_requests_goes_when_nobody_has_it(fapilog_logs: CapturedLogs):
+    app = instrument_fastapi(shop(), spans="none")
+    async with client(app) as http:
+        for _ in range(2):
+            await http.get("/v1/orders/42")
+    known = instrumented(app)
+    assert known is not None
+    left = [weakref.ref(app), weakref.ref(known.plan)]
+    del app, known, http
+    await asyncio.sleep(0)
+    gc.collect()
+    assert [each() for each in left] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        ({"headers": None}, (200, [(b"x-correlation-id", b"r-1")])),
+        ({}, (200, [(b"x-correlation-id", b"r-1")])),
+        (
+            {"headers": [(bytearray(b"X-Correlation-ID"), b"own")]},
+            (200, [(bytearray(b"X-Correlation-ID"), b"own")]),
+        ),
+        ({"headers": iter([[b"a", b"1"]])}, (200, [[b"a", b"1"], (b"x-correlation-id", b"r-1")])),
+    ],
+)
+async def test_odd_starts_of_responses_are_observed_and_get_their_header(
+    fapilog_logs: CapturedLogs, start: dict[str, Any], told: Any
+):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, **start})
+        await send({"type": "http.response.body", "body": memoryview(b"hello")})
+
+    logging_app = RequestLoggingMiddleware(app, RequestLogging(spans="none"))
+    wire = Wire()
+    await logging_app(scope(headers=[(b"x-request-id", b"r-1")]), wire.receive, wire.send)
+    assert (wire.sent[0]["status"], wire.sent[0]["headers"]) == told
+    record = fapilog_logs.find_all(event_name=HTTP_EVENT)[0]
+    assert (record.attributes["http.response.status_code"], record.attributes["http.response.body.size"]) == (
+        200,
+        5,
+    )
+    assert logging_app.plan.own_errors.count == 0
+
+
+@pytest.mark.parametrize("odd", [{"fastapi": None}, {"root_path": "/\udc80"}, {"root_path": None}])
+async def test_a_response_that_was_complete_is_no_failure_of_what_runs_behind_it(
+    fapilog_logs: CapturedLogs, odd: dict[str, Any]
+):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+        raise ValueError("in the background")
+
+    wire = Wire()
+    asked = {**scope(headers=[(b"host", b"shop.example")]), **odd}
+    with pytest.raises(ValueError, match="in the background"):
+        await RequestLoggingMiddleware(app, RequestLogging(spans="none"))(asked, wire.receive, wire.send)
+    record = fapilog_logs.find_all(event_name=HTTP_EVENT)[0]
+    assert (record.severity_text, record.attributes.get("error.type")) == ("INFO", None)
+
+
+async def test_a_value_that_logs_when_it_is_dropped_raises_nothing(fapilog_logs: CapturedLogs):
+    seen = []
+
+    class Loud(bytes):
+        def __del__(self) -> None:
+            seen.append(made[0].status)
+
+    made: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        made.append(scope["fapilog.exchange"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"a", Loud(b"1"))]})
+        await send({"type": "http.response.start", "status": 201, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def forget(message: Any) -> None:
+        """Keep nothing, so that the headers go with the next ones."""
+
+    await RequestLoggingMiddleware(app, RequestLogging(spans="none", correlation={"response_header": None}))(
+        scope(), Wire().receive, forget
+    )
+    assert seen == [201]

@@ -6,18 +6,19 @@
 
 use super::access_key::Key;
 use super::active::Call;
+use super::asgi::{bytes_of, item};
 use super::bound::BoundAttributes;
 use super::emission::Emission;
-use super::exchange::{bytes_of, item, Exchange};
+use super::exchange::Exchange;
 use super::exchange_plan::ExchangePlan;
 use super::level::Level;
 use super::logger::Logger;
 use super::trace;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
+use pyo3::{intern, PyTraverseError, PyVisit};
 
-/// More than any form has.
+/// As many as `fapilog_instrumentation_fastapi.queries` shows.
 const MOST_PARAMETERS: usize = 1_000;
 
 /// What the access records of one route, host and status have in common; see the stub.
@@ -75,12 +76,17 @@ impl AccessTemplate {
             user_agent,
         })
     }
+
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it so.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.logger)
+    }
 }
 
 /// Writes the access record of an exchange that is complete. False: it is none of the ordinary ones.
 pub fn written(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let py = exchange.py();
-    let state = exchange.borrow();
+    let state = exchange.try_borrow()?;
     let status = state.status.unwrap_or(500);
     if status >= 400
         || state.is_excluded
@@ -103,7 +109,7 @@ pub fn written(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
     let Some(key) = Key::of(&scope, status, host)? else { return Ok(false) };
     let Some(template) = plan.template_of(exchange, &key)? else { return Ok(false) };
     let template = template.get();
-    let seconds = exchange.borrow().seconds.unwrap_or(0.0);
+    let seconds = exchange.try_borrow()?.seconds.unwrap_or(0.0);
     if seconds >= template.slow_seconds || !template.shows_path(&scope)? {
         return Ok(false);
     }
@@ -112,7 +118,7 @@ pub fn written(exchange: &Bound<'_, Exchange>) -> PyResult<bool> {
         Query::Shown(query) => Some(query),
         Query::Absent => None,
     };
-    exchange.borrow_mut().is_finished = true;
+    exchange.try_borrow_mut()?.is_finished = true;
     Differing { exchange, scope: &scope, plan, seconds, query }.write(template)?;
     Ok(true)
 }
@@ -184,7 +190,7 @@ impl<'py> Differing<'_, 'py> {
     fn write(&self, template: &AccessTemplate) -> PyResult<()> {
         let py = self.exchange.py();
         let pairs = self.pairs(template)?;
-        let context = self.exchange.borrow().context.clone_ref(py).into_bound(py);
+        let context = self.exchange.try_borrow()?.context.clone_ref(py).into_bound(py);
         let logger = template.logger.get();
         let level = Level::of(template.severity);
         let body = template.body.bind(py);
@@ -216,18 +222,22 @@ impl<'py> Differing<'_, 'py> {
     /// Names and values.
     fn pairs(&self, template: &AccessTemplate) -> PyResult<Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>> {
         let py = self.exchange.py();
-        let state = self.exchange.borrow();
-        let headers = state.headers.bind(py);
+        // Nothing is borrowed while objects of the server are asked: they may ask the exchange.
+        let (headers, path, received, sent) = {
+            let state = self.exchange.try_borrow()?;
+            let (headers, path) = (state.headers.clone_ref(py), state.path.clone_ref(py));
+            (headers.into_bound(py), path.into_bound(py), state.request_bytes, state.response_bytes)
+        };
         let mut pairs = Vec::with_capacity(8);
         let mut put =
             |name: &Bound<'py, PyString>, value: Bound<'py, PyAny>| pairs.push((name.clone(), value));
-        put(intern!(py, "url.path"), state.path.bind(py).clone());
+        put(intern!(py, "url.path"), path);
         put(intern!(py, "fapilog.http.server.request.duration"), PyFloat::new(py, self.seconds).into_any());
         let said = headers.get_item(self.plan.content_length)?;
-        let size = bytes_of(&said).and_then(number).unwrap_or(state.request_bytes);
+        let size = bytes_of(&said).and_then(number).unwrap_or(received);
         put(intern!(py, "http.request.body.size"), PyInt::new(py, size).into_any());
         // Servers send no body in answer to HEAD, whatever the application gave them.
-        let size = if template.has_body { state.response_bytes } else { 0 };
+        let size = if template.has_body { sent } else { 0 };
         put(intern!(py, "http.response.body.size"), PyInt::new(py, size).into_any());
         if let Some(query) = &self.query {
             put(intern!(py, "url.query"), query.clone().into_any());

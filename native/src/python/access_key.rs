@@ -1,14 +1,14 @@
 //! Stage 1 of 7, emit: by what a request is known as one of a kind that has a template. Thread: caller.
 //!
-//! Everything that `fapilog_instrumentation_fastapi.ordinary.template` looks at is here: who lets it look at more adds
-//! it.
+//! What `fapilog_instrumentation_fastapi.ordinary.template` looks at is here, but for the plan, which has its own
+//! templates, and the names of path parameters, which the template has itself. Who lets it look at more adds it.
 
-use super::exchange::item;
-use pyo3::intern;
+use super::asgi::item;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+use pyo3::{intern, PyTraverseError, PyVisit};
 
-/// Texts from outside that are remembered are no longer than this, together.
+/// Texts from outside that are remembered are no longer than this, together; `remembering.LONGEST` in Python.
 const LONGEST_BYTES: usize = 256;
 /// Texts that a template depends on: method, scheme, version, mounts, root of the application.
 const TEXTS: usize = 5;
@@ -36,17 +36,22 @@ impl<'a, 'py> Key<'a, 'py> {
     /// Of a request; `None`: no template serves it.
     pub fn of(scope: &Bound<'py, PyDict>, status: i64, host: &'a [u8]) -> PyResult<Option<Self>> {
         let py = scope.py();
-        let text = |name| -> PyResult<Option<Bound<'py, PyString>>> {
-            Ok(scope.get_item(name)?.map(Bound::cast_into).transpose()?)
-        };
-        let texts = [
-            text(intern!(py, "method"))?,
-            text(intern!(py, "scheme"))?,
-            text(intern!(py, "http_version"))?,
-            text(intern!(py, "root_path"))?,
-            text(intern!(py, "app_root_path"))?,
+        let names = [
+            intern!(py, "method"),
+            intern!(py, "scheme"),
+            intern!(py, "http_version"),
+            intern!(py, "root_path"),
+            intern!(py, "app_root_path"),
         ];
-        let beside = match scope.get_item(intern!(py, "fastapi"))? {
+        let (mut texts, mut length) = ([const { None }; TEXTS], host.len());
+        for (place, name) in texts.iter_mut().zip(names) {
+            let Some(value) = scope.get_item(name)? else { continue };
+            let Ok(text) = value.cast_into::<PyString>() else { return Ok(None) };
+            let Ok(utf8) = text.to_str() else { return Ok(None) };
+            length += utf8.len();
+            *place = Some(text);
+        }
+        let beside = match item(scope, intern!(py, "fastapi"))? {
             Some(inner) => item(&inner, intern!(py, "effective_route_context"))?,
             None => None,
         };
@@ -56,14 +61,11 @@ impl<'a, 'py> Key<'a, 'py> {
             scope.get_item(intern!(py, "router"))?,
             beside,
         ];
-        let mut length = host.len();
-        for text in texts.iter().flatten() {
-            length += text.to_str()?.len();
-        }
         Ok((length <= LONGEST_BYTES).then_some(Self { status, texts, objects, host }))
     }
 
-    /// FNV-1a over the words of it: a few of them, from a route and a host that the application chose.
+    /// FNV-1a over the words of it. Who makes two hosts of one hash makes their templates replace each other: that costs
+    /// time, and keys are compared whole.
     pub fn hash(&self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ self.status as u64;
         let mut add = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
@@ -108,5 +110,12 @@ impl<'a, 'py> Key<'a, 'py> {
             objects: self.objects.each_ref().map(|object| object.clone().map(Bound::unbind)),
             host: self.host.to_owned(),
         }
+    }
+}
+
+impl KeptKey {
+    /// For the collector.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.objects.iter().try_for_each(|object| visit.call(object))
     }
 }

@@ -4,6 +4,7 @@
 //! its instructions: between two requests the caches have forgotten it. The rest is in Python
 //! (`fapilog_instrumentation_fastapi.exchange`), whose class derives from this one.
 
+use super::asgi::{headers_of, item};
 use super::exchange_plan::ExchangePlan;
 use super::gil::GilCell;
 use super::responses::{start, Sender};
@@ -12,7 +13,7 @@ use crate::clock::Clock;
 use crate::record::correlation::Ids;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyList, PyString};
 use pyo3::{intern, PyTraverseError, PyVisit};
 
 static IDS: GilCell<Option<Ids>> = GilCell::new(None);
@@ -106,11 +107,11 @@ impl Exchange {
     fn enter(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let (rules, id) = {
-            let state = slf.borrow();
+            let state = slf.try_borrow()?;
             (state.rules.clone_ref(py), state.correlation_id.clone_ref(py))
         };
         let tokens = rules.get().variables.set(py, slf.as_any(), &id)?;
-        slf.borrow_mut().tokens = Some(tokens);
+        slf.try_borrow_mut()?.tokens = Some(tokens);
         Ok(())
     }
 
@@ -118,7 +119,7 @@ impl Exchange {
     fn leave(slf: &Bound<'_, Self>, scope: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
         let (rules, tokens, own, _held) = {
-            let mut state = slf.borrow_mut();
+            let mut state = slf.try_borrow_mut()?;
             let held = (state.on_receive.take(), state.on_send.take());
             (state.rules.clone_ref(py), state.tokens.take(), state.scope.clone_ref(py), held)
         };
@@ -149,6 +150,10 @@ impl Exchange {
         for each in [&self.error, &self.attributes, &self.on_receive, &self.on_send] {
             visit.call(each)?;
         }
+        // A token holds its context, and that may hold the exchange.
+        for token in self.tokens.iter().flatten() {
+            visit.call(token)?;
+        }
         visit.call(&self.headers)?;
         visit.call(&self.rules)
     }
@@ -177,38 +182,6 @@ pub fn new_correlation_id(py: Python<'_>) -> Bound<'_, PyString> {
     PyString::new(py, std::str::from_utf8(&id.unwrap_or_default()).unwrap_or_default())
 }
 
-/// What a scope has under a name.
-pub fn item<'py>(
-    scope: &Bound<'py, PyAny>,
-    name: &Bound<'py, PyString>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    match scope.cast_exact::<PyDict>() {
-        Ok(dict) => dict.get_item(name),
-        // ASGI says that it is a dict; some frameworks pass a mapping.
-        Err(_) => {
-            Ok(Some(scope.call_method1(intern!(scope.py(), "get"), (name,))?).filter(|it| !it.is_none()))
-        }
-    }
-}
-
-/// The request's headers, as a list; ASGI allows what can be read only once, which is replaced in the scope then.
-fn headers_of<'py>(scope: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-    let py = scope.py();
-    let name = intern!(py, "headers");
-    let given = item(scope, name)?.ok_or_else(|| PyKeyError::new_err("headers"))?;
-    if let Ok(list) = given.cast_exact::<PyList>() {
-        return Ok(list.clone());
-    }
-    let list = PyList::empty(py);
-    for each in given.try_iter()? {
-        list.append(each?)?;
-    }
-    if given.hasattr(intern!(py, "__next__"))? {
-        scope.set_item(name, &list)?;
-    }
-    Ok(list)
-}
-
 /// OpenTelemetry's current context.
 fn current_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: attached, as `py` proves.
@@ -216,9 +189,4 @@ fn current_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         return Ok(context);
     }
     py.import(intern!(py, "opentelemetry.context"))?.call_method0(intern!(py, "get_current"))
-}
-
-/// The bytes of an object, if it is `bytes`.
-pub fn bytes_of<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
-    value.cast::<PyBytes>().ok().map(PyBytesMethods::as_bytes)
 }

@@ -2,7 +2,8 @@
 
 use super::access::AccessTemplate;
 use super::access_key::{KeptKey, Key};
-use super::exchange::{bytes_of, new_correlation_id, Exchange};
+use super::asgi::{bytes_of, two};
+use super::exchange::{new_correlation_id, Exchange};
 use super::exchange_context::Variables;
 use super::gil::GilCell;
 use pyo3::prelude::*;
@@ -99,6 +100,12 @@ impl ExchangePlan {
         for each in [&self.plan, &self.choose, &self.template, &self.finish, &self.observe, &self.on_error] {
             visit.call(each)?;
         }
+        // SAFETY: the collector is attached, and visits run no Python code; none starts while the map is borrowed
+        // elsewhere, because nothing there makes a Python object.
+        for (key, template) in unsafe { self.templates.get() }.values() {
+            key.traverse(&visit)?;
+            visit.call(template)?;
+        }
         self.variables.traverse(&visit)
     }
 }
@@ -161,12 +168,4 @@ impl ExchangePlan {
         };
         Ok(made)
     }
-}
-
-/// Name and value of a header.
-pub fn two<'py>(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    if let Ok(pair) = pair.cast_exact::<PyTuple>() {
-        return Ok((pair.get_item(0)?, pair.get_item(1)?));
-    }
-    Ok((pair.get_item(0)?, pair.get_item(1)?))
 }

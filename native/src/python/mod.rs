@@ -6,6 +6,7 @@ mod action_keys;
 mod active;
 mod api_emit;
 mod arguments;
+mod asgi;
 mod attributes_of;
 mod backpressure;
 mod batch;

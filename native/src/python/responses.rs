@@ -3,11 +3,11 @@
 //! Nothing here raises into the application: an error is counted, and the message goes on as it was.
 
 use super::access;
-use super::exchange::{bytes_of, Exchange};
-use super::exchange_plan::two;
+use super::asgi::{bytes_of, item, two};
+use super::exchange::Exchange;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyDict, PyList, PyString, PyTuple};
 use pyo3::{intern, PyTraverseError, PyVisit};
 
 const START: &str = "http.response.start";
@@ -16,7 +16,7 @@ const BODY: &str = "http.response.body";
 const FILES: [&str; 2] = ["http.response.pathsend", "http.response.zerocopysend"];
 
 /// Stands in for the `send` of an HTTP request.
-#[pyclass(frozen, module = "fapilog._native")]
+#[pyclass(frozen, weakref, module = "fapilog._native")]
 pub struct Sender {
     exchange: Py<Exchange>,
     send: Py<PyAny>,
@@ -56,7 +56,7 @@ fn count(exchange: &Bound<'_, Exchange>, error: PyErr) -> PyResult<()> {
     if !error.is_instance_of::<PyException>(py) {
         return Err(error);
     }
-    let tell = exchange.borrow().rules.get().on_error.clone_ref(py);
+    let tell = exchange.try_borrow()?.rules.get().on_error.clone_ref(py);
     tell.call1(py, (error.into_value(py), "send")).map(drop)
 }
 
@@ -71,14 +71,14 @@ fn observe<'py>(
     let mut changed = None;
     if kind == BODY {
         let length = body_bytes(message)?;
-        exchange.borrow_mut().response_bytes += length;
+        exchange.try_borrow_mut()?.response_bytes += length;
     } else if kind == START {
         changed = start(exchange, message)?;
     } else {
-        let look = exchange.borrow().rules.get().observe.clone_ref(py);
+        let look = exchange.try_borrow()?.rules.get().observe.clone_ref(py);
         look.call1(py, (exchange, message))?;
     }
-    let on_send = exchange.borrow().on_send.as_ref().map(|call| call.clone_ref(py));
+    let on_send = exchange.try_borrow()?.on_send.as_ref().map(|call| call.clone_ref(py));
     if let Some(on_send) = on_send {
         on_send.call1(py, (changed.as_ref().unwrap_or(message),))?;
     }
@@ -89,7 +89,7 @@ fn observe<'py>(
 }
 
 fn body_bytes(message: &Bound<'_, PyAny>) -> PyResult<i64> {
-    let Some(body) = get(message, intern!(message.py(), "body"))? else { return Ok(0) };
+    let Some(body) = item(message, intern!(message.py(), "body"))? else { return Ok(0) };
     Ok(match bytes_of(&body) {
         Some(bytes) => bytes.len(),
         None => body.len()?,
@@ -97,11 +97,7 @@ fn body_bytes(message: &Bound<'_, PyAny>) -> PyResult<i64> {
 }
 
 fn more_body(message: &Bound<'_, PyAny>) -> PyResult<bool> {
-    get(message, intern!(message.py(), "more_body"))?.map_or(Ok(false), |more| more.is_truthy())
-}
-
-fn get<'py>(message: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    super::exchange::item(message, name)
+    item(message, intern!(message.py(), "more_body"))?.map_or(Ok(false), |more| more.is_truthy())
 }
 
 /// Notes how the response begins; adds the header with the id.
@@ -110,9 +106,11 @@ pub fn start<'py>(
     message: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = exchange.py();
-    let status = get(message, intern!(py, "status"))?.map_or(Ok(101), |status| status.extract())?;
+    exchange.try_borrow_mut()?.is_started = true;
+    let status = item(message, intern!(py, "status"))?.map_or(Ok(101), |status| status.extract())?;
+    exchange.try_borrow_mut()?.status = Some(status);
     let name = intern!(py, "headers");
-    let given = get(message, name)?;
+    let given = item(message, name)?;
     let list = match &given {
         Some(given) => given.cast_exact::<PyList>().ok().cloned(),
         None => None,
@@ -129,13 +127,13 @@ pub fn start<'py>(
         }
         (None, None) => (PyList::empty(py), false),
     };
-    let (echo, id) = {
-        let mut state = exchange.borrow_mut();
-        state.is_started = true;
-        state.status = Some(status);
-        state.response_headers = headers.clone().into_any().unbind();
+    // What was there is dropped when nothing is borrowed.
+    let (echo, id, _before) = {
+        let mut state = exchange.try_borrow_mut()?;
+        let noted = headers.clone().into_any().unbind();
+        let before = std::mem::replace(&mut state.response_headers, noted);
         let echo = state.rules.get().echo.as_ref().map(|echo| echo.clone_ref(py));
-        (echo, state.correlation_id.clone_ref(py))
+        (echo, state.correlation_id.clone_ref(py), before)
     };
     let echo = echo.map(|echo| echo.into_bound(py));
     let echo = match echo {
@@ -146,25 +144,25 @@ pub fn start<'py>(
         return Ok(None);
     }
     // A copy: an application may send the same response again and again.
-    let copy = PyDict::new(py);
-    match message.cast::<PyDict>() {
-        Ok(dict) => copy.update(dict.as_mapping())?,
-        Err(_) => copy.update(message.cast::<pyo3::types::PyMapping>()?)?,
-    }
+    let copy = py.get_type::<PyDict>().call1((message,))?;
     let sent = PyList::new(py, headers.iter())?;
     if let Some(echo) = echo {
         let value = pyo3::types::PyBytes::new(py, id.bind(py).to_str()?.as_bytes());
         sent.append(PyTuple::new(py, [echo, value])?)?;
     }
     copy.set_item(name, sent)?;
-    Ok(Some(copy.into_any()))
+    Ok(Some(copy))
 }
 
 /// Whether there is a header of this name, in whatever case.
 fn has(headers: &Bound<'_, PyList>, wanted: &[u8]) -> PyResult<bool> {
     for pair in headers.iter() {
         let (name, _) = two(&pair)?;
-        if bytes_of(&name).is_some_and(|name| name.eq_ignore_ascii_case(wanted)) {
+        let is_it = match name.cast::<PyByteArray>() {
+            Ok(name) => name.to_vec().eq_ignore_ascii_case(wanted),
+            Err(_) => bytes_of(&name).is_some_and(|name| name.eq_ignore_ascii_case(wanted)),
+        };
+        if is_it {
             return Ok(true);
         }
     }
@@ -174,10 +172,10 @@ fn has(headers: &Bound<'_, PyList>, wanted: &[u8]) -> PyResult<bool> {
 /// The response was handed over: a response without failure is finished here, before background tasks run.
 fn complete(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
     let py = exchange.py();
-    let rules = exchange.borrow().rules.clone_ref(py);
+    let rules = exchange.try_borrow()?.rules.clone_ref(py);
     let now = rules.get().now_nanos(py)?;
     let finishes = {
-        let mut state = exchange.borrow_mut();
+        let mut state = exchange.try_borrow_mut()?;
         state.is_complete = true;
         // Nanoseconds of one request are exact in a double.
         #[allow(clippy::cast_precision_loss)]
@@ -185,7 +183,17 @@ fn complete(exchange: &Bound<'_, Exchange>) -> PyResult<()> {
         state.seconds = Some(seconds);
         !state.is_finished && state.status.is_some_and(|status| status < 500)
     };
-    if finishes && !access::written(exchange)? {
+    if !finishes {
+        return Ok(());
+    }
+    let is_written = match access::written(exchange) {
+        Ok(is_written) => is_written,
+        Err(error) => {
+            count(exchange, error)?;
+            exchange.try_borrow()?.is_finished
+        }
+    };
+    if !is_written {
         rules.get().finish.call1(py, (exchange,))?;
     }
     Ok(())
