@@ -152,7 +152,7 @@ def twins() -> Twins:
 @example(request=of("/", client=None))
 @example(request=of("/", b"&".join([b"a=1"] * 1_000)))
 @example(request=of("/", client=("203.0.113.7", 0)))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_native_records_say_what_those_of_python_say(twins: Twins, request: AnyRequest):
     # Twice: the first request of a kind is asked for, the second one is served from memory.
     for _ in range(2):
@@ -161,7 +161,7 @@ def test_native_records_say_what_those_of_python_say(twins: Twins, request: AnyR
 
 
 @given(access=OPTIONS, request=requests)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_they_do_with_any_settings(access: dict[str, bool], request: AnyRequest):
     native, python = Twins(**access).records(request)
     assert native == python
